@@ -1,0 +1,173 @@
+"""One exception tree; every class carries its exit code and its closed `kind`.
+
+```
+HomogauditError              exit  kind
+├── UsageError                2    usage          a flag or argument is wrong
+│   ├── ConfigError           2    config         models.toml or a setting is wrong
+│   ├── QuestionFileError     2    questions      a question file cannot be read
+│   ├── RecordedFileError     2    recorded       a file of recorded generations cannot be read
+│   ├── RunFileError          2    run_file       a run file is missing, foreign, newer or in use
+│   └── ParametersDifferError 2    parameters     a run exists that was started with other parameters
+├── ModelError                3    model          the model file cannot be loaded or used
+│   └── ContextTooShortError  3    context        a prompt and its answer do not fit the model's context
+├── EngineError               3    engine         the engine process failed
+├── EmbedderError             3    embedder       the embedder cannot be loaded or used
+├── StorageError              3    storage        the run file cannot be written (disk full, permission)
+├── IncompleteRunError        4    incomplete     the run is not complete
+├── GateFailedError           1    gate           a gate such as `--max-scr` failed
+├── InterruptedRunError     130    interrupted    the user stopped the run
+└── UndefinedStatisticError   2    undefined      a figure does not exist for these data
+```
+
+An `UndefinedStatisticError` never reaches the user as a failure: the report turns it into a null with its reason.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "ConfigError",
+    "ContextTooShortError",
+    "EmbedderError",
+    "EngineError",
+    "GateFailedError",
+    "HomogauditError",
+    "IncompleteRunError",
+    "InterruptedRunError",
+    "ModelError",
+    "ParametersDifferError",
+    "QuestionFileError",
+    "RecordedFileError",
+    "RunFileError",
+    "StorageError",
+    "UndefinedStatisticError",
+    "UsageError",
+    "from_kind",
+]
+
+
+class HomogauditError(Exception):
+    """Base of every error that the user sees as one line.
+
+    Args:
+        message: One lower-case line, values in backticks, no full stop.
+        hint: What to do about it, or `None`.
+    """
+
+    exit_code: ClassVar[int] = 3
+    kind: ClassVar[str] = "error"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[type, tuple[str, str | None]]:
+        return (type(self), (self.message, self.hint))
+
+
+class UsageError(HomogauditError):
+    """A flag or an argument is wrong."""
+
+    exit_code = 2
+    kind = "usage"
+
+
+class ConfigError(UsageError):
+    """models.toml or a setting is wrong."""
+
+    kind = "config"
+
+
+class QuestionFileError(UsageError):
+    """A question file cannot be read; the message names the line."""
+
+    kind = "questions"
+
+
+class RecordedFileError(UsageError):
+    """A file of recorded generations cannot be read; the message names the line."""
+
+    kind = "recorded"
+
+
+class RunFileError(UsageError):
+    """A run file is missing, not ours, of a newer schema, or in use by another process."""
+
+    kind = "run_file"
+
+
+class ParametersDifferError(UsageError):
+    """The run file was started with other parameters than those given now."""
+
+    kind = "parameters"
+
+
+class ModelError(HomogauditError):
+    """The model file cannot be loaded or used."""
+
+    kind = "model"
+
+
+class ContextTooShortError(ModelError):
+    """A prompt and its answer do not fit the model's context."""
+
+    kind = "context"
+
+
+class EngineError(HomogauditError):
+    """The engine process failed."""
+
+    kind = "engine"
+
+
+class EmbedderError(HomogauditError):
+    """The embedder cannot be loaded or used."""
+
+    kind = "embedder"
+
+
+class StorageError(HomogauditError):
+    """The run file cannot be written."""
+
+    kind = "storage"
+
+
+class IncompleteRunError(HomogauditError):
+    """The run is not complete."""
+
+    exit_code = 4
+    kind = "incomplete"
+
+
+class GateFailedError(HomogauditError):
+    """A gate such as `--max-scr` failed."""
+
+    exit_code = 1
+    kind = "gate"
+
+
+class InterruptedRunError(HomogauditError):
+    """The user stopped the run; what was generated is in the run file."""
+
+    exit_code = 130
+    kind = "interrupted"
+
+
+class UndefinedStatisticError(HomogauditError):
+    """A figure does not exist for these data, for example an AUROC of one class."""
+
+    exit_code = 2
+    kind = "undefined"
+
+
+def _tree(root: type[HomogauditError]) -> dict[str, type[HomogauditError]]:
+    """Return every class under `root` by its `kind`."""
+    classes = {root.kind: root}
+    for child in root.__subclasses__():
+        classes |= _tree(child)
+    return classes
+
+
+def from_kind(kind: str, message: str, hint: str | None = None) -> HomogauditError:
+    """Rebuild an error that crossed a process border as its `kind`."""
+    return _tree(HomogauditError).get(kind, EngineError)(message, hint)

@@ -1,0 +1,267 @@
+"""The frozen records that every package shares. They hold facts; they compute nothing expensive and do no I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "GREEDY",
+    "Clustering",
+    "ClusteringMethod",
+    "Decoding",
+    "Generation",
+    "GenerationState",
+    "Interval",
+    "Label",
+    "LabelValue",
+    "Prompting",
+    "Question",
+    "SampleSet",
+    "SignalValue",
+    "TokenStatistics",
+]
+
+GREEDY = -1
+"""The sample index of the greedy answer; samples count from 0."""
+
+Float32Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A two-sided 95% interval unless its owner says otherwise."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a question file.
+
+    Attributes:
+        id: Unique in the file; taken from it, or a hash of the text.
+        text: What the model is asked.
+        category: The file's own grouping.
+        answers: Reference answers, any of which is correct.
+        incorrect_answers: Reference answers known to be wrong.
+        passages: Texts that the answer can be grounded in (HotpotQA layout).
+        extra: Keys of the file that the project does not know, kept for export.
+    """
+
+    id: str
+    text: str
+    category: str | None = None
+    answers: tuple[str, ...] = ()
+    incorrect_answers: tuple[str, ...] = ()
+    passages: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How answers are drawn; every sampler is set, no library default applies.
+
+    The defaults are those of METHODS: ten i.i.d. samples of the untruncated distribution at T = 1.
+    """
+
+    samples: int = 10
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    max_tokens: int = 100
+    greedy_max_tokens: int = 100
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prompting:
+    """How a question becomes a prompt.
+
+    Attributes:
+        mode: `chat` renders the model's template, `base` writes `Q: ...` and `A:`, `auto` takes chat where the
+            model has a template.
+        system: The system line; empty for none. Chat mode only.
+        template: A Jinja template that replaces the model's own; sees `question`, `system` and `messages`.
+        thinking: Whether to leave thinking on where the template can turn it off.
+        think_open: Marker that opens a thinking block.
+        think_close: Marker that closes a thinking block.
+    """
+
+    mode: str = "auto"
+    system: str = "Answer briefly and directly in 1-2 sentences."
+    template: str | None = None
+    thinking: bool = False
+    think_open: str = "<think>"
+    think_close: str = "</think>"
+
+
+class GenerationState(StrEnum):
+    """What became of one draw."""
+
+    VALID = "valid"
+    EMPTY = "empty"
+    THINKING_UNCLOSED = "thinking_unclosed"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenStatistics:
+    """Statistics of the untempered next-token distribution over the full vocabulary, in nats.
+
+    Every array has one row a generated token, end-of-text left out; one that was not recorded is `None`.
+
+    Attributes:
+        token_ids: int32 ids.
+        entropies: float32, H_t = -sum p ln p.
+        logprobs: float32, ln p of the chosen token.
+        logits: float32, raw logit of the chosen token.
+        answer_mask: bool, True for tokens of the answer (not thinking, not special); `None` when all are.
+    """
+
+    token_ids: NDArray[np.int32] | None = None
+    entropies: Float32Array | None = None
+    logprobs: Float32Array | None = None
+    logits: Float32Array | None = None
+    answer_mask: NDArray[np.bool_] | None = None
+
+    def of_answer(self, array: Float32Array | None) -> Float32Array | None:
+        """Return the rows of `array` that belong to the answer, `None` where it was not recorded."""
+        if array is None or self.answer_mask is None:
+            return array
+        return array[self.answer_mask]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Generation:
+    """One drawn answer, greedy (`sample_index == GREEDY`) or sampled.
+
+    Attributes:
+        text: Raw text, thinking included.
+        answer: What follows the thinking, stripped; empty when there is no answer.
+        finish_reason: `stop`, `length`, or `None` where it was not recorded.
+        tokens: Tokens generated, thinking included, end-of-text left out; `None` where it was not recorded.
+        seconds: Wall time from the start of the draw to its end, in a batch with others; `None` if unknown.
+    """
+
+    question_id: str
+    sample_index: int
+    text: str
+    answer: str
+    state: GenerationState
+    finish_reason: str | None = None
+    tokens: int | None = None
+    statistics: TokenStatistics = field(default_factory=TokenStatistics)
+    seconds: float | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """No error and a non-empty answer; one cut at the limit is valid."""
+        return self.state is GenerationState.VALID
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the draw was cut at `max_tokens`."""
+        return self.finish_reason == "length"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleSet:
+    """All draws of one question, samples in the order of their index."""
+
+    question: Question
+    greedy: Generation | None
+    samples: Sequence[Generation]
+
+    @property
+    def valid_samples(self) -> list[Generation]:
+        """The samples that hold an answer, in the order of their index."""
+        return [sample for sample in self.samples if sample.is_valid]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteringMethod:
+    """A similarity, a linkage and a threshold: a pair joins where similarity >= threshold.
+
+    Attributes:
+        similarity: `jaccard`, `embedding`, `answer` (or `entailment`).
+        linkage: `single`, `average` or `leader`.
+        threshold: `None` where the similarity is an equality.
+        embedder: Name of the embedder behind `embedding`.
+    """
+
+    similarity: str
+    linkage: str
+    threshold: float | None
+    embedder: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that reports use: the similarity alone where one embedder is meant."""
+        return self.similarity
+
+    @property
+    def key(self) -> str:
+        """Everything that the result depends on, as one cache key."""
+        parts = [self.similarity, self.linkage, "-" if self.threshold is None else repr(self.threshold)]
+        return "|".join([*parts, self.embedder or "-"])
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """The clusters of one question's valid samples.
+
+    Attributes:
+        assignment: Cluster number of each valid sample in the order of its index, numbered from 0 by first
+            appearance.
+    """
+
+    question_id: str
+    method: ClusteringMethod
+    assignment: tuple[int, ...]
+
+    @property
+    def clusters(self) -> int:
+        """D(q), the number of clusters."""
+        return len(set(self.assignment))
+
+
+class LabelValue(StrEnum):
+    """What a judge says of the greedy answer; only the first two enter AUROC."""
+
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    AMBIGUOUS = "ambiguous"
+    NO_MATCH = "no_match"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A judge's verdict on one greedy answer, with its reason in words."""
+
+    question_id: str
+    judge: str
+    value: LabelValue
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalValue:
+    """One signal on one question, oriented so that higher is more uncertain.
+
+    Attributes:
+        value: `None` where it is not defined for this question.
+        reason: Why it is `None`.
+        seconds: What computing it cost beyond what was there already.
+    """
+
+    question_id: str
+    signal: str
+    value: float | None
+    reason: str = ""
+    seconds: float = 0.0

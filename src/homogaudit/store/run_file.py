@@ -1,0 +1,579 @@
+"""One run is one SQLite file: questions, parameters, generations, and everything derived from them.
+
+It knows rows and blobs; it does not know how an answer is drawn, clustered or judged. Every generation is one
+transaction, so a kill at any moment loses only what was still being drawn.
+"""
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.errors import ParametersDifferError, RunFileError, StorageError
+from homogaudit.records import (
+    GREEDY,
+    Clustering,
+    ClusteringMethod,
+    Generation,
+    GenerationState,
+    Label,
+    LabelValue,
+    Question,
+    SampleSet,
+    SignalValue,
+    TokenStatistics,
+)
+
+__all__ = ["RUN_SUFFIX", "SCHEMA_VERSION", "RunFile", "Session"]
+
+RUN_SUFFIX = ".audit"
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x484F4D41
+"""`HOMA`: tells a run file from any other SQLite file."""
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE questions (
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, category TEXT,
+    answers TEXT NOT NULL, incorrect_answers TEXT NOT NULL, passages TEXT NOT NULL, extra TEXT NOT NULL
+);
+CREATE TABLE generations (
+    position INTEGER NOT NULL REFERENCES questions, sample_index INTEGER NOT NULL,
+    text TEXT NOT NULL, answer TEXT NOT NULL, state TEXT NOT NULL, finish_reason TEXT, tokens INTEGER,
+    seconds REAL, token_ids BLOB, entropies BLOB, logprobs BLOB, logits BLOB, answer_mask BLOB,
+    PRIMARY KEY (position, sample_index)
+);
+CREATE TABLE embeddings (
+    embedder TEXT NOT NULL, text_hash BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text_hash)
+) WITHOUT ROWID;
+CREATE TABLE clusterings (
+    position INTEGER NOT NULL REFERENCES questions, key TEXT NOT NULL, similarity TEXT NOT NULL,
+    linkage TEXT NOT NULL, threshold REAL, embedder TEXT, assignment TEXT NOT NULL, PRIMARY KEY (position, key)
+) WITHOUT ROWID;
+CREATE TABLE labels (
+    position INTEGER NOT NULL REFERENCES questions, judge TEXT NOT NULL, value TEXT NOT NULL,
+    reason TEXT NOT NULL, PRIMARY KEY (position, judge)
+) WITHOUT ROWID;
+CREATE TABLE signals (
+    position INTEGER NOT NULL REFERENCES questions, signal TEXT NOT NULL, value REAL, reason TEXT NOT NULL,
+    seconds REAL NOT NULL, PRIMARY KEY (position, signal)
+) WITHOUT ROWID;
+CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, started TEXT NOT NULL, ended TEXT, pid INTEGER NOT NULL,
+    provenance TEXT NOT NULL, seconds REAL, generations INTEGER NOT NULL DEFAULT 0
+);
+"""
+
+_GENERATION_COLUMNS = "sample_index, text, answer, state, finish_reason, tokens, seconds"
+_ARRAY_COLUMNS = "token_ids, entropies, logprobs, logits, answer_mask"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One process that worked on the run: what it ran on, for how long, and how many answers it drew."""
+
+    number: int
+    kind: str
+    started: str
+    ended: str | None
+    pid: int
+    provenance: Mapping[str, Any]
+    seconds: float | None
+    generations: int
+
+
+@contextlib.contextmanager
+def _storage_errors(path: Path) -> Generator[None]:
+    """Turn SQLite's errors into one line that names the file."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if "full" in text:
+            hint = "free some space and run the same command again: what was generated is kept"
+            raise StorageError(f"no space left for `{path}`", hint) from error
+        if "not a database" in text or "malformed" in text:
+            raise RunFileError(f"`{path}` is not a run file, or is damaged ({text})") from error
+        if "locked" in text:
+            raise RunFileError(f"`{path}` is in use by another process", "wait for it") from error
+        raise StorageError(f"cannot use `{path}`: {text}", "check that its folder is writable") from error
+
+
+def _text_hash(text: str) -> bytes:
+    """Return the 16-byte key of a text in the embedding table."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _blob(array: NDArray[Any] | None, dtype: str) -> bytes | None:
+    """Return the little-endian bytes of `array`."""
+    return None if array is None else np.ascontiguousarray(array, dtype=dtype).tobytes()
+
+
+def _array(blob: bytes | None, dtype: str) -> NDArray[Any] | None:
+    """Return the array behind `_blob`."""
+    return None if blob is None else np.frombuffer(blob, dtype=dtype)
+
+
+def _now() -> str:
+    """Return the time now in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class RunFile:
+    """A run file, open for reading or for writing.
+
+    One process writes (it holds a `RunLock`); any number read at the same time.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
+        self.path = path
+        self._connection = connection
+        self._writable = writable
+        rows = connection.execute("SELECT position, id FROM questions").fetchall()
+        self._positions: dict[str, int] = {question_id: position for position, question_id in rows}
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        model: str,
+        question_source: str,
+        questions: Sequence[Question],
+        parameters: Mapping[str, Any],
+        directions: Mapping[str, int] | None = None,
+    ) -> Self:
+        """Create a run file that holds its questions and parameters and no generation yet.
+
+        Args:
+            path: Where; must not exist.
+            model: The model's name as reports show it.
+            question_source: The question file's name as reports show it.
+            questions: In the order they will be started.
+            parameters: Everything that the draws depend on; a resumed run must have the same.
+            directions: -1 for recorded signals where lower is more uncertain.
+
+        Raises:
+            RunFileError: `path` exists.
+            StorageError: It cannot be written.
+        """
+        if path.exists():
+            raise RunFileError(f"`{path}` exists", "choose another file with `-o`")
+        # Written under a passing name and linked into place, so that a run file never exists half made.
+        draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _storage_errors(path):
+                connection = sqlite3.connect(draft, isolation_level=None)
+                try:
+                    connection.executescript(
+                        f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+                        f"BEGIN; {_SCHEMA} COMMIT;"
+                    )
+                    meta = {
+                        "id": uuid4().hex,
+                        "created": _now(),
+                        "status": "started",
+                        "model": model,
+                        "question_source": question_source,
+                        "parameters": parameters,
+                        "directions": directions or {},
+                    }
+                    connection.execute("BEGIN")
+                    connection.executemany(
+                        "INSERT INTO meta VALUES (?, ?)",
+                        [(key, json.dumps(value)) for key, value in meta.items()],
+                    )
+                    connection.executemany(
+                        "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        [
+                            (
+                                position,
+                                question.id,
+                                question.text,
+                                question.category,
+                                json.dumps(question.answers),
+                                json.dumps(question.incorrect_answers),
+                                json.dumps(question.passages),
+                                json.dumps(question.extra),
+                            )
+                            for position, question in enumerate(questions)
+                        ],
+                    )
+                    connection.execute("COMMIT")
+                finally:
+                    connection.close()
+            draft.rename(path)
+        except OSError as error:
+            raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
+        finally:
+            for leftover in (draft, draft.with_name(draft.name + "-journal")):
+                with contextlib.suppress(OSError):
+                    leftover.unlink()
+        return cls.open(path, writable=True)
+
+    @classmethod
+    def open(cls, path: Path, *, writable: bool = False) -> Self:
+        """Open an existing run file.
+
+        Raises:
+            RunFileError: It is missing, is no run file, or has a newer schema.
+        """
+        if not path.is_file():
+            raise RunFileError(f"no run file at `{path}`", "`homogaudit runs` lists the runs")
+        with _storage_errors(path):
+            mode = "rw" if writable else "ro"
+            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+            try:
+                connection.execute("PRAGMA busy_timeout = 5000")
+                (application,) = connection.execute("PRAGMA application_id").fetchone()
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+                if application != _APPLICATION_ID:
+                    raise RunFileError(f"`{path}` is not a run file")
+                if version > SCHEMA_VERSION:
+                    message = f"`{path}` has schema {version}, this version reads up to {SCHEMA_VERSION}"
+                    raise RunFileError(message, "upgrade homogaudit")
+                if writable:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    # A commit need not reach the disk before the next draw: a killed process loses nothing.
+                    connection.execute("PRAGMA synchronous = NORMAL")
+                return cls(path, connection, writable=writable)
+            except BaseException:
+                connection.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a writer folds the write-ahead log back so that the run is one file."""
+        if self._writable:
+            with contextlib.suppress(sqlite3.Error):
+                # Fails where a reader is attached; the log then stays beside the file and nothing is lost.
+                self._connection.execute("PRAGMA busy_timeout = 200")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Generator[None]:
+        """Make all writes inside one transaction; nested uses join the outer one."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with _storage_errors(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    # Facts about the run
+
+    def meta(self, key: str, default: Any = None) -> Any:
+        """Return one fact about the run (`id`, `created`, `status`, `model`, `parameters`, ...)."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Store one fact about the run as JSON."""
+        with self.transaction():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    @property
+    def status(self) -> str:
+        """`started` until everything is drawn and scored, then `complete`."""
+        return str(self.meta("status"))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Everything that the draws depend on."""
+        return dict(self.meta("parameters"))
+
+    def require_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Check that `parameters` are those of this run.
+
+        Raises:
+            ParametersDifferError: They are not; the message names each difference.
+        """
+        differences = [
+            f"`{name}` was {json.dumps(was)}, is {json.dumps(now)}"
+            for name, was, now in _differences(self.parameters, json.loads(json.dumps(parameters)))
+        ]
+        if differences:
+            message = f"`{self.path}` was started with other parameters: {'; '.join(differences)}"
+            raise ParametersDifferError(message, "choose another file with `-o`, or give the same parameters")
+
+    # Questions and generations
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def questions(self) -> list[Question]:
+        """Return the questions in the order they are started."""
+        rows = self._connection.execute(
+            "SELECT id, text, category, answers, incorrect_answers, passages, extra FROM questions ORDER BY position"
+        )
+        return [
+            Question(
+                id=question_id,
+                text=text,
+                category=category,
+                answers=tuple(json.loads(answers)),
+                incorrect_answers=tuple(json.loads(incorrect)),
+                passages=tuple(json.loads(passages)),
+                extra=json.loads(extra),
+            )
+            for question_id, text, category, answers, incorrect, passages, extra in rows
+        ]
+
+    def add_generation(self, generation: Generation) -> None:
+        """Store one finished draw in one transaction.
+
+        Raises:
+            sqlite3.IntegrityError: This (question, sample) is stored already; a draw is never overwritten.
+            StorageError: The disk is full or the file not writable.
+        """
+        statistics = generation.statistics
+        with self.transaction():
+            self._connection.execute(
+                f"INSERT INTO generations (position, {_GENERATION_COLUMNS}, {_ARRAY_COLUMNS}) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self._positions[generation.question_id],
+                    generation.sample_index,
+                    generation.text,
+                    generation.answer,
+                    generation.state.value,
+                    generation.finish_reason,
+                    generation.tokens,
+                    generation.seconds,
+                    _blob(statistics.token_ids, "<i4"),
+                    _blob(statistics.entropies, "<f4"),
+                    _blob(statistics.logprobs, "<f4"),
+                    _blob(statistics.logits, "<f4"),
+                    _blob(statistics.answer_mask, "|b1"),
+                ),
+            )
+
+    def drop_token_arrays(self, question_id: str) -> None:
+        """Forget the token arrays of one question whose signals are stored."""
+        with self.transaction():
+            self._connection.execute(
+                "UPDATE generations SET token_ids = NULL, entropies = NULL, logprobs = NULL, logits = NULL, "
+                "answer_mask = NULL WHERE position = ?",
+                (self._positions[question_id],),
+            )
+
+    def generation_keys(self) -> set[tuple[str, int]]:
+        """Return every stored (question id, sample index)."""
+        rows = self._connection.execute(
+            "SELECT questions.id, sample_index FROM generations JOIN questions USING (position)"
+        )
+        return {(question_id, index) for question_id, index in rows}
+
+    def sample_sets(
+        self, question_ids: Iterable[str] | None = None, *, token_arrays: bool = True
+    ) -> Iterator[SampleSet]:
+        """Yield the draws of every question (or of `question_ids`) in the order of the file.
+
+        Args:
+            question_ids: Which questions; `None` for all.
+            token_arrays: Whether to read the token arrays; they are most of the file.
+        """
+        wanted = None if question_ids is None else set(question_ids)
+        columns = _GENERATION_COLUMNS + (f", {_ARRAY_COLUMNS}" if token_arrays else "")
+        for question in self.questions():
+            if wanted is not None and question.id not in wanted:
+                continue
+            rows = self._connection.execute(
+                f"SELECT {columns} FROM generations WHERE position = ? ORDER BY sample_index",
+                (self._positions[question.id],),
+            )
+            generations = [_generation(question.id, row) for row in rows]
+            greedy = generations[0] if generations and generations[0].sample_index == GREEDY else None
+            yield SampleSet(question, greedy, generations[1:] if greedy else generations)
+
+    # What is derived from the generations
+
+    def add_embeddings(self, embedder: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Store embeddings of unique texts as float16; a text that is there already is left alone."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)",
+                [(embedder, _text_hash(text), _blob(vector, "<f2")) for text, vector in vectors.items()],
+            )
+
+    def embeddings(self, embedder: str, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the stored embeddings among `texts` as unit float32 vectors of shape (d,)."""
+        found: dict[str, NDArray[np.float32]] = {}
+        for text in dict.fromkeys(texts):
+            row = self._connection.execute(
+                "SELECT vector FROM embeddings WHERE embedder = ? AND text_hash = ?",
+                (embedder, _text_hash(text)),
+            ).fetchone()
+            if row is not None:
+                vector = np.frombuffer(row[0], dtype="<f2").astype(np.float32)
+                # float16 moves the norm by up to 1e-3, which would move cosines near a threshold.
+                found[text] = vector / max(float(np.linalg.norm(vector)), 1e-12)
+        return found
+
+    def add_clusterings(self, clusterings: Iterable[Clustering]) -> None:
+        """Store clusterings under everything that they depend on."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO clusterings VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self._positions[clustering.question_id],
+                        clustering.method.key,
+                        clustering.method.similarity,
+                        clustering.method.linkage,
+                        clustering.method.threshold,
+                        clustering.method.embedder,
+                        json.dumps(clustering.assignment),
+                    )
+                    for clustering in clusterings
+                ],
+            )
+
+    def clustering_methods(self) -> list[ClusteringMethod]:
+        """Return the methods that have stored clusterings."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT similarity, linkage, threshold, embedder FROM clusterings ORDER BY key"
+        )
+        return [ClusteringMethod(*row) for row in rows]
+
+    def clusterings(self, method: ClusteringMethod) -> dict[str, Clustering]:
+        """Return the stored clusterings of one method by question id."""
+        rows = self._connection.execute(
+            "SELECT questions.id, assignment FROM clusterings JOIN questions USING (position) WHERE key = ?",
+            (method.key,),
+        )
+        return {
+            question_id: Clustering(question_id, method, tuple(json.loads(assignment)))
+            for question_id, assignment in rows
+        }
+
+    def add_labels(self, labels: Iterable[Label]) -> None:
+        """Store labels; a new label of the same judge replaces the old one."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
+                [(self._positions[x.question_id], x.judge, x.value.value, x.reason) for x in labels],
+            )
+
+    def judges(self) -> list[str]:
+        """Return the judges that have stored labels."""
+        return [judge for (judge,) in self._connection.execute("SELECT DISTINCT judge FROM labels ORDER BY judge")]
+
+    def labels(self, judge: str) -> dict[str, Label]:
+        """Return the stored labels of one judge by question id."""
+        rows = self._connection.execute(
+            "SELECT questions.id, value, reason FROM labels JOIN questions USING (position) WHERE judge = ?",
+            (judge,),
+        )
+        return {
+            question_id: Label(question_id, judge, LabelValue(value), reason) for question_id, value, reason in rows
+        }
+
+    def add_signals(self, values: Iterable[SignalValue]) -> None:
+        """Store signal values; a newly computed value replaces the old one."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO signals VALUES (?, ?, ?, ?, ?)",
+                [(self._positions[x.question_id], x.signal, x.value, x.reason, x.seconds) for x in values],
+            )
+
+    def signals(self) -> dict[str, dict[str, SignalValue]]:
+        """Return every stored value by signal name, then by question id."""
+        values: dict[str, dict[str, SignalValue]] = {}
+        rows = self._connection.execute(
+            "SELECT questions.id, signal, value, reason, seconds FROM signals JOIN questions USING (position) "
+            "ORDER BY position"
+        )
+        for question_id, signal, value, reason, seconds in rows:
+            record = SignalValue(question_id, signal, value, reason, seconds)
+            values.setdefault(signal, {})[question_id] = record
+        return values
+
+    # The processes that worked on it
+
+    def begin_session(self, kind: str, pid: int, provenance: Mapping[str, Any]) -> int:
+        """Note that a process starts to work on the run; return its number."""
+        with self.transaction():
+            cursor = self._connection.execute(
+                "INSERT INTO sessions (kind, started, pid, provenance) VALUES (?, ?, ?, ?)",
+                (kind, _now(), pid, json.dumps(provenance)),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def update_session(
+        self,
+        number: int,
+        *,
+        provenance: Mapping[str, Any],
+        seconds: float,
+        generations: int,
+        ended: bool = False,
+    ) -> None:
+        """Note how far a process has come."""
+        with self.transaction():
+            self._connection.execute(
+                "UPDATE sessions SET provenance = ?, seconds = ?, generations = ?, ended = ? WHERE number = ?",
+                (json.dumps(provenance), seconds, generations, _now() if ended else None, number),
+            )
+
+    def sessions(self) -> list[Session]:
+        """Return the processes that worked on the run, oldest first."""
+        rows = self._connection.execute(
+            "SELECT number, kind, started, ended, pid, provenance, seconds, generations FROM sessions ORDER BY number"
+        )
+        return [
+            Session(number, kind, started, ended, pid, json.loads(provenance), seconds, generations)
+            for number, kind, started, ended, pid, provenance, seconds, generations in rows
+        ]
+
+    def finish(self) -> None:
+        """Mark the run complete."""
+        with self.transaction():
+            self.set_meta("finished", _now())
+            self.set_meta("status", "complete")
+
+
+def _generation(question_id: str, row: Sequence[Any]) -> Generation:
+    """Return the record behind one row of `generations`."""
+    index, text, answer, state, finish_reason, tokens, seconds, *blobs = row
+    statistics = TokenStatistics()
+    if blobs:
+        dtypes = ("<i4", "<f4", "<f4", "<f4", "|b1")
+        statistics = TokenStatistics(*(_array(blob, dtype) for blob, dtype in zip(blobs, dtypes, strict=True)))
+    return Generation(
+        question_id, index, text, answer, GenerationState(state), finish_reason, tokens, statistics, seconds
+    )
+
+
+def _differences(was: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (dotted name, old value, new value) of every leaf that differs between two JSON values."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in sorted(was.keys() | now.keys()):
+            yield from _differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif was != now:
+        yield name, was, now
