@@ -7,6 +7,7 @@ transaction, so a kill at any moment loses only what was still being drawn.
 import contextlib
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,8 +33,9 @@ from homogaudit.records import (
     SignalValue,
     TokenStatistics,
 )
+from homogaudit.store.file_system import refuse_network_file_system
 
-__all__ = ["RUN_SUFFIX", "SCHEMA_VERSION", "RunFile", "Session"]
+__all__ = ["RUN_SUFFIX", "SCHEMA_VERSION", "DrawCount", "RunFile", "Session", "schema_version"]
 
 RUN_SUFFIX = ".audit"
 SCHEMA_VERSION = 1
@@ -67,6 +69,9 @@ CREATE TABLE signals (
     position INTEGER NOT NULL REFERENCES questions, signal TEXT NOT NULL, value REAL, reason TEXT NOT NULL,
     seconds REAL NOT NULL, PRIMARY KEY (position, signal)
 ) WITHOUT ROWID;
+CREATE TABLE scorings (
+    position INTEGER NOT NULL REFERENCES questions, scoring TEXT NOT NULL, PRIMARY KEY (position, scoring)
+) WITHOUT ROWID;
 CREATE TABLE sessions (
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, started TEXT NOT NULL, ended TEXT, pid INTEGER NOT NULL,
     provenance TEXT NOT NULL, seconds REAL, generations INTEGER NOT NULL DEFAULT 0
@@ -89,6 +94,14 @@ class Session:
     provenance: Mapping[str, Any]
     seconds: float | None
     generations: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawCount:
+    """How much of a question is drawn: its stored samples, and whether the greedy answer is there."""
+
+    samples: int
+    greedy: bool
 
 
 @contextlib.contextmanager
@@ -123,6 +136,50 @@ def _blob(array: NDArray[Any] | None, dtype: str) -> bytes | None:
 def _array(blob: bytes | None, dtype: str) -> NDArray[Any] | None:
     """Return the array behind `_blob`."""
     return None if blob is None else np.frombuffer(blob, dtype=dtype)
+
+
+def _put_in_place(draft: Path, path: Path) -> None:
+    """Give the finished `draft` its name; unlike a rename, a link never replaces what another process put there.
+
+    Raises:
+        RunFileError: `path` exists.
+    """
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        raise RunFileError(f"`{path}` exists", "choose another file with `-o`") from None
+    except OSError:
+        # Some file systems (exFAT, some FUSE) have no links.
+        draft.rename(path)
+
+
+def _reading_mode(path: Path) -> str:
+    """Return the SQLite URI parameter for reading `path`.
+
+    A run that was killed stays in the mode of the write-ahead log, where even a reader writes a file beside it. In a
+    folder that cannot be written, and without a log to read, nothing changes under a reader that does not.
+    """
+    effective = os.access in os.supports_effective_ids
+    writable_folder = os.access(path.resolve().parent, os.W_OK, effective_ids=effective)
+    has_log = path.with_name(path.name + "-wal").exists()
+    return "mode=ro" if writable_folder or has_log else "immutable=1"
+
+
+def schema_version(path: Path) -> int | None:
+    """Return the schema version in the header of a run file, `None` where the file is no run file.
+
+    Reads the first 100 bytes only, so it is safe on any file and on a run of a newer schema. Not for a process that
+    has the run open: closing a descriptor of the file drops the locks that SQLite holds on it.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError:
+        return None
+    # Offsets of the SQLite file format: 60 user version, 68 application id, both big-endian.
+    if not header.startswith(b"SQLite format 3\0") or int.from_bytes(header[68:72], "big") != _APPLICATION_ID:
+        return None
+    return int.from_bytes(header[60:64], "big")
 
 
 def _now() -> str:
@@ -165,11 +222,12 @@ class RunFile:
             directions: -1 for recorded signals where lower is more uncertain.
 
         Raises:
-            RunFileError: `path` exists.
+            RunFileError: `path` exists, or lies on a network file system.
             StorageError: It cannot be written.
         """
         if path.exists():
             raise RunFileError(f"`{path}` exists", "choose another file with `-o`")
+        refuse_network_file_system(path)
         # Written under a passing name and linked into place, so that a run file never exists half made.
         draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
         try:
@@ -214,7 +272,7 @@ class RunFile:
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
-            draft.rename(path)
+            _put_in_place(draft, path)
         except OSError as error:
             raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
         finally:
@@ -228,19 +286,22 @@ class RunFile:
         """Open an existing run file.
 
         Raises:
-            RunFileError: It is missing, is no run file, or has a newer schema.
+            RunFileError: It is missing, is no run file, has a newer schema, or is to be written on a network file
+                system.
         """
         if not path.is_file():
             raise RunFileError(f"no run file at `{path}`", "`homogaudit runs` lists the runs")
+        if writable:
+            refuse_network_file_system(path)
         with _storage_errors(path):
-            mode = "rw" if writable else "ro"
-            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+            mode = "mode=rw" if writable else _reading_mode(path)
+            connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
             try:
                 connection.execute("PRAGMA busy_timeout = 5000")
                 (application,) = connection.execute("PRAGMA application_id").fetchone()
                 (version,) = connection.execute("PRAGMA user_version").fetchone()
                 if application != _APPLICATION_ID:
-                    raise RunFileError(f"`{path}` is not a run file")
+                    raise RunFileError(f"`{path}` is not a run file", "`homogaudit runs` lists the runs")
                 if version > SCHEMA_VERSION:
                     message = f"`{path}` has schema {version}, this version reads up to {SCHEMA_VERSION}"
                     raise RunFileError(message, "upgrade homogaudit")
@@ -279,18 +340,24 @@ class RunFile:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
+                # SQLite may leave open what a commit failed on, and later writes would join it unseen.
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+
+    def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Return all rows of a query; a damaged file is one clear error."""
+        with _storage_errors(self.path):
+            return self._connection.execute(query, parameters).fetchall()
 
     # Facts about the run
 
     def meta(self, key: str, default: Any = None) -> Any:
         """Return one fact about the run (`id`, `created`, `status`, `model`, `parameters`, ...)."""
-        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return default if row is None else json.loads(row[0])
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return json.loads(rows[0][0]) if rows else default
 
     def set_meta(self, key: str, value: Any) -> None:
         """Store one fact about the run as JSON."""
@@ -328,7 +395,7 @@ class RunFile:
 
     def questions(self) -> list[Question]:
         """Return the questions in the order they are started."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT id, text, category, answers, incorrect_answers, passages, extra FROM questions ORDER BY position"
         )
         return [
@@ -384,10 +451,16 @@ class RunFile:
 
     def generation_keys(self) -> set[tuple[str, int]]:
         """Return every stored (question id, sample index)."""
-        rows = self._connection.execute(
-            "SELECT questions.id, sample_index FROM generations JOIN questions USING (position)"
-        )
+        rows = self._rows("SELECT questions.id, sample_index FROM generations JOIN questions USING (position)")
         return {(question_id, index) for question_id, index in rows}
+
+    def draw_counts(self) -> dict[str, DrawCount]:
+        """Return how many draws are stored, by question id, in the order of the file."""
+        rows = self._rows(
+            "SELECT id, count(*) FILTER (WHERE sample_index >= 0), count(*) FILTER (WHERE sample_index < 0) "
+            "FROM questions LEFT JOIN generations USING (position) GROUP BY position ORDER BY position"
+        )
+        return {question_id: DrawCount(samples, bool(greedy)) for question_id, samples, greedy in rows}
 
     def sample_sets(
         self, question_ids: Iterable[str] | None = None, *, token_arrays: bool = True
@@ -403,13 +476,24 @@ class RunFile:
         for question in self.questions():
             if wanted is not None and question.id not in wanted:
                 continue
-            rows = self._connection.execute(
+            rows = self._rows(
                 f"SELECT {columns} FROM generations WHERE position = ? ORDER BY sample_index",
                 (self._positions[question.id],),
             )
             generations = [_generation(question.id, row) for row in rows]
             greedy = generations[0] if generations and generations[0].sample_index == GREEDY else None
             yield SampleSet(question, greedy, generations[1:] if greedy else generations)
+
+    def expected_samples(self) -> int:
+        """Return N: what the run asks for, or the most that any question of a recorded run has."""
+        samples = self.parameters.get("decoding", {}).get("samples")
+        if isinstance(samples, int):
+            return samples
+        (most,) = self._rows(
+            "SELECT max(count) FROM (SELECT count(*) AS count FROM generations WHERE sample_index >= 0 "
+            "GROUP BY position)"
+        )[0]
+        return int(most or 0)
 
     # What is derived from the generations
 
@@ -425,12 +509,12 @@ class RunFile:
         """Return the stored embeddings among `texts` as unit float32 vectors of shape (d,)."""
         found: dict[str, NDArray[np.float32]] = {}
         for text in dict.fromkeys(texts):
-            row = self._connection.execute(
+            rows = self._rows(
                 "SELECT vector FROM embeddings WHERE embedder = ? AND text_hash = ?",
                 (embedder, _text_hash(text)),
-            ).fetchone()
-            if row is not None:
-                vector = np.frombuffer(row[0], dtype="<f2").astype(np.float32)
+            )
+            if rows:
+                vector = np.frombuffer(rows[0][0], dtype="<f2").astype(np.float32)
                 # float16 moves the norm by up to 1e-3, which would move cosines near a threshold.
                 found[text] = vector / max(float(np.linalg.norm(vector)), 1e-12)
         return found
@@ -456,14 +540,12 @@ class RunFile:
 
     def clustering_methods(self) -> list[ClusteringMethod]:
         """Return the methods that have stored clusterings."""
-        rows = self._connection.execute(
-            "SELECT DISTINCT similarity, linkage, threshold, embedder FROM clusterings ORDER BY key"
-        )
+        rows = self._rows("SELECT DISTINCT similarity, linkage, threshold, embedder FROM clusterings ORDER BY key")
         return [ClusteringMethod(*row) for row in rows]
 
     def clusterings(self, method: ClusteringMethod) -> dict[str, Clustering]:
         """Return the stored clusterings of one method by question id."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT questions.id, assignment FROM clusterings JOIN questions USING (position) WHERE key = ?",
             (method.key,),
         )
@@ -482,11 +564,11 @@ class RunFile:
 
     def judges(self) -> list[str]:
         """Return the judges that have stored labels."""
-        return [judge for (judge,) in self._connection.execute("SELECT DISTINCT judge FROM labels ORDER BY judge")]
+        return [judge for (judge,) in self._rows("SELECT DISTINCT judge FROM labels ORDER BY judge")]
 
     def labels(self, judge: str) -> dict[str, Label]:
         """Return the stored labels of one judge by question id."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT questions.id, value, reason FROM labels JOIN questions USING (position) WHERE judge = ?",
             (judge,),
         )
@@ -505,7 +587,7 @@ class RunFile:
     def signals(self) -> dict[str, dict[str, SignalValue]]:
         """Return every stored value by signal name, then by question id."""
         values: dict[str, dict[str, SignalValue]] = {}
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT questions.id, signal, value, reason, seconds FROM signals JOIN questions USING (position) "
             "ORDER BY position"
         )
@@ -513,6 +595,18 @@ class RunFile:
             record = SignalValue(question_id, signal, value, reason, seconds)
             values.setdefault(signal, {})[question_id] = record
         return values
+
+    def mark_scored(self, question_id: str, scoring: str) -> None:
+        """Note that everything which `scoring` asks for is stored for one question."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO scorings VALUES (?, ?)", (self._positions[question_id], scoring)
+            )
+
+    def scored(self, scoring: str) -> set[str]:
+        """Return the ids of the questions that are scored under `scoring`."""
+        rows = self._rows("SELECT id FROM scorings JOIN questions USING (position) WHERE scoring = ?", (scoring,))
+        return {question_id for (question_id,) in rows}
 
     # The processes that worked on it
 
@@ -543,7 +637,7 @@ class RunFile:
 
     def sessions(self) -> list[Session]:
         """Return the processes that worked on the run, oldest first."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT number, kind, started, ended, pid, provenance, seconds, generations FROM sessions ORDER BY number"
         )
         return [

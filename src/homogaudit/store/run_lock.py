@@ -4,6 +4,7 @@ The lock is a BSD `flock` on a file beside the run, never on the run itself: clo
 file drops the POSIX locks that SQLite holds on it.
 """
 
+import contextlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,35 @@ try:
 except ImportError:  # Windows has no flock; SQLite's own locks still keep the file whole there.
     fcntl = None
 
-__all__ = ["RunLock"]
+__all__ = ["RunLock", "lock_owner"]
+
+
+def lock_owner(run_path: Path) -> int | None:
+    """Return the pid of the process that holds the lock on `run_path`, `None` where nobody does."""
+    if fcntl is None:
+        return None
+    try:
+        descriptor = os.open(_lock_path(run_path), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    pid = None
+    try:
+        pid = int(os.read(descriptor, 32))
+        # A dead owner is told apart first: trying the lock could be in the way of a process that takes it just now.
+        with contextlib.suppress(PermissionError):
+            os.kill(pid, 0)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (ValueError, ProcessLookupError, OverflowError):
+        return None
+    except OSError:
+        return pid
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _lock_path(run_path: Path) -> Path:
+    return run_path.with_name(run_path.name + ".lock")
 
 
 class RunLock:
@@ -27,11 +56,12 @@ class RunLock:
 
     Raises:
         RunFileError: Another process holds the lock; the message names its pid.
+        StorageError: The folder is not writable.
     """
 
     def __init__(self, run_path: Path) -> None:
         self._run_path = run_path
-        self.path = run_path.with_name(run_path.name + ".lock")
+        self.path = _lock_path(run_path)
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:

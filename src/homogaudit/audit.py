@@ -1,0 +1,426 @@
+"""The pipeline: draws what is missing, scores what is not scored, and tells what happens as events.
+
+It composes generation, clustering, labels and signals over one run file. It knows neither processes nor screens:
+whoever iterates over it decides where the events go, and pauses by asking its `Control`.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.clustering.embedders import Embedder
+from homogaudit.clustering.methods import cluster_question, default_methods
+from homogaudit.events import (
+    Cancelling,
+    EngineReady,
+    Event,
+    GenerationFinished,
+    Job,
+    JobEmbedder,
+    Loading,
+    Paused,
+    Progress,
+    QuestionScored,
+    QuestionStarted,
+    Resumed,
+    RunFinished,
+    Snapshot,
+    TextDelta,
+)
+from homogaudit.generation import DrawRequest, Generator
+from homogaudit.generation.generator import Drawing
+from homogaudit.labels.judges import RECORDED, label
+from homogaudit.records import GREEDY, ClusteringMethod, Decoding, Generation, Label, Prompting, Question, SampleSet
+from homogaudit.signals.registry import SignalInputs, compute_signals
+from homogaudit.store import RunFile
+
+__all__ = ["Audit", "Control"]
+
+_PROGRESS_SECONDS = 0.1
+"""At most ten progress events a second: more is not seen, and each costs the reader a redraw."""
+
+_SCORING_CHUNK = 32
+"""Questions embedded in one call where answers are stored already: an embedder is fastest on full batches."""
+
+
+class Control(Protocol):
+    """What the owner of an audit wants of it; asked between steps."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether to stop after the current step."""
+        ...
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether to stand still."""
+        ...
+
+    def wait_while_paused(self) -> None:
+        """Return when the pause or the audit is over."""
+        ...
+
+    def take_snapshot_request(self) -> bool:
+        """Whether a snapshot was asked for since the last call."""
+        ...
+
+
+class Audit:
+    """One session of work on a run file.
+
+    Args:
+        run: Open for writing; this process holds its lock.
+        job: What to do.
+        control: Pause, cancel, snapshot.
+        load_generator: Makes the generator from the job, the prompting and the run's date.
+        load_embedder: Makes the embedder.
+    """
+
+    def __init__(
+        self,
+        run: RunFile,
+        job: Job,
+        control: Control,
+        *,
+        load_generator: Callable[[Job, Prompting, datetime], Generator],
+        load_embedder: Callable[[JobEmbedder], Embedder],
+    ) -> None:
+        self._run = run
+        self._job = job
+        self._control = control
+        self._load_generator = load_generator
+        self._load_embedder = load_embedder
+        self._embedder: Embedder | None = None
+        self._questions = run.questions()
+        self._positions = {question.id: position for position, question in enumerate(self._questions)}
+        self._expected_samples = run.expected_samples()
+        self._methods: tuple[ClusteringMethod, ...] = default_methods(
+            embedder=job.embedder.name if job.embedder else None, numeric=job.judge == "numeric"
+        )
+        self._scoring_key = json.dumps([job.judge, *(method.key for method in self._methods)])
+        self._progress: Progress | None = None
+        self._drawing: Drawing | None = None
+        self._drawn = 0
+        self._begun = time.perf_counter()
+
+    def events(self) -> Iterator[Event]:
+        """Do the job, yielding what happens.
+
+        Raises:
+            HomogauditError: The model, the embedder or the run file failed; what was finished is stored.
+        """
+        self._store_scoring()
+        if self._job.model is not None:
+            if not self._job.defer_embedding:
+                yield from self._ensure_embedder()
+            yield from self._generate()
+        if not self._control.is_cancelled:
+            yield from self._score_stored()
+        if self._is_complete() and not self._control.is_cancelled:
+            self._run.finish()
+        yield RunFinished(self._run.status, self._drawn, time.perf_counter() - self._begun)
+
+    # Drawing
+
+    def _generate(self) -> Iterator[Event]:
+        parameters = self._run.parameters
+        decoding = Decoding(**parameters["decoding"])
+        stored = self._run.generation_keys()
+        wanted = [GREEDY, *range(decoding.samples)]
+        missing = {
+            question.id: tuple(index for index in wanted if (question.id, index) not in stored)
+            for question in self._questions
+        }
+        to_draw = [question for question in self._questions if missing[question.id]]
+        if not to_draw:
+            return
+        yield Loading("model", str(self._run.meta("model")))
+        created = datetime.fromisoformat(self._run.meta("created"))
+        generator = self._load_generator(self._job, Prompting(**parameters["prompting"]), created)
+        try:
+            requests = [DrawRequest(q.id, generator.prompt(q.text), missing[q.id]) for q in to_draw]
+            yield Loading("context", str(self._run.meta("model")))
+            drawing = self._drawing = generator.draw(requests, decoding)
+            self._run.set_meta("chat_template", getattr(generator, "chat_template", None))
+            session = self._run.begin_session("generate", os.getpid(), self._provenance(generator))
+            yield self._ready(generator, decoding, requests, len(stored))
+            try:
+                yield from self._draw(drawing, decoding, {q.id: len(missing[q.id]) for q in to_draw}, len(stored))
+            finally:
+                self._run.update_session(
+                    session,
+                    provenance=self._provenance(generator),
+                    seconds=drawing.counts.seconds,
+                    generations=self._drawn,
+                    ended=True,
+                )
+        finally:
+            self._drawing = None
+            generator.close()
+
+    def _ready(
+        self, generator: Generator, decoding: Decoding, requests: Sequence[DrawRequest], stored: int
+    ) -> EngineReady:
+        facts = generator.facts
+        passes = sum(
+            decoding.greedy_max_tokens if index == GREEDY else decoding.max_tokens
+            for request in requests
+            for index in request.sample_indexes
+        )
+        seconds = None if facts.seconds_per_step is None else passes / facts.slots * facts.seconds_per_step
+        return EngineReady(
+            device=facts.device,
+            slots=facts.slots,
+            context=facts.context,
+            memory_bytes=facts.memory_bytes,
+            mode=facts.mode,
+            questions=len(self._questions),
+            draws=len(self._questions) * (decoding.samples + 1),
+            draws_done=stored,
+            passes_at_most=passes,
+            seconds_at_most=seconds,
+            details=facts.details,
+        )
+
+    def _draw(self, drawing: Drawing, decoding: Decoding, remaining: dict[str, int], stored: int) -> Iterator[Event]:
+        draws = len(self._questions) * (decoding.samples + 1)
+        texts: dict[tuple[str, int], str] = {}
+        by_id = {question.id: question for question in self._questions}
+        last_progress = 0.0
+        while not drawing.is_done:
+            yield from self._obey(drawing)
+            if self._control.is_cancelled:
+                return
+            finished = drawing.step()
+            for question_id in drawing.take_started():
+                yield QuestionStarted(question_id, by_id[question_id].text)
+            for generation in finished:
+                yield from self._store(generation, remaining)
+            now = time.perf_counter()
+            if now - last_progress >= _PROGRESS_SECONDS or drawing.is_done:
+                last_progress = now
+                self._progress = self._measure(drawing, decoding, remaining, stored, draws, _deltas(drawing, texts))
+                yield self._progress
+
+    def _store(self, generation: Generation, remaining: dict[str, int]) -> Iterator[Event]:
+        """Commit one draw before anybody hears of it, and score its question when it was the last."""
+        self._run.add_generation(generation)
+        self._drawn += 1
+        yield GenerationFinished(
+            generation.question_id,
+            generation.sample_index,
+            generation.answer,
+            generation.state.value,
+            generation.finish_reason,
+            generation.tokens,
+            generation.seconds,
+        )
+        remaining[generation.question_id] -= 1
+        if not remaining[generation.question_id] and (self._embedder is not None or self._job.embedder is None):
+            sample_sets = list(self._run.sample_sets([generation.question_id]))
+            yield from self._score(sample_sets)
+
+    def _measure(
+        self,
+        drawing: Drawing,
+        decoding: Decoding,
+        remaining: Mapping[str, int],
+        stored: int,
+        draws: int,
+        deltas: tuple[TextDelta, ...],
+    ) -> Progress:
+        counts = drawing.counts
+        speed = counts.tokens / counts.seconds if counts.seconds else 0.0
+        left = draws - stored - self._drawn
+        # Tokens of an answer, from what is finished; scoring and pauses are part of the elapsed time.
+        elapsed = time.perf_counter() - self._begun
+        seconds_left = left * elapsed / self._drawn if self._drawn else left * decoding.max_tokens / max(speed, 1e-9)
+        return Progress(
+            questions_done=len(self._questions) - sum(1 for count in remaining.values() if count),
+            questions=len(self._questions),
+            draws_done=stored + self._drawn,
+            draws=draws,
+            tokens=counts.tokens,
+            passes=counts.passes,
+            tokens_per_second=speed,
+            seconds=elapsed,
+            seconds_left=seconds_left,
+            slots_in_use=drawing.live,
+            deltas=deltas,
+        )
+
+    def _obey(self, drawing: Drawing | None = None) -> Iterator[Event]:
+        """Answer a snapshot request, stand still while paused, and say that a cancel was heard."""
+        if self._control.take_snapshot_request():
+            yield self._snapshot(drawing)
+        if self._control.is_paused and not self._control.is_cancelled:
+            yield Paused()
+            while self._control.is_paused and not self._control.is_cancelled:
+                self._control.wait_while_paused()
+                if self._control.take_snapshot_request():
+                    yield self._snapshot(drawing)
+            yield Resumed()
+        if self._control.is_cancelled:
+            yield Cancelling()
+
+    def _snapshot(self, drawing: Drawing | None) -> Snapshot:
+        live = () if drawing is None else tuple(TextDelta(*key, text) for key, text in drawing.live_texts().items())
+        state = "paused" if self._control.is_paused else "scoring" if drawing is None else "generating"
+        return Snapshot(str(self._run.path), state, self._progress, live)
+
+    # Scoring
+
+    def _store_scoring(self) -> None:
+        job = self._job
+        self._run.set_meta(
+            "scoring",
+            {
+                "judge": job.judge,
+                "judge_reason": job.judge_reason,
+                "embedder": job.embedder.name if job.embedder else None,
+                "embedder_reason": job.embedder_reason,
+                "methods": [
+                    {"similarity": m.similarity, "linkage": m.linkage, "threshold": m.threshold, "embedder": m.embedder}
+                    for m in self._methods
+                ],
+            },
+        )
+
+    def _ensure_embedder(self) -> Iterator[Event]:
+        if self._embedder is None and self._job.embedder is not None:
+            yield Loading("embedder", self._job.embedder.name)
+            self._embedder = self._load_embedder(self._job.embedder)
+
+    def _score_stored(self) -> Iterator[Event]:
+        """Score every finished question that is not scored under this scoring yet."""
+        done = self._run.scored(self._scoring_key)
+        finished = self._finished_questions()
+        waiting = [question.id for question in self._questions if question.id in finished and question.id not in done]
+        for start in range(0, len(waiting), _SCORING_CHUNK):
+            sample_sets = list(self._run.sample_sets(waiting[start : start + _SCORING_CHUNK]))
+            if any(_texts(sample_set) for sample_set in sample_sets):
+                yield from self._ensure_embedder()
+            self._embed(text for sample_set in sample_sets for text in _texts(sample_set))
+            for sample_set in sample_sets:
+                yield from self._obey()
+                if self._control.is_cancelled:
+                    return
+                yield from self._score([sample_set])
+
+    def _score(self, sample_sets: Sequence[SampleSet]) -> Iterator[Event]:
+        for sample_set in sample_sets:
+            question = sample_set.question
+            valid = sample_set.valid_samples
+            vectors = self._embed(_texts(sample_set))
+            sample_vectors = np.stack([vectors[s.answer] for s in valid]) if vectors and valid else None
+            clusterings = {
+                method.name: clustering
+                for method in self._methods
+                if method.embedder is None or sample_vectors is not None
+                if (clustering := cluster_question(sample_set, method, sample_vectors)) is not None
+            }
+            greedy = sample_set.greedy
+            inputs = SignalInputs(
+                sample_set,
+                self._expected_samples,
+                clusterings,
+                sample_vectors,
+                vectors[greedy.answer] if vectors and greedy and greedy.is_valid else None,
+            )
+            verdict = self._label(question, greedy)
+            with self._run.transaction():
+                self._run.add_clusterings(clusterings.values())
+                self._run.add_signals(compute_signals(inputs))
+                if verdict is not None and self._job.judge != RECORDED:
+                    self._run.add_labels([verdict])
+                if not self._job.token_arrays:
+                    self._run.drop_token_arrays(question.id)
+                self._run.mark_scored(question.id, self._scoring_key)
+            yield QuestionScored(
+                question.id,
+                self._positions[question.id],
+                {name: clustering.clusters for name, clustering in clusterings.items()},
+                len(valid),
+                verdict.value.value if verdict else None,
+            )
+
+    def _label(self, question: Question, greedy: Generation | None) -> Label | None:
+        if self._job.judge is None:
+            return None
+        if self._job.judge == RECORDED:
+            return self._run.labels(RECORDED).get(question.id)
+        return label(question, greedy, self._job.judge)
+
+    def _embed(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the vectors of `texts` as they are stored; embed and store those that are not there."""
+        if self._job.embedder is None:
+            return {}
+        wanted = list(dict.fromkeys(texts))
+        vectors = self._run.embeddings(self._job.embedder.name, wanted)
+        unknown = [text for text in wanted if text not in vectors]
+        if unknown and self._embedder is not None:
+            rows = self._embedder.embed(unknown)
+            self._run.add_embeddings(self._job.embedder.name, dict(zip(unknown, rows, strict=True)))
+            # Read back, so that a figure is the same whether its vector was just made or stored long ago.
+            vectors |= self._run.embeddings(self._job.embedder.name, unknown)
+        return vectors
+
+    # The state of the run
+
+    def _finished_questions(self) -> set[str]:
+        """Return the questions all of whose draws are stored; a recorded run is finished as it came."""
+        if self._run.meta("recorded"):
+            return set(self._positions)
+        counts: dict[str, int] = {}
+        for question_id, _ in self._run.generation_keys():
+            counts[question_id] = counts.get(question_id, 0) + 1
+        return {question_id for question_id, count in counts.items() if count == self._expected_samples + 1}
+
+    def _is_complete(self) -> bool:
+        everything = set(self._positions)
+        return self._finished_questions() == everything and self._run.scored(self._scoring_key) == everything
+
+    def _provenance(self, generator: Generator) -> dict[str, Any]:
+        facts = generator.facts
+        counts = self._drawing.counts if self._drawing else None
+        return {
+            "homogaudit": importlib.metadata.version("homogaudit"),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "device": facts.device,
+            "slots": facts.slots,
+            "context": facts.context,
+            "mode": facts.mode,
+            "details": dict(facts.details),
+            "passes": counts.passes if counts else 0,
+            "tokens": counts.tokens if counts else 0,
+            "prompt_tokens": counts.prompt_tokens if counts else 0,
+        }
+
+
+def _texts(sample_set: SampleSet) -> list[str]:
+    """Return the answers of one question that are embedded: nothing where there is nothing to compare."""
+    valid = sample_set.valid_samples
+    if not valid:
+        return []
+    greedy = sample_set.greedy
+    return [sample.answer for sample in valid] + ([greedy.answer] if greedy and greedy.is_valid else [])
+
+
+def _deltas(drawing: Drawing, known: dict[tuple[str, int], str]) -> tuple[TextDelta, ...]:
+    """Return what the live answers gained since the last call, and remember it in `known`."""
+    live = drawing.live_texts()
+    deltas = tuple(
+        TextDelta(*key, text[len(known.get(key, "")) :]) for key, text in live.items() if text != known.get(key)
+    )
+    known.clear()
+    known.update(live)
+    return deltas

@@ -1,0 +1,111 @@
+"""`homogaudit bench MODEL`: tokens a second of a serial loop and of the engine, on the same prompts in one run."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from homogaudit.cli.options import JsonOption, ModelsOption
+from homogaudit.errors import ModelError, UsageError, from_kind
+
+__all__ = ["bench"]
+
+
+def bench(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A GGUF file, a name of models.toml, or `demo`.")],
+    questions: Annotated[int, typer.Option(help="Questions of the packaged sample.")] = 8,
+    samples: Annotated[int, typer.Option("-n", "--samples", help="Samples a question.")] = 10,
+    max_tokens: Annotated[int, typer.Option(help="Tokens of an answer.")] = 40,
+    temperature: Annotated[float, typer.Option(help="Of the samples.")] = 1.0,
+    slots: Annotated[int | None, typer.Option(help="Answers drawn at the same time.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Default: the physical cores.")] = None,
+    gpu_layers: Annotated[int | None, typer.Option(help="Default: as many as fit.")] = None,
+    repeats: Annotated[int, typer.Option(help="Times that both are measured, in turn; the medians are reported.")] = 3,
+    models_file: ModelsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the engine with a serial loop over `create_chat_completion`.
+
+    The loop gets the same threads, model file, prompts and samplers, reuses the prompt's prefix, and computes no
+    statistics. Both run in turn in one process each, because machines are noisy; compare the ratios.
+    """
+    import subprocess
+
+    from homogaudit.config import load_models, load_settings, resolve_generator
+
+    named = load_models(models_file)
+    settings = load_settings(named, threads=threads, gpu_layers=gpu_layers, slots=slots)
+    generator = resolve_generator(model, named)
+    if generator.kind != "gguf":
+        raise UsageError(f"`{generator.name}` is no GGUF file", "bench measures .gguf files")
+    for name, value in (
+        ("questions", questions),
+        ("samples", samples),
+        ("max-tokens", max_tokens),
+        ("repeats", repeats),
+    ):
+        if value < 1:
+            raise UsageError(f"`--{name}` must be at least 1, not `{value}`")
+    job = {
+        "model": generator.location,
+        "name": generator.name,
+        "questions": questions,
+        "samples": samples,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "slots": settings.slots,
+        "threads": settings.threads,
+        "gpu_layers": settings.gpu_layers,
+        "repeats": repeats,
+    }
+    # In a process of its own, like every use of llama.cpp: it aborts on some broken files.
+    process = subprocess.run(
+        [sys.executable, "-m", "homogaudit.engine.bench_child"],
+        input=json.dumps(job),
+        stdout=subprocess.PIPE,
+        stderr=None if sys.stderr.isatty() else subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    figures = _read(process.stdout, process.returncode, generator.location)
+    typer.echo(json.dumps(figures, indent=2) if as_json else _text(figures))
+
+
+def _read(output: str, code: int, location: str) -> dict[str, Any]:
+    """Return the figures of the measuring process.
+
+    Raises:
+        HomogauditError: What it failed with.
+    """
+    try:
+        figures = json.loads(output)
+    except ValueError:
+        message = f"llama.cpp gave up on `{location}` (exit code {code})"
+        raise ModelError(message, "is the file complete and undamaged?") from None
+    if "error" in figures:
+        raise from_kind(**figures["error"])
+    return figures
+
+
+def _text(figures: dict[str, Any]) -> str:
+    limit = figures["limit_tokens_per_second"]
+    at_limit = (
+        "not measured" if limit is None else f"{limit:.0f} tokens/s, of which {figures['share_of_limit']:.0%} reached"
+    )
+    serial = figures["serial_arguments"]
+    arguments = ", ".join(f"{key}={value}" for key, value in (serial["Llama"] | serial["call"]).items())
+    spread = ", ".join(f"{speedup:.2f}" for speedup in figures["speedups"])
+    return "\n".join(
+        (
+            f"model           {figures['model']} on {figures['device']}",
+            f"engine          {figures['engine_tokens_per_second']:.0f} tokens/s",
+            f"serial loop     {figures['serial_tokens_per_second']:.0f} tokens/s",
+            f"speedup         {figures['speedup_over_serial']:.2f} (runs: {spread})",
+            f"engine's limit  {at_limit}",
+            f"host share      {figures['host_share']:.1%} of the time outside the model",
+            f"slots           {figures['slots']}, {figures['slots_in_use']:.1f} in use on average",
+            f"prefix tree     {figures['passes_saved']:.1%} of the passes saved",
+            f"serial call     {serial['function']}({arguments})",
+        )
+    )

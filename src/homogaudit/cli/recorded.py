@@ -1,0 +1,170 @@
+"""`homogaudit import` and `homogaudit export`: recorded generations in and out.
+
+Knows flags and files; the format is `store.recorded`'s, scoring the engine's.
+"""
+
+import os
+import shlex
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+from homogaudit.cli.run_argument import find_run, new_run_path, runs_folder
+from homogaudit.config import did_you_mean
+from homogaudit.errors import HomogauditError, StorageError, UsageError
+
+if TYPE_CHECKING:
+    from homogaudit.questions.prompts import ParsedAnswer
+    from homogaudit.store.run_file import RunFile
+
+__all__ = ["export", "import_"]
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Recorded generations, JSON Lines.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="RUN", help="The run file to write; a new one in the runs folder."),
+    ] = None,
+    keep_thinking: Annotated[
+        bool, typer.Option("--keep-thinking", help="Take the raw text as the answer, thinking included.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="The model's name, if not the one in the file.")
+    ] = None,
+    embedder: Annotated[
+        str | None, typer.Option("--embedder", metavar="NAME", help="The embedder that clusters by meaning.")
+    ] = None,
+    no_embedder: Annotated[bool, typer.Option("--no-embedder", help="Do without clusters by meaning.")] = False,
+    judge: Annotated[
+        str | None, typer.Option("--judge", metavar="JUDGE", help="recorded, overlap, exact or numeric.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+) -> None:
+    """Read recorded generations into a run file and score them.
+
+    Raises:
+        RecordedFileError: A line is bad; nothing was written.
+        RunFileError: The run file exists.
+        StorageError: It cannot be written.
+    """
+    from homogaudit.cli.engine_job import score_run
+    from homogaudit.report.text import plain
+    from homogaudit.signals.registry import SIGNALS
+    from homogaudit.store.recorded import read_recorded, write_run
+
+    if embedder is not None and no_embedder:
+        raise UsageError("`--embedder` and `--no-embedder` exclude each other", "give one of them")
+    _check_judge(judge)
+    recorded = read_recorded(file, parse_answer=None if keep_thinking else _parse_answer)
+    name = model or recorded.model or file.stem
+    path = output or new_run_path(runs_folder(), name, file.name)
+    write_run(recorded, path, own_signals=SIGNALS.keys(), model=name).close()
+    shown = plain(shlex.quote(str(path)))
+    if not quiet:
+        greedy = sum(record.greedy is not None for record in recorded.records)
+        samples = sum(len(record.samples) for record in recorded.records)
+        counts = f"{len(recorded.records):,} questions, {greedy:,} greedy answers, {samples:,} samples"
+        typer.echo(f"imported {counts}", err=True)
+    try:
+        score_run(path, judge=judge, embedder=embedder, use_embedder=not no_embedder, quiet=quiet)
+    except HomogauditError:
+        typer.echo(f"imported, not scored: `homogaudit score {shown}` goes on", err=True)
+        raise
+    typer.echo(shown, err=True)
+    if not quiet:
+        typer.echo(f"next: homogaudit report {shown}", err=True)
+
+
+def export(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A run file or the name of a run; the newest.", show_default=False),
+    ] = None,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Where; - is standard output.")] = "-",
+    signals: Annotated[
+        bool, typer.Option("--signals", help="Write the computed signals too, not only the recorded ones.")
+    ] = False,
+    judge: Annotated[
+        str | None, typer.Option("--judge", metavar="JUDGE", help="Whose labels to write; the run's own.")
+    ] = None,
+) -> None:
+    """Write a run as recorded generations, JSON Lines.
+
+    Raises:
+        RunFileError: There is no such run.
+        StorageError: The output cannot be written.
+        UsageError: The output is a run file, or the judge has no labels.
+    """
+    from homogaudit.report.text import plain
+    from homogaudit.store.run_file import RunFile, schema_version
+
+    path = find_run(run, runs_folder())
+    target = None if output == "-" else Path(output)
+    # Looked at before the run is opened: it may be the same file, and then its locks would be lost.
+    if target is not None and schema_version(target) is not None:
+        raise UsageError(f"`{target}` is a run file and would be overwritten", "choose another file with `-o`")
+    with RunFile.open(path) as opened:
+        if opened.status != "complete":
+            typer.echo(f"the run `{plain(path.name)}` is not complete: what there is gets exported", err=True)
+        if target is None:
+            _export_to_stdout(opened, judge, signals)
+        else:
+            _export_to_file(opened, target, judge, signals)
+
+
+def _parse_answer(text: str) -> "ParsedAnswer":
+    """Return the answer of a recorded text, thinking in the usual markers left out."""
+    from homogaudit.questions.prompts import split_thinking
+    from homogaudit.records import Prompting
+
+    return split_thinking(text, Prompting(), False)
+
+
+def _check_judge(judge: str | None) -> None:
+    """Refuse an unknown judge before anything is written."""
+    from homogaudit.labels.judges import JUDGES, RECORDED
+
+    known = [*JUDGES, RECORDED]
+    if judge is not None and judge not in known:
+        raise UsageError(f"unknown judge `{judge}`", did_you_mean(judge, known, f"one of {', '.join(known)}"))
+
+
+def _export_to_stdout(run: "RunFile", judge: str | None, signals: bool) -> None:
+    from homogaudit.report.labels import choose_judge
+    from homogaudit.store.recorded import export_run
+
+    # The format is UTF-8 whatever the locale says.
+    stream = typer.get_text_stream("stdout", encoding="utf-8")
+    try:
+        export_run(run, stream, parse_answer=_parse_answer, judge=choose_judge(run, judge), computed_signals=signals)
+        stream.flush()
+    except BrokenPipeError:
+        # `export | head` is no error; without this Python complains once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _export_to_file(run: "RunFile", target: Path, judge: str | None, signals: bool) -> None:
+    from homogaudit.report.labels import choose_judge
+    from homogaudit.store.recorded import export_run
+
+    chosen = choose_judge(run, judge)
+    # A device or a pipe is written itself; a file is replaced whole, so that an export that fails leaves the old one.
+    draft = (
+        target if target.exists() and not target.is_file() else target.with_name(f".{target.name}.{uuid4().hex[:8]}")
+    )
+    try:
+        with draft.open("w", encoding="utf-8", newline="\n") as stream:
+            export_run(run, stream, parse_answer=_parse_answer, judge=chosen, computed_signals=signals)
+        if draft != target:
+            draft.replace(target)
+    except OSError as error:
+        raise StorageError(f"cannot write `{target}`: {error.strerror}", "choose another file with `-o`") from error
+    finally:
+        if draft != target:
+            with suppress(OSError):
+                draft.unlink()

@@ -1,0 +1,95 @@
+"""`homogaudit report [RUN]`: the report of a run file, and the gates on it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from homogaudit.cli.options import JsonOption, MaxScrOption, ModelsOption
+from homogaudit.errors import GateFailedError, IncompleteRunError, UsageError
+
+if TYPE_CHECKING:
+    from homogaudit.report.records import Report
+    from homogaudit.store import RunFile
+
+__all__ = ["check_gate", "print_report", "report"]
+
+
+def report(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run file or name; default: the newest run.")
+    ] = None,
+    as_json: JsonOption = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print all sections.")] = False,
+    judge: Annotated[str | None, typer.Option(help="Go by the labels of this judge.")] = None,
+    max_scr: MaxScrOption = None,
+    models_file: ModelsOption = None,
+) -> None:
+    """Print the report of a run.
+
+    An unfinished run is reported as far as it goes, with exit code 4.
+    """
+    from homogaudit.cli.run_argument import find_run
+    from homogaudit.config import load_models, load_settings
+    from homogaudit.store import RunFile
+
+    if as_json and markdown:
+        raise UsageError("`--json` and `--markdown` exclude each other")
+    path = find_run(run, load_settings(load_models(models_file)).runs)
+    with RunFile.open(path) as stored:
+        built = print_report(stored, as_json=as_json, markdown=markdown, full=full, judge=judge)
+        if max_scr is not None:
+            check_gate(stored, max_scr, built)
+        if stored.status != "complete":
+            if as_json:
+                raise typer.Exit(IncompleteRunError.exit_code)
+            raise IncompleteRunError(f"`{path}` is not complete", "run its command again to go on")
+
+
+def print_report(
+    run: "RunFile", *, as_json: bool = False, markdown: bool = False, full: bool = False, judge: str | None = None
+) -> "Report":
+    """Build the report of a run, print it to stdout, and return it."""
+    from homogaudit.report.build import build
+
+    built = build(run, judge=judge)
+    if as_json:
+        from homogaudit.report.json import dumps
+
+        typer.echo(dumps(built))
+    elif markdown:
+        from homogaudit.report.markdown import to_markdown
+
+        typer.echo(to_markdown(built), nl=False)
+    else:
+        from rich.console import Console
+
+        from homogaudit.report.console import render_console
+
+        render_console(built, Console(highlight=False), full=full)
+    return built
+
+
+def check_gate(run: "RunFile", max_scr: float, built: "Report | None" = None) -> None:
+    """Check the primary SCR against a gate.
+
+    Raises:
+        GateFailedError: It is above `max_scr`, cannot be computed, or the audit is invalid.
+        UsageError: `max_scr` is no rate.
+    """
+    from homogaudit.report.build import build
+    from homogaudit.report.records import Undefined
+
+    if not 0 <= max_scr <= 1:
+        raise UsageError(f"`--max-scr` must lie between 0 and 1, not `{max_scr}`")
+    built = build(run, sweeps=False, draws=100) if built is None else built
+    homogenization = built.homogenization
+    if built.verdict.level == "invalid":
+        raise GateFailedError("the audit is invalid, so no gate can pass", "the report says why")
+    primary = homogenization.methods.get(homogenization.primary) if homogenization.primary else None
+    scr = primary.scr if primary else Undefined("nothing was clustered")
+    if isinstance(scr, Undefined):
+        raise GateFailedError(f"there is no SCR to check: {scr.reason}")
+    if scr.value > max_scr:
+        message = f"SCR {scr.value:.3f} ({scr.k} of {scr.n}) is above the gate of {max_scr:g}"
+        raise GateFailedError(message, f"its 95% interval is {scr.low:.3f} to {scr.high:.3f}")

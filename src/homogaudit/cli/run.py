@@ -1,0 +1,384 @@
+"""`homogaudit run MODEL [QUESTIONS]`: the audit, headless; prints the report at the end."""
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from homogaudit.cli.options import JsonOption, MaxScrOption, ModelsOption, QuietOption
+from homogaudit.errors import IncompleteRunError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from homogaudit.config import ModelsFile, ResolvedGenerator
+    from homogaudit.questions import QuestionFile
+    from homogaudit.records import Decoding, Prompting
+
+__all__ = ["run"]
+
+_DRAWING = "Drawing"
+_QUESTIONS = "Questions"
+_PROMPT = "Prompt"
+_SCORING = "Scoring"
+_MACHINE = "Machine"
+
+
+@dataclass(frozen=True, slots=True)
+class _Preset:
+    """Decoding defaults under one name; a flag goes before them."""
+
+    samples: int
+    max_tokens: int
+    greedy_max_tokens: int
+    limit: int | None = None
+
+
+_PRESETS = {
+    "quick": _Preset(samples=5, max_tokens=40, greedy_max_tokens=40, limit=20),
+    "standard": _Preset(samples=10, max_tokens=100, greedy_max_tokens=100),
+    "paper": _Preset(samples=10, max_tokens=40, greedy_max_tokens=200),
+}
+
+
+def run(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A GGUF file, a name of models.toml, or `demo`.")],
+    questions: Annotated[
+        str | None,
+        typer.Argument(metavar="[QUESTIONS]", help="A question file, `-` for stdin; default: the packaged sample."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="RUN", help="The run file; default: in the runs folder.")
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Start anew even where an unfinished run could go on.")] = False,
+    preset: Annotated[
+        str,
+        typer.Option(help="quick (20 questions, N 5, 40 tokens), standard, paper.", rich_help_panel=_DRAWING),
+    ] = "standard",
+    samples: Annotated[
+        int | None, typer.Option("-n", "--samples", help="Samples a question, N; at least 2.", rich_help_panel=_DRAWING)
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Of the samples.", rich_help_panel=_DRAWING)] = 1.0,
+    top_p: Annotated[float, typer.Option(help="1 is off.", rich_help_panel=_DRAWING)] = 1.0,
+    top_k: Annotated[int, typer.Option(help="0 is off.", rich_help_panel=_DRAWING)] = 0,
+    min_p: Annotated[float, typer.Option(help="0 is off.", rich_help_panel=_DRAWING)] = 0.0,
+    max_tokens: Annotated[int | None, typer.Option(help="Tokens of an answer.", rich_help_panel=_DRAWING)] = None,
+    greedy_max_tokens: Annotated[
+        int | None, typer.Option(help="Tokens of the greedy answer; default: --max-tokens.", rich_help_panel=_DRAWING)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of every draw.", rich_help_panel=_DRAWING)] = 0,
+    limit: Annotated[int | None, typer.Option(help="Take the first so many.", rich_help_panel=_QUESTIONS)] = None,
+    shuffle: Annotated[
+        int | None, typer.Option(metavar="SEED", help="Shuffle the questions first.", rich_help_panel=_QUESTIONS)
+    ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(help="Take this category alone; may be repeated.", rich_help_panel=_QUESTIONS)
+    ] = None,
+    question_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
+    id_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
+    category_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
+    answers_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
+    incorrect_answers_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="auto, chat, or base (`Q: ...` and `A:`, no template).", rich_help_panel=_PROMPT),
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="System line; empty for none.", rich_help_panel=_PROMPT)] = None,
+    prompt_template: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A Jinja template of the prompt.", rich_help_panel=_PROMPT)
+    ] = None,
+    thinking: Annotated[
+        bool,
+        typer.Option("--thinking", help="Leave thinking on.", rich_help_panel=_PROMPT),
+    ] = False,
+    think_markers: Annotated[
+        tuple[str, str], typer.Option(help="What opens and closes thinking.", rich_help_panel=_PROMPT)
+    ] = ("<think>", "</think>"),
+    judge: Annotated[
+        str, typer.Option(help="auto, overlap, exact, numeric, or none.", rich_help_panel=_SCORING)
+    ] = "auto",
+    embedder: Annotated[
+        str | None, typer.Option(help="A name of models.toml, a folder or a Hugging Face id.", rich_help_panel=_SCORING)
+    ] = None,
+    no_embedder: Annotated[
+        bool, typer.Option("--no-embedder", help="Cluster by wording alone.", rich_help_panel=_SCORING)
+    ] = False,
+    defer_embedding: Annotated[
+        bool,
+        typer.Option("--defer-embedding", help="Embed once the model is gone.", rich_help_panel=_SCORING),
+    ] = False,
+    no_token_arrays: Annotated[
+        bool,
+        typer.Option("--no-token-arrays", help="Keep no per-token arrays.", rich_help_panel=_SCORING),
+    ] = False,
+    slots: Annotated[int | None, typer.Option(help="Answers drawn at the same time.", rich_help_panel=_MACHINE)] = None,
+    threads: Annotated[int | None, typer.Option(help="Default: the physical cores.", rich_help_panel=_MACHINE)] = None,
+    gpu_layers: Annotated[
+        int | None, typer.Option(help="Layers on the GPU; default: as many as fit.", rich_help_panel=_MACHINE)
+    ] = None,
+    hash_model: Annotated[
+        bool,
+        typer.Option("--hash-model", help="Hash the whole model file.", rich_help_panel=_MACHINE),
+    ] = False,
+    models_file: ModelsOption = None,
+    max_scr: MaxScrOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Print all sections of the report.")] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Audit MODEL on QUESTIONS and print the report.
+
+    The same command goes on where an unfinished run was left.
+    """
+    from homogaudit.cli.engine_job import log_path, resolve_job_embedder, run_engine
+    from homogaudit.cli.judge_choice import choose_judge
+    from homogaudit.cli.progress import make_display
+    from homogaudit.cli.report import check_gate, print_report
+    from homogaudit.config import load_models, load_settings, resolve_generator
+    from homogaudit.events import Job
+    from homogaudit.questions import Columns, load_template
+    from homogaudit.records import Prompting
+    from homogaudit.store import RunFile
+
+    named = load_models(models_file)
+    settings = load_settings(named, embedder=embedder, threads=threads, gpu_layers=gpu_layers, slots=slots)
+    defaults = _preset(preset)
+    decoding = _decoding(
+        defaults,
+        samples=samples,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        max_tokens=max_tokens,
+        greedy_max_tokens=greedy_max_tokens,
+        seed=seed,
+    )
+    generator = resolve_generator(model, named)
+    prompting = Prompting(
+        mode=mode or (generator.entry.mode if generator.entry else "auto"),
+        system=Prompting().system if system is None else system,
+        template=None if prompt_template is None else load_template(prompt_template),
+        thinking=thinking,
+        think_open=think_markers[0],
+        think_close=think_markers[1],
+    )
+    columns = Columns(question_column, id_column, category_column, answers_column, incorrect_answers_column)
+    question_file = _load_questions(
+        questions, columns, limit=defaults.limit if limit is None else limit, shuffle=shuffle, categories=category or ()
+    )
+    for warning in question_file.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if question_file.duplicates:
+        first = question_file.duplicates[0]
+        typer.echo(
+            f"warning: {len(question_file.duplicates)} duplicate questions left out, the first at line {first.line} "
+            f"(same as line {first.first_line})",
+            err=True,
+        )
+    chosen = choose_judge(judge, question_file.questions)
+    job_embedder, reason = resolve_job_embedder(settings.embedder, named, wanted=not no_embedder)
+    if job_embedder is None and not no_embedder:
+        typer.echo(f"warning: no embedder, so answers are clustered by wording alone: {reason}", err=True)
+    parameters = _parameters(generator, question_file, decoding, prompting, whole=hash_model)
+    path = _find_or_create(output, settings.runs, generator, question_file, parameters, new=new, named=named)
+    with RunFile.open(path) as stored:
+        is_complete = stored.status == "complete"
+    if not is_complete:
+        typer.echo(f"run: {path}", err=True)
+    job = Job(
+        str(path),
+        model=generator.location,
+        embedder=job_embedder,
+        judge=chosen.judge,
+        judge_reason=chosen.reason,
+        embedder_reason=reason,
+        slots=settings.slots,
+        threads=settings.threads,
+        gpu_layers=settings.gpu_layers,
+        defer_embedding=defer_embedding or _is_large(job_embedder),
+        token_arrays=not no_token_arrays,
+    )
+    try:
+        finished = run_engine(job, make_display(quiet=quiet))
+    except ModelError:
+        _remove_if_empty(path, log_path(path))
+        raise
+    with RunFile.open(path) as stored:
+        print_report(stored, as_json=as_json, full=full)
+        if finished.status != "complete":
+            raise IncompleteRunError(f"`{path}` is not complete", "run the same command again to go on")
+        if max_scr is not None:
+            check_gate(stored, max_scr)
+
+
+def _preset(name: str) -> _Preset:
+    from homogaudit.config import did_you_mean
+
+    if name not in _PRESETS:
+        raise UsageError(f"unknown preset `{name}`", did_you_mean(name, _PRESETS, f"one of {', '.join(_PRESETS)}"))
+    return _PRESETS[name]
+
+
+def _decoding(preset: _Preset, **flags: Any) -> "Decoding":
+    """Return the decoding parameters: flag, else preset.
+
+    Raises:
+        UsageError: A value is out of its range.
+    """
+    from homogaudit.records import Decoding
+
+    max_tokens = preset.max_tokens if flags["max_tokens"] is None else flags["max_tokens"]
+    greedy = flags["greedy_max_tokens"]
+    if greedy is None:
+        greedy = preset.greedy_max_tokens if flags["max_tokens"] is None else max_tokens
+    flags |= {
+        "samples": preset.samples if flags["samples"] is None else flags["samples"],
+        "max_tokens": max_tokens,
+        "greedy_max_tokens": greedy,
+    }
+    for name, least, most in (
+        ("samples", 2, 1000),
+        ("temperature", 0.0, 10.0),
+        ("top_p", 1e-6, 1.0),
+        ("top_k", 0, 1 << 24),
+        ("min_p", 0.0, 1.0),
+        ("max_tokens", 1, 1 << 20),
+        ("greedy_max_tokens", 1, 1 << 20),
+    ):
+        if not least <= flags[name] <= most:
+            flag = "--" + name.replace("_", "-")
+            hint = "one sample says nothing about the spread of answers" if name == "samples" else None
+            raise UsageError(f"`{flag}` must lie between {least:g} and {most:g}, not `{flags[name]}`", hint)
+    return Decoding(**flags)
+
+
+def _load_questions(source: str | None, columns: Any, **options: Any) -> "QuestionFile":
+    from homogaudit.config import resource
+    from homogaudit.questions import load_questions
+
+    chosen = str(resource("samples") / "misconceptions.jsonl") if source is None else source
+    return load_questions(chosen, columns=columns, stdin=sys.stdin.buffer if chosen == "-" else None, **options)
+
+
+def _parameters(
+    generator: "ResolvedGenerator",
+    question_file: "QuestionFile",
+    decoding: "Decoding",
+    prompting: "Prompting",
+    *,
+    whole: bool,
+) -> dict[str, Any]:
+    """Return everything that the draws depend on, as it is compared when a run is resumed.
+
+    Raises:
+        UsageError: The model is of a kind that cannot be drawn from yet.
+        ModelError: The file cannot be read.
+    """
+    import hashlib
+    import json
+
+    from homogaudit.generation.fingerprint import fingerprint
+
+    if generator.kind != "gguf":
+        raise UsageError(f"`{generator.name}` is no GGUF file", "audits run on .gguf files; convert it with llama.cpp")
+    try:
+        model = fingerprint(Path(generator.location), whole=whole)
+    except OSError as error:
+        raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
+    texts = [[q.id, q.text, q.category, q.answers, q.incorrect_answers] for q in question_file.questions]
+    digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+    return {
+        "model": {"kind": generator.kind, "fingerprint": model.to_json()},
+        "questions": {"count": len(question_file.questions), "sha256": digest},
+        "decoding": asdict(decoding),
+        "prompting": asdict(prompting),
+    }
+
+
+def _find_or_create(
+    output: Path | None,
+    runs: Path,
+    generator: "ResolvedGenerator",
+    question_file: "QuestionFile",
+    parameters: dict[str, Any],
+    *,
+    new: bool,
+    named: "ModelsFile",
+) -> Path:
+    """Return the run file to work on: the one asked for, an unfinished one with these parameters, or a new one."""
+    from datetime import datetime
+
+    from homogaudit.store import RUN_SUFFIX, RunFile
+
+    if output is not None and output.exists():
+        if output.is_dir():
+            raise UsageError(f"`{output}` is a folder", f"name a file in it, for example `{output / 'demo.audit'}`")
+        with RunFile.open(output) as existing:
+            existing.require_parameters(parameters)
+        return output
+    if output is None and not new and (unfinished := _unfinished(runs, parameters)) is not None:
+        typer.echo("going on with an unfinished run of the same parameters (`--new` starts another)", err=True)
+        return unfinished
+    source = Path(question_file.name).stem or "questions"
+    if output is None:
+        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+        output = runs / (_file_name(f"{generator.name}-{source}-{stamp}") + RUN_SUFFIX)
+    with RunFile.create(
+        output,
+        model=generator.name,
+        question_source=question_file.name,
+        questions=question_file.questions,
+        parameters=parameters,
+    ) as created:
+        entry = generator.entry
+        facts = {"location": generator.location}
+        if entry is not None:
+            facts |= {
+                key: str(value)
+                for key in ("stage", "family", "training_cutoff", "context_length", "price_per_million_tokens")
+                if (value := getattr(entry, key)) is not None
+            }
+        created.set_meta("model_entry", facts)
+        created.set_meta("duplicates", len(question_file.duplicates))
+    return output
+
+
+def _unfinished(runs: Path, parameters: dict[str, Any]) -> Path | None:
+    """Return the newest unfinished run in the runs folder with these parameters."""
+    from homogaudit.errors import HomogauditError
+    from homogaudit.store import RUN_SUFFIX, RunFile
+
+    for path in sorted(runs.glob(f"*{RUN_SUFFIX}"), key=lambda found: found.stat().st_mtime, reverse=True):
+        try:
+            with RunFile.open(path) as stored:
+                if stored.status != "complete":
+                    stored.require_parameters(parameters)
+                    return path
+        except HomogauditError:
+            continue
+    return None
+
+
+def _file_name(text: str) -> str:
+    """Return `text` with everything replaced that a file name may not hold."""
+    return "".join(character if character.isalnum() or character in "._-" else "-" for character in text).strip(".-")
+
+
+def _is_large(embedder: Any) -> bool:
+    """Whether an embedder takes over 1 GB, so that it waits until the model's memory is free."""
+    if embedder is None or not Path(embedder.location).is_dir():
+        return False
+    return sum(file.stat().st_size for file in Path(embedder.location).rglob("*.safetensors")) > 1 << 30
+
+
+def _remove_if_empty(path: Path, log: Path) -> None:
+    """Remove a run in which nothing was ever drawn because its model does not load."""
+    from homogaudit.store import RunFile
+
+    with RunFile.open(path) as stored:
+        is_empty = not stored.generation_keys()
+    if is_empty:
+        for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            file.unlink(missing_ok=True)
+        log.unlink(missing_ok=True)

@@ -1,0 +1,38 @@
+"""`homogaudit score RUN`: new labels, embeddings, clusterings and signals on stored generations."""
+
+from typing import Annotated
+
+import typer
+
+from homogaudit.cli.options import JsonOption, ModelsOption, QuietOption
+
+__all__ = ["score"]
+
+
+def score(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run file or name; default: the newest run.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(help="auto, overlap, exact, numeric, recorded, or none; default: the run's own.")
+    ] = None,
+    embedder: Annotated[
+        str | None, typer.Option(help="A name of models.toml, a folder or a Hugging Face id; default: the run's own.")
+    ] = None,
+    no_embedder: Annotated[bool, typer.Option("--no-embedder", help="Cluster by wording alone.")] = False,
+    models_file: ModelsOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Label, embed and cluster the stored answers of RUN again, without the model, and print the report."""
+    from homogaudit.cli.engine_job import score_run
+    from homogaudit.cli.report import print_report
+    from homogaudit.cli.run_argument import find_run
+    from homogaudit.config import load_models, load_settings
+    from homogaudit.store import RunFile
+
+    named = load_models(models_file)
+    path = find_run(run, load_settings(named).runs)
+    score_run(path, judge=judge, embedder=embedder, use_embedder=not no_embedder, quiet=quiet, models=named)
+    with RunFile.open(path) as stored:
+        print_report(stored, as_json=as_json)

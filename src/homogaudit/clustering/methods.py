@@ -1,0 +1,195 @@
+"""The default clusterings, their sweeps, and the clustering of one question.
+
+Knows one question at a time; rates over questions are statistics.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.clustering.linkage import are_single_clusters, cluster_counts_by_threshold, link
+from homogaudit.clustering.similarity import answer_similarity, cosine_similarity, jaccard_similarity
+from homogaudit.errors import UsageError
+from homogaudit.records import Clustering, ClusteringMethod, SampleSet
+
+__all__ = [
+    "EMBEDDING_THRESHOLDS",
+    "JACCARD_THRESHOLDS",
+    "PRIMARY",
+    "SAMPLE_SIZES",
+    "SUBSET_DRAWS",
+    "cluster_counts_by_threshold",
+    "cluster_counts_of_first_k",
+    "cluster_question",
+    "default_methods",
+    "similarity_matrix",
+    "single_cluster_share_of_subsets",
+    "sweep_thresholds",
+]
+
+Float64Array = NDArray[np.float64]
+
+PRIMARY = "embedding"
+"""The clustering that the verdict reads."""
+
+JACCARD_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
+EMBEDDING_THRESHOLDS = (0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
+SAMPLE_SIZES = (3, 5, 7, 10)
+SUBSET_DRAWS = 200
+
+_EQUAL = 1.0
+"""Threshold of a method that has none: its similarity is 1 where two answers are equal."""
+
+
+def default_methods(*, embedder: str | None, numeric: bool) -> tuple[ClusteringMethod, ...]:
+    """Return the clusterings of a run: `jaccard`, `embedding` with an embedder, `answer` for numeric questions.
+
+    Args:
+        embedder: Name of the embedder, `None` where there is none.
+        numeric: Whether the questions are answered with numbers.
+    """
+    methods = [ClusteringMethod("jaccard", "single", 0.40)]
+    if embedder is not None:
+        methods.append(ClusteringMethod("embedding", "average", 0.85, embedder))
+    if numeric:
+        methods.append(ClusteringMethod("answer", "single", None))
+    return tuple(methods)
+
+
+def sweep_thresholds(method: ClusteringMethod) -> tuple[float, ...]:
+    """Return the thresholds across which a method's SCR is reported; empty where it has no threshold."""
+    grids = {"jaccard": JACCARD_THRESHOLDS, "embedding": EMBEDDING_THRESHOLDS}
+    return grids.get(method.similarity, ()) if method.threshold is not None else ()
+
+
+def similarity_matrix(
+    answers: Sequence[str], method: ClusteringMethod, embeddings: NDArray[np.floating] | None = None
+) -> Float64Array:
+    """Return the similarity of every pair of answers under a method.
+
+    Args:
+        answers: n answers.
+        method: Only its similarity matters here.
+        embeddings: (n, d), needed by `embedding`.
+
+    Returns:
+        (n, n) float64, symmetric.
+
+    Raises:
+        UsageError: The similarity is not known.
+        ValueError: `embedding` without one embedding an answer.
+    """
+    match method.similarity:
+        case "jaccard":
+            return jaccard_similarity(answers)
+        case "answer":
+            return answer_similarity(answers)
+        case "embedding":
+            if embeddings is None or len(embeddings) != len(answers):
+                given = 0 if embeddings is None else len(embeddings)
+                raise ValueError(f"{len(answers)} answers need as many embeddings, not {given}")
+            return cosine_similarity(embeddings)
+        case other:
+            raise UsageError(f"unknown similarity `{other}`", hint="one of jaccard, embedding, answer")
+
+
+def cluster_question(
+    sample_set: SampleSet, method: ClusteringMethod, embeddings: NDArray[np.floating] | None = None
+) -> Clustering | None:
+    """Cluster the valid samples of one question.
+
+    Args:
+        sample_set: The draws of the question.
+        method: How.
+        embeddings: (valid samples, d) in their order, needed by `embedding`.
+
+    Returns:
+        The clustering, `None` with fewer than two valid samples: one answer agrees with itself whatever it is.
+
+    Raises:
+        UsageError: The similarity or the linkage is not known.
+        ValueError: `embedding` without one embedding a valid sample.
+    """
+    answers = [sample.answer for sample in sample_set.valid_samples]
+    if len(answers) < 2:
+        return None
+    similarity = similarity_matrix(answers, method, embeddings)
+    assignment = link(similarity, _threshold(method), method.linkage)
+    return Clustering(sample_set.question.id, method, assignment)
+
+
+def cluster_counts_of_first_k(
+    similarity: Float64Array, method: ClusteringMethod, sizes: Sequence[int] = SAMPLE_SIZES
+) -> NDArray[np.intp]:
+    """Return the number of clusters of the first k samples, for each k.
+
+    Kept to reproduce published numbers; it depends on the order of the draws.
+
+    Args:
+        similarity: (n, n) of the valid samples in their order.
+        method: Its linkage and threshold count.
+        sizes: The k.
+
+    Returns:
+        One count a size; 0 where there are fewer than k samples (a real count is at least 1).
+    """
+    threshold = _threshold(method)
+    counts = [
+        len(set(link(similarity[:k, :k], threshold, method.linkage))) if k <= len(similarity) else 0 for k in sizes
+    ]
+    return np.asarray(counts, dtype=np.intp)
+
+
+def single_cluster_share_of_subsets(
+    similarity: Float64Array,
+    method: ClusteringMethod,
+    sizes: Sequence[int] = SAMPLE_SIZES,
+    *,
+    draws: int = SUBSET_DRAWS,
+    seed: int = 0,
+) -> Float64Array:
+    """Return the share of k-subsets of the samples that form one cluster, for each k.
+
+    Its mean over questions is the mean SCR over random k-subsets. The subsets depend on (n, k, seed) alone, so that
+    every question of a run is read at the same sample numbers; where there are no more than `draws` k-subsets all of
+    them are taken, which is the same mean without the noise.
+
+    Args:
+        similarity: (n, n) of the valid samples.
+        method: Its linkage and threshold count.
+        sizes: The k.
+        draws: Random subsets a size.
+        seed: Seed of the draws.
+
+    Returns:
+        One share in [0, 1] a size; NaN where there are fewer than k samples.
+    """
+    n = len(similarity)
+    threshold = _threshold(method)
+    shares = np.full(len(sizes), np.nan)
+    for position, k in enumerate(sizes):
+        if k <= n:
+            subsets = _subsets(n, k, draws, seed)
+            shares[position] = are_single_clusters(similarity, subsets, threshold, method.linkage).mean()
+    return shares
+
+
+@lru_cache(maxsize=64)
+def _subsets(n: int, k: int, draws: int, seed: int) -> NDArray[np.intp]:
+    """Return (m, k) ascending row numbers: all k-subsets where they are few, else `draws` random ones."""
+    if math.comb(n, k) <= draws:
+        subsets = np.asarray(list(combinations(range(n), k)), dtype=np.intp)
+    else:
+        random = np.random.default_rng([seed, n, k])
+        order = np.argsort(random.random((draws, n)), axis=1)
+        subsets = np.sort(order[:, :k], axis=1).astype(np.intp)
+    subsets.flags.writeable = False
+    return subsets
+
+
+def _threshold(method: ClusteringMethod) -> float:
+    return _EQUAL if method.threshold is None else method.threshold

@@ -1,0 +1,43 @@
+"""Configuration: the models and embedders that have names, and the settings with their order of precedence.
+
+Knows the files, the environment and where a named model lies. Does not know how a model is loaded or run, and never
+downloads anything. Imports nothing heavier than the standard library.
+"""
+
+from homogaudit.config.models_file import (
+    EmbedderEntry,
+    GeneratorEntry,
+    ModelsFile,
+    load_models,
+    resource,
+)
+from homogaudit.config.nearest import did_you_mean, nearest
+from homogaudit.config.resolve import (
+    DEFAULT_EMBEDDER,
+    ResolvedEmbedder,
+    ResolvedGenerator,
+    how_to_get,
+    is_present,
+    resolve_embedder,
+    resolve_generator,
+)
+from homogaudit.config.settings import Settings, load_settings
+
+__all__ = [
+    "DEFAULT_EMBEDDER",
+    "EmbedderEntry",
+    "GeneratorEntry",
+    "ModelsFile",
+    "ResolvedEmbedder",
+    "ResolvedGenerator",
+    "Settings",
+    "did_you_mean",
+    "how_to_get",
+    "is_present",
+    "load_models",
+    "load_settings",
+    "nearest",
+    "resolve_embedder",
+    "resolve_generator",
+    "resource",
+]

@@ -1,0 +1,359 @@
+"""models.toml: the generator models and embedders that have names.
+
+The packaged file is the default; one more file lies over it, entry by entry and key by key. Knows the files' form and
+checks it; does not know whether what an entry points to is there.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from homogaudit.config.nearest import did_you_mean
+from homogaudit.config.sources import SourceKind, parse_source
+from homogaudit.errors import ConfigError, UsageError
+
+__all__ = [
+    "MODES",
+    "STAGES",
+    "EmbedderEntry",
+    "GeneratorEntry",
+    "Mode",
+    "ModelsFile",
+    "Stage",
+    "check_setting",
+    "load_models",
+    "resource",
+]
+
+Mode = Literal["auto", "chat", "base"]
+Stage = Literal["base", "sft", "dpo", "instruct"]
+MODES: tuple[Mode, ...] = ("auto", "chat", "base")
+STAGES: tuple[Stage, ...] = ("base", "sft", "dpo", "instruct")
+
+_FILE_NAME = "models.toml"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TOML_PLACE = re.compile(r"(?P<reason>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorEntry:
+    """A generator model of models.toml.
+
+    Attributes:
+        name: What the command line calls it.
+        source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
+        origin: The file that gave the entry or changed it last.
+        mode: `chat` renders a template, `base` does not, `auto` takes chat where the model has a template.
+        stage: How far its training went.
+        family: What the stages and sizes of one release have in common.
+        training_cutoff: The last day that its training data can know of.
+        context_length: Tokens.
+        price_per_million_tokens: In the user's currency; `None` where it costs nothing but time.
+        description: One line for people.
+    """
+
+    name: str
+    source: str
+    origin: Path
+    mode: Mode = "auto"
+    stage: Stage | None = None
+    family: str | None = None
+    training_cutoff: date | None = None
+    context_length: int | None = None
+    price_per_million_tokens: float | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderEntry:
+    """A sentence embedder of models.toml.
+
+    Attributes:
+        name: What the command line calls it.
+        source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
+        origin: The file that gave the entry or changed it last.
+        revision: Branch, tag or commit of a Hugging Face source.
+        size_mb: Size of its weights in megabytes.
+        prompt: Text that the embedder wants before every answer, for example `query: `.
+        description: One line for people.
+    """
+
+    name: str
+    source: str
+    origin: Path
+    revision: str | None = None
+    size_mb: float | None = None
+    prompt: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsFile:
+    """The packaged models.toml with at most one file laid over it.
+
+    Attributes:
+        generators: Generator models by name, in the order of the files.
+        embedders: Embedders by name, in the order of the files.
+        settings: The `[settings]` table, checked; see `homogaudit.config.settings`.
+        files: The files that were read, the packaged one first.
+    """
+
+    generators: Mapping[str, GeneratorEntry]
+    embedders: Mapping[str, EmbedderEntry]
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    files: tuple[Path, ...] = ()
+
+
+class _BadValueError(ValueError):
+    """A value breaks its key's rule; carries the rest of the sentence `KEY ...` and a hint."""
+
+    def __init__(self, rule: str, hint: str | None = None) -> None:
+        super().__init__(rule)
+        self.hint = hint
+
+
+def _text(value: object, _folder: Path) -> str:
+    if not isinstance(value, str):
+        raise _BadValueError("must be a string")
+    if any(not character.isprintable() for character in value):
+        raise _BadValueError("must be one line without control characters")
+    return value
+
+
+def _filled_text(value: object, folder: Path) -> str:
+    text = _text(value, folder)
+    if not text.strip():
+        raise _BadValueError("must not be empty")
+    return text
+
+
+def _source(value: object, folder: Path) -> str:
+    """Check a source and make its path absolute, because a later file may overlay the entry's other keys."""
+    text = _filled_text(value, folder)
+    try:
+        source = parse_source(text, folder)
+    except UsageError as error:
+        raise _BadValueError(f"is wrong: {error.message}", error.hint) from error
+    return source.value if source.kind is SourceKind.PATH else text
+
+
+def _one_of(options: Iterable[str]) -> Callable[[object, Path], str]:
+    names = tuple(options)
+
+    def check(value: object, folder: Path) -> str:
+        text = _text(value, folder)
+        if text not in names:
+            listed = ", ".join(f"`{name}`" for name in names)
+            raise _BadValueError(f"must be one of {listed}, not `{text}`", did_you_mean(text, names))
+        return text
+
+    return check
+
+
+def _date(value: object, _folder: Path) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise _BadValueError("must be a date without quotes, such as 2023-12-31")
+    return value
+
+
+def _whole(low: int, high: int | None = None) -> Callable[[object, Path], int]:
+    rule = f"must be a whole number of at least {low}" + ("" if high is None else f" and at most {high}")
+
+    def check(value: object, _folder: Path) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise _BadValueError(rule)
+        if value < low or (high is not None and value > high):
+            raise _BadValueError(f"{rule}, not `{value}`")
+        return value
+
+    return check
+
+
+def _amount(value: object, _folder: Path) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
+        raise _BadValueError("must be a number that is not negative")
+    return float(value)
+
+
+def _folder_path(value: object, folder: Path) -> Path:
+    try:
+        return folder / Path(_filled_text(value, folder)).expanduser()
+    except RuntimeError as error:
+        raise _BadValueError("names an unknown home folder") from error
+
+
+_GENERATOR_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
+    "source": _source,
+    "mode": _one_of(MODES),
+    "stage": _one_of(STAGES),
+    "family": _filled_text,
+    "training_cutoff": _date,
+    "context_length": _whole(1),
+    "price_per_million_tokens": _amount,
+    "description": _text,
+}
+_EMBEDDER_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
+    "source": _source,
+    "revision": _filled_text,
+    "size_mb": _amount,
+    "prompt": _text,
+    "description": _text,
+}
+_SETTING_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
+    "runs": _folder_path,
+    "embedder": _filled_text,
+    "threads": _whole(1),
+    # -1 is llama.cpp's own way to say all of them.
+    "gpu_layers": _whole(-1),
+    # llama.cpp's LLAMA_MAX_SEQ.
+    "slots": _whole(1, 256),
+}
+_TABLES = ("generators", "embedders", "settings")
+
+
+def resource(name: str) -> Path:
+    """Return a file or folder that ships with the project, `models.toml` or `samples`.
+
+    It lies inside the package in a wheel, and at the root of the repository in a source checkout.
+
+    Raises:
+        ConfigError: The installation lacks it.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package, package.parents[1]):
+        if (folder / name).exists():
+            return folder / name
+    raise ConfigError(f"the packaged file `{name}` is missing", "install homogaudit again")
+
+
+def load_models(path: Path | None = None, *, folder: Path | None = None) -> ModelsFile:
+    """Read the packaged models.toml and the one file that lies over it.
+
+    Args:
+        path: The file named by `--models`; `None` takes the one that HOMOGAUDIT_MODELS names, else `models.toml` of
+            the working folder where there is one.
+        folder: The working folder; `None` takes the process's own.
+
+    Raises:
+        ConfigError: A file cannot be read or breaks a rule; the message names file, entry and key.
+    """
+    packaged = resource(_FILE_NAME)
+    files = [packaged]
+    overlay = path or (Path(os.environ["HOMOGAUDIT_MODELS"]) if os.environ.get("HOMOGAUDIT_MODELS") else None)
+    if overlay is None:
+        own = (folder or Path()) / _FILE_NAME
+        overlay = own if own.is_file() else None
+    if overlay is not None and not (overlay.exists() and overlay.samefile(packaged)):
+        files.append(overlay)
+
+    generators: dict[str, dict[str, Any]] = {}
+    embedders: dict[str, dict[str, Any]] = {}
+    settings: dict[str, Any] = {}
+    for file in files:
+        tables = _read(file)
+        _overlay(generators, tables.get("generators", {}), _GENERATOR_KEYS, "generator", file)
+        _overlay(embedders, tables.get("embedders", {}), _EMBEDDER_KEYS, "embedder", file)
+        own_settings = _table(tables.get("settings", {}), "`[settings]`", file)
+        settings |= _checked(own_settings, _SETTING_KEYS, "`[settings]`", file)
+    return ModelsFile(
+        generators={name: GeneratorEntry(name=name, **values) for name, values in generators.items()},
+        embedders={name: EmbedderEntry(name=name, **values) for name, values in embedders.items()},
+        settings=settings,
+        files=tuple(files),
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Parse one file and check the names of its tables."""
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"cannot read models file `{file}`: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"models file `{file}` is not UTF-8 text") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _TOML_PLACE.match(str(error))
+        reason = found["reason"] if found else str(error)
+        line = found["line"] if found else None
+        # Where the text ends too early the parser names no line.
+        place = f"line {line or len(text.splitlines())}"
+        raise ConfigError(f"`{file}`, {place}: {reason[:1].lower()}{reason[1:]}", "the file must be TOML") from error
+    for name in tables:
+        if name not in _TABLES:
+            otherwise = "tables are " + ", ".join(f"`[{table}]`" for table in _TABLES)
+            raise ConfigError(f"`{file}`: unknown table `{name}`", did_you_mean(name, _TABLES, otherwise))
+    return tables
+
+
+def _overlay(
+    entries: dict[str, dict[str, Any]],
+    table: object,
+    keys: Mapping[str, Callable[[object, Path], Any]],
+    what: str,
+    file: Path,
+) -> None:
+    """Lay one file's entries over `entries`, key by key."""
+    for name, given in _table(table, f"`[{what}s]`", file).items():
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"`{file}`: {what} name {name!a} is not usable",
+                "a name has letters, digits, `.`, `_` and `-`, and begins with a letter or a digit",
+            )
+        place = f"{what} `{name}`"
+        values = _checked(_table(given, place, file), keys, place, file)
+        merged = {**entries.get(name, {}), **values, "origin": file}
+        if "source" not in merged:
+            raise ConfigError(f"`{file}`: {place} has no `source`", "say where the model lies")
+        entries[name] = merged
+
+
+def _table(value: object, place: str, file: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"`{file}`: {place} must be a table")
+    return value  # pyright: ignore[reportUnknownVariableType]  (TOML keys are strings)
+
+
+def _checked(
+    table: Mapping[str, Any], keys: Mapping[str, Callable[[object, Path], Any]], place: str, file: Path
+) -> dict[str, Any]:
+    """Check every key of one table and return its values in our types."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in keys:
+            otherwise = "keys are " + ", ".join(f"`{known}`" for known in keys)
+            raise ConfigError(f"`{file}`: {place}: unknown key {_shown(key)}", did_you_mean(key, keys, otherwise))
+        try:
+            values[key] = keys[key](value, file.absolute().parent)
+        except _BadValueError as error:
+            raise ConfigError(f"`{file}`: {place}: `{key}` {error}", error.hint) from error
+    return values
+
+
+def _shown(key: str) -> str:
+    """Quote a key of somebody's file; control characters are shown as escapes."""
+    return f"`{key}`" if key.isprintable() else ascii(key)
+
+
+def check_setting(key: str, value: object, folder: Path, place: str) -> Any:
+    """Return the checked value of one setting.
+
+    Args:
+        key: A key of `[settings]`.
+        value: What the flag or the environment gave.
+        folder: Where relative paths count from.
+        place: What to call the value in an error, for example `HOMOGAUDIT_SLOTS`.
+
+    Raises:
+        ConfigError: The value breaks the key's rule.
+    """
+    try:
+        return _SETTING_KEYS[key](value, folder)
+    except _BadValueError as error:
+        raise ConfigError(f"`{place}` {error}", error.hint) from error

@@ -1,0 +1,227 @@
+"""From what the command line says to the model that is meant. Never downloads and never loads a model."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from homogaudit.config.models_file import EmbedderEntry, GeneratorEntry, ModelsFile
+from homogaudit.config.nearest import did_you_mean
+from homogaudit.config.sources import (
+    HUB_ID,
+    Source,
+    SourceKind,
+    hub_folder,
+    locate,
+    package_folder,
+    parse_source,
+    pip_command,
+)
+from homogaudit.errors import UsageError
+
+__all__ = [
+    "DEFAULT_EMBEDDER",
+    "ResolvedEmbedder",
+    "ResolvedGenerator",
+    "how_to_get",
+    "is_present",
+    "resolve_embedder",
+    "resolve_generator",
+]
+
+DEFAULT_EMBEDDER = "all-minilm-l6-v2"
+"""The embedder that the extra `demo` installs; it needs no network."""
+
+GeneratorKind = Literal["gguf", "huggingface", "server"]
+
+_MODEL_FORMS = "a model is a .gguf file, a Hugging Face folder or id, a name of `homogaudit models`, or a URL"
+_EMBEDDER_FORMS = "an embedder is a sentence-transformers folder, a Hugging Face id, or a name of `homogaudit models`"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedGenerator:
+    """The generator that is meant.
+
+    Attributes:
+        name: Short name for reports and file names.
+        kind: Which backend runs it.
+        location: Path, Hugging Face id or URL.
+        entry: What models.toml says of it; `None` where it was not named there.
+    """
+
+    name: str
+    kind: GeneratorKind
+    location: str
+    entry: GeneratorEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedEmbedder:
+    """The embedder that is meant.
+
+    Attributes:
+        name: Short name for reports and cache keys.
+        location: Folder or Hugging Face id.
+        revision: Branch, tag or commit of a Hugging Face id; `None` for its default.
+        entry: What models.toml says of it; `None` where it was not named there.
+    """
+
+    name: str
+    location: str
+    revision: str | None = None
+    entry: EmbedderEntry | None = None
+
+    @property
+    def prompt(self) -> str:
+        """Text to put before every answer; empty for most embedders."""
+        return self.entry.prompt if self.entry else ""
+
+
+def _source_of(entry: GeneratorEntry | EmbedderEntry) -> Source:
+    return parse_source(entry.source, entry.origin.parent)
+
+
+def is_present(entry: GeneratorEntry | EmbedderEntry) -> bool | None:
+    """Whether the entry can be used without a download or an installation; `None` for a server, which is not asked."""
+    source = _source_of(entry)
+    match source.kind:
+        case SourceKind.SERVER:
+            return None
+        case SourceKind.HUB:
+            return hub_folder(source.value, getattr(entry, "revision", None)) is not None
+        case SourceKind.PATH:
+            return Path(source.value).exists()
+        case SourceKind.PACKAGE_FUNCTION:
+            return package_folder(source.module) is not None
+        case SourceKind.PACKAGE_FILE:
+            folder = package_folder(source.module)
+            return folder is not None and (folder / source.value).exists()
+
+
+def how_to_get(entry: GeneratorEntry | EmbedderEntry) -> str:
+    """Return in a few words how an absent entry is had; a command where there is one."""
+    source = _source_of(entry)
+    match source.kind:
+        case SourceKind.SERVER:
+            return f"start the server at {source.value}"
+        case SourceKind.HUB:
+            return f"hf download {source.value}"
+        case SourceKind.PATH:
+            return f"put it at {source.value}"
+        case SourceKind.PACKAGE_FILE | SourceKind.PACKAGE_FUNCTION:
+            return pip_command(source.module)
+
+
+def resolve_generator(text: str, models: ModelsFile) -> ResolvedGenerator:
+    """Return the generator that `text` means.
+
+    Args:
+        text: A name of models.toml, a path to a GGUF file, a Hugging Face folder or id, a URL, or any source that
+            models.toml could hold. A name goes before a file of the same name; write `./NAME` for the file.
+        models: The names.
+
+    Raises:
+        UsageError: It is none of these, the path is missing, or its package is not installed.
+        ModelError: The package that holds it failed to provide it.
+    """
+    entry = models.generators.get(text)
+    if entry is not None:
+        try:
+            return _generator_at(_source_of(entry), entry.name, entry)
+        except UsageError as error:
+            raise UsageError(f"model `{entry.name}`: {error.message}", error.hint) from error
+    source = _source_of_text(text, "model", models.generators, _MODEL_FORMS)
+    return _generator_at(source, _short_name(source), None)
+
+
+def resolve_embedder(text: str | None, models: ModelsFile) -> ResolvedEmbedder:
+    """Return the embedder that `text` means, the default one for `None`.
+
+    Raises:
+        UsageError: It is no name, folder or Hugging Face id, or its package is not installed.
+        ModelError: The package that holds it failed to provide it.
+    """
+    entry = models.embedders.get(DEFAULT_EMBEDDER if text is None else text)
+    if entry is not None:
+        source = _source_of(entry)
+        try:
+            location = locate(source)
+        except UsageError as error:
+            others = [name for name in models.embedders if name != entry.name]
+            instead = f", or choose another with `--embedder`, such as `{others[0]}`" if others else ""
+            hint = f"{error.hint}{instead}" if error.hint else None
+            raise UsageError(f"embedder `{entry.name}`: {error.message}", hint) from error
+        name, revision = entry.name, entry.revision
+    else:
+        source = _source_of_text(text or "", "embedder", models.embedders, _EMBEDDER_FORMS)
+        location, name, revision = locate(source), _short_name(source), None
+    if source.kind is SourceKind.SERVER:
+        raise UsageError(f"embedder `{name}` is a URL", _EMBEDDER_FORMS)
+    if source.kind is not SourceKind.HUB and not (Path(location) / "config.json").is_file():
+        raise UsageError(f"`{location}` holds no sentence-transformers model", "the folder has no config.json")
+    return ResolvedEmbedder(name, location, revision, entry)
+
+
+def _source_of_text(text: str, what: str, names: Iterable[str], forms: str) -> Source:
+    """Read what is no name of models.toml: a source, an existing path or a bare ORG/NAME."""
+    if not text.strip():
+        raise UsageError(f"the {what} is empty", forms)
+    if any(not character.isprintable() for character in text):
+        raise UsageError(f"{text!a} is no {what}", forms)
+    path = Path(text)
+    if path.exists():
+        return Source(SourceKind.PATH, text)
+    source = parse_source(text, Path())
+    if source.kind is not SourceKind.PATH or Path(source.value).exists():
+        return source
+    is_file_name = path.suffix == ".gguf"
+    # An id whose first half is a folder here is a mistyped path rather than a repository.
+    if HUB_ID.fullmatch(text) and not is_file_name and not path.parent.is_dir():
+        return Source(SourceKind.HUB, text)
+    if is_file_name or len(path.parts) > 1 or text.startswith("~"):
+        raise UsageError(f"no such {what} file or folder: `{text}`", _near_path(Path(source.value)) or forms)
+    raise UsageError(f"unknown {what} `{text}`", did_you_mean(text, names, forms))
+
+
+def _near_path(path: Path) -> str | None:
+    """Return the hint that names files beside a missing path."""
+    try:
+        beside = [str(other) for other in path.parent.iterdir()]
+    except OSError:
+        return f"the folder `{path.parent}` cannot be read" if path.parent.name else None
+    return did_you_mean(str(path), beside)
+
+
+def _short_name(source: Source) -> str:
+    """Return a short name of a source that has none in models.toml."""
+    match source.kind:
+        case SourceKind.PATH:
+            path = Path(source.value).absolute()
+            return path.name if path.is_dir() else path.stem
+        case SourceKind.HUB:
+            return source.value
+        case SourceKind.SERVER:
+            return urlsplit(source.value).netloc
+        case SourceKind.PACKAGE_FILE:
+            return Path(source.value).stem
+        case SourceKind.PACKAGE_FUNCTION:
+            return source.module
+
+
+def _generator_at(source: Source, name: str, entry: GeneratorEntry | None) -> ResolvedGenerator:
+    """Decide which backend runs what lies at `source`."""
+    location = locate(source)
+    if source.kind is SourceKind.SERVER:
+        return ResolvedGenerator(name, "server", location, entry)
+    if source.kind is SourceKind.HUB:
+        return ResolvedGenerator(name, "huggingface", location, entry)
+    path = Path(location)
+    if path.is_file():
+        # Any file goes to llama.cpp, whatever its suffix: it says itself when one is no GGUF file.
+        return ResolvedGenerator(name, "gguf", location, entry)
+    if (path / "config.json").is_file():
+        return ResolvedGenerator(name, "huggingface", location, entry)
+    inside = sorted(path.glob("*.gguf"))
+    hint = f"name the file: `{inside[0]}`" if inside else "the folder has no config.json"
+    raise UsageError(f"`{location}` holds no Hugging Face model", hint)

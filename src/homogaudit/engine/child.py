@@ -1,0 +1,218 @@
+"""The engine process: `python -m homogaudit.engine.child`.
+
+Reads a `Job` and then commands from stdin, writes one event a line to stdout, and logs to stderr. It owns the run
+file's lock for as long as it lives. The end of stdin ends it at once, so that a killed parent leaves no orphan.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections import deque
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from homogaudit import events
+from homogaudit.errors import HomogauditError
+from homogaudit.events import Event, Job, JobEmbedder, Progress
+from homogaudit.records import Prompting
+
+if TYPE_CHECKING:
+    from homogaudit.clustering.embedders import Embedder
+    from homogaudit.generation import Generator
+
+__all__ = ["main"]
+
+_ORPHANED = 130
+"""Exit code of a child whose parent is gone; nobody reads it."""
+
+
+class StdinControl:
+    """Commands from stdin, read by a thread of their own."""
+
+    def __init__(self, stdin: IO[bytes]) -> None:
+        self._stdin = stdin
+        self._cancelled = threading.Event()
+        self._running = threading.Event()
+        self._running.set()
+        self._snapshot = threading.Event()
+        self._wake = threading.Condition()
+
+    def start(self) -> None:
+        """Start to listen."""
+        threading.Thread(target=self._listen, name="commands", daemon=True).start()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether to stop after the current step."""
+        return self._cancelled.is_set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether to stand still."""
+        return not self._running.is_set()
+
+    def wait_while_paused(self) -> None:
+        """Return at the next command."""
+        with self._wake:
+            if self.is_paused and not self.is_cancelled and not self._snapshot.is_set():
+                self._wake.wait()
+
+    def take_snapshot_request(self) -> bool:
+        """Whether a snapshot was asked for since the last call."""
+        asked = self._snapshot.is_set()
+        self._snapshot.clear()
+        return asked
+
+    def cancel(self, *_: object) -> None:
+        """Stop after the current step; a signal handler too."""
+        with self._wake:
+            self._cancelled.set()
+            self._wake.notify_all()
+
+    def _listen(self) -> None:
+        for line in self._stdin:
+            try:
+                command = json.loads(line)["command"]
+            except (ValueError, KeyError, TypeError):
+                print(f"ignored a command that is not understood: {line!r}", file=sys.stderr, flush=True)
+                continue
+            with self._wake:
+                match command:
+                    case "pause":
+                        self._running.clear()
+                    case "resume":
+                        self._running.set()
+                    case "cancel":
+                        self._cancelled.set()
+                    case "snapshot":
+                        self._snapshot.set()
+                    case _:
+                        print(f"ignored the unknown command {command!r}", file=sys.stderr, flush=True)
+                self._wake.notify_all()
+        # The parent is gone. Every finished draw is committed, so there is nothing to save and nobody to tell.
+        os._exit(_ORPHANED)
+
+
+class EventWriter:
+    """Writes events from a thread of its own, so that a slow reader never slows the engine.
+
+    `Progress` events that wait are merged into one; all others are kept in order.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._waiting: deque[Event] = deque()
+        self._ready = threading.Condition()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._write_all, name="events", daemon=True)
+        self._thread.start()
+
+    def put(self, event: Event) -> None:
+        """Queue one event."""
+        with self._ready:
+            last = self._waiting[-1] if self._waiting else None
+            if isinstance(event, Progress) and isinstance(last, Progress):
+                self._waiting[-1] = event.after(last)
+            else:
+                self._waiting.append(event)
+            self._ready.notify()
+
+    def close(self) -> None:
+        """Write what waits and stop."""
+        with self._ready:
+            self._is_closed = True
+            self._ready.notify()
+        self._thread.join()
+
+    def _write_all(self) -> None:
+        sequence = 0
+        while True:
+            with self._ready:
+                while not self._waiting and not self._is_closed:
+                    self._ready.wait()
+                if not self._waiting:
+                    return
+                event = self._waiting.popleft()
+            try:
+                self._stream.write(events.encode(event, sequence) + "\n")
+                self._stream.flush()
+            except (BrokenPipeError, ValueError):
+                os._exit(_ORPHANED)
+            sequence += 1
+
+
+def main() -> int:
+    """Run one job; return the exit code."""
+    # C code writes to fd 1 too: events keep a private copy and everything else goes to the log.
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    line = sys.stdin.buffer.readline()
+    if not line.strip():
+        return _ORPHANED
+    job = Job.decode(line)
+    control = StdinControl(sys.stdin.buffer)
+    control.start()
+    # A terminate asks like a cancel; the supervisor kills what does not listen.
+    signal.signal(signal.SIGTERM, control.cancel)
+    writer = EventWriter(output)
+    code = 0
+    try:
+        _run(job, control, writer)
+    except HomogauditError as error:
+        traceback.print_exc()
+        writer.put(events.EngineFailed(error.kind, error.message, error.hint))
+        code = error.exit_code
+    except MemoryError:
+        writer.put(events.EngineFailed("engine", "out of memory", "lower `--slots`, or choose a smaller model"))
+        code = 3
+    except Exception as error:
+        traceback.print_exc()
+        message = f"internal error in the engine: {type(error).__name__}: {error}"
+        writer.put(events.EngineFailed("engine", message.splitlines()[0], "please report it with the log"))
+        code = 3
+    writer.close()
+    return code
+
+
+def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
+    from homogaudit.audit import Audit
+    from homogaudit.store import RunFile, RunLock
+
+    path = Path(job.run)
+    with RunLock(path), RunFile.open(path, writable=True) as run:
+        audit = Audit(run, job, control, load_generator=_load_generator, load_embedder=_load_embedder)
+        for event in audit.events():
+            writer.put(event)
+
+
+def _load_generator(job: Job, prompting: Prompting, now: datetime) -> "Generator":
+    from homogaudit.generation.llama_cpp import LlamaCppGenerator
+
+    assert job.model is not None
+    return LlamaCppGenerator(
+        Path(job.model),
+        prompting,
+        now=now,
+        gpu_layers=job.gpu_layers,
+        threads=job.threads,
+        slots=job.slots,
+    )
+
+
+def _load_embedder(embedder: JobEmbedder) -> "Embedder":
+    from homogaudit.clustering.embedders import SentenceTransformersEmbedder
+
+    return SentenceTransformersEmbedder(
+        embedder.name, embedder.location, revision=embedder.revision, prompt=embedder.prompt
+    )
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    # Native libraries may hang or abort in their destructors; everything is committed and written.
+    os._exit(code)

@@ -1,0 +1,160 @@
+"""Starts an engine process, passes its events on, and makes sure that it ends.
+
+It knows the events and nothing of the pipeline; screens, commands and programs all run an audit through it.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from homogaudit import events
+from homogaudit.events import EngineFailed, Event, Job, Loading, RunFinished
+
+__all__ = ["EngineSupervisor"]
+
+_LINE_LIMIT = 16 << 20
+"""Bytes of one event line: an answer of any length fits."""
+
+_GRACE_SECONDS = 2.0
+"""What an engine gets to obey before it is terminated, and again before it is killed."""
+
+_LOG_TAIL = 5
+
+
+class EngineSupervisor:
+    """One engine process and its events.
+
+    Use as an async context manager; leaving it stops the engine whatever happened.
+
+    Args:
+        job: What the engine is to do.
+        log: Where its stderr goes; appended to.
+    """
+
+    def __init__(self, job: Job, log: Path) -> None:
+        self._job = job
+        self.log = log
+        self._process: asyncio.subprocess.Process | None = None
+        self._loading: Loading | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process id while there is one."""
+        return self._process.pid if self._process else None
+
+    async def __aenter__(self) -> Self:
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "homogaudit.engine.child",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                limit=_LINE_LIMIT,
+                # A group of its own: Ctrl+C in the terminal reaches the parent alone, which then asks.
+                start_new_session=True,
+                env=os.environ | {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"},
+            )
+        await self._send(self._job.encode())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield events until the engine is gone; the last is `RunFinished` or `EngineFailed`."""
+        process = self._process
+        assert process is not None and process.stdout is not None
+        last: Event | None = None
+        while line := await process.stdout.readline():
+            try:
+                last = events.decode(line)
+            except (ValueError, TypeError, KeyError):
+                continue
+            if isinstance(last, Loading):
+                self._loading = last
+            elif isinstance(last, events.EngineReady):
+                self._loading = None
+            yield last
+        code = await process.wait()
+        if not isinstance(last, RunFinished | EngineFailed):
+            yield self._death(code)
+
+    async def pause(self) -> None:
+        """Let the model stand still after the current step."""
+        await self._command("pause")
+
+    async def resume(self) -> None:
+        """Let the model go on."""
+        await self._command("resume")
+
+    async def cancel(self) -> None:
+        """Let the engine stop after the current step; what is finished is stored."""
+        await self._command("cancel")
+
+    async def snapshot(self) -> None:
+        """Ask for a `Snapshot` event."""
+        await self._command("snapshot")
+
+    async def stop(self) -> None:
+        """Make the engine end: ask, after two seconds terminate, then kill."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        for end in (self.cancel, self._terminate, self._kill):
+            await end()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+                return
+        await process.wait()
+
+    async def _terminate(self) -> None:
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+
+    async def _kill(self) -> None:
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _command(self, command: str) -> None:
+        await self._send(json.dumps({"command": command}))
+
+    async def _send(self, line: str) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        # An engine that is gone already has said why on its other streams.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._process.stdin.write(line.encode() + b"\n")
+            await self._process.stdin.drain()
+
+    def _death(self, code: int) -> EngineFailed:
+        """Describe an engine that went without a word."""
+        how = f"exit code {code}"
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                how = signal.Signals(-code).name
+        if self._loading and self._loading.part in ("model", "context"):
+            message = f"llama.cpp gave up while loading `{self._loading.name}` ({how})"
+            return EngineFailed("model", message, f"is the file complete and undamaged? its log: {self.log}")
+        tail = self._log_tail()
+        message = f"the engine process died ({how})" + (f": {tail}" if tail else "")
+        return EngineFailed("engine", message, f"run the same command again to go on; the log: {self.log}")
+
+    def _log_tail(self) -> str:
+        """Return the last line of the log that says something."""
+        try:
+            lines = self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL:]
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,296 @@
+"""What the engine says and what it is told: frozen records, one JSON object a line.
+
+Events say what happened, never how to draw it. Each line carries the protocol version and a sequence number:
+`{"version": 1, "sequence": 7, "event": "QuestionScored", ...}`. Commands are `{"command": "pause"}` and so on; the
+first line that an engine reads is its `Job`.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = [
+    "COMMANDS",
+    "PROTOCOL_VERSION",
+    "Cancelling",
+    "EngineFailed",
+    "EngineReady",
+    "Event",
+    "GenerationFailed",
+    "GenerationFinished",
+    "Job",
+    "JobEmbedder",
+    "Loading",
+    "Paused",
+    "Progress",
+    "QuestionScored",
+    "QuestionStarted",
+    "Resumed",
+    "RunFinished",
+    "Snapshot",
+    "TextDelta",
+    "Warning",
+    "decode",
+    "encode",
+]
+
+PROTOCOL_VERSION = 1
+
+COMMANDS = ("pause", "resume", "cancel", "snapshot")
+"""What an engine can be told after its job; the end of its input ends it at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobEmbedder:
+    """Where an embedder lies; `name` is the one that reports and caches use, so it names revision and prompt too."""
+
+    name: str
+    location: str
+    revision: str | None = None
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an engine is to do with a run file: draw what is missing, then score what is not scored.
+
+    Attributes:
+        run: Path of the run file, which holds questions and parameters already.
+        model: Path of the model; `None` to score only.
+        embedder: `None` to cluster by wording alone.
+        judge: Who labels the greedy answers; `None` for nobody.
+        judge_reason: Why this judge, in words.
+        embedder_reason: Why there is no embedder, in words.
+        defer_embedding: Whether to embed only after the model is gone from memory.
+        token_arrays: Whether to keep the arrays of every token in the run file.
+    """
+
+    run: str
+    model: str | None = None
+    embedder: JobEmbedder | None = None
+    judge: str | None = None
+    judge_reason: str = ""
+    embedder_reason: str = ""
+    slots: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    defer_embedding: bool = False
+    token_arrays: bool = True
+
+    def encode(self) -> str:
+        """Return the job as one line of JSON without its newline."""
+        return json.dumps(dataclasses.asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def decode(cls, line: str | bytes) -> "Job":
+        """Return the job behind one line."""
+        fields = json.loads(line)
+        if fields["embedder"] is not None:
+            fields["embedder"] = JobEmbedder(**fields["embedder"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of everything that an engine says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading(Event):
+    """A part is being loaded: `embedder`, `model`, or `context`."""
+
+    part: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReady(Event):
+    """The model is loaded and the first draw is about to start.
+
+    Attributes:
+        draws: Answers of the whole run, the greedy ones included.
+        draws_done: Of these, stored by earlier sessions.
+        passes_at_most: Forward passes still to do if every answer takes its full length.
+        seconds_at_most: Time for that at the speed of a few warm-up steps; `None` where not measured.
+    """
+
+    device: str
+    slots: int
+    context: int
+    memory_bytes: int
+    mode: str
+    questions: int
+    draws: int
+    draws_done: int
+    passes_at_most: int
+    seconds_at_most: float | None
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionStarted(Event):
+    """The first draw of a question has started."""
+
+    question_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """What one answer has gained since the last `Progress`."""
+
+    question_id: str
+    sample_index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """How far the run is; at most ten a second, and coalesced for a slow reader.
+
+    Attributes:
+        questions_done: Questions all of whose draws are stored.
+        tokens_per_second: Tokens drawn in this session over its drawing time.
+        seconds_left: An estimate; `None` before there is one.
+        slots_in_use: Answers being drawn now.
+    """
+
+    questions_done: int
+    questions: int
+    draws_done: int
+    draws: int
+    tokens: int
+    passes: int
+    tokens_per_second: float
+    seconds: float
+    seconds_left: float | None
+    slots_in_use: int
+    deltas: tuple[TextDelta, ...] = ()
+
+    def after(self, earlier: "Progress") -> "Progress":
+        """Return this progress with the deltas of one that was never sent in front."""
+        return dataclasses.replace(self, deltas=earlier.deltas + self.deltas)
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFinished(Event):
+    """One draw is finished and stored."""
+
+    question_id: str
+    sample_index: int
+    answer: str
+    state: str
+    finish_reason: str | None
+    tokens: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFailed(Event):
+    """One draw failed; it is stored with the state `error`."""
+
+    question_id: str
+    sample_index: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionScored(Event):
+    """A finished question is clustered and labelled.
+
+    Attributes:
+        position: Place of the question in the order of starting, from 0.
+        clusters: D(q) by clustering name; a method with fewer than two valid samples is left out.
+        valid_samples: Samples that hold an answer.
+        label: The judge's word on the greedy answer; `None` without a judge.
+    """
+
+    question_id: str
+    position: int
+    clusters: Mapping[str, int]
+    valid_samples: int
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Event):
+    """The model stands still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """The model goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling(Event):
+    """The engine was asked to stop; what is finished is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warning(Event):
+    """Something that the user should know and that stops nothing."""
+
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Event):
+    """The answer to `snapshot`: where the run is, with the full text of every answer being drawn."""
+
+    run: str
+    state: str
+    progress: Progress | None
+    live: tuple[TextDelta, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """The engine is done; `status` is that of the run file (`started` after a cancel)."""
+
+    status: str
+    draws: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailed(Event):
+    """The engine stopped because of an error; `kind` is that of `homogaudit.errors`."""
+
+    kind: str
+    message: str
+    hint: str | None = None
+
+
+_EVENTS: dict[str, type[Event]] = {event.__name__: event for event in Event.__subclasses__()}
+
+
+def encode(event: Event, sequence: int) -> str:
+    """Return the event as one line of JSON without its newline."""
+    line = {"version": PROTOCOL_VERSION, "sequence": sequence, "event": type(event).__name__}
+    return json.dumps(line | dataclasses.asdict(event), separators=(",", ":"))
+
+
+def decode(line: str | bytes) -> Event:
+    """Return the event behind one line.
+
+    Raises:
+        ValueError: It is no event of this version.
+    """
+    fields = json.loads(line)
+    if fields.pop("version", None) != PROTOCOL_VERSION:
+        raise ValueError("event of another protocol version")
+    fields.pop("sequence", None)
+    event = _EVENTS.get(fields.pop("event", ""))
+    if event is None:
+        raise ValueError("unknown event")
+    if "deltas" in fields:
+        fields["deltas"] = tuple(TextDelta(**delta) for delta in fields["deltas"])
+    if event is Snapshot:
+        fields["live"] = tuple(TextDelta(**delta) for delta in fields["live"])
+        if fields["progress"] is not None:
+            fields["progress"] = Progress(**fields["progress"] | {"deltas": ()})
+    return event(**fields)

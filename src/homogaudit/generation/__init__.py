@@ -1,0 +1,9 @@
+"""Drawing answers: N i.i.d. samples and the greedy answer of each question, with statistics of every token.
+
+This package knows prompts and tokens; it does not know what an answer means, and stores nothing.
+"""
+
+from homogaudit.generation.batched_sampler import BatchedSampler
+from homogaudit.generation.generator import DrawRequest, Generator, GeneratorFacts, SamplerCounts
+
+__all__ = ["BatchedSampler", "DrawRequest", "Generator", "GeneratorFacts", "SamplerCounts"]

@@ -1,0 +1,478 @@
+"""The scheduler of batched sampling: slots, shared prompts, and a prefix tree over the samples of a question.
+
+Samples of one question that have the same tokens so far have the same next-token distribution, so they share one
+branch: one forward pass serves them all, each draws its own token, and the branch is forked only where they
+differ. The draws stay independent and exact. The greedy answer is one more member.
+
+It knows sequences and tokens through the `SequenceModel` protocol and nothing of llama.cpp.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.errors import ContextTooShortError
+from homogaudit.generation.generator import DrawRequest, SamplerCounts
+from homogaudit.generation.token_statistics import TokenSampler, uniform_draws
+from homogaudit.questions.prompts import split_thinking
+from homogaudit.records import GREEDY, Decoding, Generation, Prompting, TokenStatistics
+
+__all__ = ["BatchedSampler", "NoRoomError", "SequenceModel"]
+
+_WHITE_SPACE = b" \t\r\n\f\v"
+
+
+class NoRoomError(Exception):
+    """The model's cache has no room for this step; nothing was changed."""
+
+
+class SequenceModel(Protocol):
+    """A model that holds several token sequences whose common beginnings can share memory.
+
+    Sequence numbers run from 0 to `max_sequences - 1`; the caller hands them out.
+    """
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens."""
+        ...
+
+    @property
+    def can_fork(self) -> bool:
+        """Whether a sequence can be copied; where not, each draw computes its prompt anew."""
+        ...
+
+    def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> NDArray[np.float32]:
+        """Append `tokens` at `position`; return the logits (V,) after the last one.
+
+        Raises:
+            NoRoomError: The cache is full.
+        """
+        ...
+
+    def step(
+        self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Append one token to each sequence; return (B, V) logits, valid until the next call.
+
+        Raises:
+            NoRoomError: The cache is full.
+        """
+        ...
+
+    def fork(self, source: int, target: int) -> None:
+        """Make the empty `target` a copy of `source`."""
+        ...
+
+    def free(self, sequence: int) -> None:
+        """Forget a sequence."""
+        ...
+
+    def ends(self, token: int) -> bool:
+        """Whether `token` ends the answer."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """Return the UTF-8 bytes that `token` adds to the text; empty for a control token."""
+        ...
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A question some of whose draws have not started yet."""
+
+    request: DrawRequest
+    tokens: Sequence[int]
+    waiting: deque[int]
+    root: int | None = None
+    """The sequence that holds the prompt while draws wait for a slot."""
+    root_logits: NDArray[np.float32] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Draw:
+    """One answer being drawn; its statistics are in row `row` of the sampler's tables."""
+
+    pending: _Pending
+    sample_index: int
+    row: int
+    limit: int
+    uniforms: NDArray[np.float64]
+    started: float
+    length: int = 0
+    pieces: list[bytes] = field(default_factory=list[bytes])
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.pending.request.question_id, self.sample_index)
+
+
+@dataclass(slots=True, eq=False)
+class _Branch:
+    """Draws whose tokens are equal so far, and the sequence that holds them."""
+
+    pending: _Pending
+    sequence: int
+    token: int
+    position: int
+    members: list[_Draw]
+
+
+class BatchedSampler:
+    """Draws every requested answer, a batched step at a time.
+
+    Args:
+        model: The sequences.
+        requests: Draws wanted, in the order in which questions start.
+        prompt_tokens: Token ids of each request's prompt.
+        prefix: Number of leading tokens that all prompts share; they are computed once.
+        decoding: How tokens are chosen.
+        prompting: Thinking markers.
+        slots: Answers drawn at the same time; needs `slots + 2` sequences of the model.
+        share_prefixes: Whether equal prefixes of a question's samples share a pass; off only to measure it.
+
+    Raises:
+        ContextTooShortError: While stepping, when not even one answer fits.
+    """
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        requests: Sequence[DrawRequest],
+        prompt_tokens: Sequence[Sequence[int]],
+        *,
+        decoding: Decoding,
+        prompting: Prompting,
+        slots: int,
+        prefix: int = 0,
+        share_prefixes: bool = True,
+    ) -> None:
+        self._model = model
+        self._decoding = decoding
+        self._prompting = prompting
+        self._slots = slots
+        self._share_prefixes = share_prefixes
+        self._queue = deque(
+            _Pending(request, tokens, deque(request.sample_indexes))
+            for request, tokens in zip(requests, prompt_tokens, strict=True)
+            if request.sample_indexes
+        )
+        width = max(decoding.max_tokens, decoding.greedy_max_tokens)
+        self._tokens = np.empty((slots, width), np.int32)
+        self._entropies = np.empty((slots, width), np.float32)
+        self._logprobs = np.empty((slots, width), np.float32)
+        self._logits = np.empty((slots, width), np.float32)
+        self._free_rows = list(range(slots - 1, -1, -1))
+        self._free_sequences = list(range(slots + 1, 0, -1))
+        self._prefix_tokens = list(prompt_tokens[0][:prefix]) if prefix and model.can_fork else []
+        self._prefix_is_ready = False
+        self._sampler = TokenSampler(slots, model.vocabulary, decoding)
+        self._branches: list[_Branch] = []
+        self._is_holding = False
+        self._started: list[str] = []
+        self.counts = SamplerCounts()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every requested draw is finished."""
+        return not self._queue and not self._branches
+
+    @property
+    def live(self) -> int:
+        """Answers being drawn now."""
+        return self._slots - len(self._free_rows)
+
+    def take_started(self) -> list[str]:
+        """Return the ids of the questions whose first draw has started since the last call."""
+        started, self._started = self._started, []
+        return started
+
+    def live_texts(self) -> dict[tuple[str, int], str]:
+        """Return the text so far of every answer being drawn; a later one begins with the earlier one."""
+        return {
+            draw.key: b"".join(draw.pieces).decode("utf-8", "ignore")
+            for branch in self._branches
+            for draw in branch.members
+        }
+
+    def step(self) -> list[Generation]:
+        """Start draws in free slots, advance every live one by a token, and return those that finished."""
+        begun = time.perf_counter()
+        finished = self._start_draws()
+        if self._branches:
+            branches = self._branches
+            sequences = np.fromiter((b.sequence for b in branches), np.int32, len(branches))
+            tokens = np.fromiter((b.token for b in branches), np.int32, len(branches))
+            positions = np.fromiter((b.position for b in branches), np.int32, len(branches))
+            try:
+                logits = self._timed_step(sequences, tokens, positions)
+            except NoRoomError:
+                self._requeue_newest()
+            else:
+                for branch in branches:
+                    branch.position += 1
+                self._branches = []
+                finished += self._advance(branches, logits)
+                self.counts.passes += len(branches)
+                self.counts.steps += 1
+        if finished:
+            self._is_holding = False
+        self.counts.seconds += time.perf_counter() - begun
+        return finished
+
+    def _timed_step(
+        self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        begun = time.perf_counter()
+        try:
+            return self._model.step(sequences, tokens, positions)
+        finally:
+            self.counts.model_seconds += time.perf_counter() - begun
+
+    def _timed_prefill(self, sequence: int, tokens: Sequence[int], position: int) -> NDArray[np.float32]:
+        begun = time.perf_counter()
+        try:
+            return self._model.prefill(sequence, tokens, position)
+        finally:
+            self.counts.model_seconds += time.perf_counter() - begun
+            self.counts.prompt_tokens += len(tokens)
+
+    # Starting
+
+    def _start_draws(self) -> list[Generation]:
+        """Fill the free slots from the queue; return draws that ended with their first token."""
+        finished: list[Generation] = []
+        while self._free_rows and self._queue and not self._is_holding:
+            pending = self._queue[0]
+            if pending.root is None:
+                try:
+                    self._prefill(pending)
+                except NoRoomError:
+                    self._no_room_for_prompt(pending)
+                    break
+            assert pending.root is not None and pending.root_logits is not None
+            together = len(self._free_rows) if self._model.can_fork and self._share_prefixes else 1
+            members = [
+                self._new_draw(pending, pending.waiting.popleft()) for _ in range(min(together, len(pending.waiting)))
+            ]
+            root = _Branch(pending, pending.root, -1, len(pending.tokens), members)
+            keep_root = bool(pending.waiting) and self._model.can_fork
+            logits = pending.root_logits
+            if not keep_root:
+                pending.root = pending.root_logits = None
+            if not pending.waiting:
+                self._queue.popleft()
+            finished += self._advance([root], logits[None, :], keep_sequence=keep_root)
+        return finished
+
+    def _prefill(self, pending: _Pending) -> None:
+        """Compute a question's prompt into a sequence of its own."""
+        sequence = self._free_sequences.pop()
+        start = 0
+        try:
+            if self._prefix_tokens:
+                if not self._prefix_is_ready:
+                    self._timed_prefill(0, self._prefix_tokens, 0)
+                    self._prefix_is_ready = True
+                self._model.fork(0, sequence)
+                start = len(self._prefix_tokens)
+            logits = self._timed_prefill(sequence, pending.tokens[start:], start)
+        except NoRoomError:
+            self._release(sequence)
+            raise
+        if len(pending.waiting) == len(pending.request.sample_indexes):
+            self._started.append(pending.request.question_id)
+        pending.root = sequence
+        pending.root_logits = logits.copy()
+
+    def _new_draw(self, pending: _Pending, sample_index: int) -> _Draw:
+        is_greedy = sample_index == GREEDY
+        limit = self._decoding.greedy_max_tokens if is_greedy else self._decoding.max_tokens
+        question_id = pending.request.question_id
+        uniforms = uniform_draws(self._decoding.seed, question_id, sample_index, 0 if is_greedy else limit)
+        return _Draw(pending, sample_index, self._free_rows.pop(), limit, uniforms, time.perf_counter())
+
+    # Advancing
+
+    def _advance(
+        self, branches: Sequence[_Branch], logits: NDArray[np.float32], *, keep_sequence: bool = False
+    ) -> list[Generation]:
+        """Choose the next token of every member; finish, continue or fork the branches.
+
+        Args:
+            branches: B branches, each with at least one member.
+            logits: (B, V).
+            keep_sequence: Whether the branches' own sequences stay with a waiting prompt.
+        """
+        draws = [draw for branch in branches for draw in branch.members]
+        owners = np.repeat(np.arange(len(branches)), [len(branch.members) for branch in branches])
+        chosen = self._choose_and_record(draws, owners, logits)
+        finished: list[Generation] = []
+        next_token = iter(chosen)
+        for branch in branches:
+            groups: dict[int, list[_Draw]] = {}
+            for draw in branch.members:
+                token = next(next_token)
+                generation = self._take(draw, token)
+                if generation is None:
+                    groups.setdefault(token, []).append(draw)
+                else:
+                    finished.append(generation)
+            self._continue(branch, groups, keep_sequence=keep_sequence)
+        return finished
+
+    def _choose_and_record(
+        self, draws: Sequence[_Draw], owners: NDArray[np.intp], logits: NDArray[np.float32]
+    ) -> list[int]:
+        """Choose a token for each draw and write its statistics into the tables."""
+        distribution = self._sampler.distribution(logits)
+        is_greedy = np.fromiter(
+            (draw.sample_index == GREEDY or self._decoding.temperature == 0.0 for draw in draws), bool, len(draws)
+        )
+        chosen = np.empty(len(draws), np.intp)
+        if is_greedy.any():
+            chosen[is_greedy] = distribution.greedy_tokens(owners[is_greedy])
+        if not is_greedy.all():
+            uniforms = np.array(
+                [d.uniforms[d.length] for d, greedy in zip(draws, is_greedy, strict=True) if not greedy]
+            )
+            chosen[~is_greedy] = distribution.sampled_tokens(owners[~is_greedy], uniforms)
+        rows = np.fromiter((draw.row for draw in draws), np.intp, len(draws))
+        steps = np.fromiter((draw.length for draw in draws), np.intp, len(draws))
+        self._tokens[rows, steps] = chosen
+        self._entropies[rows, steps] = distribution.entropies[owners]
+        self._logprobs[rows, steps] = distribution.logprobs(owners, chosen)
+        self._logits[rows, steps] = distribution.logits(owners, chosen)
+        return chosen.tolist()
+
+    def _take(self, draw: _Draw, token: int) -> Generation | None:
+        """Append `token` to `draw`; return the finished generation where it ends."""
+        if self._model.ends(token):
+            return self._finish(draw, "stop")
+        piece = self._model.piece(token)
+        for stop in draw.pending.request.prompt.stop:
+            # A stop string may begin in an earlier piece; base prompts stop at one character, so this stays cheap.
+            text = b"".join(draw.pieces[-len(stop) :]) + piece
+            at = text.find(stop.encode())
+            if at >= 0:
+                kept = max(0, len(piece) - (len(text) - at))
+                if kept:
+                    draw.pieces.append(piece[:kept])
+                    draw.length += 1
+                    self.counts.tokens += 1
+                return self._finish(draw, "stop")
+        draw.pieces.append(piece)
+        draw.length += 1
+        self.counts.tokens += 1
+        return self._finish(draw, "length") if draw.length >= draw.limit else None
+
+    def _continue(self, branch: _Branch, groups: dict[int, list[_Draw]], *, keep_sequence: bool) -> None:
+        """Give every group of equal tokens a branch; the last takes over the sequence unless it is kept."""
+        for number, members in enumerate(groups.values()):
+            is_last = number == len(groups) - 1
+            sequence = branch.sequence
+            if keep_sequence or not is_last:
+                sequence = self._free_sequences.pop()
+                self._model.fork(branch.sequence, sequence)
+            token = int(self._tokens[members[0].row, members[0].length - 1])
+            self._branches.append(_Branch(branch.pending, sequence, token, branch.position, members))
+        if not groups and not keep_sequence:
+            self._release(branch.sequence)
+
+    def _finish(self, draw: _Draw, finish_reason: str) -> Generation:
+        """Free the draw's row and return its record."""
+        row, length = draw.row, draw.length
+        self._free_rows.append(row)
+        prompt = draw.pending.request.prompt
+        text = b"".join(draw.pieces).decode("utf-8", "replace")
+        parsed = split_thinking(text, self._prompting, prompt.starts_in_thinking)
+        mask = _answer_mask(draw.pieces, self._prompting.think_close.encode() if parsed.answer else None)
+        return Generation(
+            question_id=draw.pending.request.question_id,
+            sample_index=draw.sample_index,
+            text=text,
+            answer=parsed.answer,
+            state=parsed.state,
+            finish_reason=finish_reason,
+            tokens=length,
+            statistics=TokenStatistics(
+                token_ids=self._tokens[row, :length].copy(),
+                entropies=self._entropies[row, :length].copy(),
+                logprobs=self._logprobs[row, :length].copy(),
+                logits=self._logits[row, :length].copy(),
+                answer_mask=None if mask.all() else mask,
+            ),
+            seconds=time.perf_counter() - draw.started,
+        )
+
+    # Running out of room
+
+    def _release(self, sequence: int) -> None:
+        self._model.free(sequence)
+        self._free_sequences.append(sequence)
+
+    def _no_room_for_prompt(self, pending: _Pending) -> None:
+        """Wait for a slot to free its cells; with none in use the prompt can never fit."""
+        if not self._branches:
+            raise ContextTooShortError(
+                f"the prompt of question `{pending.request.question_id}` does not fit the context",
+                "give a shorter `--system` line, or leave the question out",
+            )
+        self._is_holding = True
+
+    def _requeue_newest(self) -> None:
+        """Give back the draws of the newest question; a redrawn sample keeps its random numbers."""
+        newest = self._branches[-1].pending
+        kept = [branch for branch in self._branches if branch.pending is not newest]
+        dropped = [branch for branch in self._branches if branch.pending is newest]
+        self._branches = kept
+        indexes = list(newest.waiting)
+        for branch in dropped:
+            self._release(branch.sequence)
+            for draw in branch.members:
+                self._free_rows.append(draw.row)
+                indexes.append(draw.sample_index)
+        if newest.root is not None:
+            self._release(newest.root)
+            newest.root = newest.root_logits = None
+        if not kept:
+            self._halve_slots(newest, sum(len(branch.members) for branch in dropped))
+        newest.waiting = deque(sorted(indexes))
+        if newest not in self._queue:
+            self._queue.appendleft(newest)
+        self._is_holding = bool(kept)
+
+    def _halve_slots(self, pending: _Pending, members: int) -> None:
+        """Draw fewer answers at a time, because one question alone fills the cache; every row is free here."""
+        if members == 1:
+            raise ContextTooShortError(
+                f"an answer to question `{pending.request.question_id}` does not fit the context",
+                "lower `--max-tokens`",
+            )
+        self._slots = max(1, members // 2)
+        del self._free_rows[: len(self._free_rows) - self._slots]
+
+
+def _answer_mask(pieces: Iterable[bytes], think_close: bytes | None) -> NDArray[np.bool_]:
+    """Return which tokens add to the answer: not thinking, not white space around it, not control tokens.
+
+    Args:
+        pieces: The bytes of each token.
+        think_close: The marker that closes thinking; `None` where there is no answer.
+    """
+    pieces = list(pieces)
+    text = b"".join(pieces)
+    if think_close is None:
+        return np.zeros(len(pieces), bool)
+    start = text.rfind(think_close)
+    start = 0 if start < 0 else start + len(think_close)
+    stop = len(text.rstrip(_WHITE_SPACE))
+    start += len(text[start:]) - len(text[start:].lstrip(_WHITE_SPACE))
+    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+    starts = ends - np.fromiter((len(piece) for piece in pieces), np.int64, len(pieces))
+    return (ends > start) & (starts < stop) & (ends > starts)

@@ -1,0 +1,119 @@
+"""What the pipeline asks of any generator: draws in, finished answers out, one step at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from homogaudit.questions.prompts import Prompt
+from homogaudit.records import Decoding, Generation
+
+__all__ = ["DrawRequest", "Drawing", "Generator", "GeneratorFacts", "SamplerCounts"]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawRequest:
+    """The draws of one question that are still missing.
+
+    Attributes:
+        sample_indexes: Ascending; `GREEDY` first where the greedy answer is missing.
+    """
+
+    question_id: str
+    prompt: Prompt
+    sample_indexes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorFacts:
+    """What a loaded generator is and runs on.
+
+    Attributes:
+        device: For people, for example `CPU (2 threads)`.
+        slots: Answers drawn at the same time.
+        context: Tokens of context shared by all slots.
+        memory_bytes: Estimate of weights, cache and logits.
+        mode: `chat` or `base`.
+        seconds_per_step: Time of one step with every slot in use, measured; `None` before `draw`.
+        details: Versions, layers on the GPU, and what else belongs into the provenance.
+    """
+
+    device: str
+    slots: int
+    context: int
+    memory_bytes: int
+    mode: str
+    seconds_per_step: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(slots=True)
+class SamplerCounts:
+    """What drawing has cost so far.
+
+    Attributes:
+        passes: Tokens of branches forwarded; samples with the same prefix share one.
+        tokens: Answer tokens drawn, all samples together.
+        prompt_tokens: Prompt tokens forwarded.
+        steps: Batched steps.
+        model_seconds: Time inside the model.
+        seconds: Time in all.
+    """
+
+    passes: int = 0
+    tokens: int = 0
+    prompt_tokens: int = 0
+    steps: int = 0
+    model_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+class Drawing(Protocol):
+    """Draws in progress; pausing is not calling `step`."""
+
+    @property
+    def counts(self) -> SamplerCounts:
+        """What the drawing has cost so far."""
+        ...
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every requested draw is finished."""
+        ...
+
+    @property
+    def live(self) -> int:
+        """Answers being drawn now."""
+        ...
+
+    def step(self) -> list[Generation]:
+        """Advance every live answer by one token; return those that finished."""
+        ...
+
+    def live_texts(self) -> dict[tuple[str, int], str]:
+        """Return the text so far of every answer being drawn, by (question id, sample index)."""
+        ...
+
+    def take_started(self) -> list[str]:
+        """Return the ids of the questions whose first draw has started since the last call."""
+        ...
+
+
+class Generator(Protocol):
+    """A loaded model that can draw answers."""
+
+    @property
+    def facts(self) -> GeneratorFacts:
+        """What it is and runs on; slots, context and speed are known once `draw` was called."""
+        ...
+
+    def prompt(self, question: str) -> Prompt:
+        """Render the prompt of one question."""
+        ...
+
+    def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:
+        """Start to draw; nothing runs before the first `step`."""
+        ...
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        ...

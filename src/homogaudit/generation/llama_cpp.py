@@ -1,0 +1,256 @@
+"""The generator for GGUF files: sizes the context, renders prompts, and starts batched sampling."""
+
+import dataclasses
+import importlib.metadata
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from homogaudit.config.machine import machine_memory, physical_cores
+from homogaudit.errors import ContextTooShortError, ModelError
+from homogaudit.generation.batched_sampler import BatchedSampler
+from homogaudit.generation.devices import llama_devices
+from homogaudit.generation.generator import DrawRequest, GeneratorFacts
+from homogaudit.generation.llama_model import MAX_SEQUENCES, LlamaModel, LlamaSequences
+from homogaudit.questions.prompts import Prompt, PromptRenderer
+from homogaudit.records import Decoding, Prompting
+
+__all__ = ["LlamaCppGenerator", "common_prefix"]
+
+_CPU_SLOTS = 40
+_GPU_SLOTS = 64
+"""80 sequences a step were slower than 40 on two CPU cores; a GPU has room for more before attention over the
+shared cache costs more than the wider step saves."""
+
+_MEMORY_SHARE = 0.5
+"""Share of the available memory that cache and logits may take: the embedder and the user need the rest."""
+
+_UNKNOWN_MEMORY = 4 << 30
+"""Bytes to plan with where the system does not say what is free."""
+
+
+class LlamaCppGenerator:
+    """Draws answers from a GGUF file.
+
+    Args:
+        path: The model file.
+        prompting: How questions become prompts.
+        now: The run's date, so that a resumed run renders the same prompts.
+        gpu_layers: Layers on the GPU; `None` for as many as fit.
+        threads: CPU threads; `None` for the physical cores.
+        slots: Answers drawn at the same time; `None` to choose from model, context and memory.
+        share_prefixes: Whether equal prefixes of samples share a pass; off only to measure it.
+
+    Raises:
+        ModelError: The file cannot be loaded.
+        ConfigError: The prompt template cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        prompting: Prompting,
+        *,
+        now: datetime,
+        gpu_layers: int | None = None,
+        threads: int | None = None,
+        slots: int | None = None,
+        share_prefixes: bool = True,
+    ) -> None:
+        self._model = LlamaModel(path, gpu_layers=gpu_layers)
+        self._prompting = prompting
+        self._threads = threads or physical_cores()
+        self._slots = slots
+        self._share_prefixes = share_prefixes
+        self._sequences: LlamaSequences | None = None
+        self.chat_template = self._model.chat_template
+        self._renderer = PromptRenderer(
+            prompting,
+            chat_template=self.chat_template,
+            bos_token=self._model.bos_text,
+            eos_token=self._model.eos_text,
+            now=now,
+        )
+        for marker in (prompting.think_open, prompting.think_close):
+            self._model.show_token(marker)
+        self.facts = GeneratorFacts(
+            self._device(), 0, 0, self._model.size, self._renderer.mode, details=self._details()
+        )
+
+    def _device(self) -> str:
+        gpus = [device for device in llama_devices() if device.is_gpu]
+        if self._model.gpu_layers and gpus:
+            layers = min(self._model.gpu_layers, self._model.layers + 1)
+            return f"{gpus[0].description or gpus[0].name} ({layers} of {self._model.layers + 1} layers)"
+        return f"CPU ({self._threads} thread{'s' if self._threads != 1 else ''})"
+
+    def _details(self) -> dict[str, str | int]:
+        return {
+            "llama-cpp-python": importlib.metadata.version("llama-cpp-python"),
+            "model": self._model.description,
+            "vocabulary": self._model.vocabulary,
+            "train_context": self._model.train_context,
+            "threads": self._threads,
+            "gpu_layers": min(self._model.gpu_layers, self._model.layers + 1),
+        }
+
+    def prompt(self, question: str) -> Prompt:
+        """Render the prompt of one question."""
+        return self._renderer.render(question)
+
+    def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> BatchedSampler:
+        """Size a context for `requests` and start to draw.
+
+        Raises:
+            ContextTooShortError: A prompt and its answer exceed the context that the model was trained for.
+            ModelError: There is no memory for a single answer.
+        """
+        prompts = [self._model.prompt_tokens(request.prompt) for request in requests]
+        self._check_lengths(requests, prompts, decoding)
+        prefix = common_prefix(prompts)
+        draws = max(len(request.sample_indexes) for request in requests)
+        total = sum(len(request.sample_indexes) for request in requests)
+        longest = max(len(tokens) for tokens in prompts)
+        can_fork = not self._model.is_recurrent or self._batching_is_sound(prompts[0])
+        slots = 1 if not can_fork else self._choose_slots(decoding, draws, total, longest, prefix)
+        while True:
+            cells = _cells(decoding, slots, draws, longest, prefix)
+            try:
+                sequences = self._open_sequences(slots, cells, can_fork=can_fork)
+                break
+            except ModelError:
+                if slots == 1:
+                    raise
+                slots //= 2
+        self.facts = dataclasses.replace(
+            self.facts,
+            slots=slots,
+            context=cells,
+            memory_bytes=self._memory_bytes(slots, cells),
+            seconds_per_step=_warm_up(sequences, prompts[0], slots) if can_fork else None,
+        )
+        return BatchedSampler(
+            sequences,
+            requests,
+            prompts,
+            decoding=decoding,
+            prompting=self._prompting,
+            slots=slots,
+            prefix=prefix,
+            share_prefixes=self._share_prefixes,
+        )
+
+    def close(self) -> None:
+        """Free cache and weights."""
+        if self._sequences:
+            self._sequences.close()
+            self._sequences = None
+        self._model.close()
+
+    def _open_sequences(self, slots: int, cells: int, *, can_fork: bool) -> LlamaSequences:
+        if self._sequences:
+            self._sequences.close()
+            self._sequences = None
+        self._sequences = LlamaSequences(
+            self._model, sequences=slots + 2, cells=cells, threads=self._threads, can_fork=can_fork
+        )
+        return self._sequences
+
+    def _check_lengths(
+        self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding
+    ) -> None:
+        room = self._model.train_context
+        longest = max(decoding.max_tokens, decoding.greedy_max_tokens)
+        for request, tokens in zip(requests, prompts, strict=True):
+            if not tokens:
+                raise ModelError(f"the prompt of question `{request.question_id}` has no tokens")
+            if len(tokens) + longest > room:
+                raise ContextTooShortError(
+                    f"the prompt of question `{request.question_id}` has {len(tokens)} tokens; with {longest} for "
+                    f"the answer it exceeds the model's context of {room}",
+                    "lower `--max-tokens`, or leave the question out",
+                )
+
+    def _choose_slots(self, decoding: Decoding, draws: int, total: int, longest: int, prefix: int) -> int:
+        limit = min(MAX_SEQUENCES - 2, max(1, total))
+        if self._slots:
+            return min(self._slots, limit)
+        slots = min(_GPU_SLOTS if self._model.gpu_layers else _CPU_SLOTS, limit)
+        memory = machine_memory().available or _UNKNOWN_MEMORY
+        if self._model.gpu_layers:
+            memory = min(memory, *(d.memory_free or memory for d in llama_devices() if d.is_gpu))
+        while slots > 1:
+            cells = _cells(decoding, slots, draws, longest, prefix)
+            if self._memory_bytes(slots, cells) - self._model.size <= _MEMORY_SHARE * memory:
+                break
+            slots -= 1
+        return slots
+
+    def _memory_bytes(self, slots: int, cells: int) -> int:
+        # Logits once in llama.cpp and twice in the token sampler.
+        logits = 3 * 4 * slots * self._model.vocabulary
+        return self._model.size + cells * self._model.cache_bytes_per_token + logits
+
+    def _batching_is_sound(self, tokens: Sequence[int]) -> bool:
+        """Whether a recurrent model gives forked sequences the answers that it gives alone.
+
+        Some recurrent and hybrid architectures mix up the states of a batch; equal greedy prompts tell.
+        """
+        steps = 8
+        texts: list[list[int]] = []
+        for width in (1, 3):
+            sequences = self._open_sequences(width, 2 * len(tokens) + 4 * steps + 256, can_fork=True)
+            logits = sequences.prefill(0, tokens, 0)
+            first = int(logits.argmax())
+            for sequence in range(1, width):
+                sequences.fork(0, sequence)
+            answers = [[first] for _ in range(width)]
+            for position in range(len(tokens), len(tokens) + steps):
+                rows = sequences.step(
+                    np.arange(width, dtype=np.int32),
+                    np.array([answer[-1] for answer in answers], np.int32),
+                    np.full(width, position, np.int32),
+                )
+                for answer, row in zip(answers, rows, strict=True):
+                    answer.append(int(row.argmax()))
+            texts += answers
+        return all(text == texts[0] for text in texts)
+
+
+def _warm_up(sequences: LlamaSequences, prompt: Sequence[int], slots: int) -> float:
+    """Return the seconds of one step with every slot in use; the caches are warm and the cells free afterwards."""
+    numbers = np.arange(slots, dtype=np.int32)
+    sequences.prefill(0, prompt, 0)
+    for sequence in range(1, slots):
+        sequences.fork(0, sequence)
+    seconds: list[float] = []
+    for step in range(3):
+        begun = time.perf_counter()
+        sequences.step(numbers, np.full(slots, prompt[-1], np.int32), np.full(slots, len(prompt) + step, np.int32))
+        seconds.append(time.perf_counter() - begun)
+    sequences.clear()
+    return min(seconds)
+
+
+def _cells(decoding: Decoding, slots: int, draws: int, longest: int, prefix: int) -> int:
+    """Return the cells that `slots` answers need: answers apart, prompts once a question, the prefix once."""
+    questions = -(-slots // draws) + 1
+    answers = slots * decoding.max_tokens + questions * max(0, decoding.greedy_max_tokens - decoding.max_tokens)
+    cells = prefix + questions * (longest - prefix) + answers
+    return -(-cells // 256) * 256
+
+
+def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """Return how many leading tokens all prompts share, leaving each at least one of its own.
+
+    With a single prompt there is nothing to share: 0.
+    """
+    if len(prompts) < 2:
+        return 0
+    first, last = min(map(list, prompts)), max(map(list, prompts))
+    limit = min(len(prompt) for prompt in prompts) - 1
+    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), limit)
+    return max(0, min(shared, limit))

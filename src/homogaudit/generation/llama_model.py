@@ -1,0 +1,366 @@
+"""A GGUF model behind llama-cpp-python's low-level API: loading, tokenizing, and batched sequences.
+
+It moves tokens and logits; it knows nothing of questions or answers. llama.cpp may abort the process on a damaged
+file, which is why this module only ever runs in the engine's own process.
+"""
+
+import ctypes
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.errors import ModelError
+from homogaudit.generation.batched_sampler import NoRoomError
+from homogaudit.generation.devices import llama_devices
+from homogaudit.questions.prompts import Prompt
+
+__all__ = ["MAX_SEQUENCES", "LlamaModel", "LlamaSequences"]
+
+MAX_SEQUENCES = 256
+"""`LLAMA_MAX_SEQ` of llama.cpp."""
+
+_ALL_LAYERS = 0x7FFFFFFF
+_WARNING, _ERROR, _CONTINUED = 3, 4, 5
+"""Levels of `enum ggml_log_level` in ggml.h."""
+
+
+class _NativeLog:
+    """Writes llama.cpp's warnings to stderr and keeps the last error lines for the message."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self._level = 0
+        # The callback must outlive every call into the library.
+        self._callback = llama_cpp.llama_log_callback(self._write)
+        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _write(self, level: int, text: bytes, user_data: Any) -> None:
+        self._level = self._level if level == _CONTINUED else level
+        line = text.decode("utf-8", "replace")
+        if self._level == _ERROR:
+            self.errors.append(line.strip())
+        if self._level in (_WARNING, _ERROR):
+            sys.stderr.write(line)
+
+    def last_error(self) -> str:
+        """Return the first error since `clear`; the later ones only repeat it outwards."""
+        text = next((line for line in self.errors if line), "")
+        _, separator, reason = text.partition("error loading model: ")
+        return reason if separator else text
+
+
+class LlamaModel:
+    """A loaded GGUF file.
+
+    Args:
+        path: The file.
+        gpu_layers: Layers to offload, -1 for all; `None` for all with a retry on fewer when memory is short.
+
+    Raises:
+        ModelError: The file is missing, truncated, no GGUF file, or of an architecture that cannot generate.
+    """
+
+    def __init__(self, path: Path, *, gpu_layers: int | None = None) -> None:
+        check_gguf(path)
+        self._log = _NativeLog()
+        llama_cpp.llama_backend_init()
+        self.has_gpu = any(device.is_gpu for device in llama_devices())
+        self.pointer: Any = None
+        self.gpu_layers = 0
+        for layers in self._layers_to_try(path, gpu_layers):
+            self.gpu_layers = layers
+            parameters = llama_cpp.llama_model_default_params()
+            parameters.n_gpu_layers = layers
+            self._log.errors.clear()
+            self.pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
+            if self.pointer:
+                break
+        if not self.pointer:
+            reason = self._log.last_error() or "llama.cpp gave no reason"
+            hint = "is the file complete, and its architecture supported by this llama-cpp-python?"
+            raise ModelError(f"cannot load `{path}`: {reason}", hint)
+        if llama_cpp.llama_model_has_encoder(self.pointer) or not llama_cpp.llama_model_has_decoder(self.pointer):
+            raise ModelError(f"`{path}` is no decoder-only language model", "choose a text-generation model")
+        self.path = path
+        self.vocabulary_pointer: Any = llama_cpp.llama_model_get_vocab(self.pointer)
+        self.vocabulary = int(llama_cpp.llama_vocab_n_tokens(self.vocabulary_pointer))
+        if not self.vocabulary or not llama_cpp.llama_vocab_type(self.vocabulary_pointer):
+            raise ModelError(f"`{path}` has no vocabulary", "choose a text-generation model")
+        self.train_context = int(llama_cpp.llama_model_n_ctx_train(self.pointer))
+        self.size = int(llama_cpp.llama_model_size(self.pointer))
+        self.layers = int(llama_cpp.llama_model_n_layer(self.pointer))
+        self.is_recurrent = bool(
+            llama_cpp.llama_model_is_recurrent(self.pointer) or llama_cpp.llama_model_is_hybrid(self.pointer)
+        )
+        self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
+
+    def _layers_to_try(self, path: Path, gpu_layers: int | None) -> Sequence[int]:
+        """Return numbers of GPU layers, most first."""
+        if gpu_layers is not None:
+            return (_ALL_LAYERS if gpu_layers < 0 else gpu_layers,)
+        if not self.has_gpu:
+            return (0,)
+        parameters = llama_cpp.llama_model_default_params()
+        parameters.vocab_only = True
+        probe = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
+        if not probe:
+            return (_ALL_LAYERS,)
+        layers = int(llama_cpp.llama_model_n_layer(probe))
+        llama_cpp.llama_model_free(probe)
+        return (_ALL_LAYERS, layers * 3 // 4, layers // 2, layers // 4, 0)
+
+    def close(self) -> None:
+        """Free the weights."""
+        if self.pointer:
+            llama_cpp.llama_model_free(self.pointer)
+            self.pointer = None
+
+    @property
+    def description(self) -> str:
+        """Architecture, size and quantization in llama.cpp's words, for example `llama 135M Q4_1`."""
+        buffer = ctypes.create_string_buffer(256)
+        llama_cpp.llama_model_desc(self.pointer, buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace")
+
+    @property
+    def chat_template(self) -> str | None:
+        """The file's own template; `None` where it has none (never a library default)."""
+        template = llama_cpp.llama_model_chat_template(self.pointer, None)
+        return template.decode("utf-8", "replace") if template else None
+
+    @property
+    def cache_bytes_per_token(self) -> int:
+        """Bytes of float16 keys and values that one cell holds, over all layers."""
+        heads = max(1, int(llama_cpp.llama_model_n_head(self.pointer)))
+        default = int(llama_cpp.llama_model_n_embd(self.pointer)) // heads
+        architecture = self.metadata("general.architecture") or ""
+        key, value = (
+            int(self.metadata(f"{architecture}.attention.{name}_length") or default) for name in ("key", "value")
+        )
+        return self.layers * max(1, int(llama_cpp.llama_model_n_head_kv(self.pointer))) * (key + value) * 2
+
+    def metadata(self, key: str) -> str | None:
+        """Return one metadata value of the file as text."""
+        buffer: Any = ctypes.create_string_buffer(512)
+        length = llama_cpp.llama_model_meta_val_str(self.pointer, key.encode(), buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace") if length >= 0 else None
+
+    def _special_text(self, token: Any) -> str:
+        """Return the text of a special token such as the beginning of a sequence; empty where there is none."""
+        if int(token) < 0:
+            return ""
+        return llama_cpp.llama_vocab_get_text(self.vocabulary_pointer, token).decode("utf-8", "replace")
+
+    @property
+    def bos_text(self) -> str:
+        """Text of the begin-of-sequence token."""
+        return self._special_text(llama_cpp.llama_vocab_bos(self.vocabulary_pointer))
+
+    @property
+    def eos_text(self) -> str:
+        """Text of the end-of-sequence token."""
+        return self._special_text(llama_cpp.llama_vocab_eos(self.vocabulary_pointer))
+
+    def tokenize(self, text: str, *, add_special: bool = False, parse_special: bool = False) -> list[int]:
+        """Return the token ids of `text`.
+
+        Args:
+            text: Any text; lone surrogates become `?`.
+            add_special: Whether to add the begin-of-sequence token where the model wants one.
+            parse_special: Whether text such as `<|im_end|>` becomes the control token.
+        """
+        encoded = text.encode("utf-8", "replace")
+        room = len(encoded) + 8
+        while True:
+            tokens = (llama_cpp.llama_token * room)()
+            count = llama_cpp.llama_tokenize(
+                self.vocabulary_pointer, encoded, len(encoded), tokens, room, add_special, parse_special
+            )
+            if count >= 0:
+                return list(tokens[:count])
+            room = -count
+
+    def prompt_tokens(self, prompt: Prompt) -> list[int]:
+        """Tokenize a prompt; control tokens inside the question's own text stay plain text."""
+        parse = prompt.mode == "chat"
+        add_special = not (self.bos_text and prompt.text.startswith(self.bos_text))
+        if not parse or not any(self._has_control(part.text) for part in prompt.segments if not part.trusted):
+            return self.tokenize(prompt.text, add_special=add_special, parse_special=parse)
+        tokens: list[int] = []
+        for number, part in enumerate(prompt.segments):
+            tokens += self.tokenize(part.text, add_special=add_special and number == 0, parse_special=part.trusted)
+        return tokens
+
+    def _has_control(self, text: str) -> bool:
+        """Whether untrusted text would be read as a control token."""
+        return self.tokenize(text, parse_special=True) != self.tokenize(text)
+
+    def show_token(self, text: str) -> None:
+        """Let a control token that spells `text` (a thinking marker) appear in the answer's text."""
+        tokens = self.tokenize(text, parse_special=True)
+        if len(tokens) == 1:
+            self._pieces[tokens[0]] = text.encode()
+
+    def ends(self, token: int) -> bool:
+        """Whether `token` ends a generation."""
+        if token not in self._ends:
+            self._ends[token] = bool(llama_cpp.llama_vocab_is_eog(self.vocabulary_pointer, token))
+        return self._ends[token]
+
+    def piece(self, token: int) -> bytes:
+        """Return the bytes that `token` adds to the text; empty for control tokens."""
+        found = self._pieces.get(token)
+        if found is None:
+            room = 64
+            while True:
+                buffer = ctypes.create_string_buffer(room)
+                length = llama_cpp.llama_token_to_piece(self.vocabulary_pointer, token, buffer, room, 0, False)
+                if length >= 0:
+                    break
+                room = -length
+            found = self._pieces[token] = buffer.raw[:length]
+        return found
+
+
+class LlamaSequences:
+    """The sequences of one llama.cpp context, in one unified cache.
+
+    Args:
+        model: The loaded model.
+        sequences: How many there may be, at most `MAX_SEQUENCES`.
+        cells: Tokens that all sequences together may hold; shared prefixes count once.
+        threads: Threads of both kinds.
+
+    Raises:
+        ModelError: The context does not fit into memory.
+    """
+
+    def __init__(self, model: LlamaModel, *, sequences: int, cells: int, threads: int, can_fork: bool = True) -> None:
+        self._model = model
+        self.can_fork = can_fork
+        self.vocabulary = model.vocabulary
+        self._batch_size = max(512, sequences)
+        parameters = llama_cpp.llama_context_default_params()
+        parameters.n_ctx = cells
+        parameters.n_batch = parameters.n_ubatch = self._batch_size
+        parameters.n_seq_max = sequences
+        parameters.n_outputs_max = sequences
+        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.no_perf = True
+        # One buffer for all sequences: a partial copy between separate ones aborts the process, and it is faster.
+        parameters.kv_unified = True
+        # A sliding-window cache forgets cells that a fork still needs.
+        parameters.swa_full = True
+        self._context: Any = llama_cpp.llama_init_from_model(model.pointer, parameters)
+        if not self._context:
+            raise ModelError(
+                f"no memory for a context of {cells} tokens and {sequences} sequences",
+                "lower `--slots` or `--max-tokens`",
+            )
+        self._memory: Any = llama_cpp.llama_get_memory(self._context)
+        # Our own arrays behind the batch: filling them through numpy costs nothing, element access by ctypes does.
+        size = self._batch_size
+        self._tokens = np.zeros(size, np.int32)
+        self._positions = np.zeros(size, np.int32)
+        self._sequence_counts = np.ones(size, np.int32)
+        self._sequences = np.zeros(size, np.int32)
+        self._wants_logits = np.zeros(size, np.int8)
+        self._sequence_pointers = self._sequences.ctypes.data + 4 * np.arange(size, dtype=np.uintp)
+
+    def close(self) -> None:
+        """Free the cache."""
+        if self._context:
+            llama_cpp.llama_free(self._context)
+            self._context = None
+
+    def ends(self, token: int) -> bool:
+        """Whether `token` ends a generation."""
+        return self._model.ends(token)
+
+    def piece(self, token: int) -> bytes:
+        """Return the bytes that `token` adds to the text."""
+        return self._model.piece(token)
+
+    def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> NDArray[np.float32]:
+        """Append `tokens` at `position`; return the logits (V,) after the last one."""
+        for start in range(0, len(tokens), self._batch_size):
+            part = tokens[start : start + self._batch_size]
+            count = len(part)
+            self._tokens[:count] = part
+            self._positions[:count] = np.arange(position + start, position + start + count)
+            self._sequences[:count] = sequence
+            self._wants_logits[:count] = 0
+            self._wants_logits[count - 1] = 1
+            self._decode(count)
+        return self._logits(1)[0]
+
+    def step(
+        self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Append one token to each sequence; return (B, V) logits, valid until the next call."""
+        count = len(sequences)
+        self._tokens[:count] = tokens
+        self._positions[:count] = positions
+        self._sequences[:count] = sequences
+        self._wants_logits[:count] = 1
+        self._decode(count)
+        return self._logits(count)
+
+    def fork(self, source: int, target: int) -> None:
+        """Let `target` share every cell of `source`."""
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+
+    def clear(self) -> None:
+        """Forget every sequence."""
+        llama_cpp.llama_memory_clear(self._memory, False)
+
+    def free(self, sequence: int) -> None:
+        """Give the cells of a sequence back."""
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def _decode(self, count: int) -> None:
+        def pointer(array: NDArray[Any], kind: Any) -> Any:
+            return ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
+
+        batch = llama_cpp.llama_batch(
+            n_tokens=count,
+            token=pointer(self._tokens, ctypes.c_int32),
+            embd=None,
+            pos=pointer(self._positions, ctypes.c_int32),
+            n_seq_id=pointer(self._sequence_counts, ctypes.c_int32),
+            seq_id=pointer(self._sequence_pointers, ctypes.POINTER(ctypes.c_int32)),
+            logits=pointer(self._wants_logits, ctypes.c_int8),
+        )
+        status = llama_cpp.llama_decode(self._context, batch)
+        if status == 1:
+            raise NoRoomError
+        if status:
+            raise ModelError(f"llama.cpp failed to decode a batch of {count} tokens (status {status})")
+
+    def _logits(self, rows: int) -> NDArray[np.float32]:
+        pointer = llama_cpp.llama_get_logits(self._context)
+        if not pointer:
+            raise ModelError("the model gives no logits", "choose a text-generation model")
+        return np.ctypeslib.as_array(pointer, shape=(rows, self.vocabulary))
+
+
+def check_gguf(path: Path) -> None:
+    """Check that `path` looks like a GGUF file before native code sees it.
+
+    Raises:
+        ModelError: It does not, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelError(f"cannot read `{path}`: {error.strerror}") from error
+    if magic != b"GGUF":
+        found = "is empty" if not magic else "is not a GGUF file"
+        raise ModelError(f"`{path}` {found}", "give a .gguf file; safetensors folders convert with llama.cpp's scripts")

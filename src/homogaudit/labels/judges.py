@@ -1,0 +1,127 @@
+"""The judges by name, the choice of one for a question file, and the label of one greedy answer.
+
+`recorded` labels come with a file: they have a name here and no judge.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from homogaudit.clustering.final_answer import is_number
+from homogaudit.errors import UsageError
+from homogaudit.labels.exact import judge_exact
+from homogaudit.labels.numeric import judge_numeric
+from homogaudit.labels.overlap import judge_overlap
+from homogaudit.labels.verdict import Verdict
+from homogaudit.records import Generation, GenerationState, Label, LabelValue, Question
+
+__all__ = ["JUDGES", "RECORDED", "Judge", "default_judge", "label"]
+
+RECORDED = "recorded"
+"""Name of the judge whose labels came with a recorded file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A way to label a greedy answer against the reference answers of its question.
+
+    Attributes:
+        name: What `--judge` takes.
+        definition: What it does, in words.
+        source: Where the definition comes from.
+        decide: Its verdict on a valid greedy answer.
+    """
+
+    name: str
+    definition: str
+    source: str
+    decide: Callable[[Question, Generation], Verdict]
+
+
+JUDGES: Mapping[str, Judge] = MappingProxyType(
+    {
+        judge.name: judge
+        for judge in (
+            Judge(
+                "overlap",
+                "Compares the content words of the answer with the correct and the incorrect reference answers. The "
+                "best Jaccard overlap of each side counts; a lead of more than 0.05 decides. Without one, both above "
+                "0.1 is ambiguous and anything less no match. It compares words, not meanings.",
+                "arXiv 2603.24124 (word-overlap labels; code DigitLion/ucbd-experiment)",
+                judge_overlap,
+            ),
+            Judge(
+                "exact",
+                "Correct where the answer equals a reference answer or contains it as whole words, case, articles and "
+                "punctuation aside, and no negation stands just before it.",
+                "the exact match of SQuAD (arXiv 1606.05250), widened to containment",
+                judge_exact,
+            ),
+            Judge(
+                "numeric",
+                "Correct where the final number of the answer equals the reference number, separators, currency and "
+                "units aside. An answer that was cut off or holds no number is no match.",
+                "the answer extraction of GSM8K (arXiv 2110.14168)",
+                judge_numeric,
+            ),
+        )
+    }
+)
+
+_NO_ANSWER = {
+    GenerationState.EMPTY: "the greedy answer is empty",
+    GenerationState.THINKING_UNCLOSED: "the greedy answer never came out of its thinking",
+    GenerationState.ERROR: "the greedy answer failed",
+}
+
+
+def label(question: Question, greedy: Generation | None, judge: str) -> Label:
+    """Label one greedy answer.
+
+    An answer that is not valid, or was never drawn, is `no_match` with that reason under every judge.
+
+    Args:
+        question: With its reference answers.
+        greedy: The greedy answer, `None` where there is none.
+        judge: A name in `JUDGES`.
+
+    Raises:
+        UsageError: The judge is not known.
+    """
+    if judge not in JUDGES:
+        near = get_close_matches(judge, JUDGES, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(JUDGES)}"
+        raise UsageError(f"unknown judge `{judge}`", hint=hint)
+    if greedy is None:
+        verdict = Verdict(LabelValue.NO_MATCH, "there is no greedy answer")
+    elif not greedy.is_valid:
+        verdict = Verdict(LabelValue.NO_MATCH, _NO_ANSWER[greedy.state])
+    else:
+        verdict = JUDGES[judge].decide(question, greedy)
+    return Label(question.id, judge, verdict.value, verdict.reason)
+
+
+def default_judge(questions: Sequence[Question]) -> str | None:
+    """Return the judge that fits most of the questions, `None` where none has reference answers.
+
+    A question whose correct answers are all plain numbers is for `numeric`; else one with incorrect answers is for
+    `overlap`, one with correct answers alone for `exact`. Questions without reference answers have no say. The judge of
+    most questions is taken for all, because labels of two judges do not compare; a tie goes to the first of `overlap`,
+    `numeric`, `exact`.
+
+    Args:
+        questions: The questions of a run.
+    """
+    votes = Counter(vote for question in questions if (vote := _fitting_judge(question)) is not None)
+    return max(("overlap", "numeric", "exact"), key=lambda name: votes[name]) if votes else None
+
+
+def _fitting_judge(question: Question) -> str | None:
+    # Numbers first: word overlap sees letters only, so that it could label no numeric question.
+    if question.answers and all(map(is_number, question.answers)):
+        return "numeric"
+    if question.incorrect_answers:
+        return "overlap"
+    return "exact" if question.answers else None

@@ -1,0 +1,52 @@
+"""A rule list for refusals, so that the single-cluster rate can be given without them.
+
+It knows English and Chinese phrases of refusing, and nothing of what was asked. Not knowing is no refusal:
+`I don't know` and `I can't say for sure` are answers.
+"""
+
+import re
+
+__all__ = ["is_refusal"]
+
+_OPENING = 300
+"""Characters read: a refusal says so at the start, and later mentions quote or advise."""
+
+_UNABLE = (
+    r"(?:cannot|can\s?not|can't|am\snot\sable\sto|'m\snot\sable\sto|am\sunable\sto|'m\sunable\sto|won't|will\snot"
+    r"|(?:am|'m)\snot\s(?:allowed|permitted|programmed|designed)\sto)"
+)
+_COMPLY = (
+    r"(?:answer|respond|reply|help|assist|provide|give|offer|share|discuss|comply|fulfil+|support|generate|create|write"
+    r"|engage|participate|comment|do\sthat)"
+)
+_KNOW = r"(?:know|find|recall|remember|confirm|verify|tell|say|see|think|be\s(?:sure|certain))"
+_MODEL = r"an?\s(?:ai|artificial\sintelligence|(?:large\s)?language\smodel|virtual\sassistant)\b"
+# What a model lacks as a reason not to answer; lacking a body or feelings is an answer to a question about itself.
+_LACK = (
+    r"(?:don't|do\snot)\s(?:have|hold|possess)\s(?:\w+\s){0,2}?"
+    r"(?:opinions?|beliefs?|preferences?|views?|access|ability)\b"
+)
+_RULES = (
+    rf"\bi\s?{_UNABLE}\s(?:\w+\s){{0,2}}?{_COMPLY}\b",
+    rf"\b(?:sorry|afraid|apologi[sz]e),?\s(?:but\s)?(?:that\s)?i\s?{_UNABLE}\b(?!\s{_KNOW}\b)",
+    r"\bi\s(?:must|have\sto)\s(?:respectfully\s)?(?:decline|refuse)\b",
+    r"\bi\s(?:respectfully\s)?(?:decline|refuse)\sto\b",
+    rf"\b(?:as|i(?:'m|\sam)(?:\sjust|\sonly)?)\s{_MODEL}.{{0,80}}?\bi\s?(?:{_UNABLE}(?!\s{_KNOW}\b)|{_LACK})",
+    r"\b(?:your|this|that|the)\s(?:request|question)\s(?:goes\sagainst|violates|is\snot\ssomething\si)\b",
+    r"\bi(?:'d|\swould)\s(?:prefer|rather)\snot\s(?:to\s)?(?:answer|say|discuss|comment)\b",
+    # "I (or: sorry,) ... cannot ... answer, provide, help, assist"
+    r"(?:\u6211|\u62b1\u6b49)[^\u3002]{0,12}(?:\u65e0\u6cd5|\u4e0d\u80fd)[^\u3002]{0,6}"
+    r"(?:\u56de\u7b54|\u63d0\u4f9b|\u5e2e\u52a9|\u534f\u52a9)",
+)
+_REFUSAL = re.compile("|".join(f"(?:{rule})" for rule in _RULES))
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "`": "'"})
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer refuses instead of answering.
+
+    Args:
+        text: An answer. An empty one is no refusal: it is counted as empty.
+    """
+    opening = " ".join(text[: 2 * _OPENING].translate(_APOSTROPHES).lower().split())[:_OPENING]
+    return _REFUSAL.search(opening) is not None

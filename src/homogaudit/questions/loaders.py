@@ -1,0 +1,215 @@
+"""Question files: read one, leave out duplicates, choose categories, shuffle, limit.
+
+Knows neither models nor prompts. A question file is somebody else's: whatever is wrong with it is one error line that
+names the line of the file.
+"""
+
+import hashlib
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from homogaudit.errors import QuestionFileError, UsageError
+from homogaudit.questions.formats import RawFile, decode, parse, read
+from homogaudit.questions.layouts import (
+    Columns,
+    LocatedQuestion,
+    collapse,
+    read_columns,
+    recognise_layout,
+    to_questions,
+)
+from homogaudit.questions.wording import did_you_mean, listed, quoted
+from homogaudit.records import Question
+
+__all__ = ["Duplicate", "QuestionFile", "is_written_without_spaces", "load_questions"]
+
+_SCRIPTS_WITHOUT_SPACES = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003134f]"
+)
+"""Thai, Lao, Tibetan, Burmese, Khmer, Japanese kana, Han."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A question left out because an earlier one has the same text.
+
+    Attributes:
+        id: Of the question that was left out.
+        first_line: Where the question that stays began.
+        line: Where the one that was left out began.
+    """
+
+    id: str
+    first_line: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionFile:
+    """The questions chosen from one file, in the order to ask them.
+
+    Attributes:
+        name: The file's name, or `stdin`.
+        layout: `truthfulqa`, `gsm8k`, `webquestions`, `hotpotqa`, `homogaudit` (the project's own), `generic` or
+            `text`.
+        questions: At least one.
+        duplicates: Of the whole file.
+        warnings: What the user should know, a line each.
+    """
+
+    name: str
+    layout: str
+    questions: tuple[Question, ...]
+    duplicates: tuple[Duplicate, ...]
+    warnings: tuple[str, ...]
+
+
+def load_questions(
+    source: str | Path,
+    *,
+    columns: Columns | None = None,
+    limit: int | None = None,
+    shuffle: int | None = None,
+    categories: Sequence[str] = (),
+    stdin: BinaryIO | None = None,
+) -> QuestionFile:
+    """Read a question file: JSON Lines, JSON, CSV, TSV or plain text, in any of the known layouts.
+
+    The categories are chosen first, then the questions are shuffled, then limited.
+
+    Args:
+        source: The file, or `-` for standard input.
+        columns: Names of columns where the usual ones do not do.
+        limit: How many questions at most.
+        shuffle: Seed of the order; `None` keeps that of the file. The order depends on seed and ids alone.
+        categories: The categories to keep, without regard to case; none keeps all.
+        stdin: What `-` reads; the process's own by default.
+
+    Raises:
+        QuestionFileError: The file cannot be read, is broken, or holds no such questions.
+        UsageError: `limit` is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"a limit of {quoted(limit)} leaves no questions", "`--limit` is 1 or more")
+    columns = columns or Columns()
+    if str(source) == "-":
+        name, suffix = "stdin", ""
+        data = read(stdin or sys.stdin.buffer, name)
+    else:
+        path = Path(source)
+        name, suffix = path.name, path.suffix
+        data = _read(path)
+    raw = parse(decode(data, name), suffix, columns, name)
+    layout, located = _questions(raw, columns, name)
+    kept, duplicates = _without_duplicates(located, name)
+    questions = _of_categories([item.question for item in kept], categories, name)
+    if shuffle is not None:
+        # A sort by digest: the same order on every Python version, whatever else the file holds.
+        questions.sort(key=lambda question: hashlib.sha256(f"{shuffle} {question.id}".encode()).digest())
+    questions = questions[:limit]
+    warnings = _warnings(raw, questions, duplicates)
+    return QuestionFile(name, layout, tuple(questions), tuple(duplicates), tuple(warnings))
+
+
+def is_written_without_spaces(text: str) -> bool:
+    """Whether most letters of `text` are of scripts that put no spaces between words: word bigrams fail there."""
+    letters = sum(char.isalpha() for char in text)
+    return 2 * len(_SCRIPTS_WITHOUT_SPACES.findall(text)) > letters > 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return read(stream, path.name)
+    except FileNotFoundError:
+        folder = path.parent
+        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        raise QuestionFileError(
+            f"no question file {quoted(path, limit=200)}", f"{did_you_mean(path.name, names)}check the path"
+        ) from None
+    except IsADirectoryError:
+        raise QuestionFileError(f"{quoted(path, limit=200)} is a directory", "name a file in it") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise QuestionFileError(
+            f"cannot read {quoted(path, limit=200)}: {reason.lower()}", "check the path and its permissions"
+        ) from None
+
+
+def _questions(raw: RawFile, columns: Columns, name: str) -> tuple[str, list[LocatedQuestion]]:
+    if not raw.records:
+        raise QuestionFileError(f"{quoted(name)} holds no questions", "give at least one question")
+    if raw.format == "text" and columns != Columns():
+        raise QuestionFileError(
+            f"{quoted(name)} is plain text and has no columns",
+            "name columns of CSV, TSV, JSON or JSON Lines only",
+        )
+    tabular = raw.format == "table"
+    mapping = read_columns(raw.columns, columns, name)
+    layout = "text" if raw.format == "text" else recognise_layout(raw.records, mapping, tabular)
+    return layout, to_questions(raw.records, mapping, layout, tabular=tabular, file=name)
+
+
+def _without_duplicates(located: Sequence[LocatedQuestion], name: str) -> tuple[list[LocatedQuestion], list[Duplicate]]:
+    """Return the questions without those asked before, and those."""
+    by_id: dict[str, LocatedQuestion] = {}
+    by_text: dict[str, LocatedQuestion] = {}
+    duplicates: list[Duplicate] = []
+    for item in located:
+        text = collapse(item.question.text)
+        same_id = by_id.get(item.question.id)
+        if same_id is not None and collapse(same_id.question.text) != text:
+            raise QuestionFileError(
+                f"{quoted(name)} lines {same_id.line} and {item.line} have the id {quoted(item.question.id)} "
+                "but different questions",
+                "give each question an id of its own, or leave the ids out",
+            )
+        if (first := by_text.get(text)) is not None:
+            duplicates.append(Duplicate(item.question.id, first.line, item.line))
+            continue
+        by_text[text] = item
+        by_id[item.question.id] = item
+    return list(by_text.values()), duplicates
+
+
+def _of_categories(questions: list[Question], categories: Sequence[str], name: str) -> list[Question]:
+    """Return the questions of the categories; a category that the file does not have is an error."""
+    if not categories:
+        return questions
+    present = {question.category.casefold(): question.category for question in questions if question.category}
+    wanted = [category.strip().casefold() for category in categories]
+    for category in wanted:
+        if category not in present:
+            have = f"its categories: {listed(sorted(present.values()), limit=50)}" if present else None
+            raise QuestionFileError(
+                f"{quoted(name)} has no questions of category {quoted(category)}",
+                f"{did_you_mean(category, present.values())}{have}" if have else "the file has no categories at all",
+            )
+    return [question for question in questions if (question.category or "").casefold() in wanted]
+
+
+def _warnings(raw: RawFile, questions: Sequence[Question], duplicates: Sequence[Duplicate]) -> list[str]:
+    warnings: list[str] = []
+    if duplicates:
+        first = duplicates[0]
+        warnings.append(
+            f"{len(duplicates)} duplicate question{'s' if len(duplicates) > 1 else ''} left out, the first at line "
+            f"{first.line} (asked before at line {first.first_line})"
+        )
+    if {"greedy", "samples"} & set(raw.columns):
+        warnings.append("the recorded answers of the file are not used; `homogaudit import` reads them")
+    unanswered = sum(not question.answers for question in questions)
+    if 0 < unanswered < len(questions):
+        warnings.append(f"{unanswered} of {len(questions)} questions have no reference answer: they get no label")
+    unspaced = sum(is_written_without_spaces(question.text) for question in questions)
+    if unspaced:
+        warnings.append(
+            f"{unspaced} of {len(questions)} questions are in a script without spaces between words: word bigrams "
+            "(`jaccard`) and word overlap (`overlap`) mean little there"
+        )
+    return warnings

@@ -1,0 +1,327 @@
+"""From a question to the prompt that a model continues, and from what it wrote to the answer.
+
+Knows templates and markers; knows neither tokens nor models. The template and the question are somebody else's: the
+template renders in the sandbox, and the characters of the question and of the system line stay marked as untrusted,
+so that a tokenizer never reads special tokens out of them.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from homogaudit.errors import ConfigError, HomogauditError, ModelError
+from homogaudit.questions.sandbox import MAX_SOURCE, CompiledTemplate, TemplateFailure
+from homogaudit.questions.wording import did_you_mean, quoted
+from homogaudit.records import GenerationState, Prompting
+
+__all__ = ["ParsedAnswer", "Prompt", "PromptRenderer", "Segment", "load_template", "split_thinking"]
+
+_QUESTION = "7316048259031846"
+_SYSTEM = "5820937416650294"
+_OTHER_QUESTION = "9047251836602715"
+"""Stand-ins for the texts: digits pass unchanged through `trim`, `upper`, `tojson` and HTML escapes."""
+
+_HOLES = re.compile(f"{_QUESTION}|{_SYSTEM}")
+
+_BASE_TEMPLATE = "Q: {{ question }}\nA:"
+_BASE_STOP = ("\n",)
+"""A base model goes on with questions of its own after the end of the line."""
+
+_MODES = ("auto", "chat", "base")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a prompt. Only a trusted one may be parsed for special tokens."""
+
+    text: str
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A rendered prompt.
+
+    Attributes:
+        segments: The text in parts; joined they are `text`.
+        mode: `chat` or `base`.
+        stop: Strings at which the answer ends.
+        starts_in_thinking: The prompt itself opens a thinking block and leaves it open.
+    """
+
+    text: str
+    segments: tuple[Segment, ...]
+    mode: str
+    stop: tuple[str, ...]
+    starts_in_thinking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedAnswer:
+    """The answer in a model's text.
+
+    Attributes:
+        answer: Without thinking and surrounding white space; empty unless `state` is valid.
+        start: Offset in the text, in characters, where the part that holds the answer begins; the length of the text
+            where the thinking never ends. `text[start:].strip()` is the answer.
+    """
+
+    answer: str
+    state: GenerationState
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How one template takes the messages.
+
+    Attributes:
+        typed: The content of a message is a list of typed parts rather than a text.
+        folded: The system line stands at the head of the user's message.
+        literals: The template's own text before, between and behind the holes; empty where the holes are not seen.
+        holes: What fills them, `_QUESTION` or `_SYSTEM`.
+    """
+
+    typed: bool
+    folded: bool
+    literals: tuple[str, ...]
+    holes: tuple[str, ...]
+
+
+class PromptRenderer:
+    """Renders questions for one model.
+
+    Args:
+        prompting: Mode, system line, template, thinking.
+        chat_template: The model's own template, `None` or empty where it has none.
+        bos_token: Text of the model's beginning-of-sequence token, for the template.
+        eos_token: Text of its end-of-sequence token.
+        now: What a template's date functions say; give the run's start, so that a resumed run renders the same.
+
+    Raises:
+        ConfigError: An unknown mode, chat mode without a template, or a broken `prompting.template`.
+        ModelError: The model's own template is broken.
+    """
+
+    def __init__(
+        self,
+        prompting: Prompting,
+        *,
+        chat_template: str | None,
+        bos_token: str = "",
+        eos_token: str = "",
+        now: datetime | None = None,
+    ) -> None:
+        self._prompting = prompting
+        self._bos_token = bos_token
+        self._eos_token = eos_token
+        chat_template = chat_template if chat_template and chat_template.strip() else None
+        self.mode = _resolve_mode(prompting, chat_template)
+        self._is_given = prompting.template is not None
+        source = prompting.template
+        if source is None:
+            source = chat_template if self.mode == "chat" and chat_template else _BASE_TEMPLATE
+        self._system = prompting.system.strip() if self.mode == "chat" else ""
+        try:
+            self._template = CompiledTemplate(source, now=now or datetime.now(UTC))
+            self._plan = self._make_plan()
+        except TemplateFailure as failure:
+            raise self._error(failure) from None
+
+    def render(self, question: str) -> Prompt:
+        """Return the prompt that asks `question`.
+
+        Raises:
+            ConfigError: The given template fails on this question.
+            ModelError: The model's own template does.
+        """
+        question = question.strip()
+        plan = self._plan
+        try:
+            text = self._render(question, self._system, plan.typed, plan.folded)
+        except TemplateFailure as failure:
+            raise self._error(failure) from None
+        segments = _segments(text, plan, {_QUESTION: question, _SYSTEM: self._system})
+        trusted = "".join(segment.text for segment in segments if segment.trusted)
+        return Prompt(
+            text="".join(segment.text for segment in segments),
+            segments=segments,
+            mode=self.mode,
+            stop=_BASE_STOP if self.mode == "base" else (),
+            starts_in_thinking=self._is_left_thinking(trusted),
+        )
+
+    def _is_left_thinking(self, text: str) -> bool:
+        """Whether the last opening marker stands behind the last closing one."""
+        think_open, think_close = self._prompting.think_open, self._prompting.think_close
+        return bool(think_open and think_close) and text.rfind(think_open) > text.rfind(think_close)
+
+    def _make_plan(self) -> _Plan:
+        """Try the ways to hand over the messages until question and system line both arrive in the prompt."""
+        failure: TemplateFailure | None = None
+        system = _SYSTEM if self._system else ""
+        ways = [(typed, folded) for typed in (False, True) for folded in (False, True) if self._system or not folded]
+        for typed, folded in ways:
+            try:
+                text = self._render(_QUESTION, system, typed, folded)
+                uses_question = _QUESTION in text or text != self._render(_OTHER_QUESTION, system, typed, folded)
+            except TemplateFailure as error:
+                # The first failure is the one that speaks of the template as it was meant to be used.
+                failure = failure or error
+                continue
+            holes = tuple(_HOLES.findall(text))
+            # A template that was given may leave the system line out; a model's own only lacks a role for it.
+            if not uses_question or (system and not self._is_given and system not in holes):
+                failure = failure or TemplateFailure("it leaves the question or the system line out of the prompt")
+                continue
+            literals = tuple(_HOLES.split(text)) if _QUESTION in holes else ()
+            return _Plan(typed, folded, literals, holes)
+        raise failure or TemplateFailure("it leaves the question or the system line out of the prompt")
+
+    def _render(self, question: str, system: str, typed: bool, folded: bool) -> str:
+        turns = [("user", f"{system}\n\n{question}" if folded else question)]
+        if system and not folded:
+            turns.insert(0, ("system", system))
+        messages: list[dict[str, Any]] = [
+            {"role": role, "content": [{"type": "text", "text": content}] if typed else content}
+            for role, content in turns
+        ]
+        thinking = self._prompting.thinking
+        return self._template.render(
+            {
+                "messages": messages,
+                "question": question,
+                "system": system,
+                "add_generation_prompt": True,
+                # Two names are in use for the same switch.
+                "enable_thinking": thinking,
+                "thinking": thinking,
+                "tools": None,
+                "documents": None,
+                "bos_token": self._bos_token,
+                "eos_token": self._eos_token,
+            }
+        )
+
+    def _error(self, failure: TemplateFailure) -> HomogauditError:
+        where = "" if failure.line is None else f" line {failure.line}"
+        if self._is_given:
+            hint = "it sees `question`, `system` and `messages`"
+            return ConfigError(f"the prompt template{where} cannot be used: {quoted(failure.reason, 160)}", hint)
+        return ModelError(
+            f"the model's chat template{where} cannot be used: {quoted(failure.reason, 160)}",
+            "give another with `--prompt-template FILE`, or do without one with `--mode base`",
+        )
+
+
+def split_thinking(text: str, prompting: Prompting, starts_in_thinking: bool) -> ParsedAnswer:
+    """Return the answer in what a model wrote: what follows the last closing marker.
+
+    An opening marker that is never closed, or a prompt that ends inside thinking and a text that never closes it, is
+    no answer (`thinking_unclosed`); nothing but white space is `empty`.
+    """
+    think_open, think_close = prompting.think_open, prompting.think_close
+    closed = text.rfind(think_close) if think_close else -1
+    start = closed + len(think_close) if closed >= 0 else 0
+    reopened = bool(think_open) and think_open in text[start:]
+    if reopened or (starts_in_thinking and closed < 0):
+        return ParsedAnswer("", GenerationState.THINKING_UNCLOSED, len(text))
+    answer = text[start:].strip()
+    return ParsedAnswer(answer, GenerationState.VALID if answer else GenerationState.EMPTY, start)
+
+
+def load_template(path: str | Path) -> str:
+    """Return the template in a file, checked to be one.
+
+    Raises:
+        ConfigError: It cannot be read, is not UTF-8 text, is empty, or is not a Jinja template.
+    """
+    path = Path(path)
+    shown = quoted(path, limit=200)
+    try:
+        # A model file given by mistake is not read to its end.
+        with path.open("rb") as stream:
+            source = stream.read(4 * MAX_SOURCE + 4).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"no prompt template {shown}", "check the path") from None
+    except IsADirectoryError:
+        raise ConfigError(f"prompt template {shown} is a directory", "name a file in it") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"prompt template {shown} line {line} is not UTF-8", "save it as UTF-8") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"cannot read prompt template {shown}: {reason.lower()}", "check its permissions") from None
+    if not source.strip():
+        raise ConfigError(f"prompt template {shown} is empty", "it must at least write `{{ question }}`")
+    try:
+        CompiledTemplate(source, now=datetime.now(UTC))
+    except TemplateFailure as failure:
+        where = "" if failure.line is None else f" line {failure.line}"
+        raise ConfigError(
+            f"prompt template {shown}{where} is not valid: {quoted(failure.reason, 160)}",
+            "it is a Jinja template that sees `question`, `system` and `messages`",
+        ) from None
+    return source
+
+
+def _resolve_mode(prompting: Prompting, chat_template: str | None) -> str:
+    """Return `chat` or `base`."""
+    if prompting.mode not in _MODES:
+        raise ConfigError(
+            f"no prompt mode {quoted(prompting.mode)}",
+            f"{did_you_mean(prompting.mode, _MODES)}modes: `auto`, `chat`, `base`",
+        )
+    has_template = prompting.template is not None or chat_template is not None
+    if prompting.mode == "chat" and not has_template:
+        raise ConfigError(
+            "the model has no chat template, so chat mode cannot be used",
+            "use `--mode base`, or give a template with `--prompt-template FILE`",
+        )
+    if prompting.mode == "auto":
+        return "chat" if has_template else "base"
+    return prompting.mode
+
+
+def _segments(text: str, plan: _Plan, texts: dict[str, str]) -> tuple[Segment, ...]:
+    """Split a rendered prompt at the template's own literals; what stands between them is untrusted.
+
+    Where the text does not hold the literals in their order, the question itself steered the template. Then the
+    question is put where every other question stands.
+    """
+    if not plan.literals:
+        return (Segment(text, True),)
+    plain = [texts[hole] for hole in plan.holes]
+    if _joined(plan.literals, plain) != text:
+        plain = _between(text, plan.literals) or plain
+    parts: list[Segment] = []
+    for index, literal in enumerate(plan.literals):
+        parts.append(Segment(literal, True))
+        if index < len(plain):
+            parts.append(Segment(plain[index], False))
+    return tuple(part for part in parts if part.text)
+
+
+def _joined(literals: Sequence[str], fillings: Sequence[str]) -> str:
+    return "".join(literal + filling for literal, filling in zip(literals, [*fillings, ""], strict=True))
+
+
+def _between(text: str, literals: Sequence[str]) -> list[str] | None:
+    """Return what stands between the literals, or `None` where they do not fit in one way only.
+
+    A question that holds a literal itself must not move the border behind which its characters count as trusted.
+    """
+    if not text.startswith(literals[0]) or not text.endswith(literals[-1]):
+        return None
+    position, end = len(literals[0]), len(text) - len(literals[-1])
+    found: list[str] = []
+    for literal in literals[1:-1]:
+        if text.count(literal, position, end) != 1:
+            return None
+        at = text.index(literal, position, end)
+        found.append(text[position:at])
+        position = at + len(literal)
+    return [*found, text[position:end]] if position <= end else None

@@ -1,0 +1,104 @@
+"""From a run file to its report: pure, reads only, and gives what there is of a run that was killed.
+
+It composes the sections; what a figure means is in the module of its section.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from homogaudit.records import ClusteringMethod, LabelValue
+from homogaudit.report.evidence import Evidence, gather, mapping
+from homogaudit.report.homogenization import Settings, method_figures, primary_name, run_methods
+from homogaudit.report.labels import choose_judge, count_labels
+from homogaudit.report.records import Homogenization, Report, RunFacts
+from homogaudit.report.signal_choice import choose_signal
+from homogaudit.report.signal_scores import labelled_scores, score_signals
+from homogaudit.report.validity import assess
+from homogaudit.report.verdict import decide
+from homogaudit.statistics import DRAWS
+from homogaudit.store.run_file import RunFile
+
+__all__ = ["SEED", "build"]
+
+SEED = 20261123
+"""Of every resampling: the same run file gives the same report to the last digit."""
+
+
+def build(
+    run: RunFile, *, draws: int = DRAWS, seed: int = SEED, judge: str | None = None, sweeps: bool = True
+) -> Report:
+    """Build the report of a run.
+
+    Args:
+        run: Open for reading; nothing is written.
+        draws: Of every bootstrap.
+        seed: Of everything random.
+        judge: Whose labels to go by; `None` for the run's own choice.
+        sweeps: Whether to sweep thresholds and sample sizes, which takes about half of the time.
+
+    Raises:
+        UsageError: `judge` has no stored labels.
+    """
+    chosen = choose_judge(run, judge)
+    evidence = gather(run)
+    labels = count_labels(run, evidence, chosen)
+    values: dict[str, LabelValue] = {}
+    if chosen is not None:
+        values = {question_id: label.value for question_id, label in run.labels(chosen).items()}
+    validity = assess(run, evidence, labels)
+    settings = Settings(draws=draws, seed=seed, sweeps=sweeps)
+    methods = run_methods(run)
+    primary = primary_name(methods)
+    figures = {name: method_figures(run, evidence, method, values, settings) for name, method in methods.items()}
+    scores = labelled_scores(run, evidence, values)
+    clusters = _clusters(run, evidence, methods[primary]) if primary is not None else {}
+    signals = score_signals(run, evidence, scores, clusters, draws=draws, seed=seed)
+    choice = choose_signal(scores, signals, seed)
+    facts = _run_facts(run, evidence)
+    verdict = decide(validity, figures, primary, labels, signals, choice, facts.question_source)
+    return Report(
+        run=facts,
+        validity=validity,
+        homogenization=Homogenization(primary, verdict.level, figures),
+        labels=labels,
+        signals=signals,
+        verdict=verdict,
+    )
+
+
+def _clusters(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> dict[str, int]:
+    """Return D of each fully valid question."""
+    stored = run.clusterings(method)
+    return {x.question.id: stored[x.question.id].clusters for x in evidence.fully_valid if x.question.id in stored}
+
+
+def _run_facts(run: RunFile, evidence: Evidence) -> RunFacts:
+    """Return what was audited and on what; the last session stands for the device and the versions."""
+    parameters = run.parameters
+    scoring = mapping(run.meta("scoring"))
+    sessions = run.sessions()
+    embedder = scoring.get("embedder")
+    return RunFacts(
+        id=str(run.meta("id")),
+        model=str(run.meta("model")),
+        model_details=mapping(parameters.get("model")),
+        question_source=str(run.meta("question_source")),
+        questions=evidence.questions,
+        status=run.status,
+        created=str(run.meta("created")),
+        finished=run.meta("finished"),
+        samples=evidence.samples,
+        decoding=mapping(parameters.get("decoding")),
+        prompting=mapping(parameters.get("prompting")),
+        device=_last("device", [session.provenance for session in sessions]),
+        versions=mapping(_last("versions", [session.provenance for session in sessions])),
+        embedder=str(embedder) if embedder is not None else None,
+        embedder_reason=str(scoring.get("embedder_reason") or ""),
+        sessions=len(sessions),
+        seconds=sum(session.seconds or 0.0 for session in sessions),
+    )
+
+
+def _last(key: str, provenances: list[Mapping[str, Any]]) -> Any:
+    """Return the newest value of `key`, `None` where no session has one."""
+    return next((provenance[key] for provenance in reversed(provenances) if provenance.get(key)), None)

@@ -1,0 +1,108 @@
+"""What every term of the report means: definition, formula, unit and source.
+
+The texts lie in glossary.toml; those of the signals come from the signals themselves. Knows no run and no figure.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from homogaudit.config import did_you_mean
+from homogaudit.errors import UsageError
+
+__all__ = ["TERMS", "Term", "all_terms", "lookup"]
+
+_SIGNALS = "signals"
+"""The group that the signals' own terms join."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of the report.
+
+    Attributes:
+        name: As the JSON report spells it.
+        group: The part of the report that it belongs to.
+        definition: One to four sentences.
+        formula: In plain characters, `None` where there is none.
+        source: Paper or book, `None` where the term is the project's own or common knowledge.
+        unit: Unit and range, `None` where it is no quantity.
+        aliases: Other names that mean the same.
+    """
+
+    name: str
+    group: str
+    definition: str
+    formula: str | None = None
+    source: str | None = None
+    unit: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+def _read() -> Mapping[str, Term]:
+    """Read glossary.toml, which lies beside this module."""
+    text = Path(__file__).with_name("glossary.toml").read_text(encoding="utf-8")
+    terms: dict[str, Term] = {}
+    for group, entries in tomllib.loads(text).items():
+        for name, values in entries.items():
+            aliases = tuple(values.pop("aliases", ()))
+            terms[name] = Term(name=name, group=group, aliases=aliases, **values)
+    return MappingProxyType(terms)
+
+
+TERMS: Mapping[str, Term] = _read()
+"""The terms by name, without the signals' own; see `all_terms`."""
+
+
+def all_terms() -> dict[str, Term]:
+    """Return every term by name, group by group, those of the signals included."""
+    # Imported here because the signals bring numpy, which no other use of this module needs.
+    from homogaudit.signals.registry import SIGNALS
+
+    merged: dict[str, Term] = {}
+    for group in dict.fromkeys(term.group for term in TERMS.values()):
+        merged |= {name: term for name, term in TERMS.items() if term.group == group}
+        if group == _SIGNALS:
+            for name, signal in SIGNALS.items():
+                merged[name] = Term(
+                    name=name,
+                    group=_SIGNALS,
+                    definition=signal.definition,
+                    source=signal.source or None,
+                    unit=f"{signal.boundary}, cost class {signal.cost_class}; higher is more uncertain",
+                )
+    return merged
+
+
+def _folded(text: str) -> str:
+    """Spell a term one way: lower case, one underscore for any run of spaces, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", "_", text.strip().casefold())
+
+
+def lookup(term: str) -> Term:
+    """Return the term that `term` names.
+
+    Args:
+        term: A name or an alias; case, spaces, hyphens and underscores do not matter. Of a path into the JSON
+            report, such as `homogenization.scr`, the last part counts.
+
+    Raises:
+        UsageError: There is no such term; the hint names the nearest.
+    """
+    terms = all_terms()
+    by_spelling: dict[str, Term] = {}
+    for entry in terms.values():
+        by_spelling[_folded(entry.name)] = entry
+    for entry in terms.values():
+        for alias in entry.aliases:
+            by_spelling.setdefault(_folded(alias), entry)
+    for spelling in (_folded(term), _folded(term.rpartition(".")[2])):
+        if spelling in by_spelling:
+            return by_spelling[spelling]
+    shown = f"`{term}`" if term.isprintable() else ascii(term)
+    spellings = [name for entry in terms.values() for name in (entry.name, *entry.aliases)]
+    hint = did_you_mean(_folded(term), spellings, "`homogaudit explain` lists all terms")
+    raise UsageError(f"unknown term {shown}", hint)

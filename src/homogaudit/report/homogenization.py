@@ -1,0 +1,265 @@
+"""What each clustering says: single-cluster rates, their best and worst case, clusters, entropy, and the sweeps.
+
+Rates are over the questions whose N samples all hold an answer, because cluster counts of different numbers of
+samples do not compare. Nothing is clustered here but for the sweeps, which need only texts and stored embeddings.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.clustering.methods import (
+    PRIMARY,
+    SAMPLE_SIZES,
+    cluster_counts_by_threshold,
+    cluster_counts_of_first_k,
+    similarity_matrix,
+    single_cluster_share_of_subsets,
+    sweep_thresholds,
+)
+from homogaudit.records import Clustering, ClusteringMethod, LabelValue, SampleSet
+from homogaudit.report.evidence import Evidence, mapping, mean_estimate, number, rate
+from homogaudit.report.records import (
+    Estimate,
+    HistogramBin,
+    MethodFigures,
+    SampleSizePoint,
+    ThresholdPoint,
+    Undefined,
+)
+from homogaudit.report.validity import is_refused
+from homogaudit.statistics import Rate, wilson
+from homogaudit.store.run_file import RunFile
+
+__all__ = ["MILD", "SEVERE", "Settings", "level_of", "method_figures", "primary_name", "run_methods"]
+
+MILD = 0.05
+SEVERE = 0.20
+"""Single-cluster rates from which on homogenization is called mild and severe (METHODS)."""
+
+_NO_SAMPLES = "the run holds no samples"
+_NONE_FULLY_VALID = "no question has an answer in each of its samples"
+_NOT_CLUSTERED = "the samples are not clustered yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How intervals and sweeps are made.
+
+    Attributes:
+        draws: Of the bootstrap.
+        seed: Of everything random.
+        sweeps: Whether to sweep thresholds and sample sizes.
+    """
+
+    draws: int
+    seed: int
+    sweeps: bool
+
+
+def level_of(scr: Rate | Undefined) -> str:
+    """Return what a single-cluster rate says by its interval: none, undecided, mild or severe."""
+    if isinstance(scr, Undefined):
+        return "undecided"
+    if scr.high < MILD:
+        return "none"
+    if scr.low >= SEVERE:
+        return "severe"
+    return "mild" if scr.low >= MILD else "undecided"
+
+
+def run_methods(run: RunFile) -> dict[str, ClusteringMethod]:
+    """Return the clusterings of a run by a short name each, in the run's own order.
+
+    A name is the similarity; where two share it, the later one adds what tells it apart.
+    """
+    stored = mapping(run.meta("scoring")).get("methods")
+    methods = [_method(x) for x in stored] if isinstance(stored, list) else run.clustering_methods()
+    named: dict[str, ClusteringMethod] = {}
+    for method in methods:
+        parts = [method.name, method.linkage, str(method.threshold), method.embedder or ""]
+        names = ["_".join(parts[:length]) for length in range(1, len(parts) + 1)]
+        named.setdefault(next((name for name in names if name not in named), method.key), method)
+    return named
+
+
+def _method(stored: Any) -> ClusteringMethod:
+    fields = mapping(stored)
+    embedder = fields.get("embedder")
+    return ClusteringMethod(
+        similarity=str(fields.get("similarity")),
+        linkage=str(fields.get("linkage")),
+        threshold=number(fields.get("threshold")),
+        embedder=str(embedder) if embedder is not None else None,
+    )
+
+
+def primary_name(methods: Mapping[str, ClusteringMethod]) -> str | None:
+    """Return the clustering that the verdict reads: the first by embedding, else the first."""
+    by_embedding = (name for name, method in methods.items() if method.similarity == PRIMARY)
+    return next(by_embedding, next(iter(methods), None))
+
+
+def method_figures(
+    run: RunFile,
+    evidence: Evidence,
+    method: ClusteringMethod,
+    labels: Mapping[str, LabelValue],
+    settings: Settings,
+) -> MethodFigures:
+    """Return every figure of one clustering.
+
+    Args:
+        run: For the stored clusterings, and the stored embeddings of the sweeps.
+        evidence: The scored questions.
+        method: Which clustering.
+        labels: By question id, of the chosen judge.
+        settings: Of intervals and sweeps.
+    """
+    stored = _matching(run.clusterings(method), evidence.scored)
+    clusters = {x.question.id: stored[x.question.id].clusters for x in evidence.fully_valid if x.question.id in stored}
+    reason = _missing_reason(evidence)
+    refused = {x.question.id for x in evidence.scored if is_refused(x)}
+    wrong = [clusters[x] for x in clusters if labels.get(x) is LabelValue.INCORRECT]
+    answered = [clusters[x] for x in clusters if x not in refused]
+    entropies = [_semantic_entropy(stored[x].assignment) for x in clusters]
+    taxes = [1 - count / evidence.samples for count in clusters.values()]
+    scr = _single(clusters.values(), reason)
+    extremes = _extreme_cases(evidence, stored)
+    thresholds, sample_sizes = _sweeps(run, evidence, method, settings) if settings.sweeps else ((), ())
+    return MethodFigures(
+        similarity=method.similarity,
+        linkage=method.linkage,
+        threshold=method.threshold,
+        embedder=method.embedder,
+        level=level_of(scr),
+        questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in evidence.scored),
+        scr=scr,
+        scr_best_case=extremes.best,
+        scr_worst_case=extremes.worst,
+        scr_without_refusals=_single(answered, "every question is refused" if clusters else reason),
+        wrong_in_single_cluster=_single(wrong, "no clustered question is labelled incorrect" if clusters else reason),
+        mean_clusters=_mean(clusters.values(), reason, settings),
+        mean_semantic_entropy=_mean(entropies, reason, settings),
+        mean_alignment_tax=_mean(taxes, reason, settings),
+        histogram=_histogram(clusters.values(), evidence.samples),
+        thresholds=thresholds,
+        sample_sizes=sample_sizes,
+    )
+
+
+def _matching(stored: Mapping[str, Clustering], scored: Iterable[SampleSet]) -> dict[str, Clustering]:
+    """Keep the clusterings of the valid samples as they are now; another one was stored for other samples."""
+    return {
+        sample_set.question.id: stored[sample_set.question.id]
+        for sample_set in scored
+        if sample_set.question.id in stored
+        and len(stored[sample_set.question.id].assignment) == len(sample_set.valid_samples)
+    }
+
+
+def _missing_reason(evidence: Evidence) -> str:
+    """Return why there are no cluster counts, should there be none."""
+    if not evidence.scored:
+        return "no question is scored"
+    if evidence.samples < 2:
+        return _NO_SAMPLES if evidence.samples == 0 else "one sample a question cannot be clustered"
+    return _NOT_CLUSTERED if evidence.fully_valid else _NONE_FULLY_VALID
+
+
+def _single(clusters: Iterable[int], reason: str) -> Rate | Undefined:
+    counts = list(clusters)
+    return rate(counts.count(1), len(counts), reason)
+
+
+def _mean(values: Iterable[float], reason: str, settings: Settings) -> Estimate | Undefined:
+    return mean_estimate(list(values), reason, draws=settings.draws, seed=settings.seed)
+
+
+def _semantic_entropy(assignment: Sequence[int]) -> float:
+    """Return -sum p ln p over the clusters of one question, exactly 0 for a single cluster."""
+    shares = [size / len(assignment) for size in Counter(assignment).values()]
+    return 0.0 if len(shares) == 1 else -sum(share * math.log(share) for share in shares)
+
+
+def _histogram(clusters: Iterable[int], samples: int) -> tuple[HistogramBin, ...]:
+    """Return how many questions have D = 1 to N clusters; nothing where there is no count at all."""
+    counts = Counter(clusters)
+    return tuple(HistogramBin(size, counts[size]) for size in range(1, samples + 1)) if counts else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _ExtremeCases:
+    """The single-cluster rate if every invalid sample stood apart, and if every one had joined."""
+
+    best: Rate | Undefined
+    worst: Rate | Undefined
+
+
+def _extreme_cases(evidence: Evidence, stored: Mapping[str, Clustering]) -> _ExtremeCases:
+    """Return best and worst case over the scored questions; one without a stored clustering enters neither."""
+    best = worst = counted = 0
+    for sample_set in evidence.scored if evidence.samples >= 2 else ():
+        clustering = stored.get(sample_set.question.id)
+        valid = len(sample_set.valid_samples)
+        if clustering is None and valid >= 2:
+            continue
+        counted += 1
+        together = clustering is None or clustering.clusters == 1
+        worst += together
+        best += together and valid == len(sample_set.samples)
+    reason = _missing_reason(evidence)
+    return _ExtremeCases(rate(best, counted, reason), rate(worst, counted, reason))
+
+
+def _sweeps(
+    run: RunFile, evidence: Evidence, method: ClusteringMethod, settings: Settings
+) -> tuple[tuple[ThresholdPoint, ...], tuple[SampleSizePoint, ...]]:
+    """Sweep thresholds and sample sizes over the fully valid questions."""
+    thresholds = sweep_thresholds(method)
+    sizes = [size for size in SAMPLE_SIZES if size <= evidence.samples]
+    counts: list[NDArray[np.intp]] = []
+    first: list[NDArray[np.intp]] = []
+    shares: list[NDArray[np.float64]] = []
+    for similarity in _similarities(run, evidence, method):
+        counts.append(cluster_counts_by_threshold(similarity, method.linkage, thresholds))
+        first.append(cluster_counts_of_first_k(similarity, method, sizes))
+        shares.append(single_cluster_share_of_subsets(similarity, method, sizes, seed=settings.seed))
+    if not counts:
+        return (), ()
+    points = tuple(
+        ThresholdPoint(
+            threshold, _observed([int(row[column]) for row in counts]), float(np.mean([r[column] for r in counts]))
+        )
+        for column, threshold in enumerate(thresholds)
+    )
+    by_size: list[SampleSizePoint] = []
+    for column, size in enumerate(sizes):
+        random_k = _mean([float(row[column]) for row in shares], _NO_SAMPLES, settings)
+        assert isinstance(random_k, Estimate)
+        by_size.append(SampleSizePoint(size, _observed([int(row[column]) for row in first]), random_k))
+    return points, tuple(by_size)
+
+
+def _observed(clusters: Sequence[int]) -> Rate:
+    return wilson(list(clusters).count(1), len(clusters))
+
+
+def _similarities(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> Iterator[NDArray[np.float64]]:
+    """Yield the (N, N) similarity of each fully valid question; one whose embeddings are not stored is left out."""
+    embedded: Mapping[str, NDArray[np.float32]] = {}
+    if method.embedder is not None:
+        embedded = run.embeddings(
+            method.embedder, (sample.answer for sample_set in evidence.fully_valid for sample in sample_set.samples)
+        )
+    for sample_set in evidence.fully_valid:
+        answers = [sample.answer for sample in sample_set.samples]
+        if method.embedder is None:
+            yield similarity_matrix(answers, method)
+        elif all(answer in embedded for answer in answers):
+            yield similarity_matrix(answers, method, np.stack([embedded[answer] for answer in answers]))

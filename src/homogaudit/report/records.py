@@ -1,0 +1,382 @@
+"""The report as frozen records: one field a section, one field a figure.
+
+They hold what `build` found and what the formatters show; they compute nothing. A figure that cannot be computed is
+an `Undefined` with its reason, never a number that stands for nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from homogaudit.records import Interval
+from homogaudit.statistics import Rate
+
+__all__ = [
+    "Auroc",
+    "Cost",
+    "DrawCounts",
+    "Estimate",
+    "HistogramBin",
+    "Homogenization",
+    "JudgeCounts",
+    "Labels",
+    "MethodFigures",
+    "Report",
+    "RunFacts",
+    "SampleSizePoint",
+    "SignalScore",
+    "ThresholdPoint",
+    "Undefined",
+    "Validity",
+    "Verdict",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A figure that does not exist for this run, and why, in one line."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean or another estimate over `n` questions.
+
+    Attributes:
+        low: Lower end of the 95% interval, `None` where the data give none.
+        high: Upper end of it.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawCounts:
+    """What became of some draws; `valid`, `thinking_unclosed`, `empty` and `errors` add up to `drawn`.
+
+    Attributes:
+        truncated: Valid draws cut at the limit of tokens.
+        refusals: Valid draws that decline to answer.
+    """
+
+    drawn: int
+    valid: int
+    truncated: int | Undefined
+    thinking_unclosed: int
+    empty: int
+    refusals: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What was audited, how, and on what.
+
+    Attributes:
+        id: The run's own.
+        model: Its name as given.
+        model_details: Kind, fingerprint and what else was stored of it.
+        question_source: Name of the question file.
+        questions: How many questions it holds.
+        status: `started` until everything is drawn and scored, then `complete`.
+        samples: N, the samples a question.
+        decoding: The decoding parameters.
+        prompting: How a question becomes a prompt.
+        device: What the last session ran on.
+        versions: Of the software of the last session.
+        embedder: Behind the clustering `embedding`, `None` where there is none.
+        embedder_reason: Why there is none, or why this one.
+        sessions: How many processes worked on the run.
+        seconds: Their time together.
+    """
+
+    id: str
+    model: str
+    model_details: Mapping[str, Any]
+    question_source: str
+    questions: int
+    status: str
+    created: str
+    finished: str | None
+    samples: int
+    decoding: Mapping[str, Any]
+    prompting: Mapping[str, Any]
+    device: Any
+    versions: Mapping[str, Any]
+    embedder: str | None
+    embedder_reason: str
+    sessions: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """What can spoil the figures, counted over the scored questions.
+
+    Attributes:
+        questions: Of the question file.
+        questions_scored: All their draws are finished.
+        questions_unfinished: The others; they enter nothing.
+        questions_fully_valid: All N samples hold an answer; SCR is over these.
+        questions_unclustered: Fewer than two samples hold an answer.
+        samples: Drawn for the scored questions.
+        samples_valid: Hold an answer.
+        truncated: Valid samples cut at the limit of tokens.
+        thinking_unclosed: Samples that never left their thinking.
+        empty: Samples that hold nothing but white space.
+        refusals: Valid samples that decline to answer.
+        questions_refused: At least half of their valid samples decline to answer.
+        errors: Samples whose generation failed.
+        duplicated: Samples that repeat an earlier one of their question and cannot do so by chance.
+        questions_without_word_spaces: Answered in a script that writes no spaces between words.
+        greedy: The same counts for the greedy answers, `None` where the run has none.
+        warnings: One line each, the worst first.
+    """
+
+    questions: int
+    questions_scored: int
+    questions_unfinished: int
+    questions_fully_valid: int
+    questions_unclustered: int
+    samples: int
+    samples_valid: int
+    truncated: int | Undefined
+    thinking_unclosed: int
+    empty: int
+    refusals: int
+    questions_refused: int
+    errors: int
+    duplicated: int | Undefined
+    questions_without_word_spaces: int
+    greedy: DrawCounts | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramBin:
+    """How many questions have this many clusters."""
+
+    clusters: int
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdPoint:
+    """One threshold of the sweep."""
+
+    threshold: float
+    scr: Rate
+    mean_clusters: float
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSizePoint:
+    """One sample size.
+
+    Attributes:
+        k: Samples taken of the N.
+        first_k: SCR of the first k, as published figures have it; depends on the order of the draws.
+        random_k: Mean SCR over random k-subsets, its interval over questions.
+    """
+
+    k: int
+    first_k: Rate
+    random_k: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class MethodFigures:
+    """What one clustering says.
+
+    Attributes:
+        level: Of this clustering's own interval: none, undecided, mild or severe.
+        questions_missing: Questions that should have a stored clustering and have none.
+        scr: Single-cluster rate over the questions whose N samples all hold an answer.
+        scr_best_case: Over all scored questions, as if each invalid sample were a cluster of its own.
+        scr_worst_case: The same, as if each invalid sample had joined the others.
+        scr_without_refusals: SCR over the questions that were not refused.
+        wrong_in_single_cluster: Share of incorrectly answered questions whose samples form one cluster.
+        mean_alignment_tax: Of AT = 1 - D/N.
+        thresholds: The sweep over thresholds.
+        sample_sizes: The sweep over the number of samples.
+    """
+
+    similarity: str
+    linkage: str
+    threshold: float | None
+    embedder: str | None
+    level: str
+    questions_missing: int
+    scr: Rate | Undefined
+    scr_best_case: Rate | Undefined
+    scr_worst_case: Rate | Undefined
+    scr_without_refusals: Rate | Undefined
+    wrong_in_single_cluster: Rate | Undefined
+    mean_clusters: Estimate | Undefined
+    mean_semantic_entropy: Estimate | Undefined
+    mean_alignment_tax: Estimate | Undefined
+    histogram: tuple[HistogramBin, ...]
+    thresholds: tuple[ThresholdPoint, ...]
+    sample_sizes: tuple[SampleSizePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Homogenization:
+    """What the clusterings say.
+
+    Attributes:
+        primary: Name of the clustering that the verdict reads, `None` where none is stored.
+        level: That of the verdict, `invalid` included.
+        methods: By name.
+    """
+
+    primary: str | None
+    level: str
+    methods: Mapping[str, MethodFigures]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCounts:
+    """What one judge says of the greedy answers of the scored questions.
+
+    Attributes:
+        unlabelled: Scored questions that this judge has not labelled.
+        labelled_share: Correct and incorrect ones over the scored questions.
+        accuracy: Correct ones over correct and incorrect ones.
+    """
+
+    correct: int
+    incorrect: int
+    ambiguous: int
+    no_match: int
+    unlabelled: int
+    labelled_share: Rate | Undefined
+    accuracy: Rate | Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels that the report goes by, and what every stored judge says.
+
+    Attributes:
+        judge: Whose labels, `None` where there are none.
+        reason: Why this judge, or why none.
+        judges: The counts by judge, the chosen one among them.
+    """
+
+    judge: str | None
+    reason: str
+    correct: int
+    incorrect: int
+    ambiguous: int
+    no_match: int
+    unlabelled: int
+    labelled_share: Rate | Undefined
+    accuracy: Rate | Undefined
+    judges: Mapping[str, JudgeCounts]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a signal costs.
+
+    Attributes:
+        class_: free, embed, call, samples, nli or recorded.
+        seconds_per_question: Measured, beyond what was there already.
+    """
+
+    class_: str
+    seconds_per_question: float | Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class Auroc:
+    """An AUROC; the positive class is an incorrect answer, the score oriented so that higher is more uncertain.
+
+    Attributes:
+        low: Lower end of the bootstrap interval, `None` for constant scores and for classes without overlap.
+        high: Upper end of it.
+        delong_low: Lower end of DeLong's interval, `None` as above.
+        delong_high: Upper end of it.
+        n: Labelled questions that have a value.
+        positives: The incorrect ones among them.
+        p_holm: Of "above 0.5", adjusted over all scored signals; `None` on a part of the questions.
+        constant: All scores are equal.
+        by_category: The bootstrap over categories, where it is more than 25% wider.
+        reading: `works`, `not shown to work`, `inverted` or `constant`.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    delong_low: float | None
+    delong_high: float | None
+    n: int
+    positives: int
+    p_holm: float | None
+    constant: bool
+    by_category: Interval | None
+    reading: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalScore:
+    """How well one signal tells wrong answers from right ones.
+
+    Attributes:
+        boundary: B1 to B5, or `recorded`.
+        direction: -1 where a recorded value was turned round, because lower is more uncertain; else 1.
+        missing: Scored questions without a value.
+        missing_reason: The most frequent reason.
+        auroc_single_cluster: On the questions whose samples form one cluster of the primary clustering.
+        auroc_multi_cluster: On those whose samples form several.
+    """
+
+    boundary: str
+    direction: int
+    definition: str
+    source: str
+    cost: Cost
+    missing: int
+    missing_reason: str
+    auroc: Auroc | Undefined
+    auroc_single_cluster: Auroc | Undefined
+    auroc_multi_cluster: Auroc | Undefined
+    cohens_d: Estimate | Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows.
+
+    Attributes:
+        level: none, undecided, mild, severe or invalid.
+        questions_needed: How many questions would decide at the same rate; `None` where decided or no number would.
+        other_levels: Clusterings that say something else, by name.
+        signal: The recommended one, `None` where none is shown to work.
+        signal_auroc: Its AUROC on held-out folds, the choice made in the training folds.
+        sentences: The verdict in words, the most important first.
+    """
+
+    level: str
+    questions_needed: int | None
+    other_levels: Mapping[str, str]
+    signal: str | None
+    signal_auroc: Estimate | Undefined
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that the audit found."""
+
+    run: RunFacts
+    validity: Validity
+    homogenization: Homogenization
+    labels: Labels
+    signals: Mapping[str, SignalScore]
+    verdict: Verdict

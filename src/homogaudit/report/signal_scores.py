@@ -1,0 +1,294 @@
+"""How well each stored signal tells wrong answers from right ones, and whether one may be recommended.
+
+It scores what is stored and computes no signal. Only questions labelled correct or incorrect enter; a signal that is
+undefined for a question leaves that question out.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.errors import UndefinedStatisticError
+from homogaudit.records import Interval, LabelValue, SignalValue
+from homogaudit.report.evidence import Evidence
+from homogaudit.report.records import Auroc, Cost, Estimate, SignalScore, Undefined
+from homogaudit.signals.registry import SIGNALS
+from homogaudit.statistics import (
+    auroc,
+    bootstrap_auroc,
+    bootstrap_auroc_by_category,
+    bootstrap_cohens_d,
+    cohens_d,
+    delong,
+    holm,
+    p_works,
+)
+from homogaudit.store.run_file import RunFile
+
+__all__ = ["LabelledScores", "labelled_scores", "score_signals"]
+
+_LEVEL = 0.05
+"""Adjusted p below which a signal is said to work (METHODS)."""
+
+_WIDER = 1.25
+"""Factor above which the bootstrap over categories is shown beside that over questions (METHODS)."""
+
+_RECORDED_BOUNDARIES = {"density": "B2", "density_full_pool": "B2", "association": "B4"}
+"""Boundaries of signals that published recordings carry and that METHODS defines."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledScores:
+    """The oriented signals of the questions labelled correct or incorrect.
+
+    Attributes:
+        names: Of the signals, s of them.
+        matrix: Shape (s, n), NaN where a signal is undefined for a question.
+        incorrect: Shape (n,), the positive class.
+        question_ids: Of the n questions.
+        categories: Of the n questions.
+    """
+
+    names: tuple[str, ...]
+    matrix: NDArray[np.float64]
+    incorrect: NDArray[np.bool_]
+    question_ids: tuple[str, ...]
+    categories: tuple[str | None, ...]
+
+    def part(self, question_ids: frozenset[str]) -> "LabelledScores":
+        """Keep only some questions."""
+        kept = [column for column, question_id in enumerate(self.question_ids) if question_id in question_ids]
+        return LabelledScores(
+            self.names,
+            self.matrix[:, kept],
+            self.incorrect[kept],
+            tuple(self.question_ids[column] for column in kept),
+            tuple(self.categories[column] for column in kept),
+        )
+
+
+def labelled_scores(run: RunFile, evidence: Evidence, labels: Mapping[str, LabelValue]) -> LabelledScores:
+    """Collect the stored signals of the labelled scored questions, each turned so that higher is more uncertain.
+
+    Args:
+        run: The run.
+        evidence: The scored questions.
+        labels: By question id, of the chosen judge; empty where there are none.
+    """
+    stored = run.signals()
+    directions = _directions(run)
+    names = _ordered(stored)
+    classes = (LabelValue.CORRECT, LabelValue.INCORRECT)
+    questions = [x.question for x in evidence.scored if labels.get(x.question.id) in classes]
+    matrix = np.full((len(names), len(questions)), np.nan)
+    for row, name in enumerate(names):
+        for column, question in enumerate(questions):
+            value = _value(stored[name].get(question.id))
+            if value is not None:
+                matrix[row, column] = directions.get(name, 1) * value
+    return LabelledScores(
+        names,
+        matrix,
+        np.array([labels[question.id] is LabelValue.INCORRECT for question in questions], dtype=np.bool_),
+        tuple(question.id for question in questions),
+        tuple(question.category for question in questions),
+    )
+
+
+def score_signals(
+    run: RunFile,
+    evidence: Evidence,
+    scores: LabelledScores,
+    clusters: Mapping[str, int],
+    *,
+    draws: int,
+    seed: int,
+) -> dict[str, SignalScore]:
+    """Return the scores of every stored signal, in the registry's order, recorded ones last.
+
+    Args:
+        run: The run.
+        evidence: The scored questions.
+        scores: From `labelled_scores`.
+        clusters: D of each question by the primary clustering, for the parts.
+        draws: Of the bootstrap.
+        seed: Of the bootstrap.
+    """
+    stored = run.signals()
+    directions = _directions(run)
+    whole = _with_holm(scores, _aurocs(scores, draws=draws, seed=seed))
+    single = frozenset(question_id for question_id, count in clusters.items() if count == 1)
+    parts = [_aurocs(scores.part(ids), draws=draws, seed=seed) for ids in (single, frozenset(clusters) - single)]
+    effects = _effects(scores, draws=draws, seed=seed)
+    result: dict[str, SignalScore] = {}
+    for row, name in enumerate(scores.names):
+        values = [stored[name].get(x.question.id) for x in evidence.scored]
+        missing = [value for value in values if _value(value) is None]
+        reasons = Counter(value.reason if value is not None else "" for value in missing)
+        reason = (reasons.most_common(1)[0][0] or "not computed") if missing else ""
+        # What keeps a signal from every question says more than that no scores are left.
+        undefined = Undefined(reason) if len(missing) == len(values) and values else None
+        signal = SIGNALS.get(name)
+        result[name] = SignalScore(
+            boundary=signal.boundary
+            if signal
+            else _RECORDED_BOUNDARIES.get(name.removeprefix("recorded:"), "recorded"),
+            direction=directions.get(name, 1),
+            definition=signal.definition if signal else "recorded with the answers",
+            source=signal.source if signal else "the recorded file",
+            cost=Cost(signal.cost_class if signal else "recorded", _seconds(values, recorded=signal is None)),
+            missing=len(missing),
+            missing_reason=reason,
+            auroc=undefined or whole[row],
+            auroc_single_cluster=undefined or parts[0][row],
+            auroc_multi_cluster=undefined or parts[1][row],
+            cohens_d=undefined or effects[row],
+        )
+    return result
+
+
+def _directions(run: RunFile) -> dict[str, int]:
+    """Return -1 for recorded signals where lower is more uncertain; computed ones are stored turned already."""
+    stored = run.meta("directions") or {}
+    return {name: -1 for name, direction in stored.items() if direction == -1 and name not in SIGNALS}
+
+
+def _ordered(stored: Mapping[str, object]) -> tuple[str, ...]:
+    return (*(name for name in SIGNALS if name in stored), *(name for name in stored if name not in SIGNALS))
+
+
+def _value(stored: SignalValue | None) -> float | None:
+    if stored is None or stored.value is None or not math.isfinite(stored.value):
+        return None
+    return stored.value
+
+
+def _seconds(values: Sequence[SignalValue | None], *, recorded: bool) -> float | Undefined:
+    seconds = [value.seconds for value in values if value is not None and value.value is not None]
+    if recorded or not seconds:
+        return Undefined("not measured")
+    return sum(seconds) / len(seconds)
+
+
+def _undefined(error: UndefinedStatisticError) -> Undefined:
+    """Return the reason that an error gives, as one line without code marks."""
+    reason = error.message if error.hint is None else f"{error.message}: {error.hint}"
+    return Undefined(reason.replace("`", ""))
+
+
+def _aurocs(scores: LabelledScores, *, draws: int, seed: int) -> list[Auroc | Undefined]:
+    """Return the AUROC of every signal without its p."""
+    if not scores.question_ids:
+        return [Undefined("no question here is labelled correct or incorrect")] * len(scores.names)
+    intervals = bootstrap_auroc(scores.matrix, scores.incorrect, draws, seed)
+    wider = _category_intervals(scores, intervals, draws=draws, seed=seed)
+    result: list[Auroc | Undefined] = []
+    for row, interval, by_category in zip(scores.matrix, intervals, wider, strict=True):
+        defined = ~np.isnan(row)
+        values, incorrect = row[defined], scores.incorrect[defined]
+        try:
+            value = auroc(values, incorrect)
+        except UndefinedStatisticError as error:
+            result.append(_undefined(error))
+            continue
+        constant = bool(np.ptp(values) == 0)
+        by_delong = None if constant else _delong(values, incorrect)
+        interval = _proper(interval)
+        result.append(
+            Auroc(
+                value=value,
+                low=interval.low if interval else None,
+                high=interval.high if interval else None,
+                delong_low=by_delong.low if by_delong else None,
+                delong_high=by_delong.high if by_delong else None,
+                n=int(values.size),
+                positives=int(incorrect.sum()),
+                p_holm=None,
+                constant=constant,
+                by_category=by_category,
+                reading=_reading(value, interval, constant=constant, p_holm=None),
+            )
+        )
+    return result
+
+
+def _proper(interval: Interval | None) -> Interval | None:
+    """Drop an interval of no width: classes that do not overlap say nothing about more questions."""
+    return None if interval is None or interval.low == interval.high else interval
+
+
+def _delong(values: NDArray[np.float64], incorrect: NDArray[np.bool_]) -> Interval | None:
+    try:
+        found = delong(values, incorrect)
+    except UndefinedStatisticError:
+        return None
+    return Interval(found.low, found.high) if found.se > 0 else None
+
+
+def _category_intervals(
+    scores: LabelledScores, intervals: Sequence[Interval | None], *, draws: int, seed: int
+) -> list[Interval | None]:
+    """Return the bootstrap over categories where it is much wider than that over questions."""
+    if not any(scores.categories):
+        return [None] * len(intervals)
+    by_category = bootstrap_auroc_by_category(scores.matrix, scores.incorrect, scores.categories, draws, seed)
+    return [
+        clustered if plain and clustered and _width(clustered) > _WIDER * _width(plain) else None
+        for plain, clustered in zip(intervals, by_category, strict=True)
+    ]
+
+
+def _width(interval: Interval) -> float:
+    return interval.high - interval.low
+
+
+def _with_holm(scores: LabelledScores, aurocs: Sequence[Auroc | Undefined]) -> list[Auroc | Undefined]:
+    """Add to each AUROC the p of "works at all", adjusted over all that exist."""
+    rows = [row for row, found in enumerate(aurocs) if isinstance(found, Auroc)]
+    if not rows:
+        return list(aurocs)
+    adjusted = dict(zip(rows, holm(p_works(scores.matrix[rows], scores.incorrect)), strict=True))
+    result = list(aurocs)
+    for row in rows:
+        found = aurocs[row]
+        assert isinstance(found, Auroc)
+        p_holm = float(adjusted[row])
+        interval = None if found.low is None or found.high is None else Interval(found.low, found.high)
+        reading = _reading(found.value, interval, constant=found.constant, p_holm=p_holm)
+        result[row] = replace(found, p_holm=p_holm, reading=reading)
+    return result
+
+
+def _reading(value: float, interval: Interval | None, *, constant: bool, p_holm: float | None) -> str:
+    """Return what an AUROC says; on a part of the questions, where nothing is tested, its interval alone decides."""
+    if constant:
+        return "constant"
+    if interval is not None and interval.high < 0.5:
+        return "inverted"
+    above = value > 0.5 and (interval is None or interval.low > 0.5)
+    if above and (p_holm < _LEVEL if p_holm is not None else interval is not None):
+        return "works"
+    return "not shown to work"
+
+
+def _effects(scores: LabelledScores, *, draws: int, seed: int) -> list[Estimate | Undefined]:
+    """Return Cohen's d of every signal with its bootstrap interval."""
+    if not scores.question_ids:
+        return [Undefined("no question here is labelled correct or incorrect")] * len(scores.names)
+    intervals = bootstrap_cohens_d(scores.matrix, scores.incorrect, draws, seed)
+    result: list[Estimate | Undefined] = []
+    for row, interval in zip(scores.matrix, intervals, strict=True):
+        defined = ~np.isnan(row)
+        try:
+            value = cohens_d(row[defined], scores.incorrect[defined])
+        except UndefinedStatisticError as error:
+            result.append(_undefined(error))
+            continue
+        interval = _proper(interval)
+        low, high = (interval.low, interval.high) if interval else (None, None)
+        result.append(Estimate(value, low, high, int(defined.sum())))
+    return result

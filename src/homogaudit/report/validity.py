@@ -1,0 +1,249 @@
+"""What can spoil the figures: counted over the draws of the scored questions, each with a line of warning.
+
+It does not know what the figures say; the warnings about labels and scores are given by the counts of `labels`.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from homogaudit.clustering.similarity import has_no_word_spaces
+from homogaudit.labels.refusals import is_refusal
+from homogaudit.records import Generation, GenerationState, LabelValue, SampleSet
+from homogaudit.report.evidence import Evidence, sampler
+from homogaudit.report.numbers import count, percent, share
+from homogaudit.report.records import DrawCounts, Labels, Undefined, Validity
+from homogaudit.store.run_file import RunFile
+
+__all__ = ["FEWEST_OF_A_CLASS", "assess", "is_refused", "label_warning"]
+
+FEWEST_OF_A_CLASS = 5
+"""Below this an AUROC is decided by single questions; METHODS asks the same of a category."""
+
+_IMPOSSIBLE = 1e-6
+"""Equal pairs of a question expected by chance, below which equal draws were repeated, not drawn: over 790 questions
+fewer than one run in a thousand is accused wrongly."""
+
+_LONG_ANSWER = 20
+"""Words; a longer answer is hardly drawn twice at a temperature of 0.7 or more."""
+
+_WARM = 0.7
+_NEARLY_EVERY = 0.9
+"""Share of the questions whose long samples are all equal, from which on a cache or a seed is to blame."""
+
+
+def assess(run: RunFile, evidence: Evidence, labels: Labels) -> Validity:
+    """Count what can spoil the figures and say so.
+
+    Args:
+        run: Read again for the log-probabilities of equal draws only.
+        evidence: The scored questions.
+        labels: The counts of the chosen judge, for the warnings about them.
+    """
+    samples = _counts(list(evidence.drawn()))
+    greedy = [x.greedy for x in evidence.scored if x.greedy is not None]
+    refused = sum(is_refused(x) for x in evidence.scored)
+    unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in evidence.scored)
+    validity = Validity(
+        questions=evidence.questions,
+        questions_scored=len(evidence.scored),
+        questions_unfinished=evidence.questions - len(evidence.scored),
+        questions_fully_valid=len(evidence.fully_valid),
+        questions_unclustered=sum(len(x.valid_samples) < 2 for x in evidence.scored),
+        samples=samples.drawn,
+        samples_valid=samples.valid,
+        truncated=samples.truncated,
+        thinking_unclosed=samples.thinking_unclosed,
+        empty=samples.empty,
+        refusals=samples.refusals,
+        questions_refused=refused,
+        errors=samples.errors,
+        duplicated=_duplicated(run, evidence),
+        questions_without_word_spaces=unspaced,
+        greedy=_counts(greedy) if greedy else None,
+        warnings=(),
+    )
+    return _with_warnings(validity, run, evidence, labels)
+
+
+def is_refused(sample_set: SampleSet) -> bool:
+    """Whether at least half of the valid samples of a question decline to answer."""
+    valid = sample_set.valid_samples
+    return bool(valid) and 2 * sum(is_refusal(sample.answer) for sample in valid) >= len(valid)
+
+
+def _greedy_text(sample_set: SampleSet) -> list[str]:
+    return [sample_set.greedy.answer] if sample_set.greedy else []
+
+
+def _counts(draws: Sequence[Generation]) -> DrawCounts:
+    """Count the states of some draws; `truncated` is unknown where no finish reason was recorded."""
+    states = [draw.state for draw in draws]
+    valid = [draw for draw in draws if draw.is_valid]
+    truncated: int | Undefined = sum(draw.is_truncated for draw in valid)
+    if valid and all(draw.finish_reason is None for draw in valid):
+        truncated = Undefined("no finish reason was recorded")
+    return DrawCounts(
+        drawn=len(draws),
+        valid=len(valid),
+        truncated=truncated,
+        thinking_unclosed=states.count(GenerationState.THINKING_UNCLOSED),
+        empty=states.count(GenerationState.EMPTY),
+        refusals=sum(is_refusal(draw.answer) for draw in valid),
+        errors=states.count(GenerationState.ERROR),
+    )
+
+
+def _duplicated(run: RunFile, evidence: Evidence) -> int | Undefined:
+    """Count the samples that repeat an earlier one of their question and cannot do so by chance.
+
+    With log-probabilities of untempered, untruncated draws chance is known. Without them only a run counts in which
+    nearly every question has equal samples throughout, warm and long.
+    """
+    repeating = {x.question.id for x in evidence.scored if any(len(same) > 1 for same in _equal(x.samples))}
+    if not repeating:
+        return 0 if evidence.samples >= 2 else Undefined("equal draws need two samples a question")
+    temperature = sampler(run, "temperature")
+    neutral = {"top_p": 1.0, "top_k": 0.0, "min_p": 0.0}
+    if temperature == 1.0 and all(sampler(run, name) in (value, None) for name, value in neutral.items()):
+        sets = list(run.sample_sets(repeating))
+        if all(len(same) < 2 or _log_probability(same) is not None for x in sets for same in _equal(x.samples)):
+            return sum(_improbable(x.samples) for x in sets)
+    if temperature is not None and temperature < _WARM:
+        return Undefined(f"equal draws can be chance at temperature {temperature:g}")
+    frozen = [x for x in evidence.scored if _is_frozen(x)]
+    return sum(len(x.samples) - 1 for x in frozen) if len(frozen) >= _NEARLY_EVERY * len(evidence.scored) else 0
+
+
+def _equal(samples: Iterable[Generation]) -> list[list[Generation]]:
+    """Return the samples grouped by their raw text; those without text are left out."""
+    ordered = sorted((sample for sample in samples if sample.text), key=lambda sample: sample.text)
+    return [list(same) for _, same in groupby(ordered, key=lambda sample: sample.text)]
+
+
+def _log_probability(same: Sequence[Generation]) -> float | None:
+    """Return ln p of the text that some samples share, `None` where it was not recorded."""
+    sums = [float(x.statistics.logprobs.sum()) for x in same if x.statistics.logprobs is not None]
+    # The same text can be made of different tokens; the likeliest way is the lenient one.
+    return max(sums, default=None)
+
+
+def _improbable(samples: Sequence[Generation]) -> int:
+    """Count the samples of one question that equal an earlier one although chance makes no such pair."""
+    pairs = math.comb(len(samples), 2)
+    repeated = 0
+    for same in _equal(samples):
+        log_probability = _log_probability(same) if len(same) > 1 else None
+        if log_probability is not None and pairs * math.exp(log_probability) < _IMPOSSIBLE:
+            repeated += len(same) - 1
+    return repeated
+
+
+def _is_frozen(sample_set: SampleSet) -> bool:
+    texts = {sample.text for sample in sample_set.samples}
+    return len(sample_set.samples) > 1 and len(texts) == 1 and len(texts.pop().split()) > _LONG_ANSWER
+
+
+def _with_warnings(validity: Validity, run: RunFile, evidence: Evidence, labels: Labels) -> Validity:
+    warnings = [*_draw_warnings(validity, sampler(run, "max_tokens")), *_question_warnings(validity, run)]
+    if run.parameters.get("keep_thinking") is True:
+        warnings.append("the raw text is taken as the answer, thinking included (`--keep-thinking`)")
+    if evidence.samples == 1:
+        warnings.append("one sample a question: clusterings need at least two")
+    warnings += _label_warnings(validity, labels)
+    return replace(validity, warnings=tuple(warnings))
+
+
+def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:
+    """Return what is wrong with the draws."""
+    warnings: list[str] = []
+    invalid = validity.samples - validity.samples_valid
+    if invalid:
+        kinds = {
+            "empty": validity.empty,
+            "never left their thinking": validity.thinking_unclosed,
+            "failed": validity.errors,
+        }
+        named = ", ".join(f"{count(number)} {kind}" for kind, number in kinds.items() if number)
+        warnings.append(f"{share(invalid, validity.samples)} samples hold no answer ({named})")
+    if isinstance(validity.duplicated, int) and validity.duplicated:
+        warnings.append(
+            f"{share(validity.duplicated, validity.samples)} samples repeat an earlier one of their question and "
+            "cannot do so by chance: a cache or a fixed seed; they count as agreement that is not there"
+        )
+    if isinstance(validity.truncated, int) and validity.truncated:
+        at = "the limit" if limit is None else f"{limit:g} tokens"
+        warnings.append(
+            f"{share(validity.truncated, validity.samples)} samples were cut at {at}: their ends are missing from the "
+            "clusters; raise `--max-tokens`"
+        )
+    if validity.greedy is not None:
+        lost = validity.greedy.drawn - validity.greedy.valid
+        if lost:
+            warnings.append(f"{share(lost, validity.greedy.drawn)} greedy answers hold no answer and cannot be judged")
+        if isinstance(validity.greedy.truncated, int) and validity.greedy.truncated:
+            cut = share(validity.greedy.truncated, validity.greedy.drawn)
+            warnings.append(f"{cut} greedy answers were cut at the limit: a judge sees only their beginning")
+    if validity.refusals:
+        warnings.append(f"{share(validity.refusals, validity.samples)} samples decline to answer")
+    return warnings
+
+
+def _question_warnings(validity: Validity, run: RunFile) -> list[str]:
+    """Return what is wrong with the questions that enter."""
+    warnings: list[str] = []
+    if validity.questions_unfinished:
+        unfinished = share(validity.questions_unfinished, validity.questions)
+        warnings.append(f"{unfinished} questions are unfinished and enter nothing")
+    elif run.status != "complete":
+        warnings.append("everything is drawn but the run is not complete: run the same command again to score it")
+    short = validity.questions_scored - validity.questions_fully_valid
+    if short and validity.samples:
+        warnings.append(
+            f"{share(short, validity.questions_scored)} scored questions have fewer valid samples than drawn: "
+            "they enter only the best-case and worst-case rate"
+        )
+    if validity.questions_without_word_spaces:
+        number_of = share(validity.questions_without_word_spaces, validity.questions_scored)
+        warnings.append(
+            f"{number_of} questions are answered in a script without spaces between words: word bigrams (`jaccard`, "
+            "`overlap`) mean little there"
+        )
+    return warnings
+
+
+def _label_warnings(validity: Validity, labels: Labels) -> list[str]:
+    """Return what is wrong with the labels."""
+    if labels.judge is None or not validity.questions_scored:
+        return []
+    warning = label_warning(labels)
+    warnings = [warning] if warning else []
+    labelled = labels.correct + labels.incorrect
+    if labelled and 2 * labelled < validity.questions_scored:
+        of_all = percent(labelled / validity.questions_scored)
+        warnings.append(
+            f"only {share(labelled, validity.questions_scored)} questions ({of_all}) are labelled correct or incorrect "
+            f"by `{labels.judge}`: figures that need labels say nothing about the others"
+        )
+    return warnings
+
+
+def label_warning(labels: Labels) -> str | None:
+    """Return why the labels carry no AUROC that could be trusted, `None` where they do."""
+    if labels.judge is None:
+        return None
+    if not labels.correct + labels.incorrect:
+        return f"judge `{labels.judge}` finds no answer correct or incorrect: signals cannot be scored"
+    counts = {LabelValue.CORRECT: labels.correct, LabelValue.INCORRECT: labels.incorrect}
+    for value, counted in counts.items():
+        labelled = labels.correct + labels.incorrect
+        if not counted:
+            none = f"none of {count(labelled)} labelled answers is {value.value}"
+            return f"{none}: signals cannot be scored, no AUROC exists"
+        if counted < FEWEST_OF_A_CLASS:
+            return (
+                f"only {share(counted, labelled)} labelled answers {'is' if counted == 1 else 'are'} {value.value}: an "
+                f"AUROC needs at least {FEWEST_OF_A_CLASS} of each class to mean anything"
+            )
+    return None

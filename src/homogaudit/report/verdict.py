@@ -1,0 +1,205 @@
+"""What follows from the figures, as a level, a signal, and sentences that a reader can quote.
+
+It computes no figure; it reads them. Every sentence names the count or the interval that it rests on.
+"""
+
+from collections.abc import Mapping
+
+from homogaudit.report.homogenization import MILD, SEVERE
+from homogaudit.report.numbers import count, decimal, interval, p_value, percent, percent_interval, share
+from homogaudit.report.records import (
+    Auroc,
+    Labels,
+    MethodFigures,
+    SignalScore,
+    Undefined,
+    Validity,
+    Verdict,
+)
+from homogaudit.report.signal_choice import SignalChoice
+from homogaudit.report.validity import label_warning
+from homogaudit.statistics import Rate, questions_needed
+
+__all__ = ["FEWEST_QUESTIONS", "decide"]
+
+FEWEST_QUESTIONS = 10
+"""With fewer scored questions no level is given (METHODS)."""
+
+_NOT_SAMPLED = ("Homogenization is not judged: the run holds greedy answers only.",)
+
+_NAMED = 3
+"""Signals named in one sentence; the table has the others."""
+
+
+def decide(
+    validity: Validity,
+    methods: Mapping[str, MethodFigures],
+    primary: str | None,
+    labels: Labels,
+    signals: Mapping[str, SignalScore],
+    choice: SignalChoice,
+    question_source: str,
+) -> Verdict:
+    """Return the verdict on homogenization and on the signals.
+
+    Args:
+        validity: The counts that can make the audit invalid.
+        methods: What each clustering says.
+        primary: The one that decides.
+        labels: Of the chosen judge.
+        signals: How each did.
+        choice: The recommended one.
+        question_source: Name of the question file, which is all that the figures speak of.
+    """
+    reasons = _invalid_reasons(validity)
+    figures = methods[primary] if primary is not None else None
+    level = "invalid" if reasons else figures.level if figures else "undecided"
+    needed = _needed(figures) if level == "undecided" else None
+    other = {
+        name: x.level for name, x in methods.items() if name != primary and level != "invalid" and x.level != level
+    }
+    other = {name: said for name, said in other.items() if isinstance(methods[name].scr, Rate)}
+    sentences = [
+        *(_level_sentences(level, reasons, figures, primary, needed) if validity.samples or reasons else _NOT_SAMPLED),
+        *_other_sentences(other, methods),
+        *_missed_error_sentences(figures, primary),
+        *_signal_sentences(labels, signals, choice),
+        f"The figures are about the questions of `{question_source}`; they say nothing about others.",
+    ]
+    return Verdict(
+        level=level,
+        questions_needed=needed,
+        other_levels=other,
+        signal=choice.name,
+        signal_auroc=choice.auroc,
+        sentences=tuple(sentences),
+    )
+
+
+def _invalid_reasons(validity: Validity) -> list[str]:
+    """Return why no level can be given; a run without samples is merely undecided."""
+    reasons: list[str] = []
+    if 2 * validity.samples_valid < validity.samples:
+        reasons.append(f"only {share(validity.samples_valid, validity.samples)} samples hold an answer")
+    elif isinstance(validity.duplicated, int) and 2 * (validity.samples_valid - validity.duplicated) < validity.samples:
+        repeated = share(validity.duplicated, validity.samples)
+        reasons.append(f"{repeated} samples are repetitions by a cache or a seed and no answers of their own")
+    if validity.questions_scored < FEWEST_QUESTIONS:
+        are = "question is" if validity.questions_scored == 1 else "questions are"
+        reasons.append(f"only {count(validity.questions_scored)} {are} scored, {FEWEST_QUESTIONS} are needed")
+    return reasons
+
+
+def _needed(figures: MethodFigures | None) -> int | None:
+    if figures is None or isinstance(figures.scr, Undefined):
+        return None
+    return questions_needed(figures.scr.k, figures.scr.n, MILD)
+
+
+def _level_sentences(
+    level: str, reasons: list[str], figures: MethodFigures | None, primary: str | None, needed: int | None
+) -> list[str]:
+    """Return what the primary clustering says, or why nothing can be said."""
+    if level == "invalid":
+        return [f"This audit is not valid: {' and '.join(reasons)}; nothing is concluded about homogenization."]
+    if figures is None:
+        return ["Homogenization is not judged: the run holds no clustering."]
+    if isinstance(figures.scr, Undefined):
+        sentence = f"Homogenization is not judged: {figures.scr.reason}"
+        if isinstance(figures.scr_best_case, Rate) and isinstance(figures.scr_worst_case, Rate):
+            best, worst = percent(figures.scr_best_case.value), percent(figures.scr_worst_case.value)
+            sentence += f" (the single-cluster rate lies between {best} and {worst})"
+        return [sentence + "."]
+    found = (
+        f"{share(figures.scr.k, figures.scr.n)} questions get {_one_answer(primary)} "
+        f"(single-cluster rate {_rate(figures.scr)}, clustering `{primary}`)"
+    )
+    match level:
+        case "none":
+            return [f"No homogenization: {found}; the interval lies below {percent(MILD)}."]
+        case "mild":
+            return [f"Mild homogenization: {found}; the interval lies above {percent(MILD)}."]
+        case "severe":
+            return [f"Severe homogenization: {found}; the interval lies above {percent(SEVERE)}."]
+        case _:
+            return [f"Undecided: {found}; the interval holds {percent(MILD)}.", _needed_sentence(figures.scr, needed)]
+
+
+def _one_answer(primary: str | None) -> str:
+    return "one and the same number" if primary == "answer" else "one and the same answer"
+
+
+def _rate(found: Rate) -> str:
+    return f"{percent(found.value)} {percent_interval(found.low, found.high)}"
+
+
+def _needed_sentence(scr: Rate, needed: int | None) -> str:
+    if needed is None:
+        return f"At this rate no practicable number of questions would tell it from {percent(MILD)}."
+    return f"At this rate about {count(needed)} questions would decide; {count(scr.n)} are scored."
+
+
+def _other_sentences(other: Mapping[str, str], methods: Mapping[str, MethodFigures]) -> list[str]:
+    sentences: list[str] = []
+    for name, level in other.items():
+        scr = methods[name].scr
+        assert isinstance(scr, Rate)
+        sentences.append(f"The clustering `{name}` would say {level}: {_rate(scr)}.")
+    return sentences
+
+
+def _missed_error_sentences(figures: MethodFigures | None, primary: str | None) -> list[str]:
+    """Return how many errors sampling cannot see."""
+    if figures is None or isinstance(figures.wrong_in_single_cluster, Undefined):
+        return []
+    missed = figures.wrong_in_single_cluster
+    return [
+        f"Of {count(missed.n)} wrong answers, {count(missed.k)} come with samples that all agree by `{primary}` "
+        f"({_rate(missed)}): sampling cannot see these errors."
+    ]
+
+
+def _signal_sentences(labels: Labels, signals: Mapping[str, SignalScore], choice: SignalChoice) -> list[str]:
+    """Return which signal to use, or that none is shown to work."""
+    sentences: list[str] = []
+    if labels.judge is None:
+        return ["Signals are not scored: no answer is labelled."]
+    if isinstance(labels.accuracy, Rate):
+        accuracy = labels.accuracy
+        sentences.append(
+            f"{share(accuracy.k, accuracy.n)} labelled answers are correct ({_rate(accuracy)}, judge `{labels.judge}`)."
+        )
+    warning = label_warning(labels)
+    if warning is not None:
+        sentences.append(f"{warning[0].upper()}{warning[1:]}.")
+    if choice.name is not None and not isinstance(choice.auroc, Undefined):
+        held_out = f"{decimal(choice.auroc.value)} {interval(choice.auroc.low, choice.auroc.high)}"
+        p = p_value(_p_holm(signals[choice.name]))
+        sentences.append(
+            f"Recommended signal: `{choice.name}` (adjusted p {p}; AUROC on held-out questions {held_out})."
+        )
+    elif isinstance(labels.accuracy, Rate) and 0 < labels.accuracy.k < labels.accuracy.n:
+        sentences.append(_none_works_sentence(signals, choice))
+    inverted = [name for name, x in signals.items() if isinstance(x.auroc, Auroc) and x.auroc.reading == "inverted"]
+    if inverted:
+        more = f" and {len(inverted) - _NAMED} more" if len(inverted) > _NAMED else ""
+        names = ", ".join(f"`{name}`" for name in inverted[:_NAMED])
+        sentences.append(f"Inverted, never recommended: {names}{more} (higher where the answer is right).")
+    return sentences
+
+
+def _p_holm(signal: SignalScore) -> float | None:
+    return signal.auroc.p_holm if isinstance(signal.auroc, Auroc) else None
+
+
+def _none_works_sentence(signals: Mapping[str, SignalScore], choice: SignalChoice) -> str:
+    """Return that no signal is shown to work, with the one that came closest, or why none of those is recommended."""
+    scored = {name: x.auroc for name, x in signals.items() if isinstance(x.auroc, Auroc)}
+    if not scored:
+        return "No signal shown to work: none could be scored."
+    if isinstance(choice.auroc, Undefined) and any(auroc.reading == "works" for auroc in scored.values()):
+        return f"No signal is recommended: {choice.auroc.reason}."
+    closest = min(scored, key=lambda name: (scored[name].p_holm, -scored[name].value))
+    best = scored[closest]
+    figures = f"AUROC {decimal(best.value)} {interval(best.low, best.high)}, adjusted p {p_value(best.p_holm)}"
+    return f"No signal shown to work; `{closest}` comes closest ({figures})."

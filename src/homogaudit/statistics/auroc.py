@@ -1,0 +1,213 @@
+"""AUROC with ties counted half, its DeLong interval, the paired DeLong test, and the p of "works at all".
+
+Scores are oriented so that higher is more uncertain; the positive class is an incorrect answer. Nothing here knows
+what a signal is or resamples anything: `bootstrap` does that.
+"""
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from homogaudit.errors import UndefinedStatisticError
+from homogaudit.statistics.arrays import (
+    BoolArray,
+    FloatArray,
+    class_vector,
+    require_classes,
+    score_matrix,
+    score_vector,
+)
+
+__all__ = ["DeLong", "PairedDeLong", "auroc", "delong", "delong_paired", "p_works"]
+
+Z_95 = NormalDist().inv_cdf(0.975)
+
+
+@dataclass(frozen=True, slots=True)
+class DeLong:
+    """An AUROC with DeLong's standard error and 95% interval, clipped to [0, 1].
+
+    `se` is 0 for constant scores and for classes that do not overlap; the interval is then one point and says
+    nothing.
+    """
+
+    value: float
+    se: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDeLong:
+    """The difference of two AUROCs on the same questions.
+
+    Attributes:
+        delta: AUROC of the first scores minus that of the second.
+        se: DeLong's standard error of `delta`.
+        z: delta / se; 0 where both are 0.
+        p: Two-sided.
+        low: Lower end of the 95% interval, clipped to [-1, 1].
+        high: Upper end of it.
+    """
+
+    delta: float
+    se: float
+    z: float
+    p: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Placements:
+    """Where each question stands among those of the other class, ties half.
+
+    Attributes:
+        positives: For each positive the share of negatives below it; the mean is the AUROC.
+        negatives: For each negative the share of positives above it; the mean is the AUROC.
+    """
+
+    positives: FloatArray
+    negatives: FloatArray
+
+
+def _midranks(values: FloatArray) -> FloatArray:
+    """Return ranks from 1, tied values sharing the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts - 1) / 2
+    return middle[inverse]
+
+
+def _placements(scores: FloatArray, positive: BoolArray) -> _Placements:
+    ranks = _midranks(scores)
+    positives = int(np.count_nonzero(positive))
+    negatives = positive.size - positives
+    return _Placements(
+        positives=(ranks[positive] - _midranks(scores[positive])) / negatives,
+        negatives=1 - (ranks[~positive] - _midranks(scores[~positive])) / positives,
+    )
+
+
+def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
+    """Return the area under the ROC curve by Mann-Whitney with midranks: ties count half.
+
+    Args:
+        scores: Shape (n,), finite, higher = more likely positive.
+        positive: Shape (n,), True for the positive class.
+
+    Raises:
+        UndefinedStatisticError: There are no questions or only one class, or a score is not finite.
+    """
+    vector = score_vector(scores)
+    labels = class_vector(positive, vector.size)
+    require_classes(labels, 1, "an AUROC")
+    positives = int(np.count_nonzero(labels))
+    rank_sum = float(_midranks(vector)[labels].sum())
+    wins = rank_sum - positives * (positives + 1) / 2
+    return wins / (positives * (vector.size - positives))
+
+
+def delong(scores: ArrayLike, positive: ArrayLike) -> DeLong:
+    """Return the AUROC with DeLong's standard error and interval, by midranks in O(n log n).
+
+    Args:
+        scores: Shape (n,), finite, higher = more likely positive.
+        positive: Shape (n,), True for the positive class.
+
+    Raises:
+        UndefinedStatisticError: A class has fewer than two questions, or a score is not finite.
+
+    Source:
+        DeLong, DeLong and Clarke-Pearson (1988); Sun and Xu (2014), "Fast implementation of DeLong's algorithm",
+        IEEE Signal Processing Letters 21(11), algorithm 2.
+    """
+    vector = score_vector(scores)
+    labels = class_vector(positive, vector.size)
+    require_classes(labels, 2, "a DeLong interval")
+    placements = _placements(vector, labels)
+    value = auroc(vector, labels)
+    se = _standard_error(placements.positives, placements.negatives)
+    return DeLong(value=value, se=se, low=max(0.0, value - Z_95 * se), high=min(1.0, value + Z_95 * se))
+
+
+def _standard_error(positives: FloatArray, negatives: FloatArray) -> float:
+    """Return the standard error of a mean of placements, the classes being independent."""
+    return math.sqrt(
+        float(np.var(positives, ddof=1)) / positives.size + float(np.var(negatives, ddof=1)) / negatives.size
+    )
+
+
+def delong_paired(a: ArrayLike, b: ArrayLike, positive: ArrayLike) -> PairedDeLong:
+    """Test whether two signals on the same questions have the same AUROC.
+
+    Args:
+        a: Scores of the first signal, shape (n,), finite.
+        b: Scores of the second, shape (n,), finite.
+        positive: Shape (n,), True for the positive class.
+
+    Raises:
+        UndefinedStatisticError: A class has fewer than two questions, a score is not finite, or the AUROCs differ
+            without any variance (both separate the classes without overlap or are constant).
+
+    Source:
+        DeLong, DeLong and Clarke-Pearson (1988); the variance is that of the differences of placements, which
+        equals var(a) + var(b) - 2 cov(a, b) and is exactly 0 for equal rankings.
+    """
+    first, second = score_vector(a), score_vector(b)
+    labels = class_vector(positive, first.size)
+    if second.size != first.size:
+        raise ValueError(f"expected two signals on the same questions, not {first.size} and {second.size}")
+    require_classes(labels, 2, "a paired DeLong test")
+    placed, other = _placements(first, labels), _placements(second, labels)
+    se = _standard_error(placed.positives - other.positives, placed.negatives - other.negatives)
+    delta = auroc(first, labels) - auroc(second, labels)
+    if se == 0 and delta != 0:
+        raise UndefinedStatisticError(
+            f"the AUROCs differ by `{delta:.4g}` without variance",
+            "a test needs scores in which the classes overlap",
+        )
+    z = delta / se if se > 0 else 0.0
+    return PairedDeLong(
+        delta=delta,
+        se=se,
+        z=z,
+        p=math.erfc(abs(z) / math.sqrt(2)),
+        low=max(-1.0, delta - Z_95 * se),
+        high=min(1.0, delta + Z_95 * se),
+    )
+
+
+def p_works(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
+    """Return for every signal the one-sided p of "AUROC > 0.5", before any correction (see `holm`).
+
+    Args:
+        scores: Shape (signals, n); NaN where a signal is undefined for a question, which that signal then leaves
+            out.
+        positive: Shape (n,), True for the positive class.
+
+    Returns:
+        Shape (signals,); 1 for constant scores.
+
+    Raises:
+        UndefinedStatisticError: A signal has scores in only one class, or a score is infinite.
+
+    Source:
+        Mann and Whitney (1947), normal approximation with ties and continuity correction, as in SciPy.
+    """
+    from scipy.stats import mannwhitneyu
+
+    matrix = score_matrix(scores)
+    labels = class_vector(positive, matrix.shape[1])
+    p_values = np.ones(matrix.shape[0])
+    for row, signal in enumerate(matrix):
+        defined = ~np.isnan(signal)
+        values, classes = signal[defined], labels[defined]
+        require_classes(classes, 1, "an AUROC")
+        # Without this SciPy divides by a variance of 0 and warns.
+        if np.ptp(values) > 0:
+            test = mannwhitneyu(values[classes], values[~classes], alternative="greater", method="asymptotic")
+            p_values[row] = float(test.pvalue)
+    return p_values

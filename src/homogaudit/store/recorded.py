@@ -1,0 +1,325 @@
+"""Recorded generations, in and out: JSON Lines that anyone can write, read into a run file and written from one.
+
+It knows files and run files; what one line may hold is `recorded_lines`' business, and how an answer is told from its
+thinking the caller's. The files are somebody else's: every line is checked before anything is kept.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.errors import RecordedFileError
+from homogaudit.records import Generation, Label, SignalValue
+from homogaudit.store.recorded_lines import (
+    ARRAY_KEYS,
+    FORMAT,
+    HEADER_KEYS,
+    QUESTION_KEYS,
+    VERSION,
+    AnswerParser,
+    AnswerText,
+    LineError,
+    RecordedQuestion,
+    read_header,
+    read_object,
+    read_question,
+    shown,
+)
+from homogaudit.store.run_file import RunFile
+from homogaudit.store.run_lock import RunLock
+
+__all__ = [
+    "RECORDED_JUDGE",
+    "RECORDED_PREFIX",
+    "AnswerParser",
+    "AnswerText",
+    "RecordedFile",
+    "RecordedQuestion",
+    "export_run",
+    "read_recorded",
+    "write_run",
+]
+
+RECORDED_JUDGE = "recorded"
+"""The judge that labels of a file stand under."""
+
+RECORDED_PREFIX = "recorded:"
+"""Put before the name of a recorded signal that is also the name of one that this project computes."""
+
+_UNSAFE_IN_TERMINALS = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Control and direction characters that `json` leaves as they are when it writes text unescaped."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFile:
+    """A recorded file whose every line was found good.
+
+    Attributes:
+        model: The name in the header; `None` where there is none.
+        decoding: As recorded; nothing is assumed about its keys.
+        directions: -1 for signals where lower is more uncertain.
+        header_extra: Keys of the header that the format does not know.
+        keeps_thinking: Whether the raw text was taken as the answer.
+    """
+
+    path: Path
+    model: str | None
+    decoding: Mapping[str, Any]
+    directions: Mapping[str, int]
+    header_extra: Mapping[str, Any]
+    records: tuple[RecordedQuestion, ...]
+    keeps_thinking: bool
+
+
+# Reading
+
+
+def read_recorded(path: Path, *, parse_answer: AnswerParser | None) -> RecordedFile:
+    """Read a file of recorded generations and check every line of it.
+
+    A question without an id gets `q-` and 12 hexadecimal digits of its text's SHA-256. Token arrays are taken as
+    recorded over the tokens of the answer, even where the text holds thinking, unless an `answer_mask` is given.
+    Entropies below 0 and log-probabilities above it by no more than rounding count as 0.
+
+    Args:
+        path: UTF-8 JSON Lines.
+        parse_answer: Tells the answer of a raw text; `None` takes the stripped text, thinking included.
+
+    Raises:
+        RecordedFileError: The file cannot be read, or a line is bad; the message names the first one.
+    """
+    header: dict[str, Any] = {}
+    records: list[RecordedQuestion] = []
+    lines_by_id: dict[str, int] = {}
+    first_error: RecordedFileError | None = None
+    errors = 0
+    is_first = True
+    for number, line in _lines(path):
+        try:
+            value = read_object(line)
+            if "format" in value and "question" not in value:
+                header = read_header(value, is_first)
+            else:
+                record = read_question(value, parse_answer)
+                first = lines_by_id.setdefault(record.question.id, number)
+                if first != number:
+                    where = f"{shown(record.question.id)} is already on line {first}"
+                    raise LineError(f"the id {where}", "give each question its own `id`, and each question once")
+                records.append(record)
+        except LineError as error:
+            errors += 1
+            message = f"`{path}` line {number}: {error.reason}"
+            first_error = first_error or RecordedFileError(message, error.hint)
+        is_first = False
+    if first_error is not None:
+        more = f" (and {errors - 1} more bad lines)" if errors > 2 else " (and 1 more bad line)" if errors > 1 else ""
+        raise RecordedFileError(first_error.message + more, first_error.hint)
+    if not records:
+        raise RecordedFileError(f"`{path}` holds no questions", 'give a line `{"question": "..."}` for each')
+    return RecordedFile(
+        path=path,
+        model=header.get("model"),
+        decoding=header.get("decoding") or {},
+        directions=header.get("directions") or {},
+        header_extra={key: value for key, value in header.items() if key not in HEADER_KEYS},
+        records=tuple(records),
+        keeps_thinking=parse_answer is None,
+    )
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank, with their numbers, a byte-order mark dropped."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                content = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
+                if content:
+                    yield number, content
+    except FileNotFoundError:
+        raise RecordedFileError(f"no file at `{path}`", "check the path") from None
+    except IsADirectoryError:
+        raise RecordedFileError(f"`{path}` is a folder", "name a file of recorded generations") from None
+    except OSError as error:
+        raise RecordedFileError(f"cannot read `{path}`: {error.strerror}", "check its permissions") from error
+
+
+# Into a run file
+
+
+def write_run(
+    recorded: RecordedFile, path: Path, *, own_signals: Collection[str] = (), model: str | None = None
+) -> RunFile:
+    """Write a run file that holds what was recorded; scoring it is what completes it.
+
+    Args:
+        recorded: What was read.
+        path: Where; must not exist.
+        own_signals: Names that the project computes; a recorded signal of such a name is stored as `recorded:NAME`.
+        model: Stands before the name in the header.
+
+    Returns:
+        The run, open for writing, its status `started`. The fact `recorded` keeps what the tables have no place for.
+
+    Raises:
+        RunFileError: `path` exists or is in use.
+        StorageError: It cannot be written; nothing is left behind.
+    """
+    names = {name for record in recorded.records for name in record.signals} | recorded.directions.keys()
+    stored = {name: RECORDED_PREFIX + name if name in own_signals else name for name in sorted(names)}
+    parameters = {
+        "recorded": True,
+        "decoding": recorded.decoding,
+        "samples": max(len(record.samples) for record in recorded.records),
+        "keep_thinking": recorded.keeps_thinking,
+    }
+    run = RunFile.create(
+        path,
+        model=model or recorded.model or recorded.path.stem,
+        question_source=recorded.path.name,
+        questions=[record.question for record in recorded.records],
+        parameters=parameters,
+        directions={stored[name]: direction for name, direction in recorded.directions.items()},
+    )
+    try:
+        with RunLock(path), run.transaction():
+            for record in recorded.records:
+                if record.greedy is not None:
+                    run.add_generation(record.greedy)
+                for sample in record.samples:
+                    run.add_generation(sample)
+                identifier = record.question.id
+                if record.label is not None:
+                    run.add_labels([Label(identifier, RECORDED_JUDGE, record.label, "came with the file")])
+                run.add_signals(SignalValue(identifier, stored[name], value) for name, value in record.signals.items())
+            extra = {
+                record.question.id: {str(index): value for index, value in record.generation_extra.items()}
+                for record in recorded.records
+                if record.generation_extra
+            }
+            run.set_meta("recorded", {"header": recorded.header_extra, "signals": stored, "generation_extra": extra})
+    except BaseException:
+        run.close()
+        path.unlink(missing_ok=True)
+        for suffix in ("-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        raise
+    return run
+
+
+# Out of a run file
+
+
+def export_run(
+    run: RunFile,
+    stream: TextIO,
+    *,
+    parse_answer: AnswerParser,
+    judge: str | None = None,
+    computed_signals: bool = False,
+) -> int:
+    """Write a run as recorded generations: a header, then a line a question; return the number of questions.
+
+    Reading the result with the same `parse_answer` gives the same questions, texts, answers, arrays, labels and
+    recorded signals. An answer is written only where reading its text again would give another one.
+
+    Args:
+        run: Open for reading.
+        stream: Text, UTF-8.
+        parse_answer: What a reader of the file will use.
+        judge: Whose labels to write; `None` for none.
+        computed_signals: Whether to add the signals that the project computed, oriented so that higher is more
+            uncertain, except where one was recorded under the same name.
+    """
+    facts = run.meta("recorded", {})
+    original = {stored: name for name, stored in facts.get("signals", {}).items()}
+    labels = run.labels(judge) if judge is not None else {}
+    signals: dict[str, dict[str, float]] = {}
+    taken = set(original.values())
+    for stored, values in run.signals().items():
+        if stored in original:
+            name = original[stored]
+        elif computed_signals and stored not in taken:
+            name = stored
+        else:
+            continue
+        for question_id, value in values.items():
+            if value.value is not None:
+                signals.setdefault(question_id, {})[name] = value.value
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": run.meta("model"),
+        "decoding": run.parameters.get("decoding", {}),
+        "directions": {original.get(name, name): value for name, value in run.meta("directions", {}).items()},
+    }
+    _write_line(stream, {**header, **facts.get("header", {})})
+    extra_by_question = facts.get("generation_extra", {})
+    for draws in run.sample_sets():
+        question = draws.question
+        extra = extra_by_question.get(question.id, {})
+        line: dict[str, Any] = {"id": question.id, "question": question.text}
+        if question.category is not None:
+            line["category"] = question.category
+        for key, texts in (
+            ("answers", question.answers),
+            ("incorrect_answers", question.incorrect_answers),
+            ("passages", question.passages),
+        ):
+            if texts:
+                line[key] = texts
+        if draws.greedy is not None:
+            line["greedy"] = _exported(draws.greedy, extra, parse_answer)
+        if draws.samples:
+            line["samples"] = [_exported(sample, extra, parse_answer) for sample in draws.samples]
+        if question.id in labels:
+            line["label"] = labels[question.id].value.value
+        if question.id in signals:
+            line["signals"] = signals[question.id]
+        _write_line(stream, line | {key: value for key, value in question.extra.items() if key not in QUESTION_KEYS})
+    return len(run)
+
+
+def _exported(generation: Generation, extra: Mapping[str, Any], parse_answer: AnswerParser) -> dict[str, Any]:
+    """Return one draw as the format writes it."""
+    statistics = generation.statistics
+    parsed = parse_answer(generation.text)
+    is_given_by_text = (parsed.answer, parsed.state) == (generation.answer, generation.state)
+    values = {
+        "text": generation.text,
+        "answer": None if is_given_by_text else generation.answer,
+        "state": None if is_given_by_text else generation.state.value,
+        "finish_reason": generation.finish_reason,
+        "token_ids": _list(statistics.token_ids),
+        "token_entropies": _list(statistics.entropies),
+        "token_logprobs": _list(statistics.logprobs),
+        "token_logits": _list(statistics.logits),
+        "answer_mask": _list(statistics.answer_mask),
+        "tokens": generation.tokens,
+        "seconds": generation.seconds,
+    }
+    if any(values[key] is not None for key in ARRAY_KEYS):
+        # Their length says it.
+        values["tokens"] = None
+    return {key: value for key, value in values.items() if value is not None} | extra.get(
+        str(generation.sample_index), {}
+    )
+
+
+def _list(array: NDArray[Any] | None) -> list[Any] | None:
+    """Return the values of an array; a float32 with the fewest digits that give it back."""
+    if array is None:
+        return None
+    if array.dtype == np.float32:
+        return [float(text) for text in array.astype(str)]
+    return array.tolist()
+
+
+def _write_line(stream: TextIO, value: Mapping[str, Any]) -> None:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    stream.write(_UNSAFE_IN_TERMINALS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")

@@ -1,0 +1,237 @@
+"""`homogaudit import` and `homogaudit export`, scoring left out."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from homogaudit.cli.recorded import export, import_
+from homogaudit.errors import (
+    EmbedderError,
+    HomogauditError,
+    RecordedFileError,
+    RunFileError,
+    StorageError,
+    UsageError,
+)
+from homogaudit.records import GenerationState, Label, LabelValue, SignalValue
+from homogaudit.store import RunFile
+
+app = typer.Typer()
+app.command("import")(import_)
+app.command()(export)
+runner = CliRunner()
+
+LINES = [
+    {"format": "homogaudit.recorded", "version": 1, "model": "Tiny [bold]\x1b[31m"},
+    {
+        "id": "a",
+        "question": "Wer?",
+        "greedy": {"text": "<think>x</think>Ä \x9b", "token_entropies": [0.5]},
+        "samples": [{"text": "A"}, {"text": "B"}],
+        "label": "correct",
+        "signals": {"density": 0.5, "perplexity": 2.0},
+    },
+]
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+@pytest.fixture(autouse=True)
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, dict[str, Any]]]:
+    """What scoring was asked for; the engine is not started."""
+    calls: list[tuple[Path, dict[str, Any]]] = []
+    module = ModuleType("homogaudit.cli.engine_job")
+
+    def score_run(path: Path, **options: Any) -> None:
+        # The lock is free and the file folded back: the engine can take it.
+        assert not path.with_name(path.name + "-wal").exists()
+        calls.append((path, options))
+        with RunFile.open(path, writable=True) as run:
+            run.finish()
+
+    module.score_run = score_run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "homogaudit.cli.engine_job", module)
+    return calls
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "answers.jsonl"
+    path.write_text("\n".join(map(json.dumps, LINES)), encoding="utf-8")
+    return path
+
+
+def invoke(*arguments: object) -> Any:
+    return runner.invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(*arguments: object, kind: type[HomogauditError]) -> HomogauditError:
+    result = invoke(*arguments)
+    assert isinstance(result.exception, kind), result.output
+    return result.exception
+
+
+def test_import_writes_a_run_in_the_runs_folder_and_scores_it(file: Path, runs: Path, scored: list[Any]):
+    result = invoke("import", file)
+    assert result.exit_code == 0
+    (path,) = runs.iterdir()
+    assert path.name.startswith("Tiny-bold-31m-answers-20")
+    assert scored == [(path, {"judge": None, "embedder": None, "use_embedder": True, "quiet": False})]
+    assert result.stdout == ""
+    assert str(path) in result.stderr.splitlines()
+    assert "imported 1 questions, 1 greedy answers, 2 samples" in result.stderr
+    assert f"homogaudit report {path}" in result.stderr
+    with RunFile.open(path) as run:
+        assert run.labels("recorded")["a"].value is LabelValue.CORRECT
+        # `perplexity` is one that the project computes, `density` is not yet.
+        assert set(run.signals()) == {"density", "recorded:perplexity"}
+        (draws,) = run.sample_sets()
+        assert draws.greedy is not None
+        assert draws.greedy.answer == "Ä \x9b"
+
+
+def test_import_passes_on_what_scoring_needs(file: Path, tmp_path: Path, scored: list[Any]):
+    target = tmp_path / "out" / "my run.audit"
+    result = invoke("import", file, "-o", target, "--embedder", "e", "--judge", "exact", "-q", "--model", "M")
+    assert result.exit_code == 0
+    assert scored == [(target, {"judge": "exact", "embedder": "e", "use_embedder": True, "quiet": True})]
+    assert result.stderr == f"'{target}'\n"
+    with RunFile.open(target) as run:
+        assert run.meta("model") == "M"
+
+
+def test_import_can_do_without_an_embedder(file: Path, scored: list[Any]):
+    assert invoke("import", file, "--no-embedder").exit_code == 0
+    assert scored[0][1]["use_embedder"] is False
+    refused("import", file, "--no-embedder", "--embedder", "e", kind=UsageError)
+
+
+def test_import_can_keep_the_thinking(file: Path, tmp_path: Path):
+    assert invoke("import", file, "-o", tmp_path / "r.audit", "--keep-thinking").exit_code == 0
+    with RunFile.open(tmp_path / "r.audit") as run:
+        (draws,) = run.sample_sets()
+        assert draws.greedy is not None
+        assert (draws.greedy.answer, draws.greedy.state) == ("<think>x</think>Ä \x9b", GenerationState.VALID)
+
+
+def test_a_bad_line_leaves_no_run(file: Path, runs: Path, scored: list[Any]):
+    file.write_text('{"question": "Who?"}\n{"label": "correct"}')
+    error = refused("import", file, kind=RecordedFileError)
+    assert "line 2: no `question`" in error.message
+    assert not runs.exists()
+    assert not scored
+
+
+def test_an_unknown_judge_leaves_no_run(file: Path, runs: Path):
+    error = refused("import", file, "--judge", "overlapp", kind=UsageError)
+    assert "`overlap`" in (error.hint or "")
+    assert not runs.exists()
+
+
+def test_import_does_not_write_over_a_run(file: Path, tmp_path: Path, scored: list[Any]):
+    target = tmp_path / "r.audit"
+    assert invoke("import", file, "-o", target).exit_code == 0
+    before = target.read_bytes()
+    refused("import", file, "-o", target, kind=RunFileError)
+    assert target.read_bytes() == before
+    assert len(scored) == 1
+
+
+def test_a_run_whose_scoring_failed_is_kept_and_named(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def score_run(path: Path, **options: Any) -> None:
+        raise EmbedderError("no embedder")
+
+    monkeypatch.setattr(sys.modules["homogaudit.cli.engine_job"], "score_run", score_run)
+    result = invoke("import", file, "-o", tmp_path / "r.audit")
+    assert isinstance(result.exception, EmbedderError)
+    assert f"homogaudit score {tmp_path / 'r.audit'}" in result.stderr
+    with RunFile.open(tmp_path / "r.audit") as run:
+        assert run.status == "started"
+
+
+# Export
+
+
+@pytest.fixture
+def run_path(file: Path, runs: Path) -> Path:
+    assert invoke("import", file, "-q").exit_code == 0
+    return next(runs.iterdir())
+
+
+def test_export_gives_back_what_was_imported(run_path: Path):
+    result = invoke("export")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    header, line = map(json.loads, result.stdout.splitlines())
+    assert header["model"] == LINES[0]["model"]
+    assert line == LINES[1]
+    # Escapes and the one-character form of a control sequence reach no terminal.
+    assert "\x1b" not in result.stdout
+    assert "\x9b" not in result.stdout
+    assert "Ä" in result.stdout
+
+
+def test_export_writes_a_file_whole_or_not_at_all(run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    target = tmp_path / "out.jsonl"
+    target.write_text("old")
+    assert invoke("export", run_path.stem, "-o", target).exit_code == 0
+    assert target.read_text(encoding="utf-8") == invoke("export").stdout
+    before = sorted(tmp_path.iterdir())
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("homogaudit.store.recorded.export_run", fail)
+    refused("export", "-o", target, kind=StorageError)
+    assert sorted(tmp_path.iterdir()) == before
+    assert json.loads(target.read_text(encoding="utf-8").splitlines()[1]) == LINES[1]
+
+
+def test_export_does_not_write_over_a_run(run_path: Path):
+    before = run_path.read_bytes()
+    refused("export", "-o", run_path, kind=UsageError)
+    assert run_path.read_bytes() == before
+
+
+def test_export_to_a_folder_that_is_not_there_is_one_clear_error(run_path: Path, tmp_path: Path):
+    refused("export", "-o", tmp_path / "absent" / "x.jsonl", kind=StorageError)
+
+
+def test_export_writes_the_labels_of_the_judge_asked_for(run_path: Path):
+    with RunFile.open(run_path, writable=True) as run:
+        run.add_labels([Label("a", "exact", LabelValue.INCORRECT)])
+    assert json.loads(invoke("export").stdout.splitlines()[1])["label"] == "correct"
+    assert json.loads(invoke("export", "--judge", "exact").stdout.splitlines()[1])["label"] == "incorrect"
+    refused("export", "--judge", "numeric", kind=UsageError)
+
+
+def test_export_adds_computed_signals_on_demand(run_path: Path):
+    with RunFile.open(run_path, writable=True) as run:
+        run.add_signals([SignalValue("a", "sindex", 0.25), SignalValue("a", "perplexity", 9.0)])
+    assert json.loads(invoke("export").stdout.splitlines()[1])["signals"] == {"density": 0.5, "perplexity": 2.0}
+    with_computed = json.loads(invoke("export", "--signals").stdout.splitlines()[1])["signals"]
+    assert with_computed == {"density": 0.5, "perplexity": 2.0, "sindex": 0.25}
+
+
+def test_export_says_when_a_run_is_not_complete(run_path: Path):
+    with RunFile.open(run_path, writable=True) as run:
+        run.set_meta("status", "started")
+    result = invoke("export")
+    assert "not complete" in result.stderr
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_export_of_a_run_that_is_not_there_is_refused():
+    refused("export", kind=RunFileError)
+    refused("export", "nothing", kind=RunFileError)

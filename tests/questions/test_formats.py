@@ -1,0 +1,156 @@
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from homogaudit.errors import QuestionFileError
+from homogaudit.questions import Columns, QuestionFile, load_questions
+
+
+def load(folder: Path, name: str, text: str | bytes, **arguments: object) -> QuestionFile:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_questions(path, **arguments)  # type: ignore[arg-type]
+
+
+def texts(file: QuestionFile) -> list[str]:
+    return [question.text for question in file.questions]
+
+
+BOTH = ["Why?", "How?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("q.jsonl", '{"question": "Why?"}\n\n{"question": "How?"}'),
+        ("q.ndjson", '{"question": "Why?"}\n{"question": "How?"}\n'),
+        ("Q.JSONL", '{"question": "Why?"}\n{"question": "How?"}\n'),
+        ("q.json", '[{"question": "Why?"}, {"question": "How?"}]'),
+        ("q.json", '{"name": "x", "tags": ["a"], "data": [{"question": "Why?"}, {"question": "How?"}]}'),
+        ("q.json", '{"question": "Why?"}\n{"question": "How?"}\n'),
+        ("q.csv", "question\nWhy?\nHow?\n"),
+        ("q.csv", 'Question, Answer\nWhy?, "x, y"\n\n,,\nHow?\n'),
+        ("q.csv", "question;answer\nWhy?;x\nHow?;y\n"),
+        ("q.tsv", "question\tanswer\nWhy?\tx\nHow?\ty\n"),
+        ("q.txt", "\n  Why?  \n\nHow?"),
+        ("q", "Why?\nHow?\n"),
+        ("q.data", '[\n{"question": "Why?"}, {"question": "How?"}]'),
+        ("q.data", '{"question": "Why?"}\n{"question": "How?"}'),
+        ("q.data", '{"data": [{"question": "Why?"},\n {"question": "How?"}]}'),
+        ("q.data", "id,question\n1,Why?\n2,How?\n"),
+        ("q.data", "id\tquestion\n1\tWhy?\n2\tHow?\n"),
+    ],
+)
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_every_format_is_read_with_any_line_ends_and_a_byte_order_mark(
+    tmp_path: Path, name: str, text: str, ends: str, mark: bytes
+):
+    assert texts(load(tmp_path, name, mark + text.replace("\n", ends).encode())) == BOTH
+
+
+def test_one_object_on_one_line_is_json_lines():
+    file = load_questions("-", stdin=io.BytesIO(b'{"question": "Why?", "answers": ["x"]}'))
+    assert file.questions[0].answers == ("x",)
+
+
+def test_the_question_column_named_by_flag_decides_for_a_table():
+    data = b"frage,antwort\nWarum?,x\n"
+    assert load_questions("-", stdin=io.BytesIO(data)).layout == "text"
+    assert texts(load_questions("-", stdin=io.BytesIO(data), columns=Columns(question="frage"))) == ["Warum?"]
+
+
+def test_quoted_cells_hold_delimiters_quotes_and_line_ends(tmp_path: Path):
+    file = load(tmp_path, "q.csv", 'question,answer\r\n"Is ""a,b""\r\nok?",yes\r\nWhy?,x\r\n')
+    assert texts(file) == ['Is "a,b"\nok?', "Why?"]
+
+
+def test_unusual_line_separators_do_not_split_a_record(tmp_path: Path):
+    assert texts(load(tmp_path, "q.jsonl", '{"question": "a\u2028b\x85c?"}')) == ["a\u2028b\x85c?"]
+
+
+def test_a_cell_longer_than_the_csv_modules_limit_is_read(tmp_path: Path):
+    long = "x" * 300_000
+    assert texts(load(tmp_path, "q.csv", f"question\n{long}\n")) == [long]
+
+
+def test_a_tsv_whose_cells_merely_begin_with_a_quote_is_read(tmp_path: Path):
+    file = load(tmp_path, "q.tsv", 'question\tanswer\n"Imagine" is by whom?\tLennon\n5" is how long?\t12.7 cm\n')
+    assert texts(file) == ['"Imagine" is by whom?', '5" is how long?']
+
+
+# Bad input, by line
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("q.jsonl", b"", "`q.jsonl` is empty"),
+        ("q.txt", b" \n \n", "`q.txt` is empty"),
+        ("q.json", b"[]", "holds no questions"),
+        ("q.csv", b"question,answer\n", "holds no questions"),
+        ("q.jsonl", b'{"question": "a"}\n{"question": "b"', "line 2 is not valid JSON: expecting ',' delimiter"),
+        ("q.jsonl", b'{"question": "a"}\n[1]', "line 2 is a list, not an object"),
+        ("q.jsonl", b'{"question": "a"}\n"b"', "line 2 is a text, not an object"),
+        ("q.jsonl", b'{"question": "a", "x": NaN}', "line 1 is not valid JSON: `NaN` is not a JSON number"),
+        ("q.jsonl", b'{"question": "a", "x": 1e999}', "line 1 holds a number that is not finite"),
+        ("q.jsonl", b'{"question": "a", "x": ' + b"9" * 5000 + b"}", "line 1 is not valid JSON: a number too long"),
+        ("q.jsonl", b'{"question": "\\ud83d?"}', "line 1 holds half of a surrogate pair"),
+        ("q.jsonl", b'{"question": "a\\u0000b"}', "line 1 holds a NUL character"),
+        ("q.jsonl", b'{"question": "a", "x": ' + b"[" * 100 + b"]" * 100 + b"}", "line 1 is nested too deep"),
+        ("q.jsonl", b'{"question": ' + b"[" * 200_000, "line 1 is not valid JSON: nested too deep"),
+        ("q.json", b"[" * 200_000, "is not valid JSON: nested too deep"),
+        ("q.json", b'[\n{"question": "a"},\n]', "line 3 is not valid JSON: "),
+        ("q.json", b'[\n{"question": "a"}\n{"question": "b"}]', "line 3 is not valid JSON: expecting ',' delimiter"),
+        ("q.json", b'[{"question": "a"}]\n[]', "line 2 is not valid JSON: extra data"),
+        ("q.json", b'{\n"data": [{"question": "a"}]', "is not valid JSON: expecting ',' delimiter"),
+        ("q.json", b'{\n"data" [1]}', "line 2 is not valid JSON: expecting ':' delimiter"),
+        ("q.json", b'[{"question": "a"},\n "b"]', "line 2 is a text, not an object"),
+        ("q.json", b'{"a": [1, 2], "b": 3}', "is an object that holds no list of objects"),
+        ("q.json", b'{"a": [{"question": "x"}], "b": [{"question": "y"}]}', "several lists of objects: `a`, `b`"),
+        ("q.json", b"42", "neither a JSON list nor an object"),
+        ("q.csv", b"question\nok?\ncaf\xe9?\n", "line 3 is not UTF-8 (byte `0xe9`)"),
+        ("q.csv", b"\xef\xbb\xbfquestion\ncaf\xe9?\n", "line 2 is not UTF-8"),
+        ("q.txt", b"ok?\na\0b?\n", "line 2 holds a NUL byte"),
+        ("q.txt", "Why?".encode("utf-16"), "is not a question file"),
+        ("q.txt", b"GGUF\3\0\0\0", "is not a question file"),
+        ("q.csv", b"What is this?,yes\nAnd that?,no\n", "has no header: its first line is `What is this?,yes`"),
+        ("q.csv", b"frage,antwort\nWarum?,x\n", "has no question column: its columns are `frage`, `antwort`"),
+        ("q.csv", b"question,answer\na?,b,c\n", "line 2 has 3 cells, the header 2"),
+        ("q.csv", b"question,Question\na?,b\n", "has two columns `question`"),
+        ("q.csv", b'question,answer\n"a\nb?",x\n\n"open,y\nz,w\n', "line 5 is not valid CSV: unexpected end of data"),
+        ("q.csv", b'question,answer\na?,x\n"b" c?,y\n', "line 3 is not valid CSV: ',' expected after"),
+        ("q.csv", b'question,answer\n"a\n\nb?",x\n,\n', None),
+        ("q.csv", b"question,answer\na?,x\n,y\n", "line 3 has no question"),
+    ],
+)
+def test_bad_input_is_one_error_line(tmp_path: Path, name: str, data: bytes, message: str | None):
+    if message is None:
+        load(tmp_path, name, data)
+        return
+    with pytest.raises(QuestionFileError) as caught:
+        load(tmp_path, name, data)
+    assert message in caught.value.message
+    assert caught.value.message.isprintable()
+    assert caught.value.hint
+
+
+def test_a_model_file_in_the_place_of_questions_gets_a_hint(tmp_path: Path):
+    with pytest.raises(QuestionFileError) as caught:
+        load(tmp_path, "model.gguf", b"GGUF" + bytes(1000))
+    assert caught.value.hint == "this is a model file; the order is MODEL QUESTIONS"
+
+
+def test_columns_named_for_plain_text_are_refused(tmp_path: Path):
+    with pytest.raises(QuestionFileError, match="is plain text and has no columns"):
+        load(tmp_path, "q.txt", "Why?", columns=Columns(question="x"))
+
+
+def test_nesting_up_to_the_limit_is_kept(tmp_path: Path):
+    deep: object = "x"
+    for _ in range(50):
+        deep = [deep]
+    file = load(tmp_path, "q.jsonl", json.dumps({"question": "Why?", "deep": deep}))
+    assert file.questions[0].extra == {"deep": deep}

@@ -1,0 +1,165 @@
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from homogaudit.records import ClusteringMethod, GenerationState
+from homogaudit.report.build import build
+from homogaudit.report.homogenization import level_of
+from homogaudit.report.records import Estimate, Report, Undefined
+from homogaudit.statistics import Rate, wilson
+from homogaudit.store.run_file import RunFile
+
+JACCARD = ClusteringMethod("jaccard", "single", 0.4)
+EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny")
+
+
+def figures(report: Report, name: str = "jaccard") -> Any:
+    return report.homogenization.methods[name]
+
+
+def counts(rate: Any) -> tuple[int, int]:
+    assert isinstance(rate, Rate)
+    return rate.k, rate.n
+
+
+def test_a_small_run_has_the_figures_of_a_hand_calculation(small_run: RunFile) -> None:
+    jaccard = figures(build(small_run, draws=200))
+    # D is 1 for 3 questions, 2 for 4, 3 for 5; the first six answers are wrong.
+    assert counts(jaccard.scr) == (3, 12)
+    assert counts(jaccard.scr_best_case) == counts(jaccard.scr_worst_case) == (3, 12)
+    assert counts(jaccard.wrong_in_single_cluster) == (3, 6)
+    assert jaccard.mean_clusters.value == pytest.approx((3 * 1 + 4 * 2 + 5 * 3) / 12)
+    assert jaccard.mean_alignment_tax.value == pytest.approx(1 - 26 / 36)
+    # SE is 0, then -(2/3 ln 2/3 + 1/3 ln 1/3), then ln 3.
+    two = -(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3))
+    assert jaccard.mean_semantic_entropy.value == pytest.approx((4 * two + 5 * math.log(3)) / 12)
+    assert [(x.clusters, x.questions) for x in jaccard.histogram] == [(1, 3), (2, 4), (3, 5)]
+    # Wilson for 3 of 12, from the closed form with z = 1.959964.
+    assert (jaccard.scr.low, jaccard.scr.high) == pytest.approx((0.088937, 0.532309), abs=1e-5)
+
+
+def test_the_embedding_clustering_is_primary_wherever_it_stands(small_run: RunFile) -> None:
+    report = build(small_run, draws=200)
+    assert report.homogenization.primary == "embedding"
+    assert counts(figures(report, "embedding").scr) == (0, 12)
+
+
+def test_semantic_entropy_is_exactly_zero_where_all_samples_are_one_cluster(build_run: Callable[..., Any]) -> None:
+    builder = build_run(3)
+    for position in range(3):
+        builder.draw(position, ["same words", "same words", "same words"])
+    builder.cluster(dict.fromkeys(range(3), (0, 0, 0)))
+    entropy = figures(build(builder.score(JACCARD), draws=100)).mean_semantic_entropy
+    assert entropy == Estimate(0.0, None, None, 3)
+    assert math.copysign(1.0, entropy.value) == 1.0
+
+
+def test_an_invalid_sample_counts_only_in_the_extreme_cases(build_run: Callable[..., Any]) -> None:
+    builder = build_run(5)
+    builder.draw(0, ["a", "b", "c"])
+    builder.draw(1, ["a", "a", ""])  # one cluster if the third had joined
+    builder.draw(2, ["a", "b", ""])  # two clusters in any case
+    builder.draw(3, ["a", "", ""])  # too few to cluster: one cluster at worst
+    builder.draw(4, ["", "", ""], state=GenerationState.THINKING_UNCLOSED)
+    builder.cluster({0: (0, 0, 0), 1: (0, 0), 2: (0, 1)})
+    report = build(builder.score(JACCARD), draws=100)
+    jaccard = figures(report)
+    assert counts(jaccard.scr) == (1, 1)
+    assert counts(jaccard.scr_best_case) == (1, 5)
+    assert counts(jaccard.scr_worst_case) == (4, 5)
+    assert report.validity.questions_fully_valid == 1
+    assert report.validity.questions_unclustered == 2
+    assert jaccard.questions_missing == 0
+
+
+def test_refused_questions_are_left_out_beside_the_rate_with_them(build_run: Callable[..., Any]) -> None:
+    refusal = "I'm sorry, but I can't help with that."
+    builder = build_run(4)
+    builder.draw(0, [refusal] * 4, greedy=refusal)
+    builder.draw(1, [refusal, refusal, "Paris", "Rome"])  # half refuse: refused
+    builder.draw(2, [refusal, "Paris", "Rome", "Oslo"])
+    builder.draw(3, ["Paris"] * 4)
+    builder.cluster({0: (0, 0, 0, 0), 1: (0, 0, 1, 2), 2: (0, 1, 2, 3), 3: (0, 0, 0, 0)})
+    run = builder.score(JACCARD)
+    run.set_meta("parameters", {**run.parameters, "decoding": {"samples": 4}})
+    report = build(run, draws=100)
+    assert counts(figures(report).scr) == (2, 4)
+    assert counts(figures(report).scr_without_refusals) == (1, 2)
+    assert report.validity.refusals == 7
+    assert report.validity.questions_refused == 2
+
+
+def test_a_question_that_is_not_clustered_yet_is_counted_as_missing(build_run: Callable[..., Any]) -> None:
+    builder = build_run(2)
+    builder.draw(0, ["a", "b", "c"])
+    builder.draw(1, ["a", "b", "c"])
+    builder.cluster({0: (0, 1, 2)})
+    jaccard = figures(build(builder.score(JACCARD), draws=100))
+    assert jaccard.questions_missing == 1
+    assert counts(jaccard.scr) == (0, 1)
+
+
+def test_sweeps_follow_the_stored_texts_and_embeddings(build_run: Callable[..., Any]) -> None:
+    builder = build_run(2)
+    # Bigrams of the first three: {ab, bc, cd}, {ab, bc, ce}: Jaccard 2/4 = 0.5.
+    builder.draw(0, ["a b c d", "a b c e", "a b c d"])
+    builder.draw(1, ["x y z", "x y z", "u v w"])
+    builder.cluster({0: (0, 0, 0), 1: (0, 0, 1)})
+    builder.cluster({0: (0, 0, 0), 1: (0, 0, 1)}, EMBEDDING)
+    cosine = {"a b c d": (1.0, 0.0), "a b c e": (0.8, 0.6), "x y z": (1.0, 0.0), "u v w": (0.0, 1.0)}
+    builder.run.add_embeddings("tiny", {text: np.asarray(x, dtype=np.float32) for text, x in cosine.items()})
+    report = build(builder.score(JACCARD, EMBEDDING), draws=100)
+    by_jaccard = {x.threshold: x.scr.k for x in figures(report).thresholds}
+    assert by_jaccard == {0.2: 1, 0.3: 1, 0.4: 1, 0.5: 1, 0.6: 0}
+    # The mean of the cosines 0.8 (twice) with one of 1 between the equal texts: joined at 0.8, not at 0.85.
+    by_embedding = {x.threshold: x.scr.k for x in figures(report, "embedding").thresholds}
+    assert (by_embedding[0.75], by_embedding[0.85]) == (1, 0)
+    (only,) = figures(report).sample_sizes
+    assert only.k == 3
+    assert only.first_k.value == only.random_k.value == 0.5
+
+
+def test_without_sweeps_there_are_none(small_run: RunFile) -> None:
+    jaccard = figures(build(small_run, draws=100, sweeps=False))
+    assert jaccard.thresholds == jaccard.sample_sizes == ()
+
+
+def test_two_embedders_get_two_names(build_run: Callable[..., Any]) -> None:
+    other = ClusteringMethod("embedding", "average", 0.85, "other")
+    builder = build_run(1)
+    builder.draw(0, ["a", "b", "c"])
+    builder.cluster({0: (0, 1, 2)}, EMBEDDING)
+    builder.cluster({0: (0, 0, 0)}, other)
+    methods = build(builder.score(EMBEDDING, other), draws=100).homogenization.methods
+    assert [x.embedder for x in methods.values()] == ["tiny", "other"]
+    assert list(methods) == ["embedding", "embedding_average_0.85_other"] or len(methods) == 2
+
+
+def test_no_fully_valid_question_leaves_the_rate_undefined(build_run: Callable[..., Any]) -> None:
+    builder = build_run(1)
+    builder.draw(0, ["a", "b", ""])
+    builder.cluster({0: (0, 1)})
+    jaccard = figures(build(builder.score(JACCARD), draws=100))
+    assert jaccard.scr == Undefined("no question has an answer in each of its samples")
+    assert jaccard.histogram == ()
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "level"),
+    [
+        (0, 72, "undecided"),  # Wilson's upper end is 0.0507
+        (0, 73, "none"),  # 0.04999: METHODS asks for 73 questions
+        (2, 100, "undecided"),
+        (12, 100, "mild"),
+        (40, 100, "severe"),
+    ],
+)
+def test_levels_are_read_from_the_interval(k: int, n: int, level: str) -> None:
+    assert level_of(wilson(k, n)) == level
+
+
+def test_an_undefined_rate_decides_nothing() -> None:
+    assert level_of(Undefined("no samples")) == "undecided"
