@@ -109,6 +109,7 @@ class Audit:
         self._progress: Progress | None = None
         self._drawing: Drawing | None = None
         self._drawn = 0
+        self._session: int | None = None
         self._begun = time.perf_counter()
 
     def events(self) -> Iterator[Event]:
@@ -150,17 +151,13 @@ class Audit:
             yield Loading("context", str(self._run.meta("model")))
             drawing = self._drawing = generator.draw(requests, decoding)
             self._run.set_meta("chat_template", getattr(generator, "chat_template", None))
-            session = self._run.begin_session("generate", os.getpid(), self._provenance(generator))
+            self._session = self._run.begin_session("generate", os.getpid(), self._provenance(generator))
             yield self._ready(generator, decoding, requests, len(stored))
             try:
                 yield from self._draw(drawing, decoding, {q.id: len(missing[q.id]) for q in to_draw}, len(stored))
             finally:
-                self._run.update_session(
-                    session,
-                    provenance=self._provenance(generator),
-                    seconds=drawing.counts.seconds,
-                    generations=self._drawn,
-                    ended=True,
+                self._run.end_session(
+                    self._session, provenance=self._provenance(generator), seconds=drawing.counts.seconds
                 )
         finally:
             self._drawing = None
@@ -212,7 +209,7 @@ class Audit:
 
     def _store(self, generation: Generation, remaining: dict[str, int]) -> Iterator[Event]:
         """Commit one draw before anybody hears of it, and score its question when it was the last."""
-        self._run.add_generation(generation)
+        self._run.add_generation(generation, self._session)
         self._drawn += 1
         yield GenerationFinished(
             generation.question_id,

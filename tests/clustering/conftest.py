@@ -1,7 +1,5 @@
-import os
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,13 +29,3 @@ class HashingEmbedder:
 @pytest.fixture
 def hashing_embedder() -> HashingEmbedder:
     return HashingEmbedder()
-
-
-@pytest.fixture(scope="session")
-def reference() -> Path:
-    """The folder of reference data, or a skip where it is absent."""
-    default = Path(__file__).parents[2].parent / "shared" / "reference"
-    folder = Path(os.environ.get("HOMOGAUDIT_REFERENCE") or default)
-    if not folder.is_dir():
-        pytest.skip(f"reference data not found at {folder}; set HOMOGAUDIT_REFERENCE")
-    return folder

@@ -468,15 +468,15 @@ def test_a_lock_file_that_nobody_holds_has_no_owner(path: Path, content: str):
 def test_sessions_tell_what_worked_on_the_run(path: Path):
     with create(path) as run:
         number = run.begin_session("generate", 42, {"version": "1"})
-        run.update_session(number, provenance={"version": "2"}, seconds=1.5, generations=3)
-        assert run.sessions()[0].ended is None
-        run.update_session(number, provenance={"version": "2"}, seconds=2.5, generations=4, ended=True)
+        run.add_generation(Generation("q1", 0, "a", "a", GenerationState.VALID), number)
+        assert (run.sessions()[0].ended, run.sessions()[0].generations) == (None, 1)
+        run.end_session(number, provenance={"version": "2"}, seconds=2.5)
         (session,) = run.sessions()
         assert (session.kind, session.pid, session.provenance, session.seconds, session.generations) == (
             "generate",
             42,
             {"version": "2"},
             2.5,
-            4,
+            1,
         )
         assert session.ended is not None

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from homogaudit import __version__
+from homogaudit.cli import runs
 from homogaudit.cli.bench import bench
 from homogaudit.cli.doctor import doctor
 from homogaudit.cli.explain import explain
@@ -15,7 +16,6 @@ from homogaudit.cli.models import models
 from homogaudit.cli.recorded import export, import_
 from homogaudit.cli.report import report
 from homogaudit.cli.run import run
-from homogaudit.cli.runs import runs
 from homogaudit.cli.score import score
 from homogaudit.errors import HomogauditError, InterruptedRunError, UsageError
 
@@ -52,7 +52,7 @@ def options(
 app.command()(run)
 app.command()(report)
 app.command()(score)
-app.command()(runs)
+app.add_typer(runs.app, name="runs")
 app.command("import")(import_)
 app.command()(export)
 app.command()(models)

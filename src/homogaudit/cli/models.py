@@ -32,11 +32,7 @@ def models(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """List the models and embedders that have names, and how to get those that are absent.
-
-    Raises:
-        ConfigError: The models file is broken.
-    """
+    """List the models and embedders that have names, and how to get those that are absent."""
     named = load_models(models_file)
     if as_json:
         listing = {

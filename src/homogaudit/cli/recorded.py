@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import typer
 
+from homogaudit.cli.options import QuietOption, RunArgument
 from homogaudit.cli.run_argument import find_run, new_run_path, runs_folder
-from homogaudit.config import did_you_mean
 from homogaudit.errors import HomogauditError, StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -41,26 +41,23 @@ def import_(
     ] = None,
     no_embedder: Annotated[bool, typer.Option("--no-embedder", help="Do without clusters by meaning.")] = False,
     judge: Annotated[
-        str | None, typer.Option("--judge", metavar="JUDGE", help="recorded, overlap, exact or numeric.")
+        str | None, typer.Option("--judge", metavar="JUDGE", help="recorded, overlap, exact, numeric or none.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Read recorded generations into a run file and score them.
-
-    Raises:
-        RecordedFileError: A line is bad; nothing was written.
-        RunFileError: The run file exists.
-        StorageError: It cannot be written.
-    """
+    """Read recorded generations into a run file and score them."""
     from homogaudit.cli.engine_job import score_run
+    from homogaudit.cli.judge_choice import choose_judge
     from homogaudit.report.text import plain
     from homogaudit.signals.registry import SIGNALS
     from homogaudit.store.recorded import read_recorded, write_run
 
     if embedder is not None and no_embedder:
         raise UsageError("`--embedder` and `--no-embedder` exclude each other", "give one of them")
-    _check_judge(judge)
     recorded = read_recorded(file, parse_answer=None if keep_thinking else _parse_answer)
+    # Refuses an unknown judge before anything is written.
+    questions = [record.question for record in recorded.records]
+    choose_judge(judge, questions, recorded=any(record.label for record in recorded.records))
     name = model or recorded.model or file.stem
     path = output or new_run_path(runs_folder(), name, file.name)
     write_run(recorded, path, own_signals=SIGNALS.keys(), model=name).close()
@@ -81,10 +78,7 @@ def import_(
 
 
 def export(
-    run: Annotated[
-        str | None,
-        typer.Argument(metavar="[RUN]", help="A run file or the name of a run; the newest.", show_default=False),
-    ] = None,
+    run: RunArgument = None,
     output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Where; - is standard output.")] = "-",
     signals: Annotated[
         bool, typer.Option("--signals", help="Write the computed signals too, not only the recorded ones.")
@@ -93,13 +87,7 @@ def export(
         str | None, typer.Option("--judge", metavar="JUDGE", help="Whose labels to write; the run's own.")
     ] = None,
 ) -> None:
-    """Write a run as recorded generations, JSON Lines.
-
-    Raises:
-        RunFileError: There is no such run.
-        StorageError: The output cannot be written.
-        UsageError: The output is a run file, or the judge has no labels.
-    """
+    """Write a run as recorded generations, JSON Lines."""
     from homogaudit.report.text import plain
     from homogaudit.store.run_file import RunFile, schema_version
 
@@ -123,15 +111,6 @@ def _parse_answer(text: str) -> "ParsedAnswer":
     from homogaudit.records import Prompting
 
     return split_thinking(text, Prompting(), False)
-
-
-def _check_judge(judge: str | None) -> None:
-    """Refuse an unknown judge before anything is written."""
-    from homogaudit.labels.judges import JUDGES, RECORDED
-
-    known = [*JUDGES, RECORDED]
-    if judge is not None and judge not in known:
-        raise UsageError(f"unknown judge `{judge}`", did_you_mean(judge, known, f"one of {', '.join(known)}"))
 
 
 def _export_to_stdout(run: "RunFile", judge: str | None, signals: bool) -> None:

@@ -307,9 +307,8 @@ def _find_or_create(
     named: "ModelsFile",
 ) -> Path:
     """Return the run file to work on: the one asked for, an unfinished one with these parameters, or a new one."""
-    from datetime import datetime
-
-    from homogaudit.store import RUN_SUFFIX, RunFile
+    from homogaudit.cli.run_argument import new_run_path
+    from homogaudit.store import RunFile
 
     if output is not None and output.exists():
         if output.is_dir():
@@ -320,10 +319,7 @@ def _find_or_create(
     if output is None and not new and (unfinished := _unfinished(runs, parameters)) is not None:
         typer.echo("going on with an unfinished run of the same parameters (`--new` starts another)", err=True)
         return unfinished
-    source = Path(question_file.name).stem or "questions"
-    if output is None:
-        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-        output = runs / (_file_name(f"{generator.name}-{source}-{stamp}") + RUN_SUFFIX)
+    output = output or new_run_path(runs, generator.name, question_file.name)
     with RunFile.create(
         output,
         model=generator.name,
@@ -346,10 +342,11 @@ def _find_or_create(
 
 def _unfinished(runs: Path, parameters: dict[str, Any]) -> Path | None:
     """Return the newest unfinished run in the runs folder with these parameters."""
+    from homogaudit.cli.run_argument import list_runs
     from homogaudit.errors import HomogauditError
-    from homogaudit.store import RUN_SUFFIX, RunFile
+    from homogaudit.store import RunFile
 
-    for path in sorted(runs.glob(f"*{RUN_SUFFIX}"), key=lambda found: found.stat().st_mtime, reverse=True):
+    for path in list_runs(runs):
         try:
             with RunFile.open(path) as stored:
                 if stored.status != "complete":
@@ -358,11 +355,6 @@ def _unfinished(runs: Path, parameters: dict[str, Any]) -> Path | None:
         except HomogauditError:
             continue
     return None
-
-
-def _file_name(text: str) -> str:
-    """Return `text` with everything replaced that a file name may not hold."""
-    return "".join(character if character.isalnum() or character in "._-" else "-" for character in text).strip(".-")
 
 
 def _is_large(embedder: Any) -> bool:

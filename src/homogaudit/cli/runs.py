@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from homogaudit.cli.options import JsonOption, RunArgument
 from homogaudit.cli.run_argument import SUFFIX, find_run, list_runs, runs_folder
 from homogaudit.errors import HomogauditError, RunFileError, StorageError, UsageError
 
@@ -66,11 +67,8 @@ class RunSummary:
         return f"in use by {self.pid}" if self.status == "in_use" else _STATUS_WORDS[self.status]
 
 
-_JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
 @app.callback()
-def runs(context: typer.Context, as_json: _JsonOption = False) -> None:
+def runs(context: typer.Context, as_json: JsonOption = False) -> None:
     """List, show and delete runs; without a command, list them."""
     if context.invoked_subcommand is None:
         list_(as_json)
@@ -82,7 +80,7 @@ def runs(context: typer.Context, as_json: _JsonOption = False) -> None:
 
 
 @app.command("list")
-def list_(as_json: _JsonOption = False) -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List the runs of the runs folder, the newest first."""
     folder = runs_folder()
     summaries = [summarize(path) for path in list_runs(folder)]
@@ -101,17 +99,10 @@ def list_(as_json: _JsonOption = False) -> None:
 
 @app.command()
 def show(
-    run: Annotated[
-        str | None,
-        typer.Argument(metavar="[RUN]", help="A run file or the name of a run; the newest.", show_default=False),
-    ] = None,
-    as_json: _JsonOption = False,
+    run: RunArgument = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show what a run is: questions, parameters, what is stored, and the processes that worked on it.
-
-    Raises:
-        RunFileError: There is no such run, or it cannot be read.
-    """
+    """Show what a run is: questions, parameters, what is stored, and the processes that worked on it."""
     from homogaudit.report.text import plain
     from homogaudit.store.run_file import RunFile
 
@@ -144,18 +135,10 @@ def show(
 
 @app.command()
 def delete(
-    runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Run files, or names of runs.", show_default=False)
-    ],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run files, or names of runs.", show_default=False)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete runs and what stands beside them.
-
-    Raises:
-        RunFileError: There is no such run, it is in use, or the file is no run.
-        StorageError: A file cannot be deleted.
-        UsageError: There is nobody to ask and no `--yes`.
-    """
+    """Delete runs and what stands beside them."""
     from homogaudit.report.text import plain
 
     folder = runs_folder()

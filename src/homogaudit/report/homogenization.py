@@ -82,9 +82,11 @@ def run_methods(run: RunFile) -> dict[str, ClusteringMethod]:
     methods = [_method(x) for x in stored] if isinstance(stored, list) else run.clustering_methods()
     named: dict[str, ClusteringMethod] = {}
     for method in methods:
-        parts = [method.name, method.linkage, str(method.threshold), method.embedder or ""]
-        names = ["_".join(parts[:length]) for length in range(1, len(parts) + 1)]
-        named.setdefault(next((name for name in names if name not in named), method.key), method)
+        name, first = method.name, named.get(method.name)
+        if first is not None:
+            mine, theirs = ((x.embedder, x.linkage, x.threshold) for x in (method, first))
+            name = "_".join([name, *(str(own) for own, other in zip(mine, theirs, strict=True) if own != other)])
+        named.setdefault(name, method)
     return named
 
 

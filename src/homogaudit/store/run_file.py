@@ -411,8 +411,8 @@ class RunFile:
             for question_id, text, category, answers, incorrect, passages, extra in rows
         ]
 
-    def add_generation(self, generation: Generation) -> None:
-        """Store one finished draw in one transaction.
+    def add_generation(self, generation: Generation, session: int | None = None) -> None:
+        """Store one finished draw in one transaction, and count it for the session that drew it.
 
         Raises:
             sqlite3.IntegrityError: This (question, sample) is stored already; a draw is never overwritten.
@@ -439,6 +439,10 @@ class RunFile:
                     _blob(statistics.answer_mask, "|b1"),
                 ),
             )
+            if session is not None:
+                self._connection.execute(
+                    "UPDATE sessions SET generations = generations + 1 WHERE number = ?", (session,)
+                )
 
     def drop_token_arrays(self, question_id: str) -> None:
         """Forget the token arrays of one question whose signals are stored."""
@@ -619,20 +623,12 @@ class RunFile:
             )
         return int(cursor.lastrowid or 0)
 
-    def update_session(
-        self,
-        number: int,
-        *,
-        provenance: Mapping[str, Any],
-        seconds: float,
-        generations: int,
-        ended: bool = False,
-    ) -> None:
-        """Note how far a process has come."""
+    def end_session(self, number: int, *, provenance: Mapping[str, Any], seconds: float) -> None:
+        """Note that a process has ended its work in good order."""
         with self.transaction():
             self._connection.execute(
-                "UPDATE sessions SET provenance = ?, seconds = ?, generations = ?, ended = ? WHERE number = ?",
-                (json.dumps(provenance), seconds, generations, _now() if ended else None, number),
+                "UPDATE sessions SET provenance = ?, seconds = ?, ended = ? WHERE number = ?",
+                (json.dumps(provenance), seconds, _now(), number),
             )
 
     def sessions(self) -> list[Session]:

@@ -1,0 +1,111 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from homogaudit.records import ClusteringMethod
+from homogaudit.report.build import build
+from homogaudit.report.records import Report
+
+JACCARD = ClusteringMethod("jaccard", "single", 0.4)
+EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny")
+
+
+def clustered(
+    build_run: Callable[..., Any], questions: int, single: int, single_by_embedding: int | None = None
+) -> Report:
+    """Build the report of a run in which the first `single` questions have one cluster."""
+    builder = build_run(questions, samples=2)
+    for position in range(questions):
+        builder.draw(position, ["some words", "other words"])
+    builder.cluster({position: (0, 0) if position < single else (0, 1) for position in range(questions)})
+    methods = [JACCARD]
+    if single_by_embedding is not None:
+        shapes = {position: (0, 0) if position < single_by_embedding else (0, 1) for position in range(questions)}
+        builder.cluster(shapes, EMBEDDING)
+        methods.append(EMBEDDING)
+    return build(builder.score(*methods), draws=100, sweeps=False)
+
+
+@pytest.mark.parametrize(
+    ("questions", "single", "level"),
+    [
+        (73, 0, "none"),
+        (72, 0, "undecided"),
+        (50, 2, "undecided"),
+        (50, 10, "mild"),
+        (50, 25, "severe"),
+        (9, 9, "invalid"),
+    ],
+)
+def test_the_level_is_read_from_the_primary_clustering(
+    build_run: Callable[..., Any], questions: int, single: int, level: str
+) -> None:
+    report = clustered(build_run, questions, single)
+    assert report.verdict.level == report.homogenization.level == level
+
+
+def test_an_undecided_run_says_how_many_questions_would_decide(build_run: Callable[..., Any]) -> None:
+    verdict = clustered(build_run, 20, 0).verdict
+    assert verdict.questions_needed == 73
+    assert "At this rate about 73 questions would decide; 20 are scored." in verdict.sentences
+
+
+def test_a_rate_that_equals_the_limit_is_never_decided(build_run: Callable[..., Any]) -> None:
+    verdict = clustered(build_run, 20, 1).verdict
+    assert verdict.questions_needed is None
+    assert any("no practicable number of questions" in sentence for sentence in verdict.sentences)
+
+
+def test_another_clustering_that_says_something_else_is_named(build_run: Callable[..., Any]) -> None:
+    verdict = clustered(build_run, 80, 0, single_by_embedding=60).verdict
+    assert verdict.level == "severe"
+    assert verdict.other_levels == {"jaccard": "none"}
+    assert any("`jaccard` would say none" in sentence for sentence in verdict.sentences)
+
+
+def test_clusterings_that_agree_are_not_named(build_run: Callable[..., Any]) -> None:
+    assert clustered(build_run, 80, 60, single_by_embedding=60).verdict.other_levels == {}
+
+
+def test_too_few_answers_make_the_audit_invalid(build_run: Callable[..., Any]) -> None:
+    builder = build_run(20, samples=2)
+    for position in range(20):
+        builder.draw(position, ["a", "b"] if position < 9 else ["", ""])
+    builder.cluster({position: (0, 1) for position in range(9)})
+    verdict = build(builder.score(JACCARD), draws=100).verdict
+    assert verdict.level == "invalid"
+    assert "only 18 of 40 samples hold an answer" in verdict.sentences[0]
+
+
+def test_half_of_the_answers_are_enough(build_run: Callable[..., Any]) -> None:
+    builder = build_run(20, samples=2)
+    for position in range(20):
+        builder.draw(position, ["a", "b"] if position < 10 else ["", ""])
+    builder.cluster({position: (0, 1) for position in range(10)})
+    assert build(builder.score(JACCARD), draws=100).verdict.level == "undecided"
+
+
+def test_errors_that_sampling_cannot_see_are_counted(small_run: Any) -> None:
+    sentences = build(small_run, draws=100).verdict.sentences
+    assert any(sentence.startswith("Of 6 wrong answers, 0 come with samples that all agree") for sentence in sentences)
+
+
+def test_the_verdict_speaks_only_of_its_questions(small_run: Any) -> None:
+    last = build(small_run, draws=100).verdict.sentences[-1]
+    assert last == "The figures are about the questions of `questions.jsonl`; they say nothing about others."
+
+
+def test_next_to_nothing_right_is_said_in_words(build_run: Callable[..., Any]) -> None:
+    builder = build_run(60, samples=2)
+    for position in range(60):
+        builder.draw(position, ["12", "13"])
+    builder.label({position: "correct" if position < 2 else "incorrect" for position in range(60)}, "numeric")
+    builder.signal("token_entropy_mean", {position: float(position) for position in range(60)})
+    verdict = build(builder.score(judge="numeric"), draws=100).verdict
+    assert verdict.signal is None
+    assert any(sentence.startswith("2 of 60 labelled answers are correct") for sentence in verdict.sentences)
+    assert any(
+        "Only 2 of 60 labelled answers are correct: an AUROC needs at least 5 of each class" in x
+        for x in verdict.sentences
+    )
