@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.clustering.embedders import Embedder
-from homogaudit.clustering.methods import cluster_question, default_methods
+from homogaudit.clustering.methods import choose_methods, cluster_question
 from homogaudit.events import (
     Cancelling,
     EngineReady,
@@ -102,8 +102,10 @@ class Audit:
         self._questions = run.questions()
         self._positions = {question.id: position for position, question in enumerate(self._questions)}
         self._expected_samples = run.expected_samples()
-        self._methods: tuple[ClusteringMethod, ...] = default_methods(
-            embedder=job.embedder.name if job.embedder else None, numeric=job.judge == "numeric"
+        self._methods: tuple[ClusteringMethod, ...] = choose_methods(
+            embedder=job.embedder.name if job.embedder else None,
+            numeric=job.judge == "numeric",
+            specifications=job.clusterings,
         )
         self._scoring_key = json.dumps([job.judge, *(method.key for method in self._methods)])
         self._progress: Progress | None = None

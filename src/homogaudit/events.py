@@ -63,6 +63,7 @@ class Job:
         judge: Who labels the greedy answers; `None` for nobody.
         judge_reason: Why this judge, in words.
         embedder_reason: Why there is no embedder, in words.
+        clusterings: `SIMILARITY[=THRESHOLD][/LINKAGE]` in place of the defaults.
         defer_embedding: Whether to embed only after the model is gone from memory.
         token_arrays: Whether to keep the arrays of every token in the run file.
     """
@@ -73,6 +74,7 @@ class Job:
     judge: str | None = None
     judge_reason: str = ""
     embedder_reason: str = ""
+    clusterings: tuple[str, ...] = ()
     slots: int | None = None
     threads: int | None = None
     gpu_layers: int | None = None
@@ -89,6 +91,7 @@ class Job:
         fields = json.loads(line)
         if fields["embedder"] is not None:
             fields["embedder"] = JobEmbedder(**fields["embedder"])
+        fields["clusterings"] = tuple(fields["clusterings"])
         return cls(**fields)
 
 

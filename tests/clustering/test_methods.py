@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from homogaudit.clustering.linkage import cluster_counts_by_threshold, link
 from homogaudit.clustering.methods import (
     SAMPLE_SIZES,
+    choose_methods,
     cluster_counts_of_first_k,
     cluster_question,
-    default_methods,
     similarity_matrix,
     single_cluster_share_of_subsets,
     sweep_thresholds,
@@ -34,13 +34,13 @@ def sample_set(*answers: str) -> SampleSet:
     return SampleSet(Question("q", "?"), None, samples)
 
 
-def test_default_methods_follow_what_is_there() -> None:
-    assert default_methods(embedder=None, numeric=False) == (JACCARD,)
-    assert default_methods(embedder="hashing", numeric=True) == (JACCARD, EMBEDDING, ANSWER)
+def test_choose_methods_follow_what_is_there() -> None:
+    assert choose_methods(embedder=None, numeric=False) == (JACCARD,)
+    assert choose_methods(embedder="hashing", numeric=True) == (JACCARD, EMBEDDING, ANSWER)
 
 
 def test_sweeps_hold_the_default_threshold_and_an_equality_has_none() -> None:
-    assert sweep_thresholds(JACCARD) == (0.2, 0.3, 0.4, 0.5, 0.6)
+    assert sweep_thresholds(JACCARD) == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     assert sweep_thresholds(EMBEDDING) == (0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
     assert sweep_thresholds(ANSWER) == ()
 
@@ -152,3 +152,21 @@ def test_raw_minimax_text_has_the_reference_rates_of_the_first_k(
     counts = np.array([cluster_counts_of_first_k(similarity, method) for similarity in minimax])
     rates = expected["raw_text_first_k_single_0.2"]
     np.testing.assert_allclose((counts == 1).mean(axis=0), [rates[str(k)] for k in SAMPLE_SIZES])
+
+
+def test_a_specification_takes_the_place_of_the_default_of_its_similarity() -> None:
+    methods = choose_methods(embedder="mini", numeric=False, specifications=["jaccard=0.2/leader", "embedding=0.9"])
+    assert methods == (
+        ClusteringMethod("jaccard", "leader", 0.2),
+        ClusteringMethod("embedding", "average", 0.9, "mini"),
+    )
+    assert choose_methods(embedder=None, numeric=False, specifications=["answer"])[-1].similarity == "answer"
+
+
+@pytest.mark.parametrize(
+    "specification",
+    ["jacard", "jaccard=2", "jaccard=x", "jaccard=nan", "jaccard/complete", "embedding=0.9", "answer=0.5", ""],
+)
+def test_a_specification_that_cannot_be_read_is_a_usage_error(specification: str) -> None:
+    with pytest.raises(UsageError):
+        choose_methods(embedder=None, numeric=False, specifications=[specification])

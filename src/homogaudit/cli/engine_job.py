@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -114,6 +115,7 @@ def score_run(
     embedder: str | None,
     use_embedder: bool,
     quiet: bool,
+    clusterings: Sequence[str] = (),
     models: ModelsFile | None = None,
 ) -> None:
     """Cluster, label and compute the signals of stored generations in an engine without a generator.
@@ -124,6 +126,7 @@ def score_run(
         embedder: Name of the embedder; `None` for the run's own, or the default.
         use_embedder: Whether to embed at all.
         quiet: Whether to show no progress.
+        clusterings: In place of the defaults, as `--clustering` takes them.
         models: The names; read from the default places where left out.
 
     Raises:
@@ -150,5 +153,6 @@ def score_run(
         judge=chosen.judge,
         judge_reason=chosen.reason,
         embedder_reason=reason,
+        clusterings=tuple(clusterings),
     )
     run_engine(job, make_display(quiet=quiet))

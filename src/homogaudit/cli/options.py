@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["JsonOption", "MaxScrOption", "ModelsOption", "QuietOption", "RunArgument"]
+__all__ = ["ClusteringOption", "JsonOption", "MaxScrOption", "ModelsOption", "QuietOption", "RunArgument"]
 
 RunArgument = Annotated[
     str | None, typer.Argument(metavar="[RUN]", help="A run file or the name of a run; default: the newest run.")
@@ -19,4 +19,12 @@ ModelsOption = Annotated[
 MaxScrOption = Annotated[
     float | None,
     typer.Option("--max-scr", help="Exit with 1 where the primary SCR is above this, or the audit is invalid."),
+]
+ClusteringOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--clustering",
+        metavar="SPEC",
+        help="`SIMILARITY[=THRESHOLD][/LINKAGE]` in place of a default, such as jaccard=0.2/leader; may be repeated.",
+    ),
 ]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from homogaudit.cli.options import JsonOption, MaxScrOption, ModelsOption, QuietOption
-from homogaudit.errors import IncompleteRunError, ModelError, UsageError
+from homogaudit.cli.options import ClusteringOption, JsonOption, MaxScrOption, ModelsOption, QuietOption
+from homogaudit.errors import HomogauditError, IncompleteRunError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from homogaudit.config import ModelsFile, ResolvedGenerator
@@ -103,6 +103,7 @@ def run(
     no_embedder: Annotated[
         bool, typer.Option("--no-embedder", help="Cluster by wording alone.", rich_help_panel=_SCORING)
     ] = False,
+    clustering: ClusteringOption = None,
     defer_embedding: Annotated[
         bool,
         typer.Option("--defer-embedding", help="Embed once the model is gone.", rich_help_panel=_SCORING),
@@ -134,6 +135,7 @@ def run(
     from homogaudit.cli.judge_choice import choose_judge
     from homogaudit.cli.progress import make_display
     from homogaudit.cli.report import check_gate, print_report
+    from homogaudit.clustering.methods import choose_methods
     from homogaudit.config import load_models, load_settings, resolve_generator
     from homogaudit.events import Job
     from homogaudit.questions import Columns, load_template
@@ -180,6 +182,12 @@ def run(
     job_embedder, reason = resolve_job_embedder(settings.embedder, named, wanted=not no_embedder)
     if job_embedder is None and not no_embedder:
         typer.echo(f"warning: no embedder, so answers are clustered by wording alone: {reason}", err=True)
+    # Read here too, so that a slip of the pen is told before a run file is made.
+    choose_methods(
+        embedder=job_embedder.name if job_embedder else None,
+        numeric=chosen.judge == "numeric",
+        specifications=clustering or (),
+    )
     parameters = _parameters(generator, question_file, decoding, prompting, whole=hash_model)
     path = _find_or_create(output, settings.runs, generator, question_file, parameters, new=new, named=named)
     with RunFile.open(path) as stored:
@@ -193,6 +201,7 @@ def run(
         judge=chosen.judge,
         judge_reason=chosen.reason,
         embedder_reason=reason,
+        clusterings=tuple(clustering or ()),
         slots=settings.slots,
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
@@ -201,7 +210,7 @@ def run(
     )
     try:
         finished = run_engine(job, make_display(quiet=quiet))
-    except ModelError:
+    except HomogauditError:
         _remove_if_empty(path, log_path(path))
         raise
     with RunFile.open(path) as stored:
@@ -343,7 +352,6 @@ def _find_or_create(
 def _unfinished(runs: Path, parameters: dict[str, Any]) -> Path | None:
     """Return the newest unfinished run in the runs folder with these parameters."""
     from homogaudit.cli.run_argument import list_runs
-    from homogaudit.errors import HomogauditError
     from homogaudit.store import RunFile
 
     for path in list_runs(runs):
@@ -365,7 +373,7 @@ def _is_large(embedder: Any) -> bool:
 
 
 def _remove_if_empty(path: Path, log: Path) -> None:
-    """Remove a run in which nothing was ever drawn because its model does not load."""
+    """Remove a run in which nothing was ever drawn, for example because its model does not load."""
     from homogaudit.store import RunFile
 
     with RunFile.open(path) as stored:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from homogaudit.cli.options import JsonOption, ModelsOption, QuietOption
+from homogaudit.cli.options import ClusteringOption, JsonOption, ModelsOption, QuietOption
 
 __all__ = ["score"]
 
@@ -20,6 +20,7 @@ def score(
         str | None, typer.Option(help="A name of models.toml, a folder or a Hugging Face id; default: the run's own.")
     ] = None,
     no_embedder: Annotated[bool, typer.Option("--no-embedder", help="Cluster by wording alone.")] = False,
+    clustering: ClusteringOption = None,
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -33,6 +34,14 @@ def score(
 
     named = load_models(models_file)
     path = find_run(run, load_settings(named).runs)
-    score_run(path, judge=judge, embedder=embedder, use_embedder=not no_embedder, quiet=quiet, models=named)
+    score_run(
+        path,
+        judge=judge,
+        embedder=embedder,
+        use_embedder=not no_embedder,
+        clusterings=clustering or (),
+        quiet=quiet,
+        models=named,
+    )
     with RunFile.open(path) as stored:
         print_report(stored, as_json=as_json)

@@ -4,14 +4,15 @@ Knows one question at a time; rates over questions are statistics.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homogaudit.clustering.linkage import are_single_clusters, cluster_counts_by_threshold, link
+from homogaudit.clustering.linkage import LINKAGES, are_single_clusters, cluster_counts_by_threshold, link
 from homogaudit.clustering.similarity import answer_similarity, cosine_similarity, jaccard_similarity
 from homogaudit.errors import UsageError
 from homogaudit.records import Clustering, ClusteringMethod, SampleSet
@@ -22,10 +23,10 @@ __all__ = [
     "PRIMARY",
     "SAMPLE_SIZES",
     "SUBSET_DRAWS",
+    "choose_methods",
     "cluster_counts_by_threshold",
     "cluster_counts_of_first_k",
     "cluster_question",
-    "default_methods",
     "similarity_matrix",
     "single_cluster_share_of_subsets",
     "sweep_thresholds",
@@ -36,28 +37,64 @@ Float64Array = NDArray[np.float64]
 PRIMARY = "embedding"
 """The clustering that the verdict reads."""
 
-JACCARD_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
+JACCARD_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+"""0.1 only because published sweeps begin there."""
+
 EMBEDDING_THRESHOLDS = (0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
 SAMPLE_SIZES = (3, 5, 7, 10)
 SUBSET_DRAWS = 200
+
+_ANSWER = ClusteringMethod("answer", "single", None)
 
 _EQUAL = 1.0
 """Threshold of a method that has none: its similarity is 1 where two answers are equal."""
 
 
-def default_methods(*, embedder: str | None, numeric: bool) -> tuple[ClusteringMethod, ...]:
+def choose_methods(
+    *, embedder: str | None, numeric: bool, specifications: Sequence[str] = ()
+) -> tuple[ClusteringMethod, ...]:
     """Return the clusterings of a run: `jaccard`, `embedding` with an embedder, `answer` for numeric questions.
 
     Args:
         embedder: Name of the embedder, `None` where there is none.
         numeric: Whether the questions are answered with numbers.
+        specifications: `SIMILARITY[=THRESHOLD][/LINKAGE]`, for example `jaccard=0.2/leader`; each takes the place of
+            the default of its similarity.
+
+    Raises:
+        UsageError: A specification cannot be read, or asks for an embedder that is not there.
     """
-    methods = [ClusteringMethod("jaccard", "single", 0.40)]
+    methods = {"jaccard": ClusteringMethod("jaccard", "single", 0.40)}
     if embedder is not None:
-        methods.append(ClusteringMethod("embedding", "average", 0.85, embedder))
+        methods["embedding"] = ClusteringMethod("embedding", "average", 0.85, embedder)
     if numeric:
-        methods.append(ClusteringMethod("answer", "single", None))
-    return tuple(methods)
+        methods["answer"] = _ANSWER
+    for specification in specifications:
+        method = _parse(specification, methods | {"answer": _ANSWER})
+        methods[method.similarity] = method
+    return tuple(methods.values())
+
+
+def _parse(specification: str, defaults: Mapping[str, ClusteringMethod]) -> ClusteringMethod:
+    """Return the method behind one specification; what it leaves out is the default's."""
+    head, _, linkage = specification.partition("/")
+    similarity, _, threshold = head.partition("=")
+    if similarity == "embedding" and similarity not in defaults:
+        raise UsageError(f"`{specification}` needs an embedder", "name one with `--embedder`")
+    if similarity not in defaults:
+        raise UsageError(f"unknown similarity `{similarity}`", "one of jaccard, embedding, answer")
+    default = defaults[similarity]
+    if linkage and linkage not in LINKAGES:
+        raise UsageError(f"unknown linkage `{linkage}`", f"one of {', '.join(LINKAGES)}")
+    if threshold and default.threshold is None:
+        raise UsageError(f"`{similarity}` takes no threshold", "it joins equal answers")
+    try:
+        value = float(threshold) if threshold else default.threshold
+    except ValueError:
+        value = math.nan
+    if value is not None and not 0 < value <= 1:
+        raise UsageError(f"the threshold of `{specification}` must lie between 0 and 1", "for example `jaccard=0.4`")
+    return replace(default, threshold=value, linkage=linkage or default.linkage)
 
 
 def sweep_thresholds(method: ClusteringMethod) -> tuple[float, ...]:
