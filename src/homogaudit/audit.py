@@ -4,12 +4,14 @@ It composes generation, clustering, labels and signals over one run file. It kno
 whoever iterates over it decides where the events go, and pauses by asking its `Control`.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -34,12 +36,13 @@ from homogaudit.events import (
     RunFinished,
     Snapshot,
     TextDelta,
+    Warning,
 )
 from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
 from homogaudit.labels.judges import RECORDED, label
 from homogaudit.records import GREEDY, ClusteringMethod, Decoding, Generation, Label, Prompting, Question, SampleSet
-from homogaudit.signals.registry import SignalInputs, compute_signals
+from homogaudit.signals.registry import SIGNALS, SignalInputs, compute_signals
 from homogaudit.store import RunFile
 
 __all__ = ["Audit", "Control"]
@@ -103,16 +106,18 @@ class Audit:
         self._positions = {question.id: position for position, question in enumerate(self._questions)}
         self._expected_samples = run.expected_samples()
         self._methods: tuple[ClusteringMethod, ...] = choose_methods(
-            embedder=job.embedder.name if job.embedder else None,
+            embedder=job.embedder.key if job.embedder else None,
             numeric=job.judge == "numeric",
             specifications=job.clusterings,
         )
+        self._known_methods = run.clustering_methods()
         self._scoring_key = json.dumps([job.judge, *(method.key for method in self._methods)])
         self._progress: Progress | None = None
         self._drawing: Drawing | None = None
+        self._texts: dict[tuple[str, int], str] = {}
         self._drawn = 0
         self._session: int | None = None
-        self._begun = time.perf_counter()
+        self._begun = self._session_begun = time.perf_counter()
 
     def events(self) -> Iterator[Event]:
         """Do the job, yielding what happens.
@@ -120,11 +125,15 @@ class Audit:
         Raises:
             HomogauditError: The model, the embedder or the run file failed; what was finished is stored.
         """
+        missing = self._missing_draws()
+        # Before anything is noted: a run is not spoilt by an embedder that does not load.
+        if not self._job.defer_embedding and (missing or self._waiting()):
+            yield from self._ensure_embedder()
         self._store_scoring()
-        if self._job.model is not None:
-            if not self._job.defer_embedding:
-                yield from self._ensure_embedder()
-            yield from self._generate()
+        if not self._is_complete():
+            self._run.set_meta("status", "started")
+        if missing:
+            yield from self._generate(missing)
         if not self._control.is_cancelled:
             yield from self._score_stored()
         if self._is_complete() and not self._control.is_cancelled:
@@ -133,34 +142,43 @@ class Audit:
 
     # Drawing
 
-    def _generate(self) -> Iterator[Event]:
-        parameters = self._run.parameters
-        decoding = Decoding(**parameters["decoding"])
+    def _missing_draws(self) -> dict[str, tuple[int, ...]]:
+        """Return the sample indexes still to draw, by question in the order of the file; none without a model."""
+        if self._job.model is None:
+            return {}
         stored = self._run.generation_keys()
-        wanted = [GREEDY, *range(decoding.samples)]
+        wanted = [GREEDY, *range(self._expected_samples)]
         missing = {
             question.id: tuple(index for index in wanted if (question.id, index) not in stored)
             for question in self._questions
         }
-        to_draw = [question for question in self._questions if missing[question.id]]
-        if not to_draw:
-            return
+        return {question_id: indexes for question_id, indexes in missing.items() if indexes}
+
+    def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> Iterator[Event]:
+        parameters = self._run.parameters
+        decoding = Decoding(**parameters["decoding"])
+        draws = len(self._questions) * (decoding.samples + 1)
+        stored = draws - sum(map(len, missing.values()))
         yield Loading("model", str(self._run.meta("model")))
         created = datetime.fromisoformat(self._run.meta("created"))
         generator = self._load_generator(self._job, Prompting(**parameters["prompting"]), created)
         try:
-            requests = [DrawRequest(q.id, generator.prompt(q.text), missing[q.id]) for q in to_draw]
+            # Questions that are done go along without a draw: the prefix that all prompts share must not depend on
+            # which of them are left, or a resumed run would not repeat an uninterrupted one.
+            requests = [DrawRequest(q.id, generator.prompt(q.text), missing.get(q.id, ())) for q in self._questions]
             yield Loading("context", str(self._run.meta("model")))
             drawing = self._drawing = generator.draw(requests, decoding)
             self._run.set_meta("chat_template", getattr(generator, "chat_template", None))
-            self._session = self._run.begin_session("generate", os.getpid(), self._provenance(generator))
-            yield self._ready(generator, decoding, requests, len(stored))
+            self._begin_session("generate", self._provenance(generator))
+            yield self._ready(generator, decoding, requests, stored)
+            for warning in generator.facts.warnings:
+                yield Warning(warning)
+            yield from self._scored_before()
             try:
-                yield from self._draw(drawing, decoding, {q.id: len(missing[q.id]) for q in to_draw}, len(stored))
+                remaining = {question_id: len(indexes) for question_id, indexes in missing.items()}
+                yield from self._draw(drawing, decoding, remaining, stored)
             finally:
-                self._run.end_session(
-                    self._session, provenance=self._provenance(generator), seconds=drawing.counts.seconds
-                )
+                self._end_session(self._provenance(generator))
         finally:
             self._drawing = None
             generator.close()
@@ -191,7 +209,6 @@ class Audit:
 
     def _draw(self, drawing: Drawing, decoding: Decoding, remaining: dict[str, int], stored: int) -> Iterator[Event]:
         draws = len(self._questions) * (decoding.samples + 1)
-        texts: dict[tuple[str, int], str] = {}
         by_id = {question.id: question for question in self._questions}
         last_progress = 0.0
         while not drawing.is_done:
@@ -206,12 +223,13 @@ class Audit:
             now = time.perf_counter()
             if now - last_progress >= _PROGRESS_SECONDS or drawing.is_done:
                 last_progress = now
-                self._progress = self._measure(drawing, decoding, remaining, stored, draws, _deltas(drawing, texts))
+                deltas = _deltas(drawing, self._texts)
+                self._progress = self._measure(drawing, decoding, remaining, stored, draws, deltas)
                 yield self._progress
 
     def _store(self, generation: Generation, remaining: dict[str, int]) -> Iterator[Event]:
         """Commit one draw before anybody hears of it, and score its question when it was the last."""
-        self._run.add_generation(generation, self._session)
+        self._run.add_generation(generation, self._session, self._session_seconds())
         self._drawn += 1
         yield GenerationFinished(
             generation.question_id,
@@ -266,14 +284,18 @@ class Audit:
                 self._control.wait_while_paused()
                 if self._control.take_snapshot_request():
                     yield self._snapshot(drawing)
-            yield Resumed()
+            if not self._control.is_cancelled:
+                yield Resumed()
         if self._control.is_cancelled:
             yield Cancelling()
 
     def _snapshot(self, drawing: Drawing | None) -> Snapshot:
-        live = () if drawing is None else tuple(TextDelta(*key, text) for key, text in drawing.live_texts().items())
+        # No further than `Progress` has told, so that the deltas that follow begin where these texts end.
+        keys = () if drawing is None else drawing.live_texts()
+        live = tuple(TextDelta(*key, self._texts.get(key, "")) for key in keys)
         state = "paused" if self._control.is_paused else "scoring" if drawing is None else "generating"
-        return Snapshot(str(self._run.path), state, self._progress, live)
+        progress = self._progress and replace(self._progress, deltas=())
+        return Snapshot(str(self._run.path), state, progress, live)
 
     # Scoring
 
@@ -285,6 +307,8 @@ class Audit:
                 "judge": job.judge,
                 "judge_reason": job.judge_reason,
                 "embedder": job.embedder.name if job.embedder else None,
+                "embedder_key": job.embedder.key if job.embedder else None,
+                "embedder_source": asdict(job.embedder) if job.embedder else None,
                 "embedder_reason": job.embedder_reason,
                 "methods": [
                     {"similarity": m.similarity, "linkage": m.linkage, "threshold": m.threshold, "embedder": m.embedder}
@@ -300,9 +324,10 @@ class Audit:
 
     def _score_stored(self) -> Iterator[Event]:
         """Score every finished question that is not scored under this scoring yet."""
-        done = self._run.scored(self._scoring_key)
-        finished = self._finished_questions()
-        waiting = [question.id for question in self._questions if question.id in finished and question.id not in done]
+        waiting = self._waiting()
+        if not waiting:
+            return
+        self._begin_session("score", _machine())
         for start in range(0, len(waiting), _SCORING_CHUNK):
             sample_sets = list(self._run.sample_sets(waiting[start : start + _SCORING_CHUNK]))
             if any(_texts(sample_set) for sample_set in sample_sets):
@@ -313,6 +338,7 @@ class Audit:
                 if self._control.is_cancelled:
                     return
                 yield from self._score([sample_set])
+        self._end_session(_machine())
 
     def _score(self, sample_sets: Sequence[SampleSet]) -> Iterator[Event]:
         for sample_set in sample_sets:
@@ -337,7 +363,7 @@ class Audit:
             verdict = self._label(question, greedy)
             with self._run.transaction():
                 self._run.add_clusterings(clusterings.values())
-                self._run.add_signals(compute_signals(inputs))
+                self._run.add_signals(compute_signals(inputs, self._signals_to_compute(sample_set)))
                 if verdict is not None and self._job.judge != RECORDED:
                     self._run.add_labels([verdict])
                 if not self._job.token_arrays:
@@ -348,8 +374,42 @@ class Audit:
                 self._positions[question.id],
                 {name: clustering.clusters for name, clustering in clusterings.items()},
                 len(valid),
+                self._expected_samples,
                 verdict.value.value if verdict else None,
             )
+
+    def _scored_before(self) -> Iterator[QuestionScored]:
+        """Yield what earlier sessions scored, so that running figures begin where they stood."""
+        done = self._run.scored(self._scoring_key)
+        clusterings = [(method.name, self._run.clusterings(method)) for method in self._methods]
+        labels = self._run.labels(self._job.judge) if self._job.judge else {}
+        for question in self._questions:
+            if question.id in done:
+                stored = {name: found[question.id] for name, found in clusterings if question.id in found}
+                verdict = labels.get(question.id)
+                yield QuestionScored(
+                    question.id,
+                    self._positions[question.id],
+                    {name: clustering.clusters for name, clustering in stored.items()},
+                    max((len(clustering.assignment) for clustering in stored.values()), default=0),
+                    self._expected_samples,
+                    verdict.value.value if verdict else None,
+                )
+
+    def _signals_to_compute(self, sample_set: SampleSet) -> list[str]:
+        """Return all signals but those that are stored and whose token arrays are dropped."""
+        draws = [*([sample_set.greedy] if sample_set.greedy else []), *sample_set.samples]
+        if self._run.meta("recorded") or all(draw.statistics.token_ids is not None for draw in draws if draw.tokens):
+            return list(SIGNALS)
+        # The likelihood-weighted entropy of a new clustering has no stored value to keep: it comes out undefined.
+        new = {f"clustering_{method.name}" for method in self._methods if method not in self._known_methods}
+        return [
+            signal.name
+            for signal in SIGNALS.values()
+            # The free ones read the greedy answer's tokens alone, which no scoring changes.
+            if signal.cost_class != "free"
+            and ("sample_logprobs" not in signal.needs or not new.isdisjoint(signal.needs))
+        ]
 
     def _label(self, question: Question, greedy: Generation | None) -> Label | None:
         if self._job.judge is None:
@@ -363,13 +423,13 @@ class Audit:
         if self._job.embedder is None:
             return {}
         wanted = list(dict.fromkeys(texts))
-        vectors = self._run.embeddings(self._job.embedder.name, wanted)
+        vectors = self._run.embeddings(self._job.embedder.key, wanted)
         unknown = [text for text in wanted if text not in vectors]
         if unknown and self._embedder is not None:
             rows = self._embedder.embed(unknown)
-            self._run.add_embeddings(self._job.embedder.name, dict(zip(unknown, rows, strict=True)))
+            self._run.add_embeddings(self._job.embedder.key, dict(zip(unknown, rows, strict=True)))
             # Read back, so that a figure is the same whether its vector was just made or stored long ago.
-            vectors |= self._run.embeddings(self._job.embedder.name, unknown)
+            vectors |= self._run.embeddings(self._job.embedder.key, unknown)
         return vectors
 
     # The state of the run
@@ -383,17 +443,31 @@ class Audit:
             counts[question_id] = counts.get(question_id, 0) + 1
         return {question_id for question_id, count in counts.items() if count == self._expected_samples + 1}
 
+    def _waiting(self) -> list[str]:
+        """Return the finished questions that are not scored under this scoring, in the order of the file."""
+        done = self._run.scored(self._scoring_key)
+        finished = self._finished_questions()
+        return [question.id for question in self._questions if question.id in finished and question.id not in done]
+
     def _is_complete(self) -> bool:
         everything = set(self._positions)
         return self._finished_questions() == everything and self._run.scored(self._scoring_key) == everything
 
+    def _begin_session(self, kind: str, provenance: Mapping[str, Any]) -> None:
+        self._session_begun = time.perf_counter()
+        self._session = self._run.begin_session(kind, os.getpid(), provenance)
+
+    def _end_session(self, provenance: Mapping[str, Any]) -> None:
+        if self._session is not None:
+            self._run.end_session(self._session, provenance=provenance, seconds=self._session_seconds())
+
+    def _session_seconds(self) -> float:
+        return time.perf_counter() - self._session_begun
+
     def _provenance(self, generator: Generator) -> dict[str, Any]:
         facts = generator.facts
         counts = self._drawing.counts if self._drawing else None
-        return {
-            "homogaudit": importlib.metadata.version("homogaudit"),
-            "python": platform.python_version(),
-            "platform": platform.platform(),
+        return _machine() | {
             "device": facts.device,
             "slots": facts.slots,
             "context": facts.context,
@@ -403,6 +477,20 @@ class Audit:
             "tokens": counts.tokens if counts else 0,
             "prompt_tokens": counts.prompt_tokens if counts else 0,
         }
+
+
+def _machine() -> dict[str, Any]:
+    """Return what every session stores of where it ran."""
+    return {"versions": _versions(), "platform": platform.platform()}
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what figures can depend on, where it is installed."""
+    versions = {"python": platform.python_version()}
+    for name in ("homogaudit", "llama-cpp-python", "numpy", "scikit-learn", "sentence-transformers", "torch"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def _texts(sample_set: SampleSet) -> list[str]:

@@ -44,9 +44,18 @@ COMMANDS = ("pause", "resume", "cancel", "snapshot")
 
 @dataclass(frozen=True, slots=True)
 class JobEmbedder:
-    """Where an embedder lies; `name` is the one that reports and caches use, so it names revision and prompt too."""
+    """Where an embedder lies.
+
+    Attributes:
+        name: As reports show it.
+        key: Names everything that an embedding depends on, so that two embedders never share stored ones.
+        location: Folder or Hugging Face id.
+        revision: Of a Hugging Face id.
+        prompt: Put before every text.
+    """
 
     name: str
+    key: str
     location: str
     revision: str | None = None
     prompt: str = ""
@@ -206,7 +215,8 @@ class QuestionScored(Event):
     Attributes:
         position: Place of the question in the order of starting, from 0.
         clusters: D(q) by clustering name; a method with fewer than two valid samples is left out.
-        valid_samples: Samples that hold an answer.
+        valid_samples: Samples that hold an answer; with fewer than `samples` the question enters no running rate.
+        samples: N.
         label: The judge's word on the greedy answer; `None` without a judge.
     """
 
@@ -214,6 +224,7 @@ class QuestionScored(Event):
     position: int
     clusters: Mapping[str, int]
     valid_samples: int
+    samples: int
     label: str | None
 
 
@@ -283,17 +294,25 @@ def decode(line: str | bytes) -> Event:
     Raises:
         ValueError: It is no event of this version.
     """
-    fields = json.loads(line)
-    if fields.pop("version", None) != PROTOCOL_VERSION:
-        raise ValueError("event of another protocol version")
+    fields: Any = json.loads(line)
+    if not isinstance(fields, dict) or fields.pop("version", None) != PROTOCOL_VERSION:
+        raise ValueError("no event of this protocol version")
     fields.pop("sequence", None)
-    event = _EVENTS.get(fields.pop("event", ""))
+    event = _EVENTS.get(str(fields.pop("event", "")))
     if event is None:
         raise ValueError("unknown event")
-    if "deltas" in fields:
-        fields["deltas"] = tuple(TextDelta(**delta) for delta in fields["deltas"])
-    if event is Snapshot:
-        fields["live"] = tuple(TextDelta(**delta) for delta in fields["live"])
-        if fields["progress"] is not None:
-            fields["progress"] = Progress(**fields["progress"] | {"deltas": ()})
-    return event(**fields)
+    try:
+        if event is Progress:
+            fields["deltas"] = _deltas(fields["deltas"])
+        elif event is Snapshot:
+            fields["live"] = _deltas(fields["live"])
+            if (progress := fields["progress"]) is not None:
+                progress["deltas"] = _deltas(progress["deltas"])
+                fields["progress"] = Progress(**progress)
+        return event(**fields)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not the fields of {event.__name__}: {error}") from error
+
+
+def _deltas(rows: list[dict[str, Any]]) -> tuple[TextDelta, ...]:
+    return tuple(TextDelta(**row) for row in rows)

@@ -113,7 +113,7 @@ def test_sweeps_follow_the_stored_texts_and_embeddings(build_run: Callable[..., 
     builder.run.add_embeddings("tiny", {text: np.asarray(x, dtype=np.float32) for text, x in cosine.items()})
     report = build(builder.score(JACCARD, EMBEDDING), draws=100)
     by_jaccard = {x.threshold: x.scr.k for x in figures(report).thresholds}
-    assert by_jaccard == {0.2: 1, 0.3: 1, 0.4: 1, 0.5: 1, 0.6: 0}
+    assert by_jaccard == {0.1: 1, 0.2: 1, 0.3: 1, 0.4: 1, 0.5: 1, 0.6: 0}
     # The mean of the cosines 0.8 (twice) with one of 1 between the equal texts: joined at 0.8, not at 0.85.
     by_embedding = {x.threshold: x.scr.k for x in figures(report, "embedding").thresholds}
     assert (by_embedding[0.75], by_embedding[0.85]) == (1, 0)

@@ -88,7 +88,7 @@ def test_half_of_the_answers_are_enough(build_run: Callable[..., Any]) -> None:
 
 def test_errors_that_sampling_cannot_see_are_counted(small_run: Any) -> None:
     sentences = build(small_run, draws=100).verdict.sentences
-    assert any(sentence.startswith("Of 6 wrong answers, 0 come with samples that all agree") for sentence in sentences)
+    assert any("all samples agree by `embedding`: 0 of 6 wrong answers" in sentence for sentence in sentences)
 
 
 def test_the_verdict_speaks_only_of_its_questions(small_run: Any) -> None:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from homogaudit.labels.judges import label
+from homogaudit.questions import load_questions
+from homogaudit.records import Generation, GenerationState, LabelValue
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 LEAST = {"misconceptions": 80, "factual": 80, "arithmetic": 60, "time_sensitive": 30}
 KEYS = {"id", "question", "category", "answers", "incorrect_answers"}
@@ -66,6 +70,16 @@ def test_every_question_of_a_labelled_file_has_answers_of_both_kinds(name: str):
 
 def test_the_misconceptions_come_in_eight_categories():
     assert len({row["category"] for row in rows("misconceptions")}) == 8
+
+
+def test_the_echo_of_a_misconception_question_is_seldom_labelled_correct_or_incorrect():
+    questions = load_questions(SAMPLES / "misconceptions.jsonl").questions
+    echoes = [
+        Generation(question.id, -1, question.text, question.text, GenerationState.VALID) for question in questions
+    ]
+    labels = [label(question, echo, "overlap") for question, echo in zip(questions, echoes, strict=True)]
+    decided = [each for each in labels if each.value in (LabelValue.CORRECT, LabelValue.INCORRECT)]
+    assert len(decided) <= len(questions) / 4, decided
 
 
 def test_no_alias_of_a_factual_question_stands_in_its_own_incorrect_answers():

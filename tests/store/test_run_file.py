@@ -468,8 +468,9 @@ def test_a_lock_file_that_nobody_holds_has_no_owner(path: Path, content: str):
 def test_sessions_tell_what_worked_on_the_run(path: Path):
     with create(path) as run:
         number = run.begin_session("generate", 42, {"version": "1"})
-        run.add_generation(Generation("q1", 0, "a", "a", GenerationState.VALID), number)
-        assert (run.sessions()[0].ended, run.sessions()[0].generations) == (None, 1)
+        run.add_generation(draw(), number, 1.5)
+        (session,) = run.sessions()
+        assert (session.ended, session.generations, session.seconds) == (None, 1, 1.5)
         run.end_session(number, provenance={"version": "2"}, seconds=2.5)
         (session,) = run.sessions()
         assert (session.kind, session.pid, session.provenance, session.seconds, session.generations) == (

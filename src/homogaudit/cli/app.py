@@ -1,6 +1,6 @@
 """The command line: which commands there are, and how an error is shown."""
 
-import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from homogaudit import __version__
 from homogaudit.cli import runs
 from homogaudit.cli.bench import bench
 from homogaudit.cli.doctor import doctor
+from homogaudit.cli.error_line import show_error
 from homogaudit.cli.explain import explain
 from homogaudit.cli.models import models
 from homogaudit.cli.recorded import export, import_
@@ -67,43 +68,50 @@ _ClickError: Any = next(base for base in typer.BadParameter.__mro__ if base.__na
 def run_app(arguments: Sequence[str]) -> int:
     """Run one command line; return the exit code, with every error shown as one line and a hint."""
     as_json = "--json" in arguments
+    is_debugging = "--debug" in arguments
     try:
-        code = app(list(arguments), standalone_mode=False)
+        # The flag stands before the command or after it: one looks for it when something has failed already.
+        code = app([argument for argument in arguments if argument != "--debug"], standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except HomogauditError as error:
-        if "--debug" in arguments:
-            raise
-        return _show(error, as_json)
     except _ClickError as error:
-        return _show(
-            UsageError(_one_line(error.format_message()), "`homogaudit --help` lists commands and flags"), as_json
-        )
+        if not (message := _one_line(error.format_message())):
+            # Without a command the parser has printed the help, and that says it all.
+            return UsageError.exit_code
+        return show_error(UsageError(message, _where_help_is(error)), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
-        return _show(InterruptedRunError("interrupted"), as_json)
+        return show_error(InterruptedRunError("interrupted"), as_json=as_json)
     except typer.Exit as exit_:
         return exit_.exit_code
-    except BrokenPipeError:
-        # The reader of a pipe had enough, for example `head`; the devnull keeps the interpreter's last flush quiet.
+    except (BrokenPipeError, SystemExit) as error:
+        # The reader of a pipe had enough, for example `head`; rich makes an exit with 1 of it, which is a gate's code.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        # Keeps the interpreter's last flush quiet.
         sys.stdout = open("/dev/null", "w")
         return 0
+    except HomogauditError as error:
+        if is_debugging:
+            raise
+        return show_error(error, as_json=as_json)
+    except Exception as error:
+        if is_debugging:
+            raise
+        message = " ".join(f"internal error: {type(error).__name__}: {error}".split())
+        return show_error(HomogauditError(message, "the same command with `--debug` shows where"), as_json=as_json)
 
 
-def _show(error: HomogauditError, as_json: bool) -> int:
-    """Print one error: a JSON object on stdout under `--json`, else one line and its hint on stderr."""
-    if as_json:
-        typer.echo(json.dumps({"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}))
-    else:
-        typer.echo(f"error: {_plain(error.message)}", err=True)
-        if error.hint:
-            typer.echo(f"hint: {_plain(error.hint)}", err=True)
-    return error.exit_code
-
-
-def _plain(text: str) -> str:
-    """Return the text on one line without control characters: file names and models' words are somebody else's."""
-    return "".join(character if character.isprintable() else " " for character in text)
+def _where_help_is(error: Any) -> str:
+    """Name the help of the command that the parser was reading."""
+    context = getattr(error, "ctx", None)
+    command = context.command.name if context and context.parent else None
+    if command is None:
+        return "`homogaudit --help` lists the commands"
+    return f"`homogaudit {command} --help` lists its arguments and flags"
 
 
 def _one_line(text: str) -> str:
-    text = " ".join(text.split()).removesuffix(".")
+    """Return one of the parser's sentences as an error line of ours: lower case, values in backticks."""
+    text = re.sub(r"'([^']*)'", r"`\1`", " ".join(text.split()).removesuffix("."))
+    text = re.sub(r"(?<![`\w-])(--?[a-z][\w-]*)(?![`\w-])", r"`\1`", text)
+    text = re.sub(r": [A-Z](?=[a-z])", lambda match: match[0].lower(), text)
     return text[:1].lower() + text[1:]

@@ -287,7 +287,7 @@ def _missing_acceleration(llama: Devices, torch: Devices) -> list[Missing]:
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     if llama.gpu_offload is False and nvidia:
         why = "there is an NVIDIA driver, and this llama-cpp-python computes on the CPU only"
-        missing.append(Missing("llama-cpp-python with CUDA", why, f"{_CUDA_WHEEL} (or cu118 to cu132)"))
+        missing.append(Missing("llama-cpp-python with CUDA", why, f"{_CUDA_WHEEL} (or cu121 to cu125, cu130, cu132)"))
     if llama.gpu_offload is False and apple:
         why = "this Mac has a GPU, and this llama-cpp-python computes on the CPU only"
         missing.append(Missing("llama-cpp-python with Metal", why, _METAL_WHEEL))

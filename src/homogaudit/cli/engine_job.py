@@ -9,7 +9,7 @@ from typing import Protocol
 
 from homogaudit.config import ModelsFile, ResolvedEmbedder, resolve_embedder
 from homogaudit.engine.supervisor import EngineSupervisor
-from homogaudit.errors import EngineError, InterruptedRunError, UsageError, from_kind
+from homogaudit.errors import EmbedderError, EngineError, InterruptedRunError, UsageError, from_kind
 from homogaudit.events import EngineFailed, Event, Job, JobEmbedder, RunFinished
 
 __all__ = ["Display", "log_path", "resolve_job_embedder", "run_engine", "score_run"]
@@ -76,6 +76,9 @@ async def _stop_when(interrupted: asyncio.Event, engine: EngineSupervisor) -> No
     await engine.stop()
 
 
+_SWITCHED_OFF = "switched off by `--no-embedder`"
+
+
 def resolve_job_embedder(name: str | None, models: ModelsFile, *, wanted: bool) -> tuple[JobEmbedder | None, str]:
     """Return the embedder of a job, or `None` with the reason why there is none.
 
@@ -86,26 +89,31 @@ def resolve_job_embedder(name: str | None, models: ModelsFile, *, wanted: bool) 
 
     Raises:
         UsageError: The embedder that was asked for cannot be found.
+        EmbedderError: Its files cannot be read.
     """
     if not wanted:
-        return None, "switched off by `--no-embedder`"
+        return None, _SWITCHED_OFF
     try:
         found = resolve_embedder(name, models)
     except UsageError as error:
         if name is not None:
             raise
         return None, error.message + (f" ({error.hint})" if error.hint else "")
-    return JobEmbedder(_cache_name(found), found.location, found.revision, found.prompt), ""
+    return JobEmbedder(found.name, _key(found), found.location, found.revision, found.prompt), ""
 
 
-def _cache_name(embedder: ResolvedEmbedder) -> str:
-    """Name everything that an embedding depends on."""
-    parts = [
-        embedder.name,
-        embedder.revision and f"@{embedder.revision}",
-        embedder.prompt and f"+{embedder.prompt.strip()}",
-    ]
-    return "".join(part for part in parts if part)
+def _key(embedder: ResolvedEmbedder) -> str:
+    """Name everything that an embedding depends on: the model's files, its revision and its prompt."""
+    from homogaudit.generation.fingerprint import folder_fingerprint
+
+    folder = Path(embedder.location)
+    try:
+        parts = [embedder.name, f"#{folder_fingerprint(folder)}" if folder.is_dir() else f"#{embedder.location}"]
+    except OSError as error:
+        raise EmbedderError(f"cannot read `{embedder.location}`: {error.strerror}") from error
+    parts += [f"@{embedder.revision}"] if embedder.revision else []
+    parts += [f"+{embedder.prompt.strip()}"] if embedder.prompt else []
+    return "".join(parts)
 
 
 def score_run(
@@ -123,7 +131,7 @@ def score_run(
     Args:
         path: The run file.
         judge: Who labels; `None` keeps the run's judge, or chooses by the kind of the questions.
-        embedder: Name of the embedder; `None` for the run's own, or the default.
+        embedder: Name of the embedder; `None` for the run's own, or that of the settings, or the default.
         use_embedder: Whether to embed at all.
         quiet: Whether to show no progress.
         clusterings: In place of the defaults, as `--clustering` takes them.
@@ -132,21 +140,34 @@ def score_run(
     Raises:
         HomogauditError: What the engine failed with.
     """
-    from homogaudit.cli.judge_choice import choose_judge
+    from homogaudit.cli.judge_choice import JudgeChoice, choose_judge
     from homogaudit.cli.progress import make_display
-    from homogaudit.config import load_models
+    from homogaudit.clustering.methods import choose_methods
+    from homogaudit.config import load_models, load_settings
     from homogaudit.store import RunFile
 
     models = load_models() if models is None else models
     with RunFile.open(path) as run:
-        scoring = run.meta("scoring", {})
+        scoring = run.meta("scoring")
         questions = run.questions()
         judges = run.judges()
-    judge = judge or scoring.get("judge")
-    chosen = choose_judge(judge, questions, recorded="recorded" in judges)
-    if embedder is None and scoring.get("embedder") in models.embedders:
-        embedder = scoring["embedder"]
-    job_embedder, reason = resolve_job_embedder(embedder, models, wanted=use_embedder)
+    if judge is None and scoring is not None:
+        chosen = JudgeChoice(scoring["judge"], scoring["judge_reason"])
+    else:
+        chosen = choose_judge(judge, questions, recorded="recorded" in judges)
+    source = (scoring or {}).get("embedder_source")
+    if embedder is None and use_embedder and source and Path(source["location"]).exists():
+        job_embedder, reason = JobEmbedder(**source), ""
+    else:
+        was_off = embedder is None and (scoring or {}).get("embedder_reason") == _SWITCHED_OFF
+        name = load_settings(models, embedder=embedder).embedder
+        job_embedder, reason = resolve_job_embedder(name, models, wanted=use_embedder and not was_off)
+    # Read here too, so that a slip of the pen is told before anything is changed.
+    choose_methods(
+        embedder=job_embedder.key if job_embedder else None,
+        numeric=chosen.judge == "numeric",
+        specifications=clusterings,
+    )
     job = Job(
         str(path),
         embedder=job_embedder,

@@ -25,6 +25,6 @@ ClusteringOption = Annotated[
     typer.Option(
         "--clustering",
         metavar="SPEC",
-        help="`SIMILARITY[=THRESHOLD][/LINKAGE]` in place of a default, such as jaccard=0.2/leader; may be repeated.",
+        help="Similarity, threshold and linkage in place of a default, such as jaccard=0.2/leader; may be repeated.",
     ),
 ]

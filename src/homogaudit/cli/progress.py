@@ -49,6 +49,8 @@ class RunningRate:
         self._scored[event.position] = event
         while (ready := self._scored.pop(self._next, None)) is not None:
             self._next += 1
+            if ready.valid_samples < ready.samples:
+                continue
             for method, clusters in ready.clusters.items():
                 single, scored = self._counts.get(method, (0, 0))
                 self._counts[method] = (single + (clusters == 1), scored + 1)

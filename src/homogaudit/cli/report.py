@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from homogaudit.report.records import Report
     from homogaudit.store import RunFile
 
-__all__ = ["check_gate", "print_report", "report"]
+__all__ = ["check_complete", "check_gate", "check_max_scr", "print_report", "report"]
 
 
 def report(
@@ -29,21 +29,20 @@ def report(
 
     An unfinished run is reported as far as it goes, with exit code 4.
     """
+    from homogaudit.cli.error_line import after_report
     from homogaudit.cli.run_argument import find_run
     from homogaudit.config import load_models, load_settings
     from homogaudit.store import RunFile
 
     if as_json and markdown:
-        raise UsageError("`--json` and `--markdown` exclude each other")
+        raise UsageError("`--json` and `--markdown` exclude each other", "give one of them")
+    check_max_scr(max_scr)
     path = find_run(run, load_settings(load_models(models_file)).runs)
     with RunFile.open(path) as stored:
         built = print_report(stored, as_json=as_json, markdown=markdown, full=full, judge=judge)
-        if max_scr is not None:
-            check_gate(stored, max_scr, built)
-        if stored.status != "complete":
-            if as_json:
-                raise typer.Exit(IncompleteRunError.exit_code)
-            raise IncompleteRunError(f"`{path}` is not complete", "run its command again to go on")
+        with after_report(as_json=as_json):
+            check_complete(stored)
+            check_gate(built, max_scr)
 
 
 def print_report(
@@ -70,19 +69,36 @@ def print_report(
     return built
 
 
-def check_gate(run: "RunFile", max_scr: float, built: "Report | None" = None) -> None:
-    """Check the primary SCR against a gate.
+def check_complete(run: "RunFile") -> None:
+    """Check that everything is drawn and scored.
+
+    Raises:
+        IncompleteRunError: It is not.
+    """
+    if run.status != "complete":
+        raise IncompleteRunError(f"`{run.path}` is not complete", "run its command again to go on")
+
+
+def check_max_scr(max_scr: float | None) -> None:
+    """Check that a gate can be one, before hours are spent on what it is to judge.
+
+    Raises:
+        UsageError: It is no rate.
+    """
+    if max_scr is not None and not 0 <= max_scr <= 1:
+        raise UsageError(f"`--max-scr` must lie between 0 and 1, not `{max_scr:g}`")
+
+
+def check_gate(built: "Report", max_scr: float | None) -> None:
+    """Check the primary SCR against a gate; `None` is no gate.
 
     Raises:
         GateFailedError: It is above `max_scr`, cannot be computed, or the audit is invalid.
-        UsageError: `max_scr` is no rate.
     """
-    from homogaudit.report.build import build
     from homogaudit.report.records import Undefined
 
-    if not 0 <= max_scr <= 1:
-        raise UsageError(f"`--max-scr` must lie between 0 and 1, not `{max_scr}`")
-    built = build(run, sweeps=False, draws=100) if built is None else built
+    if max_scr is None:
+        return
     homogenization = built.homogenization
     if built.verdict.level == "invalid":
         raise GateFailedError("the audit is invalid, so no gate can pass", "the report says why")

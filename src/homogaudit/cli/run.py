@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from homogaudit.cli.options import ClusteringOption, JsonOption, MaxScrOption, ModelsOption, QuietOption
-from homogaudit.errors import HomogauditError, IncompleteRunError, ModelError, UsageError
+from homogaudit.errors import EngineError, HomogauditError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from homogaudit.config import ModelsFile, ResolvedGenerator
+    from homogaudit.config import ResolvedGenerator
     from homogaudit.questions import QuestionFile
     from homogaudit.records import Decoding, Prompting
 
@@ -132,9 +132,11 @@ def run(
     The same command goes on where an unfinished run was left.
     """
     from homogaudit.cli.engine_job import log_path, resolve_job_embedder, run_engine
+    from homogaudit.cli.error_line import after_report
     from homogaudit.cli.judge_choice import choose_judge
     from homogaudit.cli.progress import make_display
-    from homogaudit.cli.report import check_gate, print_report
+    from homogaudit.cli.report import check_complete, check_gate, check_max_scr, print_report
+    from homogaudit.cli.run_argument import new_run_path
     from homogaudit.clustering.methods import choose_methods
     from homogaudit.config import load_models, load_settings, resolve_generator
     from homogaudit.events import Job
@@ -142,6 +144,7 @@ def run(
     from homogaudit.records import Prompting
     from homogaudit.store import RunFile
 
+    check_max_scr(max_scr)
     named = load_models(models_file)
     settings = load_settings(named, embedder=embedder, threads=threads, gpu_layers=gpu_layers, slots=slots)
     defaults = _preset(preset)
@@ -169,31 +172,25 @@ def run(
     question_file = _load_questions(
         questions, columns, limit=defaults.limit if limit is None else limit, shuffle=shuffle, categories=category or ()
     )
-    for warning in question_file.warnings:
+    for warning in () if quiet else question_file.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    if question_file.duplicates:
-        first = question_file.duplicates[0]
-        typer.echo(
-            f"warning: {len(question_file.duplicates)} duplicate questions left out, the first at line {first.line} "
-            f"(same as line {first.first_line})",
-            err=True,
-        )
     chosen = choose_judge(judge, question_file.questions)
     job_embedder, reason = resolve_job_embedder(settings.embedder, named, wanted=not no_embedder)
-    if job_embedder is None and not no_embedder:
+    if job_embedder is None and not no_embedder and not quiet:
         typer.echo(f"warning: no embedder, so answers are clustered by wording alone: {reason}", err=True)
     # Read here too, so that a slip of the pen is told before a run file is made.
     choose_methods(
-        embedder=job_embedder.name if job_embedder else None,
+        embedder=job_embedder.key if job_embedder else None,
         numeric=chosen.judge == "numeric",
         specifications=clustering or (),
     )
-    parameters = _parameters(generator, question_file, decoding, prompting, whole=hash_model)
-    path = _find_or_create(output, settings.runs, generator, question_file, parameters, new=new, named=named)
-    with RunFile.open(path) as stored:
-        is_complete = stored.status == "complete"
-    if not is_complete:
-        typer.echo(f"run: {path}", err=True)
+    parameters = _parameters(generator, question_file, decoding, prompting)
+    unfinished = _unfinished(settings.runs, parameters) if output is None and not new else None
+    path = unfinished or output or new_run_path(settings.runs, generator.name, question_file.name)
+    _create_or_check(path, generator, question_file, parameters, hash_model=hash_model)
+    if not quiet:
+        going_on = "; going on where it was left, `--new` starts another" if unfinished else ""
+        typer.echo(f"run: {path}{going_on}", err=True)
     job = Job(
         str(path),
         model=generator.location,
@@ -209,16 +206,18 @@ def run(
         token_arrays=not no_token_arrays,
     )
     try:
-        finished = run_engine(job, make_display(quiet=quiet))
-    except HomogauditError:
-        _remove_if_empty(path, log_path(path))
+        run_engine(job, make_display(quiet=quiet))
+    except HomogauditError as error:
+        _remove_if_empty(path)
+        # An engine that failed without a reason of its own is what the log is for.
+        if not path.exists() and not isinstance(error, EngineError):
+            log_path(path).unlink(missing_ok=True)
         raise
     with RunFile.open(path) as stored:
-        print_report(stored, as_json=as_json, full=full)
-        if finished.status != "complete":
-            raise IncompleteRunError(f"`{path}` is not complete", "run the same command again to go on")
-        if max_scr is not None:
-            check_gate(stored, max_scr)
+        built = print_report(stored, as_json=as_json, full=full)
+        with after_report(as_json=as_json):
+            check_complete(stored)
+            check_gate(built, max_scr)
 
 
 def _preset(name: str) -> _Preset:
@@ -275,8 +274,6 @@ def _parameters(
     question_file: "QuestionFile",
     decoding: "Decoding",
     prompting: "Prompting",
-    *,
-    whole: bool,
 ) -> dict[str, Any]:
     """Return everything that the draws depend on, as it is compared when a run is resumed.
 
@@ -292,7 +289,7 @@ def _parameters(
     if generator.kind != "gguf":
         raise UsageError(f"`{generator.name}` is no GGUF file", "audits run on .gguf files; convert it with llama.cpp")
     try:
-        model = fingerprint(Path(generator.location), whole=whole)
+        model = fingerprint(Path(generator.location))
     except OSError as error:
         raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
     texts = [[q.id, q.text, q.category, q.answers, q.incorrect_answers] for q in question_file.questions]
@@ -305,32 +302,26 @@ def _parameters(
     }
 
 
-def _find_or_create(
-    output: Path | None,
-    runs: Path,
+def _create_or_check(
+    path: Path,
     generator: "ResolvedGenerator",
     question_file: "QuestionFile",
     parameters: dict[str, Any],
     *,
-    new: bool,
-    named: "ModelsFile",
-) -> Path:
-    """Return the run file to work on: the one asked for, an unfinished one with these parameters, or a new one."""
-    from homogaudit.cli.run_argument import new_run_path
+    hash_model: bool,
+) -> None:
+    """Create the run file, or check that the one that is there has these parameters."""
+    from homogaudit.generation.fingerprint import file_sha256
     from homogaudit.store import RunFile
 
-    if output is not None and output.exists():
-        if output.is_dir():
-            raise UsageError(f"`{output}` is a folder", f"name a file in it, for example `{output / 'demo.audit'}`")
-        with RunFile.open(output) as existing:
+    if path.is_dir():
+        raise UsageError(f"`{path}` is a folder", f"name a file in it, for example `{path / 'demo.audit'}`")
+    if path.exists():
+        with RunFile.open(path) as existing:
             existing.require_parameters(parameters)
-        return output
-    if output is None and not new and (unfinished := _unfinished(runs, parameters)) is not None:
-        typer.echo("going on with an unfinished run of the same parameters (`--new` starts another)", err=True)
-        return unfinished
-    output = output or new_run_path(runs, generator.name, question_file.name)
+        return
     with RunFile.create(
-        output,
+        path,
         model=generator.name,
         question_source=question_file.name,
         questions=question_file.questions,
@@ -344,9 +335,10 @@ def _find_or_create(
                 for key in ("stage", "family", "training_cutoff", "context_length", "price_per_million_tokens")
                 if (value := getattr(entry, key)) is not None
             }
+        if hash_model:
+            facts["sha256"] = file_sha256(Path(generator.location))
         created.set_meta("model_entry", facts)
         created.set_meta("duplicates", len(question_file.duplicates))
-    return output
 
 
 def _unfinished(runs: Path, parameters: dict[str, Any]) -> Path | None:
@@ -372,13 +364,16 @@ def _is_large(embedder: Any) -> bool:
     return sum(file.stat().st_size for file in Path(embedder.location).rglob("*.safetensors")) > 1 << 30
 
 
-def _remove_if_empty(path: Path, log: Path) -> None:
+def _remove_if_empty(path: Path) -> None:
     """Remove a run in which nothing was ever drawn, for example because its model does not load."""
     from homogaudit.store import RunFile
+    from homogaudit.store.run_lock import lock_owner
 
+    if lock_owner(path) is not None:
+        # Another process has just begun to draw into it.
+        return
     with RunFile.open(path) as stored:
         is_empty = not stored.generation_keys()
     if is_empty:
-        for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
-            file.unlink(missing_ok=True)
-        log.unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm", ".lock"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)

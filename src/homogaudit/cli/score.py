@@ -27,7 +27,8 @@ def score(
 ) -> None:
     """Label, embed and cluster the stored answers of RUN again, without the model, and print the report."""
     from homogaudit.cli.engine_job import score_run
-    from homogaudit.cli.report import print_report
+    from homogaudit.cli.error_line import after_report
+    from homogaudit.cli.report import check_complete, print_report
     from homogaudit.cli.run_argument import find_run
     from homogaudit.config import load_models, load_settings
     from homogaudit.store import RunFile
@@ -45,3 +46,5 @@ def score(
     )
     with RunFile.open(path) as stored:
         print_report(stored, as_json=as_json)
+        with after_report(as_json=as_json):
+            check_complete(stored)

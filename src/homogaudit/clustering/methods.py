@@ -69,8 +69,12 @@ def choose_methods(
         methods["embedding"] = ClusteringMethod("embedding", "average", 0.85, embedder)
     if numeric:
         methods["answer"] = _ANSWER
+    asked: set[str] = set()
     for specification in specifications:
         method = _parse(specification, methods | {"answer": _ANSWER})
+        if method.similarity in asked:
+            raise UsageError(f"two clusterings of `{method.similarity}`", "one a similarity; score again for another")
+        asked.add(method.similarity)
         methods[method.similarity] = method
     return tuple(methods.values())
 

@@ -99,9 +99,11 @@ def _time_engine(
         indexes = (GREEDY, *range(decoding.samples))
         requests = [DrawRequest(f"{seed}-{n}", generator.prompt(text), indexes) for n, text in enumerate(questions)]
         drawing = generator.draw(requests, decoding)
-        live = 0
+        live = unshared = 0
         while not drawing.is_done:
-            drawing.step()
+            for generation in drawing.step():
+                # The first token comes with the prompt; an answer that ends by itself needs a pass to say so.
+                unshared += (generation.tokens or 0) - (generation.finish_reason == "length")
             live += drawing.live
         counts = drawing.counts
         return asdict(generator.facts), {
@@ -111,8 +113,7 @@ def _time_engine(
             "host_share": 1 - counts.model_seconds / counts.seconds,
             "slots_in_use": live / max(1, counts.steps),
             "passes": counts.passes,
-            # An answer's first token comes with its prompt: it needs no pass of its own.
-            "passes_saved": 1 - counts.passes / max(1, counts.tokens - len(questions) * len(indexes)),
+            "passes_saved": 1 - counts.passes / max(1, unshared),
         }
     finally:
         generator.close()

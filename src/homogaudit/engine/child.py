@@ -4,6 +4,7 @@ Reads a `Job` and then commands from stdin, writes one event a line to stdout, a
 file's lock for as long as it lives. The end of stdin ends it at once, so that a killed parent leaves no orphan.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -63,9 +64,10 @@ class StdinControl:
 
     def take_snapshot_request(self) -> bool:
         """Whether a snapshot was asked for since the last call."""
-        asked = self._snapshot.is_set()
+        if not self._snapshot.is_set():
+            return False
         self._snapshot.clear()
-        return asked
+        return True
 
     def cancel(self, *_: object) -> None:
         """Stop after the current step; a signal handler too."""
@@ -163,19 +165,26 @@ def main() -> int:
     try:
         _run(job, control, writer)
     except HomogauditError as error:
-        traceback.print_exc()
         writer.put(events.EngineFailed(error.kind, error.message, error.hint))
+        _log_traceback()
         code = error.exit_code
     except MemoryError:
         writer.put(events.EngineFailed("engine", "out of memory", "lower `--slots`, or choose a smaller model"))
         code = 3
     except Exception as error:
-        traceback.print_exc()
         message = f"internal error in the engine: {type(error).__name__}: {error}"
         writer.put(events.EngineFailed("engine", message.splitlines()[0], "please report it with the log"))
+        _log_traceback()
         code = 3
     writer.close()
     return code
+
+
+def _log_traceback() -> None:
+    """Write the traceback to the log, which may lie on the full disk that is the reason for it."""
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
+        sys.stderr.flush()
 
 
 def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
@@ -213,6 +222,5 @@ def _load_embedder(embedder: JobEmbedder) -> "Embedder":
 
 if __name__ == "__main__":
     code = main()
-    sys.stderr.flush()
     # Native libraries may hang or abort in their destructors; everything is committed and written.
     os._exit(code)

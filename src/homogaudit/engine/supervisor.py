@@ -12,9 +12,10 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from homogaudit import events
+from homogaudit.errors import StorageError
 from homogaudit.events import EngineFailed, Event, Job, Loading, RunFinished
 
 __all__ = ["EngineSupervisor"]
@@ -50,7 +51,7 @@ class EngineSupervisor:
         return self._process.pid if self._process else None
 
     async def __aenter__(self) -> Self:
-        with self.log.open("ab") as log:
+        with self._open_log() as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -79,7 +80,7 @@ class EngineSupervisor:
         while line := await process.stdout.readline():
             try:
                 last = events.decode(line)
-            except (ValueError, TypeError, KeyError):
+            except ValueError:
                 continue
             if isinstance(last, Loading):
                 self._loading = last
@@ -128,6 +129,13 @@ class EngineSupervisor:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
+    def _open_log(self) -> BinaryIO:
+        try:
+            return self.log.open("ab")
+        except OSError as error:
+            message = f"cannot write the log `{self.log}`: {error.strerror}"
+            raise StorageError(message, "an audit needs a folder that it can write to") from error
+
     async def _command(self, command: str) -> None:
         await self._send(json.dumps({"command": command}))
 
@@ -146,7 +154,7 @@ class EngineSupervisor:
                 how = signal.Signals(-code).name
         if self._loading and self._loading.part in ("model", "context"):
             message = f"llama.cpp gave up while loading `{self._loading.name}` ({how})"
-            return EngineFailed("model", message, f"is the file complete and undamaged? its log: {self.log}")
+            return EngineFailed("model", message, "is the file complete and undamaged?")
         tail = self._log_tail()
         message = f"the engine process died ({how})" + (f": {tail}" if tail else "")
         return EngineFailed("engine", message, f"run the same command again to go on; the log: {self.log}")

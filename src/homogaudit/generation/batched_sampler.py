@@ -92,6 +92,8 @@ class _Pending:
     root: int | None = None
     """The sequence that holds the prompt while draws wait for a slot."""
     root_logits: NDArray[np.float32] | None = None
+    is_started: bool = False
+    """Whether a first draw has ever started, so that a requeued question is not told twice."""
 
 
 @dataclass(slots=True, eq=False)
@@ -285,7 +287,8 @@ class BatchedSampler:
         except NoRoomError:
             self._release(sequence)
             raise
-        if len(pending.waiting) == len(pending.request.sample_indexes):
+        if not pending.is_started:
+            pending.is_started = True
             self._started.append(pending.request.question_id)
         pending.root = sequence
         pending.root_logits = logits.copy()
@@ -354,22 +357,29 @@ class BatchedSampler:
         """Append `token` to `draw`; return the finished generation where it ends."""
         if self._model.ends(token):
             return self._finish(draw, "stop")
-        piece = self._model.piece(token)
-        for stop in draw.pending.request.prompt.stop:
-            # A stop string may begin in an earlier piece; base prompts stop at one character, so this stays cheap.
-            text = b"".join(draw.pieces[-len(stop) :]) + piece
-            at = text.find(stop.encode())
-            if at >= 0:
-                kept = max(0, len(piece) - (len(text) - at))
-                if kept:
-                    draw.pieces.append(piece[:kept])
-                    draw.length += 1
-                    self.counts.tokens += 1
-                return self._finish(draw, "stop")
-        draw.pieces.append(piece)
+        draw.pieces.append(self._model.piece(token))
         draw.length += 1
         self.counts.tokens += 1
+        if draw.pending.request.prompt.stop:
+            # A stop string may be spread over several pieces, so all of the text is looked through.
+            text = b"".join(draw.pieces)
+            stops = [text.find(stop.encode()) for stop in draw.pending.request.prompt.stop]
+            found = [at for at in stops if at >= 0]
+            if found:
+                self._cut(draw, min(found))
+                return self._finish(draw, "stop")
         return self._finish(draw, "length") if draw.length >= draw.limit else None
+
+    def _cut(self, draw: _Draw, end: int) -> None:
+        """Drop the text behind its first `end` bytes, and the tokens that wrote nothing before them."""
+        kept: list[bytes] = []
+        for piece in draw.pieces:
+            if end <= 0:
+                break
+            kept.append(piece[:end])
+            end -= len(piece)
+        self.counts.tokens -= draw.length - len(kept)
+        draw.pieces, draw.length = kept, len(kept)
 
     def _continue(self, branch: _Branch, groups: dict[int, list[_Draw]], *, keep_sequence: bool) -> None:
         """Give every group of equal tokens a branch; the last takes over the sequence unless it is kept."""
@@ -463,13 +473,13 @@ def _answer_mask(pieces: Iterable[bytes], think_close: bytes | None) -> NDArray[
 
     Args:
         pieces: The bytes of each token.
-        think_close: The marker that closes thinking; `None` where there is no answer.
+        think_close: The marker that closes thinking, empty where there is none; `None` where there is no answer.
     """
     pieces = list(pieces)
     text = b"".join(pieces)
     if think_close is None:
         return np.zeros(len(pieces), bool)
-    start = text.rfind(think_close)
+    start = text.rfind(think_close) if think_close else -1
     start = 0 if start < 0 else start + len(think_close)
     stop = len(text.rstrip(_WHITE_SPACE))
     start += len(text[start:]) - len(text[start:].lstrip(_WHITE_SPACE))

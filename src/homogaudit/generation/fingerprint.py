@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["Fingerprint", "fingerprint"]
+__all__ = ["Fingerprint", "file_sha256", "fingerprint", "folder_fingerprint"]
 
 _EDGE = 1 << 20
 """Bytes read at either end: the head holds the header and tokenizer, the tail the last tensor."""
@@ -12,24 +12,19 @@ _EDGE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Size in bytes and SHA-256 of the first and last MiB; of the whole file where it was asked for."""
+    """Size in bytes and SHA-256 of the first and last MiB."""
 
     size: int
     head_sha256: str
     tail_sha256: str
-    sha256: str | None = None
 
-    def to_json(self) -> dict[str, str | int | None]:
+    def to_json(self) -> dict[str, str | int]:
         """Return the fields as a JSON object."""
         return asdict(self)
 
 
-def fingerprint(path: Path, *, whole: bool = False) -> Fingerprint:
+def fingerprint(path: Path) -> Fingerprint:
     """Return the fingerprint of a file.
-
-    Args:
-        path: The file.
-        whole: Whether to hash all of it, which takes seconds a gigabyte.
 
     Raises:
         OSError: The file cannot be read.
@@ -39,7 +34,27 @@ def fingerprint(path: Path, *, whole: bool = False) -> Fingerprint:
         size = file.seek(0, 2)
         file.seek(max(0, size - _EDGE))
         tail = hashlib.sha256(file.read(_EDGE)).hexdigest()
-        if not whole:
-            return Fingerprint(size, head, tail)
-        file.seek(0)
-        return Fingerprint(size, head, tail, hashlib.file_digest(file, "sha256").hexdigest())
+    return Fingerprint(size, head, tail)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a whole file, which takes seconds a gigabyte.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """Return eight hex digits that tell one model folder from another: its weights' and configurations' edges.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".safetensors", ".json", ".txt", ".model") and path.is_file():
+            digest.update(repr((path.relative_to(folder).as_posix(), fingerprint(path))).encode())
+    return digest.hexdigest()[:8]

@@ -34,6 +34,7 @@ class GeneratorFacts:
         memory_bytes: Estimate of weights, cache and logits.
         mode: `chat` or `base`.
         seconds_per_step: Time of one step with every slot in use, measured; `None` before `draw`.
+        warnings: What did not go as planned, for example fewer layers on the GPU for lack of memory.
         details: Versions, layers on the GPU, and what else belongs into the provenance.
     """
 
@@ -44,6 +45,7 @@ class GeneratorFacts:
     mode: str
     seconds_per_step: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -31,6 +31,9 @@ _MEMORY_SHARE = 0.5
 _UNKNOWN_MEMORY = 4 << 30
 """Bytes to plan with where the system does not say what is free."""
 
+_WARM_UP_STEPS = 3
+"""Steps timed before drawing; the context has room for them even where answers are shorter."""
+
 
 class LlamaCppGenerator:
     """Draws answers from a GGUF file.
@@ -115,18 +118,32 @@ class LlamaCppGenerator:
         total = sum(len(request.sample_indexes) for request in requests)
         longest = max(len(tokens) for tokens in prompts)
         can_fork = not self._model.is_recurrent or self._batching_is_sound(prompts[0])
-        slots = 1 if not can_fork else self._choose_slots(decoding, draws, total, longest, prefix)
+        wanted = slots = 1 if not can_fork else self._choose_slots(decoding, draws, total, longest, prefix)
+        warnings: list[str] = []
+        if not can_fork:
+            warnings.append("this recurrent model answers differently in a batch: one answer is drawn at a time")
         while True:
             cells = _cells(decoding, slots, draws, longest, prefix)
             try:
                 sequences = self._open_sequences(slots, cells, can_fork=can_fork)
                 break
             except ModelError:
-                if slots == 1:
+                # Fewer slots first: layers on the GPU are worth more than answers at the same time.
+                if slots > 1:
+                    slots //= 2
+                elif self._model.offload_less():
+                    slots = wanted
+                else:
                     raise
-                slots //= 2
+        if slots < wanted:
+            warnings.append(f"memory holds {slots} answers at a time, not {wanted}")
+        if self._model.gives_up_layers:
+            warnings.append(f"memory holds only part of the model on the GPU: {self._device()}")
         self.facts = dataclasses.replace(
             self.facts,
+            device=self._device(),
+            warnings=tuple(warnings),
+            details=self._details(),
             slots=slots,
             context=cells,
             memory_bytes=self._memory_bytes(slots, cells),
@@ -227,7 +244,7 @@ def _warm_up(sequences: LlamaSequences, prompt: Sequence[int], slots: int) -> fl
     for sequence in range(1, slots):
         sequences.fork(0, sequence)
     seconds: list[float] = []
-    for step in range(3):
+    for step in range(_WARM_UP_STEPS):
         begun = time.perf_counter()
         sequences.step(numbers, np.full(slots, prompt[-1], np.int32), np.full(slots, len(prompt) + step, np.int32))
         seconds.append(time.perf_counter() - begun)
@@ -238,7 +255,8 @@ def _warm_up(sequences: LlamaSequences, prompt: Sequence[int], slots: int) -> fl
 def _cells(decoding: Decoding, slots: int, draws: int, longest: int, prefix: int) -> int:
     """Return the cells that `slots` answers need: answers apart, prompts once a question, the prefix once."""
     questions = -(-slots // draws) + 1
-    answers = slots * decoding.max_tokens + questions * max(0, decoding.greedy_max_tokens - decoding.max_tokens)
+    length = max(decoding.max_tokens, _WARM_UP_STEPS)
+    answers = slots * length + questions * max(0, decoding.greedy_max_tokens - length)
     cells = prefix + questions * (longest - prefix) + answers
     return -(-cells // 256) * 256
 

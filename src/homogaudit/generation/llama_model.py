@@ -5,8 +5,11 @@ file, which is why this module only ever runs in the engine's own process.
 """
 
 import ctypes
+import os
 import sys
+from collections import deque
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,9 @@ class _NativeLog:
         self._level = 0
         # The callback must outlive every call into the library.
         self._callback = llama_cpp.llama_log_callback(self._write)
+
+    def install(self) -> None:
+        """Take the library's messages from whoever had them."""
         llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
 
     def _write(self, level: int, text: bytes, user_data: Any) -> None:
@@ -48,10 +54,16 @@ class _NativeLog:
             sys.stderr.write(line)
 
     def last_error(self) -> str:
-        """Return the first error since `clear`; the later ones only repeat it outwards."""
+        """Return the first error since they were cleared; the later ones only repeat it outwards."""
         text = next((line for line in self.errors if line), "")
         _, separator, reason = text.partition("error loading model: ")
         return reason if separator else text
+
+
+@cache
+def _native_log() -> _NativeLog:
+    """Return the process's one log: the library keeps its callback when the model that set it is gone."""
+    return _NativeLog()
 
 
 class LlamaModel:
@@ -67,26 +79,50 @@ class LlamaModel:
 
     def __init__(self, path: Path, *, gpu_layers: int | None = None) -> None:
         check_gguf(path)
-        self._log = _NativeLog()
-        llama_cpp.llama_backend_init()
-        self.has_gpu = any(device.is_gpu for device in llama_devices())
+        self.path = path
         self.pointer: Any = None
         self.gpu_layers = 0
-        for layers in self._layers_to_try(path, gpu_layers):
-            self.gpu_layers = layers
+        self._pieces: dict[int, bytes] = {}
+        self._ends: dict[int, bool] = {}
+        _native_log().install()
+        llama_cpp.llama_backend_init()
+        self.has_gpu = any(device.is_gpu for device in llama_devices())
+        self._layers_left = deque(self._layers_to_try(path, gpu_layers))
+        self._layers_wanted = self._layers_left[0]
+        self._load()
+
+    @property
+    def gives_up_layers(self) -> bool:
+        """Whether fewer layers are on the GPU than were wanted, for lack of memory."""
+        return self.gpu_layers != self._layers_wanted
+
+    def offload_less(self) -> bool:
+        """Load the model again with fewer layers on the GPU; return whether there was still something to give up."""
+        if not self._layers_left:
+            return False
+        self._load()
+        return True
+
+    def _load(self) -> None:
+        """Load with the most layers that fit, of those that are left to try.
+
+        Raises:
+            ModelError: It does not load with any, or is no model that can generate.
+        """
+        path, log = self.path, _native_log()
+        self.close()
+        while self._layers_left and not self.pointer:
+            self.gpu_layers = self._layers_left.popleft()
             parameters = llama_cpp.llama_model_default_params()
-            parameters.n_gpu_layers = layers
-            self._log.errors.clear()
-            self.pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
-            if self.pointer:
-                break
+            parameters.n_gpu_layers = self.gpu_layers
+            log.errors.clear()
+            self.pointer = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
         if not self.pointer:
-            reason = self._log.last_error() or "llama.cpp gave no reason"
+            reason = log.last_error() or "llama.cpp gave no reason"
             hint = "is the file complete, and its architecture supported by this llama-cpp-python?"
             raise ModelError(f"cannot load `{path}`: {reason}", hint)
         if llama_cpp.llama_model_has_encoder(self.pointer) or not llama_cpp.llama_model_has_decoder(self.pointer):
             raise ModelError(f"`{path}` is no decoder-only language model", "choose a text-generation model")
-        self.path = path
         self.vocabulary_pointer: Any = llama_cpp.llama_model_get_vocab(self.pointer)
         self.vocabulary = int(llama_cpp.llama_vocab_n_tokens(self.vocabulary_pointer))
         if not self.vocabulary or not llama_cpp.llama_vocab_type(self.vocabulary_pointer):
@@ -97,21 +133,20 @@ class LlamaModel:
         self.is_recurrent = bool(
             llama_cpp.llama_model_is_recurrent(self.pointer) or llama_cpp.llama_model_is_hybrid(self.pointer)
         )
-        self._pieces: dict[int, bytes] = {}
-        self._ends: dict[int, bool] = {}
 
     def _layers_to_try(self, path: Path, gpu_layers: int | None) -> Sequence[int]:
         """Return numbers of GPU layers, most first."""
-        if gpu_layers is not None:
-            return (_ALL_LAYERS if gpu_layers < 0 else gpu_layers,)
         if not self.has_gpu:
             return (0,)
+        if gpu_layers is not None:
+            return (_ALL_LAYERS if gpu_layers < 0 else gpu_layers,)
         parameters = llama_cpp.llama_model_default_params()
         parameters.vocab_only = True
-        probe = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
+        probe = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
         if not probe:
             return (_ALL_LAYERS,)
-        layers = int(llama_cpp.llama_model_n_layer(probe))
+        # Without its tensors a model says that it has 0 layers; the file's header knows better.
+        layers = int(_metadata(probe, f"{_metadata(probe, 'general.architecture')}.block_count") or 0)
         llama_cpp.llama_model_free(probe)
         return (_ALL_LAYERS, layers * 3 // 4, layers // 2, layers // 4, 0)
 
@@ -147,9 +182,7 @@ class LlamaModel:
 
     def metadata(self, key: str) -> str | None:
         """Return one metadata value of the file as text."""
-        buffer: Any = ctypes.create_string_buffer(512)
-        length = llama_cpp.llama_model_meta_val_str(self.pointer, key.encode(), buffer, len(buffer))
-        return buffer.value.decode("utf-8", "replace") if length >= 0 else None
+        return _metadata(self.pointer, key)
 
     def _special_text(self, token: Any) -> str:
         """Return the text of a special token such as the beginning of a sequence; empty where there is none."""
@@ -226,6 +259,13 @@ class LlamaModel:
                 room = -length
             found = self._pieces[token] = buffer.raw[:length]
         return found
+
+
+def _metadata(model: Any, key: str) -> str | None:
+    """Return one metadata value of a loaded file as text; `None` where it has none of that name."""
+    buffer: Any = ctypes.create_string_buffer(512)
+    length = llama_cpp.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
+    return buffer.value.decode("utf-8", "replace") if length >= 0 else None
 
 
 class LlamaSequences:

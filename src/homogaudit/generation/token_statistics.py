@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.errors import ModelError
 from homogaudit.records import Decoding
 
 __all__ = ["Distribution", "TokenSampler", "uniform_draws"]
@@ -102,12 +103,18 @@ class TokenSampler:
             # Row by row, because one row stays in the cache between the passes and a matrix does not.
             values, row_weights = shifted[row], weights[row, : self._vocabulary]
             maximum[row] = logits[row].max()
+            if not np.isfinite(maximum[row]):
+                # A comparison with NaN is false, so every draw would be token 0: homogenization out of thin air.
+                raise ModelError(
+                    "the model gives logits that are not finite numbers", "the file may be damaged; try another device"
+                )
             np.subtract(logits[row], np.float32(maximum[row]), out=values)
             np.exp(values, out=row_weights)
             normalizer[row] = weights[row].reshape(-1, _BLOCK).sum(axis=1).sum(dtype=np.float64)
-            product = np.dot(row_weights, values)
+            with np.errstate(invalid="ignore"):
+                product = np.dot(row_weights, values)
             if not np.isfinite(product):
-                # A suppressed token (logit -inf) has weight 0 and adds nothing.
+                # A suppressed token (logit -inf) has weight 0 and adds nothing; the product made it 0 x -inf.
                 product = np.dot(row_weights, np.where(np.isneginf(values), np.float32(0), values))
             mean_shifted[row] = product / normalizer[row]
             if self._decoding.temperature not in (0.0, 1.0):

@@ -154,8 +154,8 @@ def _missed_error_sentences(figures: MethodFigures | None, primary: str | None) 
         return []
     missed = figures.wrong_in_single_cluster
     return [
-        f"Of {count(missed.n)} wrong answers, {count(missed.k)} come with samples that all agree by `{primary}` "
-        f"({_rate(missed)}): sampling cannot see these errors."
+        f"Errors that sampling cannot see, because all samples agree by `{primary}`: "
+        f"{share(missed.k, missed.n)} wrong answers ({_rate(missed)})."
     ]
 
 
@@ -171,7 +171,8 @@ def _signal_sentences(labels: Labels, signals: Mapping[str, SignalScore], choice
         )
     warning = label_warning(labels)
     if warning is not None:
-        sentences.append(f"{warning[0].upper()}{warning[1:]}.")
+        # Signals of so few answers are neither good nor inverted: anything said of them would be noise.
+        return [*sentences, f"{warning[0].upper()}{warning[1:]}."]
     if choice.name is not None and not isinstance(choice.auroc, Undefined):
         held_out = f"{decimal(choice.auroc.value)} {interval(choice.auroc.low, choice.auroc.high)}"
         p = p_value(_p_holm(signals[choice.name]))

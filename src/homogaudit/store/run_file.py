@@ -78,6 +78,7 @@ CREATE TABLE sessions (
 );
 """
 
+_QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"
 _GENERATION_COLUMNS = "sample_index, text, answer, state, finish_reason, tokens, seconds"
 _ARRAY_COLUMNS = "token_ids, entropies, logprobs, logits, answer_mask"
 
@@ -395,24 +396,17 @@ class RunFile:
 
     def questions(self) -> list[Question]:
         """Return the questions in the order they are started."""
-        rows = self._rows(
-            "SELECT id, text, category, answers, incorrect_answers, passages, extra FROM questions ORDER BY position"
-        )
-        return [
-            Question(
-                id=question_id,
-                text=text,
-                category=category,
-                answers=tuple(json.loads(answers)),
-                incorrect_answers=tuple(json.loads(incorrect)),
-                passages=tuple(json.loads(passages)),
-                extra=json.loads(extra),
-            )
-            for question_id, text, category, answers, incorrect, passages, extra in rows
-        ]
+        return [_question(row) for row in self._rows(f"SELECT {_QUESTION_COLUMNS} FROM questions ORDER BY position")]
 
-    def add_generation(self, generation: Generation, session: int | None = None) -> None:
+    def add_generation(
+        self, generation: Generation, session: int | None = None, session_seconds: float | None = None
+    ) -> None:
         """Store one finished draw in one transaction, and count it for the session that drew it.
+
+        Args:
+            generation: The draw.
+            session: Number of the session; `None` for draws that came from elsewhere.
+            session_seconds: Wall time of that session so far, so that a killed one is not without.
 
         Raises:
             sqlite3.IntegrityError: This (question, sample) is stored already; a draw is never overwritten.
@@ -441,7 +435,8 @@ class RunFile:
             )
             if session is not None:
                 self._connection.execute(
-                    "UPDATE sessions SET generations = generations + 1 WHERE number = ?", (session,)
+                    "UPDATE sessions SET generations = generations + 1, seconds = ? WHERE number = ?",
+                    (session_seconds, session),
                 )
 
     def drop_token_arrays(self, question_id: str) -> None:
@@ -472,26 +467,26 @@ class RunFile:
         """Yield the draws of every question (or of `question_ids`) in the order of the file.
 
         Args:
-            question_ids: Which questions; `None` for all.
+            question_ids: Which questions; `None` for all. Nothing of the others is read.
             token_arrays: Whether to read the token arrays; they are most of the file.
         """
-        wanted = None if question_ids is None else set(question_ids)
+        wanted = self._positions if question_ids is None else question_ids
         columns = _GENERATION_COLUMNS + (f", {_ARRAY_COLUMNS}" if token_arrays else "")
-        for question in self.questions():
-            if wanted is not None and question.id not in wanted:
-                continue
+        for position in sorted(self._positions[question_id] for question_id in wanted):
+            (row,) = self._rows(f"SELECT {_QUESTION_COLUMNS} FROM questions WHERE position = ?", (position,))
+            question = _question(row)
             rows = self._rows(
-                f"SELECT {columns} FROM generations WHERE position = ? ORDER BY sample_index",
-                (self._positions[question.id],),
+                f"SELECT {columns} FROM generations WHERE position = ? ORDER BY sample_index", (position,)
             )
             generations = [_generation(question.id, row) for row in rows]
             greedy = generations[0] if generations and generations[0].sample_index == GREEDY else None
             yield SampleSet(question, greedy, generations[1:] if greedy else generations)
 
     def expected_samples(self) -> int:
-        """Return N: what the run asks for, or the most that any question of a recorded run has."""
-        samples = self.parameters.get("decoding", {}).get("samples")
-        if isinstance(samples, int):
+        """Return N: what the run is to draw, or the most that any question of a recorded run has."""
+        parameters = self.parameters
+        samples = parameters.get("decoding", {}).get("samples")
+        if isinstance(samples, int) and not parameters.get("recorded"):
             return samples
         (most,) = self._rows(
             "SELECT max(count) FROM (SELECT count(*) AS count FROM generations WHERE sample_index >= 0 "
@@ -601,11 +596,12 @@ class RunFile:
         return values
 
     def mark_scored(self, question_id: str, scoring: str) -> None:
-        """Note that everything which `scoring` asks for is stored for one question."""
+        """Note that what is stored for one question is what `scoring` asks for, and no earlier scoring."""
+        position = self._positions[question_id]
         with self.transaction():
-            self._connection.execute(
-                "INSERT OR IGNORE INTO scorings VALUES (?, ?)", (self._positions[question_id], scoring)
-            )
+            # Signals and labels are those of the last scoring only, so an earlier one no longer holds.
+            self._connection.execute("DELETE FROM scorings WHERE position = ?", (position,))
+            self._connection.execute("INSERT INTO scorings VALUES (?, ?)", (position, scoring))
 
     def scored(self, scoring: str) -> set[str]:
         """Return the ids of the questions that are scored under `scoring`."""
@@ -646,6 +642,13 @@ class RunFile:
         with self.transaction():
             self.set_meta("finished", _now())
             self.set_meta("status", "complete")
+
+
+def _question(row: Sequence[Any]) -> Question:
+    """Return the record behind one row of `questions`."""
+    question_id, text, category, *lists, extra = row
+    answers, incorrect_answers, passages = (tuple(json.loads(texts)) for texts in lists)
+    return Question(question_id, text, category, answers, incorrect_answers, passages, json.loads(extra))
 
 
 def _generation(question_id: str, row: Sequence[Any]) -> Generation:

@@ -1,0 +1,42 @@
+"""How an error is shown: one line and a hint, or one JSON object. Knows no command."""
+
+import contextlib
+import json
+from collections.abc import Generator
+
+import typer
+
+from homogaudit.errors import HomogauditError
+
+__all__ = ["after_report", "show_error"]
+
+
+def show_error(error: HomogauditError, *, as_json: bool = False) -> int:
+    """Print one error: a JSON object on stdout under `--json`, else one line and its hint on stderr.
+
+    Returns:
+        The exit code of the error.
+    """
+    if as_json:
+        typer.echo(json.dumps({"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}))
+    else:
+        typer.echo(f"error: {_plain(error.message)}", err=True)
+        if error.hint:
+            typer.echo(f"hint: {_plain(error.hint)}", err=True)
+    return error.exit_code
+
+
+@contextlib.contextmanager
+def after_report(*, as_json: bool) -> Generator[None]:
+    """Show an error on stderr even under `--json`: stdout holds its one object, the report, already."""
+    try:
+        yield
+    except HomogauditError as error:
+        if not as_json:
+            raise
+        raise typer.Exit(show_error(error)) from error
+
+
+def _plain(text: str) -> str:
+    """Return the text on one line without control characters: file names and models' words are somebody else's."""
+    return "".join(character if character.isprintable() else " " for character in text)

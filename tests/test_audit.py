@@ -1,0 +1,692 @@
+"""The pipeline over a run file, with a generator that draws what it is told to and an embedder that hashes words."""
+
+import hashlib
+import itertools
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from homogaudit.audit import Audit
+from homogaudit.clustering.embedders import Embedder
+from homogaudit.errors import EmbedderError, ModelError
+from homogaudit.events import (
+    Cancelling,
+    EngineReady,
+    Event,
+    GenerationFinished,
+    Job,
+    JobEmbedder,
+    Loading,
+    Paused,
+    Progress,
+    QuestionScored,
+    QuestionStarted,
+    Resumed,
+    RunFinished,
+    Snapshot,
+)
+from homogaudit.generation import DrawRequest
+from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
+from homogaudit.labels.judges import RECORDED
+from homogaudit.questions.prompts import Prompt, Segment, split_thinking
+from homogaudit.records import (
+    GREEDY,
+    Decoding,
+    Generation,
+    GenerationState,
+    Label,
+    LabelValue,
+    Prompting,
+    Question,
+    TokenStatistics,
+)
+from homogaudit.store import RunFile
+
+Script = Callable[[str, int], str]
+Key = tuple[str, int]
+
+QUESTIONS = [
+    Question("q0", "What do bees make?", answers=("honey",), incorrect_answers=("jam",)),
+    Question("q1", "Where is Rome?", answers=("Italy",), incorrect_answers=("Spain",)),
+    Question("q2", "Who wrote Hamlet?", answers=("Shakespeare",), incorrect_answers=("Marlowe",)),
+]
+SAMPLES = 3
+
+
+def say(question_id: str, index: int) -> str:
+    """Question 0: all alike; 1: two meanings; 2: all different."""
+    if question_id == "q0":
+        return "bees make honey"
+    if question_id == "q1":
+        return "Rome is in Italy" if index % 2 else "a town of Spain"
+    return ["Shakespeare wrote it", "nobody can tell", "some old poet", "Marlowe perhaps"][index + 1]
+
+
+@dataclass
+class ScriptedDrawing:
+    """Draws `slots` answers side by side, a word of each a step."""
+
+    waiting: list[Key]
+    script: Script
+    slots: int
+    begun: dict[Key, int] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    counts: SamplerCounts = field(default_factory=SamplerCounts)
+
+    @property
+    def is_done(self) -> bool:
+        return not self.waiting and not self.begun
+
+    @property
+    def live(self) -> int:
+        return len(self.begun)
+
+    def step(self) -> list[Generation]:
+        while self.waiting and len(self.begun) < self.slots:
+            key = self.waiting.pop(0)
+            self.begun[key] = 0
+            if key[0] not in self.seen:
+                self.seen.add(key[0])
+                self.started.append(key[0])
+        finished: list[Generation] = []
+        for key in list(self.begun):
+            words = self.script(*key).split(" ")
+            self.begun[key] += 1
+            self.counts.tokens += 1
+            self.counts.seconds += 0.01
+            if self.begun[key] >= len(words):
+                del self.begun[key]
+                finished.append(self.finish(key, " ".join(words), len(words)))
+        return finished
+
+    def finish(self, key: Key, text: str, length: int) -> Generation:
+        parsed = split_thinking(text, Prompting(), False)
+        values = np.full(length, 0.5, np.float32)
+        statistics = TokenStatistics(np.arange(length, dtype=np.int32), values, -values, values)
+        return Generation(*key, text, parsed.answer, parsed.state, "stop", length, statistics, 0.01)
+
+    def live_texts(self) -> dict[Key, str]:
+        return {key: " ".join(self.script(*key).split(" ")[:count]) for key, count in self.begun.items()}
+
+    def take_started(self) -> list[str]:
+        started, self.started = self.started, []
+        return started
+
+
+class ScriptedGenerator:
+    """A generator that says what a script says."""
+
+    chat_template = None
+
+    def __init__(self, script: Script, slots: int) -> None:
+        self.script = script
+        self.slots = slots
+        self.requests: list[DrawRequest] = []
+        self.is_closed = False
+        self.facts = GeneratorFacts("a table", slots, 100, 1000, "base", 0.01, {"scripted": 1})
+
+    def prompt(self, question: str) -> Prompt:
+        return Prompt(question, (Segment(question, True),), "base", (), False)
+
+    def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:
+        self.requests = list(requests)
+        keys = [(request.question_id, index) for request in requests for index in request.sample_indexes]
+        return ScriptedDrawing(keys, self.script, self.slots)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class HashingEmbedder:
+    """Texts with the same words point the same way, others nearly never."""
+
+    name = "hashing"
+
+    def __init__(self, fails_after: int | None = None) -> None:
+        self.calls: list[list[str]] = []
+        self.fails_after = fails_after
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        if self.fails_after is not None and len(self.calls) >= self.fails_after:
+            raise EmbedderError("embedder `hashing` failed: out of memory")
+        self.calls.append(list(texts))
+        rows = np.zeros((len(texts), 64), np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.split():
+                row[hashlib.sha256(word.encode()).digest()[0] % 64] += 1
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+class Control:
+    """What a test wants of the audit; `resume` is what happens while it waits."""
+
+    def __init__(self) -> None:
+        self.is_cancelled = False
+        self.is_paused = False
+        self.wants_snapshot = False
+        self.while_paused: list[Callable[[Control], None]] = []
+
+    def wait_while_paused(self) -> None:
+        self.while_paused.pop(0)(self)
+
+    def take_snapshot_request(self) -> bool:
+        asked, self.wants_snapshot = self.wants_snapshot, False
+        return asked
+
+
+@dataclass
+class Bench:
+    """One run file, and what works on it."""
+
+    run: RunFile
+    script: Script = say
+    slots: int = 2
+    embedder: HashingEmbedder = field(default_factory=HashingEmbedder)
+    generator: ScriptedGenerator | None = None
+    control: Control = field(default_factory=Control)
+    embedders_loaded: int = 0
+
+    def load_generator(self, job: Job, prompting: Prompting, now: datetime) -> ScriptedGenerator:
+        assert now == datetime.fromisoformat(self.run.meta("created"))
+        self.generator = ScriptedGenerator(self.script, self.slots)
+        return self.generator
+
+    def load_embedder(self, embedder: JobEmbedder) -> Embedder:
+        self.embedders_loaded += 1
+        self.embedder.name = embedder.name
+        return self.embedder
+
+    def events(self, **job: Any) -> Iterator[Event]:
+        """Start an audit; each call is a process of its own as far as the run file can tell."""
+        settings = {"model": "scripted", "embedder": JobEmbedder("hashing", "hashing", "-"), "judge": "overlap"} | job
+        self.control = Control()
+        audit = Audit(
+            self.run,
+            Job(str(self.run.path), **settings),
+            self.control,
+            load_generator=self.load_generator,
+            load_embedder=self.load_embedder,
+        )
+        return audit.events()
+
+    def work(self, **job: Any) -> list[Event]:
+        return list(self.events(**job))
+
+    def texts(self) -> Mapping[Key, str]:
+        return {
+            (s.question.id, g.sample_index): g.text
+            for s in self.run.sample_sets()
+            for g in [*([s.greedy] if s.greedy else []), *s.samples]
+        }
+
+
+ALL_KEYS = {(question.id, index) for question in QUESTIONS for index in (GREEDY, *range(SAMPLES))}
+
+
+@pytest.fixture
+def bench(make_run: Callable[..., RunFile]) -> Iterator[Bench]:
+    decoding = asdict(Decoding(samples=SAMPLES, max_tokens=8, greedy_max_tokens=8))
+    with make_run(QUESTIONS, decoding=decoding, prompting=asdict(Prompting())) as run:
+        yield Bench(run)
+
+
+def of(kind: type[Event], events: Sequence[Event]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def drawn(events: Sequence[Event]) -> list[Key]:
+    return [(event.question_id, event.sample_index) for event in of(GenerationFinished, events)]
+
+
+def clusters(bench: Bench, name: str) -> list[int]:
+    methods = [m for m in bench.run.clustering_methods() if m.name == name]
+    found = bench.run.clusterings(methods[-1])
+    return [found[question.id].clusters for question in QUESTIONS]
+
+
+def until(events: Iterator[Event], kind: type[Event]) -> list[Event]:
+    """Take events up to the first of a kind."""
+    taken: list[Event] = []
+    for event in events:
+        taken.append(event)
+        if isinstance(event, kind):
+            return taken
+    raise AssertionError(f"no {kind.__name__}")
+
+
+# The whole path
+
+
+def test_an_audit_tells_what_happens_in_order(bench: Bench):
+    events = bench.work()
+    parts = [event.part for event in of(Loading, events)]
+    assert parts == ["embedder", "model", "context"]
+    assert [type(event) for event in events[:4]] == [Loading, Loading, Loading, EngineReady]
+    assert isinstance(events[4], QuestionStarted)
+    assert isinstance(events[-1], RunFinished)
+    assert [event.question_id for event in of(QuestionStarted, events)] == ["q0", "q1", "q2"]
+    ready = of(EngineReady, events)[0]
+    # 3 questions x (1 greedy + 3 samples), each of at most 8 tokens; 96 passes on 2 slots of 0.01 s.
+    assert (ready.questions, ready.draws, ready.draws_done, ready.passes_at_most) == (3, 12, 0, 96)
+    assert ready.seconds_at_most == pytest.approx(0.48)
+    assert sorted(drawn(events)) == sorted(ALL_KEYS)
+    for question in QUESTIONS:
+        told = [
+            type(event)
+            for event in events
+            if getattr(event, "question_id", None) == question.id and not isinstance(event, Progress)
+        ]
+        assert told == [QuestionStarted, *[GenerationFinished] * (SAMPLES + 1), QuestionScored]
+    assert of(RunFinished, events)[0].status == bench.run.status == "complete"
+    assert of(RunFinished, events)[0].draws == 12
+    last = of(Progress, events)[-1]
+    assert (last.questions_done, last.draws_done, last.slots_in_use) == (3, 12, 0)
+    assert bench.generator is not None
+    assert bench.generator.is_closed
+
+
+def test_the_figures_of_an_audit_are_those_of_its_answers(bench: Bench):
+    scored = of(QuestionScored, bench.work())
+    assert [event.position for event in scored] == [0, 1, 2]
+    # By hand: q0 says one thing, q1 two (samples 0 and 2 alike), q2 three, by words and by meaning.
+    assert [dict(event.clusters) for event in scored] == [{"jaccard": n, "embedding": n} for n in (1, 2, 3)]
+    assert [event.valid_samples for event in scored] == [3, 3, 3]
+    # The greedy answers, index -1: honey; "Rome is in Italy" (odd index); Shakespeare.
+    assert [event.label for event in scored] == ["correct", "correct", "correct"]
+    assert clusters(bench, "jaccard") == clusters(bench, "embedding") == [1, 2, 3]
+    signals = bench.run.signals()
+    # Every token has entropy 0.5; discrete semantic entropy of one cluster is 0, of three singletons ln 3.
+    assert signals["token_entropy_mean"]["q1"].value == pytest.approx(0.5)
+    assert signals["semantic_entropy_jaccard"]["q0"].value == 0
+    assert signals["semantic_entropy_jaccard"]["q2"].value == pytest.approx(np.log(3))
+    (session,) = bench.run.sessions()
+    assert (session.kind, session.generations) == ("generate", 12)
+    assert session.ended is not None
+    assert session.provenance["device"] == "a table"
+    assert session.provenance["tokens"] == sum(len(text.split()) for text in bench.texts().values())
+
+
+def test_an_answer_is_stored_before_anybody_hears_of_it(bench: Bench):
+    stored_when_told: list[bool] = []
+    # A second connection sees only what is committed.
+    with sqlite3.connect(f"{bench.run.path.as_uri()}?mode=ro", uri=True) as reader:
+        query = "SELECT count(*) FROM generations JOIN questions USING (position) WHERE id = ? AND sample_index = ?"
+        for event in bench.events():
+            if isinstance(event, GenerationFinished):
+                (count,) = reader.execute(query, (event.question_id, event.sample_index)).fetchone()
+                stored_when_told.append(count == 1)
+    reader.close()
+    assert stored_when_told == [True] * 12
+
+
+def test_the_deltas_of_progress_are_the_text_being_written(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("homogaudit.audit._PROGRESS_SECONDS", 0.0)
+    texts: dict[Key, str] = {}
+    for event in bench.events():
+        if isinstance(event, Progress):
+            for delta in event.deltas:
+                key = (delta.question_id, delta.sample_index)
+                texts[key] = texts.get(key, "") + delta.text
+    # The last word of each comes with its GenerationFinished.
+    assert texts == {key: say(*key).rpartition(" ")[0] for key in ALL_KEYS}
+
+
+def test_progress_comes_at_most_ten_times_a_second(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    class Clock:
+        now = 100.0
+
+        def perf_counter(self) -> float:
+            self.now += 0.004
+            return self.now
+
+    monkeypatch.setattr("homogaudit.audit.time", Clock())
+    bench.script = lambda question_id, index: "word " * 60
+    events = bench.work(embedder=None, judge=None)
+    times = [event.seconds for event in of(Progress, events)]
+    # The last one is told whenever it comes.
+    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(times[:-1]))
+    assert len(times) > 3
+
+
+# Stopping and going on
+
+
+@pytest.mark.parametrize("steps", [1, 3, 7])
+def test_a_resumed_audit_draws_only_what_is_missing(bench: Bench, steps: int):
+    events = bench.events()
+    before: list[Event] = []
+    for _ in range(steps):
+        before += until(events, GenerationFinished)
+    # Dropped here like a killed process: nothing more is written.
+    events.close()  # type: ignore[attr-defined]
+    assert bench.run.status == "started"
+    kept = bench.texts()
+    assert len(kept) == steps
+    after = bench.work()
+    assert bench.generator is not None
+    asked = {(r.question_id, i) for r in bench.generator.requests for i in r.sample_indexes}
+    assert asked == ALL_KEYS - kept.keys() == set(drawn(after))
+    assert of(EngineReady, after)[0].draws_done == steps
+    assert bench.run.status == "complete"
+    assert bench.texts() == {key: say(*key) for key in ALL_KEYS}
+    assert sum(session.generations for session in bench.run.sessions()) == 12
+
+
+def test_a_finished_audit_loads_nothing(bench: Bench):
+    bench.work()
+    bench.generator = None
+    again = bench.work()
+    assert [type(event) for event in again] == [RunFinished]
+    assert (bench.generator, bench.embedders_loaded) == (None, 1)
+    assert again[0].draws == 0  # type: ignore[attr-defined]
+
+
+def test_cancel_keeps_what_is_finished(bench: Bench):
+    events = bench.events()
+    taken = until(events, GenerationFinished)
+    bench.control.is_cancelled = True
+    taken += events
+    assert [type(event) for event in taken[-2:]] == [Cancelling, RunFinished]
+    assert taken[-1].status == bench.run.status == "started"  # type: ignore[attr-defined]
+    assert set(bench.texts()) == set(drawn(taken))
+    assert not of(QuestionScored, taken)
+    assert bench.generator is not None
+    assert bench.generator.is_closed
+    assert [session.ended is not None for session in bench.run.sessions()] == [True]
+
+
+def test_cancel_while_scoring_leaves_the_rest_for_the_next_time(bench: Bench):
+    events = bench.events(defer_embedding=True)
+    taken = until(events, QuestionScored)
+    bench.control.is_cancelled = True
+    taken += events
+    assert len(of(QuestionScored, taken)) == 1
+    assert of(RunFinished, taken)[0].status == "started"
+    again = bench.work()
+    assert [event.question_id for event in of(QuestionScored, again)] == ["q1", "q2"]
+    assert bench.run.status == "complete"
+
+
+def test_pause_stands_still_and_snapshots_are_answered(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("homogaudit.audit._PROGRESS_SECONDS", 0.0)
+    events = bench.events()
+    before = until(events, Progress)
+    tokens = before[-1].tokens  # type: ignore[attr-defined]
+
+    def ask(control: Control) -> None:
+        control.wants_snapshot = True
+
+    def resume(control: Control) -> None:
+        control.is_paused = False
+
+    bench.control.is_paused = True
+    bench.control.while_paused = [ask, ask, resume]
+    paused, first, second, resumed = (next(events) for _ in range(4))
+    assert isinstance(paused, Paused)
+    assert isinstance(resumed, Resumed)
+    assert first == second
+    assert isinstance(first, Snapshot)
+    assert (first.run, first.state) == (str(bench.run.path), "paused")
+    assert first.progress is not None
+    assert first.progress.tokens == tokens
+    # What a screen shows that attaches here, and what it would add from the next deltas.
+    assert {(d.question_id, d.sample_index): d.text for d in first.live} == {("q0", -1): "bees", ("q0", 0): "bees"}
+    rest = list(events)
+    assert rest[0].deltas[0].text == " make"  # type: ignore[attr-defined]
+    assert bench.run.status == "complete"
+
+
+def test_a_snapshot_holds_no_text_that_a_later_delta_brings_again(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    class Clock:
+        now = 100.0
+
+        def perf_counter(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr("homogaudit.audit.time", clock)
+    bench.script = lambda question_id, index: "one two three four"
+    events = bench.events(embedder=None)
+    until(events, Progress)
+    texts: dict[Key, str] = {}
+    bench.control.wants_snapshot = True
+    # The clock stands: words are written that no Progress has told.
+    for event in events:
+        if isinstance(event, Snapshot):
+            texts = {(delta.question_id, delta.sample_index): delta.text for delta in event.live}
+        elif isinstance(event, Progress):
+            for delta in event.deltas:
+                key = (delta.question_id, delta.sample_index)
+                texts[key] = texts.get(key, "") + delta.text
+        elif isinstance(event, GenerationFinished):
+            assert event.answer.startswith(texts.pop((event.question_id, event.sample_index), ""))
+            clock.now += 1
+
+
+def test_cancel_while_paused_does_not_say_that_it_goes_on(bench: Bench):
+    events = bench.events()
+    until(events, GenerationFinished)
+
+    def cancel(control: Control) -> None:
+        control.is_cancelled = True
+
+    bench.control.is_paused = True
+    bench.control.while_paused = [cancel]
+    # The draws of the same step are told first.
+    rest = [type(event) for event in events if not isinstance(event, GenerationFinished | Progress)]
+    assert rest == [Paused, Cancelling, RunFinished]
+
+
+# What is asked for, and what is not there
+
+
+def test_deferred_embedding_waits_until_the_model_is_gone(bench: Bench):
+    closed_when_loaded: list[bool] = []
+    events: list[Event] = []
+    for event in bench.events(defer_embedding=True):
+        events.append(event)
+        if isinstance(event, Loading) and event.part == "embedder":
+            assert bench.generator is not None
+            closed_when_loaded.append(bench.generator.is_closed)
+    assert closed_when_loaded == [True]
+    kinds = [type(event) for event in events]
+    assert kinds.index(QuestionScored) > len(kinds) - 1 - kinds[::-1].index(GenerationFinished)
+    assert bench.run.status == "complete"
+    assert clusters(bench, "embedding") == [1, 2, 3]
+
+
+def test_identical_answers_are_embedded_once(bench: Bench):
+    bench.work()
+    embedded = [text for call in bench.embedder.calls for text in call]
+    assert sorted(embedded) == sorted({say(*key) for key in ALL_KEYS})
+
+
+def test_without_token_arrays_the_signals_stay(bench: Bench):
+    bench.work(token_arrays=False)
+    statistics = [g.statistics for s in bench.run.sample_sets() for g in s.samples]
+    assert all(s.entropies is None and s.token_ids is None for s in statistics)
+    values = bench.run.signals()
+    assert values["token_entropy_mean"]["q0"].value == pytest.approx(0.5)
+    # ln 2 for two clusters of 1 and 2 would be the equal-weight case; what counts here is that there is a value.
+    assert values["semantic_entropy_jaccard_rao"]["q1"].value is not None
+
+
+def test_scoring_again_keeps_what_needs_the_dropped_token_arrays(bench: Bench):
+    bench.work(token_arrays=False)
+    before = bench.run.signals()
+    bench.work(model=None, judge="exact")
+    after = bench.run.signals()
+    assert {name: [v.value for v in values.values()] for name, values in after.items()} == {
+        name: [v.value for v in values.values()] for name, values in before.items()
+    }
+    # Under another embedder there are other clusters, whose likelihood-weighted entropy nobody can compute any more.
+    bench.work(model=None, judge="exact", embedder=JobEmbedder("other", "other", "-"))
+    values = bench.run.signals()
+    assert values["semantic_entropy_embedding_rao"]["q1"].value is None
+    assert "log-probabilities" in values["semantic_entropy_embedding_rao"]["q1"].reason
+    assert values["semantic_entropy_jaccard_rao"]["q1"].value is not None
+    assert values["token_entropy_mean"]["q1"].value == pytest.approx(0.5)
+
+
+def test_empty_answers_are_counted_and_never_one_cluster(bench: Bench):
+    def script(question_id: str, index: int) -> str:
+        if question_id == "q0":
+            return "" if index % 2 == 0 else " "
+        if question_id == "q1" and index:
+            return "<think>never closed"
+        return "a word"
+
+    bench.script = script
+    scored = of(QuestionScored, bench.work())
+    # q0 holds nothing, q1 one valid sample (index 0), q2 three equal ones.
+    assert [event.valid_samples for event in scored] == [0, 1, 3]
+    assert [dict(event.clusters) for event in scored] == [{}, {}, {"jaccard": 1, "embedding": 1}]
+    assert [event.label for event in scored[:2]] == ["no_match", "no_match"]
+    states = {g.state for s in bench.run.sample_sets() for g in s.samples}
+    assert states == {GenerationState.EMPTY, GenerationState.THINKING_UNCLOSED, GenerationState.VALID}
+    assert bench.run.status == "complete"
+    reason = bench.run.signals()["semantic_entropy_jaccard"]["q0"].reason
+    assert reason == "0 of 3 samples hold an answer"
+
+
+def test_a_model_that_answers_with_nothing_at_all_ends_well(bench: Bench):
+    bench.script = lambda question_id, index: ""
+    events = bench.work()
+    assert bench.run.status == "complete"
+    assert all(event.clusters == {} for event in of(QuestionScored, events))
+    assert bench.embedder.calls == []
+
+
+def test_without_a_judge_nothing_is_labelled(bench: Bench):
+    scored = of(QuestionScored, bench.work(judge=None))
+    assert [event.label for event in scored] == [None, None, None]
+    assert bench.run.judges() == []
+    assert bench.run.status == "complete"
+
+
+def test_without_an_embedder_the_wording_alone_is_clustered(bench: Bench):
+    events = bench.work(embedder=None, embedder_reason="switched off")
+    assert bench.embedders_loaded == 0
+    assert [dict(event.clusters) for event in of(QuestionScored, events)] == [{"jaccard": n} for n in (1, 2, 3)]
+    assert bench.run.meta("scoring")["embedder_reason"] == "switched off"
+    assert bench.run.signals()["selfcheck_embedding"]["q0"].value is None
+
+
+# What fails
+
+
+def test_what_was_drawn_is_kept_when_the_embedder_fails(bench: Bench):
+    bench.embedder = HashingEmbedder(fails_after=1)
+    taken: list[Event] = []
+    with pytest.raises(EmbedderError):
+        taken.extend(bench.events())
+    assert bench.run.status == "started"
+    kept = bench.texts()
+    # The second question was drawn in full when its answers could not be embedded.
+    assert {("q1", index) for index in (GREEDY, 0, 1, 2)} <= kept.keys()
+    assert bench.generator is not None
+    assert bench.generator.is_closed
+    bench.embedder = HashingEmbedder()
+    after = bench.work()
+    assert set(drawn(after)) == ALL_KEYS - kept.keys()
+    assert clusters(bench, "embedding") == [1, 2, 3]
+    assert bench.run.status == "complete"
+
+
+def test_an_embedder_that_does_not_load_leaves_a_finished_run_as_it_was(bench: Bench):
+    bench.work()
+    scoring = bench.run.meta("scoring")
+
+    def fail(embedder: JobEmbedder) -> Embedder:
+        raise EmbedderError("embedder `other` cannot be loaded")
+
+    bench.load_embedder = fail  # type: ignore[method-assign]
+    with pytest.raises(EmbedderError):
+        bench.work(model=None, embedder=JobEmbedder("other", "other", "-"))
+    assert (bench.run.status, bench.run.meta("scoring")) == ("complete", scoring)
+
+
+def test_a_model_that_does_not_load_leaves_no_session(bench: Bench):
+    def fail(job: Job, prompting: Prompting, now: datetime) -> ScriptedGenerator:
+        raise ModelError("cannot load `x`")
+
+    bench.load_generator = fail  # type: ignore[method-assign]
+    with pytest.raises(ModelError):
+        bench.work()
+    assert bench.run.sessions() == []
+    assert bench.texts() == {}
+
+
+# Scoring again
+
+
+def test_another_judge_labels_again_and_both_are_kept(bench: Bench):
+    bench.work()
+    bench.generator = None
+    events = bench.work(model=None, judge="exact")
+    assert bench.generator is None
+    assert [event.label for event in of(QuestionScored, events)] == ["correct"] * 3
+    assert bench.run.judges() == ["exact", "overlap"]
+    assert bench.run.meta("scoring")["judge"] == "exact"
+    assert bench.run.status == "complete"
+
+
+def test_another_embedder_clusters_again(bench: Bench):
+    bench.work()
+    events = bench.work(model=None, embedder=JobEmbedder("other", "other", "-"))
+    assert [event.part for event in of(Loading, events)] == ["embedder"]
+    assert len(of(QuestionScored, events)) == 3
+    assert {m.embedder for m in bench.run.clustering_methods() if m.embedder} == {"hashing", "other"}
+    # Signals and labels are those of one scoring only, so going back scores again, on stored embeddings.
+    assert len(of(QuestionScored, bench.work())) == 3
+    assert bench.run.meta("scoring")["embedder"] == "hashing"
+
+
+def test_a_run_that_is_scored_again_is_not_complete_until_it_is(bench: Bench):
+    bench.work()
+    events = bench.events(model=None, judge="exact")
+    until(events, QuestionScored)
+    assert bench.run.status == "started"
+    list(events)
+    assert bench.run.status == "complete"
+
+
+def test_another_judge_on_an_unfinished_run_labels_all_questions(bench: Bench):
+    events = bench.events()
+    until(events, QuestionScored)
+    bench.control.is_cancelled = True
+    list(events)
+    bench.work(judge="exact")
+    assert set(bench.run.labels("exact")) == {"q0", "q1", "q2"}
+    assert bench.run.status == "complete"
+
+
+def test_chosen_clusterings_take_the_place_of_the_defaults(bench: Bench):
+    bench.work(clusterings=("jaccard=0.2/leader",))
+    methods = {(m.similarity, m.linkage, m.threshold) for m in bench.run.clustering_methods()}
+    assert methods == {("jaccard", "leader", 0.2), ("embedding", "average", 0.85)}
+
+
+def test_recorded_labels_stand_and_the_recorded_run_is_finished_as_it_came(make_run: Callable[..., RunFile]):
+    with make_run(QUESTIONS, recorded=True) as run:
+        run.set_meta("recorded", True)
+        for index in range(2):
+            run.add_generation(Generation("q0", index, "a b", "a b", GenerationState.VALID))
+        run.add_labels([Label("q0", RECORDED, LabelValue.INCORRECT)])
+        bench = Bench(run)
+        events = bench.work(model=None, judge=RECORDED)
+        assert [event.label for event in of(QuestionScored, events)] == ["incorrect", None, None]
+        assert run.labels(RECORDED)["q0"].value is LabelValue.INCORRECT
+        assert run.status == "complete"
+
+
+def test_an_audit_touches_nothing_but_its_run(bench: Bench, tmp_path: Path):
+    bench.work()
+    assert {path.name for path in tmp_path.iterdir()} <= {f"test.audit{end}" for end in ("", "-wal", "-shm")}
