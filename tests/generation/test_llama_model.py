@@ -34,14 +34,14 @@ def model_f16(smollm_f16: Path) -> Iterator[LlamaModel]:
 
 @pytest.fixture
 def sequences(model_f16: LlamaModel) -> Iterator[LlamaSequences]:
-    sequences = LlamaSequences(model_f16, sequences=4, cells=256, threads=2)
+    sequences = LlamaSequences(model_f16, sequences=4, cells=256, threads=1)
     yield sequences
     sequences.close()
 
 
-TOLERANCE = 0.15
-"""Nats. The order of cells and the width of a batch move a log-probability by up to 0.03 on this model; another
-text by more than 10."""
+TOLERANCE = 0.5
+"""Nats. The order of cells and the width of a batch moved a log-probability by up to 0.18; other text by over
+10."""
 
 
 def distance(logits: NDArray[np.float32], others: NDArray[np.float32]) -> float:
@@ -117,7 +117,7 @@ def test_a_refused_file_leaves_the_library_usable(model: LlamaModel, tmp_path: P
     path.write_bytes(b"GGUF" + b"\xff" * 100)
     for _ in range(3):
         refused(path)
-    sequences = LlamaSequences(model, sequences=2, cells=256, threads=2)
+    sequences = LlamaSequences(model, sequences=2, cells=256, threads=1)
     assert sequences.prefill(0, [1, 2, 3], 0).shape == (model.vocabulary,)
     sequences.close()
 
@@ -353,7 +353,7 @@ def test_a_step_without_room_changes_nothing(sequences: LlamaSequences, model_f1
 def test_a_prompt_longer_than_a_batch_is_computed_in_parts(model_f16: LlamaModel) -> None:
     prompt = model_f16.tokenize("one two three four five six seven eight nine ten " * 60)[:513]
     assert len(prompt) == 513
-    sequences = LlamaSequences(model_f16, sequences=2, cells=1280, threads=2)
+    sequences = LlamaSequences(model_f16, sequences=2, cells=1280, threads=1)
     at_once = sequences.prefill(0, prompt, 0).copy()
     sequences.clear()
     sequences.prefill(1, prompt[:300], 0)

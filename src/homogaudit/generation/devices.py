@@ -1,7 +1,10 @@
 """The devices that are compiled into llama.cpp, through ggml's C interface, which llama-cpp-python does not bind."""
 
+import contextlib
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["LlamaDevice", "llama_devices"]
 
@@ -11,6 +14,8 @@ class LlamaDevice:
     """One ggml backend device.
 
     Attributes:
+        name: What llama.cpp calls it, `unknown` where it does not say.
+        description: The hardware's name, `unknown` where the backend does not say.
         kind: `cpu`, `gpu`, `igpu`, `accelerator` or `unknown`.
         memory_free: Bytes; `None` where the backend does not say.
         memory_total: Bytes; `None` where the backend does not say.
@@ -33,37 +38,66 @@ _KINDS = ("cpu", "gpu", "igpu", "accelerator")
 
 
 def llama_devices() -> list[LlamaDevice]:
-    """Return the devices that this build of llama.cpp sees; empty where they cannot be listed."""
+    """Return the devices that this build of llama.cpp sees; empty where it cannot list them.
+
+    What it cannot tell of a device is `unknown` or `None`.
+
+    Raises:
+        ImportError: llama-cpp-python is missing; a broken one raises what its import raises.
+    """
     import llama_cpp
-    from llama_cpp._ggml import libggml
 
     llama_cpp.llama_backend_init()
     try:
-        count, get = libggml.ggml_backend_dev_count, libggml.ggml_backend_dev_get
-        name, description = libggml.ggml_backend_dev_name, libggml.ggml_backend_dev_description
-        kind, memory = libggml.ggml_backend_dev_type, libggml.ggml_backend_dev_memory
-    except AttributeError:
+        # llama-cpp-python binds no ggml_backend function, but loads the library that has them.
+        from llama_cpp._ggml import libggml
+
+        return _listed(libggml)
+    except (ImportError, AttributeError, OSError):
         return []
-    count.restype = ctypes.c_size_t
-    get.argtypes, get.restype = [ctypes.c_size_t], ctypes.c_void_p
-    for function in (name, description):
-        function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_char_p
-    kind.argtypes, kind.restype = [ctypes.c_void_p], ctypes.c_int
+
+
+def _listed(library: ctypes.CDLL) -> list[LlamaDevice]:
+    """Read the device list of ggml-backend.h.
+
+    Raises:
+        AttributeError: The library lacks `ggml_backend_dev_count` or `ggml_backend_dev_get`.
+    """
+    count = _function(library, "ggml_backend_dev_count", ctypes.c_size_t)
+    get = _function(library, "ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
+    return [_device(library, ctypes.c_void_p(get(index))) for index in range(count())]
+
+
+def _function(library: ctypes.CDLL, name: str, result: type[Any] | None, *arguments: type[Any]) -> Callable[..., Any]:
+    """Return a function of `library` with its own signature, apart from what others set on the same symbol."""
+    return ctypes.CFUNCTYPE(result, *arguments)((name, library))
+
+
+def _device(library: ctypes.CDLL, handle: ctypes.c_void_p) -> LlamaDevice:
+    """Read one device; a part that this build of ggml cannot tell stays unknown."""
+
+    def text(name: str) -> str:
+        try:
+            answer = _function(library, name, ctypes.c_char_p, ctypes.c_void_p)(handle)
+        except AttributeError:
+            return "unknown"
+        return answer.decode("utf-8", "replace").strip() if answer else "unknown"
+
+    try:
+        number = _function(library, "ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(handle)
+        kind = _KINDS[number] if 0 <= number < len(_KINDS) else "unknown"
+    except AttributeError:
+        kind = "unknown"
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
     size = ctypes.POINTER(ctypes.c_size_t)
-    memory.argtypes, memory.restype = [ctypes.c_void_p, size, size], None
-    devices: list[LlamaDevice] = []
-    for index in range(count()):
-        device = get(index)
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
-        memory(device, ctypes.byref(free), ctypes.byref(total))
-        number = kind(device)
-        devices.append(
-            LlamaDevice(
-                name=(name(device) or b"?").decode("utf-8", "replace"),
-                description=(description(device) or b"").decode("utf-8", "replace").strip(),
-                kind=_KINDS[number] if 0 <= number < len(_KINDS) else "unknown",
-                memory_free=free.value or None,
-                memory_total=total.value or None,
-            )
-        )
-    return devices
+    with contextlib.suppress(AttributeError):
+        read = _function(library, "ggml_backend_dev_memory", None, ctypes.c_void_p, size, size)
+        read(handle, ctypes.byref(free), ctypes.byref(total))
+    # ggml writes 0 where a backend does not know.
+    return LlamaDevice(
+        name=text("ggml_backend_dev_name"),
+        description=text("ggml_backend_dev_description"),
+        kind=kind,
+        memory_free=free.value if total.value else None,
+        memory_total=total.value or None,
+    )

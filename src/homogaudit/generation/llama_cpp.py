@@ -20,10 +20,13 @@ from homogaudit.records import Decoding, Prompting
 
 __all__ = ["LlamaCppGenerator", "common_prefix"]
 
-_CPU_SLOTS = 40
-_GPU_SLOTS = 64
-"""80 sequences a step were slower than 40 on two CPU cores; a GPU has room for more before attention over the
-shared cache costs more than the wider step saves."""
+_CPU_STEP_COST = 4.0
+_GPU_STEP_COST = 100.0
+"""What a step costs whatever its width (reading the weights, starting kernels), in tokens of matrix products: on two
+CPU cores a step of one sequence takes as long as four more sequences add; a GPU is idle below about a hundred."""
+
+_MOST_SLOTS = 128
+"""Wider steps gain little on any device and cost memory for logits."""
 
 _MEMORY_SHARE = 0.5
 """Share of the available memory that cache and logits may take: the embedder and the user need the rest."""
@@ -195,7 +198,7 @@ class LlamaCppGenerator:
         limit = min(MAX_SEQUENCES - 2, max(1, total))
         if self._slots:
             return min(self._slots, limit)
-        slots = min(_GPU_SLOTS if self._model.gpu_layers else _CPU_SLOTS, limit)
+        slots = min(self._best_slots(decoding), limit)
         memory = machine_memory().available or _UNKNOWN_MEMORY
         if self._model.gpu_layers:
             memory = min(memory, *(d.memory_free or memory for d in llama_devices() if d.is_gpu))
@@ -205,6 +208,19 @@ class LlamaCppGenerator:
                 break
             slots -= 1
         return slots
+
+    def _best_slots(self, decoding: Decoding) -> int:
+        """Return the number of slots that draws the most tokens a second.
+
+        Every sequence attends over the cells of all, so a step of s sequences with answers of mean length l costs
+        w + s + r s^2 l (in tokens of matrix products; r is what one cell adds), and s / cost is largest at
+        s = sqrt(w / (r l)).
+        """
+        step_cost = _GPU_STEP_COST if self._model.gpu_layers else _CPU_STEP_COST
+        # A live answer is on average half as long as a finished one.
+        mean_length = max(1.0, decoding.max_tokens / 2)
+        best = (step_cost / (self._model.attention_share_per_cell * mean_length)) ** 0.5
+        return max(1, min(round(best), _MOST_SLOTS))
 
     def _memory_bytes(self, slots: int, cells: int) -> int:
         # Logits once in llama.cpp and twice in the token sampler.

@@ -180,6 +180,15 @@ class LlamaModel:
         )
         return self.layers * max(1, int(llama_cpp.llama_model_n_head_kv(self.pointer))) * (key + value) * 2
 
+    @property
+    def attention_share_per_cell(self) -> float:
+        """Operations that attention over one more cell adds to a token, over those of its matrix products."""
+        heads = max(1, int(llama_cpp.llama_model_n_head(self.pointer)))
+        width = int(llama_cpp.llama_model_n_embd(self.pointer))
+        architecture = self.metadata("general.architecture") or ""
+        key_length = int(self.metadata(f"{architecture}.attention.key_length") or width // heads)
+        return 4 * self.layers * heads * key_length / (2 * max(1, int(llama_cpp.llama_model_n_params(self.pointer))))
+
     def metadata(self, key: str) -> str | None:
         """Return one metadata value of the file as text."""
         return _metadata(self.pointer, key)
