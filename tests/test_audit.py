@@ -355,6 +355,18 @@ def test_progress_comes_at_most_ten_times_a_second(bench: Bench, monkeypatch: py
     assert len(times) > 3
 
 
+def test_the_time_left_comes_from_all_tokens_written(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("homogaudit.audit._PROGRESS_SECONDS", 0.0)
+    bench.script = lambda question_id, index: "short answer" if index == GREEDY else "an answer of five words"
+    events = [event for event in bench.events() if isinstance(event, GenerationFinished | Progress)]
+    first = next(n for n, event in enumerate(events) if isinstance(event, GenerationFinished))
+    progress = next(event for event in events[first:] if isinstance(event, Progress))
+    # Two slots, two steps: 4 tokens for one finished answer; 11 answers left x 4 tokens at 4 tokens in 0.04 s.
+    assert (progress.tokens, progress.draws_done) == (4, 1)
+    assert progress.seconds_left == pytest.approx(11 * 4 * 0.01)
+    assert events[-1].seconds_left == 0  # type: ignore[union-attr]
+
+
 # Stopping and going on
 
 
@@ -505,7 +517,9 @@ def test_deferred_embedding_waits_until_the_model_is_gone(bench: Bench):
 def test_identical_answers_are_embedded_once(bench: Bench):
     bench.work()
     embedded = [text for call in bench.embedder.calls for text in call]
-    assert sorted(embedded) == sorted({say(*key) for key in ALL_KEYS})
+    # The questions too, and what else the signals of the whole run read; each text once all the same.
+    assert {say(*key) for key in ALL_KEYS} <= set(embedded)
+    assert len(embedded) == len(set(embedded))
 
 
 def test_without_token_arrays_the_signals_stay(bench: Bench):
@@ -561,7 +575,8 @@ def test_a_model_that_answers_with_nothing_at_all_ends_well(bench: Bench):
     events = bench.work()
     assert bench.run.status == "complete"
     assert all(event.clusters == {} for event in of(QuestionScored, events))
-    assert bench.embedder.calls == []
+    # The questions are embedded for the signals of the whole run; there is no answer to embed.
+    assert {text for call in bench.embedder.calls for text in call} == {q.text for q in bench.run.questions()}
 
 
 def test_without_a_judge_nothing_is_labelled(bench: Bench):

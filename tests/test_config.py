@@ -348,6 +348,7 @@ def test_a_broken_flag_is_named_as_the_user_wrote_it():
 def test_hints_name_at_most_three_near_names():
     assert did_you_mean("scr", ["SCR", "auroc"]) == "did you mean `SCR`?"
     assert did_you_mean("qqq", ["auroc"], "nothing near") == "nothing near"
+    assert did_you_mean("scr", ["scr\x1b"]) == "did you mean 'scr\\x1b'?"
     hint = did_you_mean("name", ["name1", "name2", "name3", "name4"])
     assert hint is not None
     assert hint.count("`name") == 3

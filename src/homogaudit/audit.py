@@ -12,7 +12,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,7 +42,8 @@ from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
 from homogaudit.labels.judges import RECORDED, label
 from homogaudit.records import GREEDY, ClusteringMethod, Decoding, Generation, Label, Prompting, Question, SampleSet
-from homogaudit.signals.registry import SIGNALS, SignalInputs, compute_signals
+from homogaudit.signals.inputs import TOKEN_ARRAY_NEEDS
+from homogaudit.signals.registry import SIGNALS, RunInputs, SignalInputs, compute_run_signals, compute_signals
 from homogaudit.store import RunFile
 
 __all__ = ["Audit", "Control"]
@@ -117,6 +118,7 @@ class Audit:
         self._texts: dict[tuple[str, int], str] = {}
         self._drawn = 0
         self._session: int | None = None
+        self._session_facts: Mapping[str, Any] = {}
         self._begun = self._session_begun = time.perf_counter()
 
     def events(self) -> Iterator[Event]:
@@ -178,7 +180,8 @@ class Audit:
                 remaining = {question_id: len(indexes) for question_id, indexes in missing.items()}
                 yield from self._draw(drawing, decoding, remaining, stored)
             finally:
-                self._end_session(self._provenance(generator))
+                self._session_facts = self._provenance(generator)
+                self._end_session()
         finally:
             self._drawing = None
             generator.close()
@@ -257,9 +260,8 @@ class Audit:
         counts = drawing.counts
         speed = counts.tokens / counts.seconds if counts.seconds else 0.0
         left = draws - stored - self._drawn
-        # Tokens of an answer, from what is finished; scoring and pauses are part of the elapsed time.
-        elapsed = time.perf_counter() - self._begun
-        seconds_left = left * elapsed / self._drawn if self._drawn else left * decoding.max_tokens / max(speed, 1e-9)
+        # What is finished first is short, so the tokens of answers still being written count for the finished ones too.
+        tokens_per_answer = min(decoding.max_tokens, counts.tokens / max(1, self._drawn))
         return Progress(
             questions_done=len(self._questions) - sum(1 for count in remaining.values() if count),
             questions=len(self._questions),
@@ -268,8 +270,8 @@ class Audit:
             tokens=counts.tokens,
             passes=counts.passes,
             tokens_per_second=speed,
-            seconds=elapsed,
-            seconds_left=seconds_left,
+            seconds=time.perf_counter() - self._begun,
+            seconds_left=left * tokens_per_answer / speed if speed else None,
             slots_in_use=drawing.live,
             deltas=deltas,
         )
@@ -325,20 +327,21 @@ class Audit:
     def _score_stored(self) -> Iterator[Event]:
         """Score every finished question that is not scored under this scoring yet."""
         waiting = self._waiting()
-        if not waiting:
+        if not waiting and not self._waits_for_run_signals():
             return
-        self._begin_session("score", _machine())
+        yield from self._ensure_embedder()
+        if self._session is None:
+            self._begin_session("score", _machine())
         for start in range(0, len(waiting), _SCORING_CHUNK):
             sample_sets = list(self._run.sample_sets(waiting[start : start + _SCORING_CHUNK]))
-            if any(_texts(sample_set) for sample_set in sample_sets):
-                yield from self._ensure_embedder()
             self._embed(text for sample_set in sample_sets for text in _texts(sample_set))
             for sample_set in sample_sets:
                 yield from self._obey()
                 if self._control.is_cancelled:
                     return
                 yield from self._score([sample_set])
-        self._end_session(_machine())
+        self._score_run()
+        self._end_session()
 
     def _score(self, sample_sets: Sequence[SampleSet]) -> Iterator[Event]:
         for sample_set in sample_sets:
@@ -396,19 +399,52 @@ class Audit:
                     verdict.value.value if verdict else None,
                 )
 
+    def _waits_for_run_signals(self) -> bool:
+        """Whether all questions are finished and the signals over all of them are not stored under this scoring."""
+        is_finished = len(self._finished_questions()) == len(self._questions)
+        return is_finished and self._run.meta("run_signals") != self._scoring_key
+
+    def _score_run(self) -> None:
+        """Compute and store the signals that see all questions at once."""
+        if not self._waits_for_run_signals():
+            return
+        texts = [question.text for question in self._questions]
+        vectors = self._embed(texts)
+        cutoff = (self._run.meta("model_entry") or {}).get("training_cutoff")
+        greedy = (s.greedy for s in self._run.sample_sets(token_arrays=False))
+        inputs = RunInputs(
+            questions=self._questions,
+            greedy={generation.question_id: generation for generation in greedy if generation is not None},
+            question_embeddings=np.stack([vectors[text] for text in texts])
+            if len(vectors) == len(set(texts))
+            else None,
+            cutoff=None if cutoff is None else date.fromisoformat(cutoff),
+            run_date=datetime.fromisoformat(self._run.meta("created")).date(),
+            embed=self._rows if self._embedder is not None else None,
+        )
+        values = compute_run_signals(inputs)
+        with self._run.transaction():
+            self._run.add_signals(values)
+            self._run.set_meta("run_signals", self._scoring_key)
+
+    def _rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of `texts` as rows, through the run file's store."""
+        vectors = self._embed(texts)
+        return np.stack([vectors[text] for text in texts])
+
     def _signals_to_compute(self, sample_set: SampleSet) -> list[str]:
         """Return all signals but those that are stored and whose token arrays are dropped."""
         draws = [*([sample_set.greedy] if sample_set.greedy else []), *sample_set.samples]
         if self._run.meta("recorded") or all(draw.statistics.token_ids is not None for draw in draws if draw.tokens):
             return list(SIGNALS)
-        # The likelihood-weighted entropy of a new clustering has no stored value to keep: it comes out undefined.
+        # What reads token arrays and a new clustering or new embeddings has no stored value to keep: it is undefined.
         new = {f"clustering_{method.name}" for method in self._methods if method not in self._known_methods}
+        if "clustering_embedding" in new or self._job.embedder is None:
+            new |= {"sample_embeddings", "greedy_embedding"}
         return [
             signal.name
             for signal in SIGNALS.values()
-            # The free ones read the greedy answer's tokens alone, which no scoring changes.
-            if signal.cost_class != "free"
-            and ("sample_logprobs" not in signal.needs or not new.isdisjoint(signal.needs))
+            if TOKEN_ARRAY_NEEDS.isdisjoint(signal.needs) or not new.isdisjoint(signal.needs)
         ]
 
     def _label(self, question: Question, greedy: Generation | None) -> Label | None:
@@ -451,15 +487,20 @@ class Audit:
 
     def _is_complete(self) -> bool:
         everything = set(self._positions)
-        return self._finished_questions() == everything and self._run.scored(self._scoring_key) == everything
+        return (
+            self._finished_questions() == everything
+            and self._run.scored(self._scoring_key) == everything
+            and not self._waits_for_run_signals()
+        )
 
     def _begin_session(self, kind: str, provenance: Mapping[str, Any]) -> None:
         self._session_begun = time.perf_counter()
+        self._session_facts = provenance
         self._session = self._run.begin_session(kind, os.getpid(), provenance)
 
-    def _end_session(self, provenance: Mapping[str, Any]) -> None:
+    def _end_session(self) -> None:
         if self._session is not None:
-            self._run.end_session(self._session, provenance=provenance, seconds=self._session_seconds())
+            self._run.end_session(self._session, provenance=self._session_facts, seconds=self._session_seconds())
 
     def _session_seconds(self) -> float:
         return time.perf_counter() - self._session_begun

@@ -1,5 +1,7 @@
 """The frozen records that every package shares. They hold facts; they compute nothing expensive and do no I/O."""
 
+import hashlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +25,8 @@ __all__ = [
     "SampleSet",
     "SignalValue",
     "TokenStatistics",
+    "collapse",
+    "make_question_id",
 ]
 
 GREEDY = -1
@@ -60,6 +64,20 @@ class Question:
     incorrect_answers: tuple[str, ...] = ()
     passages: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def collapse(text: str) -> str:
+    """Return `text` in Unicode NFC with every run of white space as one space: equal texts ask the same."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def make_question_id(text: str) -> str:
+    """Return the stable id of a question that came without one.
+
+    `q-` and the first 12 hexadecimal digits of the SHA-256 of the collapsed text: the same on every machine and
+    wherever the question stands in its file.
+    """
+    return "q-" + hashlib.sha256(collapse(text).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,3 @@
-import ctypes
 import json
 import os
 import subprocess
@@ -102,14 +101,6 @@ def test_a_runs_folder_that_is_a_file_is_not_writable(tmp_path, monkeypatch):
     found = facts()
     assert not found["runs"]["writable"]
     assert "a writable runs folder" in json.dumps(found["missing"])
-
-
-def test_a_library_without_the_device_functions_is_an_attribute_error_and_a_part_of_them_is_unknown():
-    # The process itself stands for a library: it has malloc and no ggml.
-    process = ctypes.CDLL(None)
-    with pytest.raises(AttributeError):
-        module._ggml_devices(process)
-    assert module._ggml_device(process, ctypes.c_void_p(0)) == Device("unknown", "unknown", "unknown")
 
 
 def test_a_library_that_breaks_on_import_is_a_problem_in_one_line(monkeypatch):

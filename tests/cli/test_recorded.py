@@ -88,14 +88,13 @@ def test_import_writes_a_run_in_the_runs_folder_and_scores_it(file: Path, runs: 
     (path,) = runs.iterdir()
     assert path.name.startswith("Tiny-bold-31m-answers-20")
     assert scored == [(path, {"judge": None, "embedder": None, "use_embedder": True, "quiet": False})]
-    assert result.stdout == ""
-    assert str(path) in result.stderr.splitlines()
+    assert result.stdout == f"{path}\n"
     assert "imported 1 questions, 1 greedy answers, 2 samples" in result.stderr
     assert f"homogaudit report {path}" in result.stderr
     with RunFile.open(path) as run:
         assert run.labels("recorded")["a"].value is LabelValue.CORRECT
-        # `perplexity` is one that the project computes, `density` is not yet.
-        assert set(run.signals()) == {"density", "recorded:perplexity"}
+        # A recorded signal never hides one that the project computes under the same name.
+        assert set(run.signals()) == {"recorded:density", "recorded:perplexity"}
         (draws,) = run.sample_sets()
         assert draws.greedy is not None
         assert draws.greedy.answer == "Ä \x9b"
@@ -106,7 +105,7 @@ def test_import_passes_on_what_scoring_needs(file: Path, tmp_path: Path, scored:
     result = invoke("import", file, "-o", target, "--embedder", "e", "--judge", "exact", "-q", "--model", "M")
     assert result.exit_code == 0
     assert scored == [(target, {"judge": "exact", "embedder": "e", "use_embedder": True, "quiet": True})]
-    assert result.stderr == f"'{target}'\n"
+    assert (result.stdout, result.stderr) == (f"{target}\n", "")
     with RunFile.open(target) as run:
         assert run.meta("model") == "M"
 

@@ -1,32 +1,22 @@
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from homogaudit.clustering.embedders import SentenceTransformersEmbedder, embed_unique, packaged_embedder_path
+from homogaudit.clustering.embedders import SentenceTransformersEmbedder
 from homogaudit.clustering.similarity import cosine_similarity
-from homogaudit.errors import EmbedderError
-
-
-def test_each_distinct_text_is_embedded_once(hashing_embedder: Any) -> None:
-    rows = embed_unique(hashing_embedder, ["one", "two", "one", ""])
-    assert hashing_embedder.embedded == ["one", "two", ""]
-    assert rows.shape == (4, 64)
-    np.testing.assert_array_equal(rows[0], rows[2])
-
-
-def test_no_texts_give_no_rows(hashing_embedder: Any) -> None:
-    assert embed_unique(hashing_embedder, []).shape == (0, 64)
+from homogaudit.config import load_models, resolve_embedder
+from homogaudit.errors import EmbedderError, UsageError
 
 
 @pytest.fixture(scope="module")
 def minilm() -> SentenceTransformersEmbedder:
-    folder = packaged_embedder_path()
-    if folder is None:
+    try:
+        packaged = resolve_embedder(None, load_models())
+    except UsageError:
         pytest.skip("the packaged MiniLM is not installed (extra `demo`)")
-    return SentenceTransformersEmbedder("minilm", folder, device="cpu")
+    return SentenceTransformersEmbedder("minilm", packaged.location, device="cpu")
 
 
 def test_the_packaged_embedder_gives_unit_rows_even_for_empty_texts(minilm: SentenceTransformersEmbedder) -> None:

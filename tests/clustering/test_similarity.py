@@ -9,7 +9,6 @@ from sklearn.metrics.pairwise import cosine_similarity as sklearn_cosine
 from homogaudit.clustering.similarity import (
     answer_similarity,
     cosine_similarity,
-    has_no_word_spaces,
     jaccard_similarity,
 )
 
@@ -87,24 +86,3 @@ def test_answers_are_equal_by_their_final_number() -> None:
     similarity = answer_similarity(["It is 18.", "$18.00", "19", "I do not know", "I do not know ", "Who knows"])
     np.testing.assert_array_equal(similarity[0], [1, 1, 0, 0, 0, 0])
     np.testing.assert_array_equal(similarity[3], [0, 0, 0, 1, 1, 0])
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "\u5df4\u9ece\u662f\u6cd5\u56fd\u7684\u9996\u90fd",
-        "\u3053\u3093\u306b\u3061\u306f",
-        "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35",
-    ],
-)
-def test_chinese_japanese_and_thai_have_no_word_spaces(text: str) -> None:
-    assert has_no_word_spaces([text])
-
-
-def test_european_and_korean_texts_have_word_spaces() -> None:
-    assert not has_no_word_spaces(
-        ["Paris", "L'\u00e9t\u00e9", "\uc548\ub155 \uc138\uc0c1", "\u041f\u0440\u0438\u0432\u0435\u0442"]
-    )
-    assert not has_no_word_spaces(["The word \u4f60\u597d means hello"])
-    assert not has_no_word_spaces([])
-    assert not has_no_word_spaces(["123 !"])

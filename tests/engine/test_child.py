@@ -123,7 +123,7 @@ def stored(run: Path) -> set[tuple[str, int]]:
 
 def test_the_end_of_stdin_ends_the_engine(start: Start, long_run_path: Path, demo_model: Path):
     process = start()
-    tell(process, Job(str(long_run_path), model=str(demo_model), slots=1).encode())
+    tell(process, Job(str(long_run_path), model=str(demo_model), slots=1, threads=1).encode())
     read(process, QuestionStarted)
     assert lock_owner(long_run_path) == process.pid
     assert process.stdin is not None
@@ -134,7 +134,7 @@ def test_the_end_of_stdin_ends_the_engine(start: Start, long_run_path: Path, dem
 
 def test_a_reader_that_does_not_read_loses_nothing_and_slows_nothing(start: Start, run_path: Path, demo_model: Path):
     process = start()
-    tell(process, Job(str(run_path), model=str(demo_model), slots=2).encode())
+    tell(process, Job(str(run_path), model=str(demo_model), slots=2, threads=1).encode())
     deadline = time.monotonic() + _DEADLINE
     # Nobody reads: the engine still draws all there is to draw.
     while len(stored(run_path)) < 6 and time.monotonic() < deadline:
@@ -162,7 +162,7 @@ def test_a_reader_that_does_not_read_loses_nothing_and_slows_nothing(start: Star
 
 def test_a_terminate_is_a_cancel(start: Start, long_run_path: Path, demo_model: Path):
     process = start()
-    tell(process, Job(str(long_run_path), model=str(demo_model), slots=1).encode())
+    tell(process, Job(str(long_run_path), model=str(demo_model), slots=1, threads=1).encode())
     events = read(process, EngineReady)
     process.send_signal(signal.SIGTERM)
     events += read(process)

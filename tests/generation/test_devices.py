@@ -1,3 +1,8 @@
+import ctypes
+
+import pytest
+
+from homogaudit.generation import devices as module
 from homogaudit.generation.devices import LlamaDevice, llama_devices
 
 
@@ -23,3 +28,16 @@ def test_integrated_gpus_are_gpus() -> None:
         False,
         False,
     ]
+
+
+def test_a_library_without_the_device_functions_is_an_attribute_error_and_a_part_of_them_is_unknown() -> None:
+    # The process itself stands for a library: it has malloc and no ggml.
+    process = ctypes.CDLL(None)
+    with pytest.raises(AttributeError):
+        module._listed(process)
+    assert module._device(process, ctypes.c_void_p(0)) == LlamaDevice("unknown", "unknown", "unknown", None, None)
+
+
+def test_without_the_device_functions_no_device_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llama_cpp._ggml.libggml", ctypes.CDLL(None))
+    assert llama_devices() == []

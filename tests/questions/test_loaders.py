@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homogaudit.errors import QuestionFileError, UsageError
-from homogaudit.questions import QuestionFile, is_written_without_spaces, load_questions
+from homogaudit.questions import QuestionFile, load_questions
 
 
 def write(folder: Path, name: str, text: str | bytes) -> Path:
@@ -135,21 +135,6 @@ def test_a_path_that_cannot_be_a_path_is_refused():
 def test_questions_in_a_script_without_spaces_are_warned_of(tmp_path: Path):
     file = load_questions(write(tmp_path, "q.txt", "天空为什么是蓝色的\nWhy is the sky blue?\n"))
     assert file.warnings[0].startswith("1 of 2 questions are in a script without spaces")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("日本の首都はどこですか", True),
-        ("ท้องฟ้าทำไมสีฟ้า", True),
-        ("하늘은 왜 파란가요?", False),
-        ("What does 猫 mean?", False),
-        ("Почему небо голубое?", False),
-        ("12 + 7 = ?", False),
-    ],
-)
-def test_scripts_without_spaces_are_told_from_the_others(text: str, expected: bool):
-    assert is_written_without_spaces(text) is expected
 
 
 def test_some_questions_without_answers_are_warned_of(tmp_path: Path):

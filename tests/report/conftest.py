@@ -28,7 +28,7 @@ from homogaudit.signals.registry import SignalInputs, compute_signals
 from homogaudit.store.run_file import RunFile
 
 JACCARD = ClusteringMethod("jaccard", "single", 0.4)
-EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny")
+EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny#1a2b3c4d")
 
 
 class RunBuilder:
@@ -45,6 +45,7 @@ class RunBuilder:
             questions=self.questions,
             directions=parameters.pop("directions", None),
             parameters={
+                **({"recorded": True} if parameters.pop("recorded", False) else {}),
                 "decoding": asdict(Decoding(samples=parameters.pop("samples", 3), **parameters)),
                 "prompting": {"mode": "chat"},
                 "model": {"name": "tiny-model", "kind": "gguf"},
@@ -105,6 +106,7 @@ class RunBuilder:
             "judge": judge,
             "judge_reason": "named by `--judge`" if judge else "the questions have no reference answers",
             "embedder": "tiny" if EMBEDDING in methods else None,
+            "embedder_key": EMBEDDING.embedder if EMBEDDING in methods else None,
             "embedder_reason": "named by `--embedder`" if EMBEDDING in methods else "no embedder is installed",
             "methods": [asdict(method) for method in methods],
         }
@@ -143,7 +145,8 @@ def small_run(build_run: Callable[..., RunBuilder]) -> RunFile:
     builder.signal("response_length", dict.fromkeys(range(12), 7.0))
     builder.signal("perplexity", dict.fromkeys(range(12)), reason="log-probabilities were not recorded")
     builder.run.add_embeddings(
-        "tiny", {f"answer {p} {n}": np.eye(36, dtype=np.float32)[3 * p + n] for p in range(12) for n in range(3)}
+        "tiny#1a2b3c4d",
+        {f"answer {p} {n}": np.eye(36, dtype=np.float32)[3 * p + n] for p in range(12) for n in range(3)},
     )
     return builder.score(JACCARD, EMBEDDING)
 
@@ -180,7 +183,7 @@ def qwen_run(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         question_source="qwen3-14b.greedy.jsonl",
         questions=[Question(line["id"], line["question"], line["category"]) for line in lines],
         parameters={"recorded": True, "decoding": {"greedy": {"max_tokens": 200}}},
-        directions={"density": -1, "density_full_pool": -1},
+        directions={"recorded:density": -1, "density_full_pool": -1},
     )
     with run.transaction():
         for line in lines:
@@ -190,7 +193,10 @@ def qwen_run(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             greedy = Generation(line["id"], GREEDY, text, text, GenerationState.VALID, None, len(entropies), statistics)
             run.add_generation(greedy)
             run.add_labels([Label(line["id"], "recorded", LabelValue(line["label"]))])
-            run.add_signals(SignalValue(line["id"], name, value) for name, value in line.get("signals", {}).items())
+            # As an import names those that the project computes itself.
+            stored = {"density": "recorded:density", "association": "recorded:association"}
+            recorded = line.get("signals", {}).items()
+            run.add_signals(SignalValue(line["id"], stored.get(name, name), value) for name, value in recorded)
         for sample_set in run.sample_sets():
             run.add_signals(compute_signals(SignalInputs(sample_set, 0), names))
     run.finish()

@@ -1,14 +1,20 @@
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from homogaudit.records import Question
+from homogaudit.records import ClusteringMethod, Interval, Question
 from homogaudit.report.build import build
 from homogaudit.report.console import render_console
-from homogaudit.report.records import Report
+from homogaudit.report.markdown import to_markdown
+from homogaudit.report.records import Auroc, Report
+from homogaudit.signals.registry import SIGNALS
+
+JACCARD = ClusteringMethod("jaccard", "single", 0.4)
+EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny#1a2b3c4d")
 
 
 def rendered(report: Report, *, width: int = 80, full: bool = False, **options: Any) -> str:
@@ -68,8 +74,69 @@ def test_aurocs_of_next_to_no_right_answers_are_not_shown(build_run: Callable[..
     builder.signal("token_entropy_mean", {position: float(position) for position in range(60)})
     text = " ".join(rendered(build(builder.score(), draws=100)).split())
     signals = text[text.index(" Signals ") :]
-    assert "only 2 of 60 labelled answers are correct" in signals
+    assert "Not scored: token_entropy_mean (only 2 of 60 labelled answers are correct" in signals
     assert "0.5" not in signals and "[" not in signals
+
+
+@pytest.mark.parametrize("questions", [30, 1300])
+def test_every_signal_name_is_whole_on_a_line_at_80_columns(build_run: Callable[..., Any], questions: int) -> None:
+    builder = build_run(questions)
+    with builder.run.transaction():
+        for position in range(questions):
+            builder.draw(position, ["a", "b", "c"])
+        builder.label({position: "incorrect" if position % 3 else "correct" for position in range(questions)})
+        for name in SIGNALS:
+            builder.signal(name, {position: float(position % 7) for position in range(questions)}, seconds=0.0123)
+    lines = rendered(build(builder.score(), draws=50), full=True).splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in SIGNALS:
+        # One row in each of the three tables: AUROC, cost, parts.
+        rows = [line for line in lines if line.split()[:1] == [name]]
+        assert len(rows) == 3, name
+        assert f"{questions:,}" in rows[0]
+
+
+def test_the_wider_interval_over_categories_is_shown(report: Report) -> None:
+    signal = report.signals["token_entropy_mean"]
+    assert isinstance(signal.auroc, Auroc)
+    wide = replace(signal, auroc=replace(signal.auroc, by_category=Interval(0.25, 0.875)))
+    shown = replace(report, signals={**report.signals, "token_entropy_mean": wide})
+    assert "  token_entropy_mean: wider over categories, [0.250, 0.875].\n" in rendered(shown)
+    assert "over categories" not in rendered(report)
+    assert "wider over categories" in to_markdown(shown)
+
+
+def test_a_run_of_greedy_answers_says_so_without_empty_tables(build_run: Callable[..., Any]) -> None:
+    builder = build_run(12, recorded=True)
+    for position in range(12):
+        builder.draw(position, [])
+    text = rendered(build(builder.score(JACCARD, EMBEDDING), draws=100))
+    section = text[text.index("\nHomogenization\n") : text.index("\nLabels\n")]
+    assert section.split() == "Homogenization Not judged: the run holds no samples.".split()
+
+
+def test_work_is_named_only_where_it_was_measured(small_run: Any) -> None:
+    assert "of work" not in rendered(build(small_run, draws=100))
+    session = small_run.begin_session("generate", 1, {"device": "cpu"})
+    assert " on cpu" not in rendered(build(small_run, draws=100))
+    small_run.end_session(session, provenance={"device": "cpu"}, seconds=61.0)
+    assert ", 1 min 1 s of work on cpu" in rendered(build(small_run, draws=100), width=120)
+
+
+def test_people_see_the_plain_name_of_the_embedder(report: Report) -> None:
+    text = rendered(report, full=True)
+    assert "Embedder: tiny\n" in text
+    assert "1a2b3c4d" not in text
+
+
+def test_labels_of_another_judge_are_named_where_none_is_chosen(build_run: Callable[..., Any]) -> None:
+    builder = build_run(12)
+    for position in range(12):
+        builder.draw(position, ["a", "b", "c"])
+    builder.label({position: "incorrect" if position % 2 else "correct" for position in range(12)}, "overlap")
+    text = " ".join(rendered(build(builder.score(judge=None), draws=100)).split())
+    assert "No judge: the questions have no reference answers. Labels of other scorings: overlap;" in text
+    assert "50.0%" not in text
 
 
 def test_text_of_others_is_neither_markup_nor_escapes(build_run: Callable[..., Any]) -> None:
@@ -78,7 +145,7 @@ def test_text_of_others_is_neither_markup_nor_escapes(build_run: Callable[..., A
     builder.draw(0, ["a", "b", "c"])
     builder.label({0: "correct"}, hostile)
     builder.signal(hostile, {0: 1.0}, reason=hostile)
-    text = rendered(build(builder.score(judge=None), draws=100), width=200, force_terminal=True, color_system=None)
+    text = rendered(build(builder.score(judge=hostile), draws=100), width=200, force_terminal=True, color_system=None)
     assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text
     assert "[bold red]evil[/] :smile: `x`" in text
 

@@ -13,7 +13,7 @@ from homogaudit.statistics import Rate, wilson
 from homogaudit.store.run_file import RunFile
 
 JACCARD = ClusteringMethod("jaccard", "single", 0.4)
-EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny")
+EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny#1a2b3c4d")
 
 
 def figures(report: Report, name: str = "jaccard") -> Any:
@@ -110,7 +110,7 @@ def test_sweeps_follow_the_stored_texts_and_embeddings(build_run: Callable[..., 
     builder.cluster({0: (0, 0, 0), 1: (0, 0, 1)})
     builder.cluster({0: (0, 0, 0), 1: (0, 0, 1)}, EMBEDDING)
     cosine = {"a b c d": (1.0, 0.0), "a b c e": (0.8, 0.6), "x y z": (1.0, 0.0), "u v w": (0.0, 1.0)}
-    builder.run.add_embeddings("tiny", {text: np.asarray(x, dtype=np.float32) for text, x in cosine.items()})
+    builder.run.add_embeddings("tiny#1a2b3c4d", {text: np.asarray(x, dtype=np.float32) for text, x in cosine.items()})
     report = build(builder.score(JACCARD, EMBEDDING), draws=100)
     by_jaccard = {x.threshold: x.scr.k for x in figures(report).thresholds}
     assert by_jaccard == {0.1: 1, 0.2: 1, 0.3: 1, 0.4: 1, 0.5: 1, 0.6: 0}
@@ -128,14 +128,19 @@ def test_without_sweeps_there_are_none(small_run: RunFile) -> None:
 
 
 def test_two_embedders_get_two_names(build_run: Callable[..., Any]) -> None:
-    other = ClusteringMethod("embedding", "average", 0.85, "other")
+    other = ClusteringMethod("embedding", "average", 0.85, "other#00000000")
+    changed = ClusteringMethod("embedding", "average", 0.85, "tiny#ffffffff")
     builder = build_run(1)
     builder.draw(0, ["a", "b", "c"])
     builder.cluster({0: (0, 1, 2)}, EMBEDDING)
     builder.cluster({0: (0, 0, 0)}, other)
-    methods = build(builder.score(EMBEDDING, other), draws=100).homogenization.methods
-    assert [x.embedder for x in methods.values()] == ["tiny", "other"]
-    assert list(methods) == ["embedding", "embedding_other"]
+    builder.cluster({0: (0, 0, 1)}, changed)
+    report = build(builder.score(EMBEDDING, other, changed), draws=100)
+    methods = report.homogenization.methods
+    assert [x.embedder for x in methods.values()] == ["tiny#1a2b3c4d", "other#00000000", "tiny#ffffffff"]
+    # The key is named only where the plain name tells nothing apart.
+    assert list(methods) == ["embedding", "embedding_other", "embedding_tiny#ffffffff"]
+    assert report.run.embedder == "tiny"
 
 
 def test_no_fully_valid_question_leaves_the_rate_undefined(build_run: Callable[..., Any]) -> None:
@@ -155,6 +160,8 @@ def test_no_fully_valid_question_leaves_the_rate_undefined(build_run: Callable[.
         (2, 100, "undecided"),
         (12, 100, "mild"),
         (40, 100, "severe"),
+        (9, 9, "undecided"),  # too few, whatever they say
+        (10, 10, "severe"),
     ],
 )
 def test_levels_are_read_from_the_interval(k: int, n: int, level: str) -> None:

@@ -107,10 +107,26 @@ def test_a_run_with_hardly_a_second_class_is_valid_json(build_run: Callable[...,
     check(build(builder.score(), draws=100))
 
 
+def test_facts_of_the_run_come_from_its_sessions(small_run: RunFile) -> None:
+    assert check(build(small_run, draws=100))["run"]["seconds"] == {
+        "value": None,
+        "reason": "no session measured its time",
+    }
+    first = small_run.begin_session("generate", 1, {})
+    small_run.end_session(first, provenance={"device": "cpu", "versions": {"numpy": "1"}}, seconds=2.5)
+    second = small_run.begin_session("score", 2, {})
+    small_run.end_session(second, provenance={"versions": {"numpy": "2"}}, seconds=1.5)
+    small_run.begin_session("score", 3, {})  # killed before anything was measured
+    run = check(build(small_run, draws=100))["run"]
+    assert (run["sessions"], run["seconds"]) == (3, 4.0)
+    # Only the session that drew has a device; the newest one that ended has the versions.
+    assert (run["device"], run["versions"]) == ("cpu", {"numpy": "2"})
+
+
 def test_an_imported_run_is_valid_json(qwen_run: RunFile) -> None:
     document = check(build(qwen_run, draws=100))
     assert document["run"]["samples"] == 0
-    assert document["signals"]["density"]["direction"] == -1
+    assert document["signals"]["recorded:density"]["direction"] == -1
 
 
 def test_what_a_run_file_brings_along_cannot_make_a_number_that_is_none(build_run: Callable[..., Any]) -> None:

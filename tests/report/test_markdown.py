@@ -33,7 +33,7 @@ def test_text_of_others_cannot_become_html_links_or_cells(build_run: Callable[..
     builder = build_run(1, name=hostile, source=hostile)
     builder.draw(0, ["a", "b", "c"])
     builder.label({0: "correct"}, hostile)
-    text = to_markdown(build(builder.score(judge=None), draws=100))
+    text = to_markdown(build(builder.score(judge=hostile), draws=100))
     assert "<" not in text
     assert "\x1b" not in text
     assert "[x](" not in text.replace("\\[x\\](", "")

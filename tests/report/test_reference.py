@@ -48,7 +48,7 @@ def test_token_signals_of_qwen_score_as_in_scipy(qwen: Any, expected: Any, name:
 
 
 def test_a_recorded_signal_is_turned_and_scored_like_ours(qwen: Any, expected: Any) -> None:
-    density, association = qwen.signals["density"], qwen.signals["association"]
+    density, association = qwen.signals["recorded:density"], qwen.signals["recorded:association"]
     assert density.direction == -1
     assert density.boundary == "B2"
     assert density.auroc.value == pytest.approx(expected["cascade"]["auroc_b2"], abs=1e-6)

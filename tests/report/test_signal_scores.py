@@ -6,8 +6,11 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from homogaudit.records import ClusteringMethod
 from homogaudit.report.build import build
 from homogaudit.report.records import Auroc, Estimate, Report, Undefined
+
+JACCARD = ClusteringMethod("jaccard", "single", 0.4)
 
 
 def auroc(report: Report, name: str) -> Auroc:
@@ -87,8 +90,25 @@ def test_one_class_leaves_the_auroc_undefined_with_its_reason(build_run: Callabl
     builder.signal("token_entropy_mean", {position: float(position) for position in range(12)})
     signal = build(builder.score(), draws=200).signals["token_entropy_mean"]
     assert isinstance(signal.auroc, Undefined)
-    assert "12 incorrect and 0 correct" in signal.auroc.reason
+    assert "none of 12 labelled answers is correct" in signal.auroc.reason
     assert isinstance(signal.cohens_d, Undefined)
+
+
+@pytest.mark.parametrize(("correct", "is_scored"), [(4, False), (5, True)])
+def test_fewer_than_five_of_a_class_leave_every_figure_undefined(
+    build_run: Callable[..., Any], correct: int, is_scored: bool
+) -> None:
+    builder = labelled_run(build_run, 30, 30 - correct)
+    builder.cluster({position: (0, 0, 0) if position % 2 else (0, 1, 2) for position in range(30)})
+    builder.signal("token_entropy_mean", {position: float(position % 7) for position in range(30)})
+    builder.signal("perplexity", dict.fromkeys(range(30)), reason="log-probabilities were not recorded")
+    signals = build(builder.score(JACCARD), draws=200).signals
+    signal = signals["token_entropy_mean"]
+    found = (signal.auroc, signal.auroc_single_cluster, signal.auroc_multi_cluster, signal.cohens_d)
+    reason = "only 4 of 30 labelled answers are correct: an AUROC needs at least 5 of each class to mean anything"
+    assert [x == Undefined(reason) for x in found] == [not is_scored] * 4
+    # What keeps a signal from every question says more.
+    assert signals["perplexity"].auroc == Undefined("log-probabilities were not recorded")
 
 
 def test_a_signal_without_values_says_why(small_run: Any) -> None:
@@ -140,15 +160,15 @@ def test_parts_follow_the_primary_clustering(build_run: Callable[..., Any]) -> N
 
 
 def test_a_recorded_signal_is_turned_where_the_file_says_so(build_run: Callable[..., Any]) -> None:
-    builder = labelled_run(build_run, 20, 10, directions={"density": -1})
+    builder = labelled_run(build_run, 20, 10, directions={"recorded:density": -1})
     scores = {position: float(position % 9) for position in range(20)}
-    builder.signal("density", scores)
+    builder.signal("recorded:density", scores)
     builder.signal("mine", scores)
     report = build(builder.score(), draws=200)
-    assert report.signals["density"].direction == -1
-    assert report.signals["density"].boundary == "B2"
+    assert report.signals["recorded:density"].direction == -1
+    assert report.signals["recorded:density"].boundary == "B2"
     assert report.signals["mine"].boundary == "recorded"
-    assert auroc(report, "density").value == pytest.approx(1 - auroc(report, "mine").value)
+    assert auroc(report, "recorded:density").value == pytest.approx(1 - auroc(report, "mine").value)
     assert isinstance(report.signals["mine"].cost.seconds_per_question, Undefined)
 
 

@@ -49,6 +49,34 @@ def test_an_unfinished_question_enters_nothing(build_run: Callable[..., Any]) ->
     assert warned(report, "3 of 4 questions are unfinished and enter nothing")
 
 
+def test_without_any_greedy_answer_an_unfinished_run_has_no_scored_question(build_run: Callable[..., Any]) -> None:
+    builder = build_run(12)
+    for position in range(12):
+        builder.draw(position, ["a", "b", "c"], greedy=None)
+    assert build(builder.run, draws=100).validity.questions_scored == 0
+
+
+def test_recorded_generations_need_no_greedy_answer_and_are_as_many_as_they_are(
+    build_run: Callable[..., Any],
+) -> None:
+    # The header speaks of five samples and of greedy answers; the file holds three and none.
+    builder = build_run(2, samples=5, recorded=True)
+    builder.draw(0, ["a", "b", "c"], greedy=None)
+    builder.draw(1, ["a", "b"], greedy=None)
+    report = build(builder.score(finish=False), draws=100)
+    assert report.run.samples == builder.run.expected_samples() == 3
+    assert (report.validity.questions_scored, report.validity.questions_unfinished) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "hint"), [(False, "run the same command again"), (True, "run `homogaudit score RUN`")]
+)
+def test_an_unscored_run_says_what_scores_it(build_run: Callable[..., Any], recorded: bool, hint: str) -> None:
+    builder = build_run(1, recorded=recorded)
+    builder.draw(0, ["a", "b", "c"])
+    assert warned(build(builder.run, draws=100), f"the run is not complete: {hint} to score it")
+
+
 def test_a_run_killed_before_scoring_gives_what_there_is(build_run: Callable[..., Any]) -> None:
     builder = build_run(2)
     builder.draw(0, ["a", "b", "c"])
@@ -164,6 +192,22 @@ def test_every_stored_judge_is_counted_and_the_one_asked_for_decides(build_run: 
     assert labels.judges["exact"].correct == 2
     with pytest.raises(UsageError, match="no labels of judge `numeric`"):
         build(run, draws=100, judge="numeric")
+
+
+def test_a_run_scored_without_a_judge_goes_by_no_labels(build_run: Callable[..., Any]) -> None:
+    builder = build_run(12)
+    for position in range(12):
+        builder.draw(position, ["a", "b", "c"])
+    builder.label({position: "incorrect" if position % 2 else "correct" for position in range(12)}, "overlap")
+    builder.signal("token_entropy_mean", {position: float(position) for position in range(12)})
+    assert build(builder.run, draws=100).labels.judge == "overlap"
+    report = build(builder.score(judge=None), draws=100)
+    assert (report.labels.judge, report.labels.correct) == (None, 0)
+    assert report.labels.reason == "the questions have no reference answers"
+    assert report.labels.judges["overlap"].correct == 6
+    assert isinstance(report.signals["token_entropy_mean"].auroc, Undefined)
+    assert "Signals are not scored: the questions have no reference answers." in report.verdict.sentences
+    assert build(builder.run, draws=100, judge="overlap").labels.correct == 6
 
 
 def test_a_clean_run_has_no_warning(small_run: Any) -> None:

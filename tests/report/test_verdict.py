@@ -8,7 +8,7 @@ from homogaudit.report.build import build
 from homogaudit.report.records import Report
 
 JACCARD = ClusteringMethod("jaccard", "single", 0.4)
-EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny")
+EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny#1a2b3c4d")
 
 
 def clustered(
@@ -84,6 +84,62 @@ def test_half_of_the_answers_are_enough(build_run: Callable[..., Any]) -> None:
         builder.draw(position, ["a", "b"] if position < 10 else ["", ""])
     builder.cluster({position: (0, 1) for position in range(10)})
     assert build(builder.score(JACCARD), draws=100).verdict.level == "undecided"
+
+
+def test_a_handful_of_fully_answered_questions_gives_no_level(build_run: Callable[..., Any]) -> None:
+    builder = build_run(100)
+    for position in range(100):
+        builder.draw(position, ["same words", "same words", "same words" if position < 3 else ""])
+    builder.cluster({position: (0, 0, 0) if position < 3 else (0, 0) for position in range(100)})
+    report = build(builder.score(JACCARD), draws=100)
+    # 3 of 3 by itself would be severe: Wilson's lower end is 0.44. The other 97 may each hide a second cluster.
+    assert report.verdict.level == report.homogenization.methods["jaccard"].level == "undecided"
+    assert report.verdict.questions_needed is None
+    assert report.verdict.sentences[:2] == (
+        "Undecided: 3 of 100 scored questions have an answer in each of their samples, 10 are needed.",
+        "The single-cluster rate is 3.0% at best (each missing answer a cluster of its own) and 100% at worst (each "
+        "agreeing with the others), of 100 questions.",
+    )
+
+
+def test_a_handful_of_clustered_questions_is_told_from_a_handful_of_answered_ones(
+    build_run: Callable[..., Any],
+) -> None:
+    builder = build_run(20)
+    for position in range(20):
+        builder.draw(position, ["a", "b", "c"])
+    builder.cluster(dict.fromkeys(range(4), (0, 0, 0)))
+    sentence = build(builder.score(JACCARD), draws=100).verdict.sentences[0]
+    assert "4 of 20 scored questions have an answer in each of their samples and are clustered" in sentence
+
+
+def test_a_constant_signal_never_comes_closest(build_run: Callable[..., Any]) -> None:
+    builder = build_run(20)
+    for position in range(20):
+        builder.draw(position, ["a", "b", "c"])
+    builder.label({position: "incorrect" if position % 2 else "correct" for position in range(20)})
+    builder.signal("response_length", dict.fromkeys(range(20), 7.0))
+    only_constant = build(builder.run, draws=100).verdict.sentences
+    assert "No signal shown to work: every scored one is constant or inverted." in only_constant
+    # Ranks alternate; the right answers are a little higher, so that 0.5 of the constant one would be the best.
+    builder.signal("token_entropy_mean", {position: -float(position) for position in range(20)})
+    sentences = build(builder.score(), draws=100).verdict.sentences
+    assert any("`token_entropy_mean` comes closest" in sentence for sentence in sentences)
+
+
+def test_an_interval_that_does_not_exist_is_said_in_words(build_run: Callable[..., Any]) -> None:
+    builder = build_run(11)
+    for position in range(11):
+        builder.draw(position, ["a", "b", "c"])
+    builder.label({position: "incorrect" if position < 6 else "correct" for position in range(11)})
+    # Separated classes have no interval, and so many signals that none is shown to work: (5! 6!) / 11! = 1 / 462,
+    # 0.004 by the normal approximation, times twenty.
+    values = {position: float(11 - position) for position in range(11)}
+    for number in range(20):
+        builder.signal(f"signal_{number}", values)
+    sentences = build(builder.score(), draws=100).verdict.sentences
+    closest = next(sentence for sentence in sentences if "comes closest" in sentence)
+    assert "AUROC 1.000 (no interval), adjusted p 0." in closest
 
 
 def test_errors_that_sampling_cannot_see_are_counted(small_run: Any) -> None:

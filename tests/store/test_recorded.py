@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homogaudit.errors import RecordedFileError, RunFileError, StorageError
-from homogaudit.questions.layouts import make_id
 from homogaudit.questions.prompts import split_thinking
 from homogaudit.records import (
     Generation,
@@ -24,6 +23,7 @@ from homogaudit.records import (
     Question,
     SampleSet,
     SignalValue,
+    make_question_id,
 )
 from homogaudit.store.recorded import AnswerText, RecordedFile, export_run, read_recorded, write_run
 from homogaudit.store.run_file import RunFile
@@ -68,7 +68,7 @@ def reference(name: str) -> Path:
 def test_only_the_question_is_required(tmp_path: Path):
     recorded = read(tmp_path, {"question": "Who?"})
     (record,) = recorded.records
-    assert record.question == Question(make_id("Who?"), "Who?")
+    assert record.question == Question(make_question_id("Who?"), "Who?")
     assert record.greedy is None
     assert not record.samples
     assert record.label is None
@@ -79,7 +79,7 @@ def test_only_the_question_is_required(tmp_path: Path):
 
 @pytest.mark.parametrize("text", ["Who?", "Wie heißt\n du?", "Cafe\u0301  or café?"])
 def test_ids_are_made_as_the_question_loader_makes_them(tmp_path: Path, text: str):
-    assert read(tmp_path, {"question": text}).records[0].question.id == make_id(text)
+    assert read(tmp_path, {"question": text}).records[0].question.id == make_question_id(text)
 
 
 def test_every_part_of_a_line_is_read(tmp_path: Path):

@@ -1,5 +1,7 @@
 """The command line: which commands there are, and how an error is shown."""
 
+import contextlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ from homogaudit.cli.recorded import export, import_
 from homogaudit.cli.report import report
 from homogaudit.cli.run import run
 from homogaudit.cli.score import score
-from homogaudit.errors import HomogauditError, InterruptedRunError, UsageError
+from homogaudit.errors import HomogauditError, InterruptedRunError, StorageError, UsageError
 
 __all__ = ["app", "run_app"]
 
@@ -87,12 +89,18 @@ def run_app(arguments: Sequence[str]) -> int:
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
             raise
         # Keeps the interpreter's last flush quiet.
-        sys.stdout = open("/dev/null", "w")
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except HomogauditError as error:
         if is_debugging:
             raise
         return show_error(error, as_json=as_json)
+    except OSError as error:
+        if is_debugging:
+            raise
+        message = f"cannot use `{error.filename}`: {error.strerror}" if error.filename else _one_line(str(error))
+        return show_error(StorageError(message, "check the path and its permissions"), as_json=as_json)
     except Exception as error:
         if is_debugging:
             raise
@@ -102,11 +110,13 @@ def run_app(arguments: Sequence[str]) -> int:
 
 def _where_help_is(error: Any) -> str:
     """Name the help of the command that the parser was reading."""
+    names: list[str] = []
     context = getattr(error, "ctx", None)
-    command = context.command.name if context and context.parent else None
-    if command is None:
-        return "`homogaudit --help` lists the commands"
-    return f"`homogaudit {command} --help` lists its arguments and flags"
+    while context and context.parent:
+        names.insert(0, context.command.name)
+        context = context.parent
+    what = "its arguments and flags" if names else "the commands"
+    return f"`{' '.join(['homogaudit', *names, '--help'])}` lists {what}"
 
 
 def _one_line(text: str) -> str:

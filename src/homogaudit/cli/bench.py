@@ -27,18 +27,18 @@ def bench(
 ) -> None:
     """Compare the engine with a serial loop over `create_chat_completion`.
 
-    The loop gets the same threads, model file, prompts and samplers, reuses the prompt's prefix, and computes no
-    statistics. Both run in turn in one process each, because machines are noisy; compare the ratios.
+    The loop gets the same threads, model file, prompts and samplers, and reuses the prompt's prefix.
+
+    It computes no statistics. Both run in turn, because machines are noisy; compare the ratios.
     """
     import subprocess
 
-    from homogaudit.config import load_models, load_settings, resolve_generator
+    from homogaudit.cli.model_choice import resolve_gguf
+    from homogaudit.config import load_models, load_settings
 
     named = load_models(models_file)
     settings = load_settings(named, threads=threads, gpu_layers=gpu_layers, slots=slots)
-    generator = resolve_generator(model, named)
-    if generator.kind != "gguf":
-        raise UsageError(f"`{generator.name}` is no GGUF file", "bench measures .gguf files")
+    generator = resolve_gguf(model, named)
     for name, value in (
         ("questions", questions),
         ("samples", samples),
@@ -46,7 +46,7 @@ def bench(
         ("repeats", repeats),
     ):
         if value < 1:
-            raise UsageError(f"`--{name}` must be at least 1, not `{value}`")
+            raise UsageError(f"`--{name}` must be at least 1, not `{value}`", "leave it out for its default")
     job = {
         "model": generator.location,
         "name": generator.name,

@@ -4,22 +4,22 @@ Asks the installed libraries and the operating system; every answer that cannot 
 Loads no model and creates no file.
 """
 
-import ctypes
 import json
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from homogaudit import __version__
+from homogaudit.cli.options import JsonOption, ModelsOption
 from homogaudit.config import (
     ModelsFile,
     how_to_get,
@@ -46,9 +46,6 @@ _LIBRARIES = (
     "rich",
     "typer",
 )
-
-_DEVICE_TYPES = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accelerator"}
-"""`enum ggml_backend_dev_type` of ggml-backend.h."""
 
 _WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"
 _REINSTALL = "pip install --force-reinstall --no-deps llama-cpp-python --extra-index-url"
@@ -94,11 +91,8 @@ class Missing:
 
 
 def doctor(
-    models_file: Annotated[
-        Path | None,
-        typer.Option("--models", metavar="FILE", help="A models.toml that lies over the packaged one."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    models_file: ModelsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what this machine can do, what is missing and how to get it.
 
@@ -185,68 +179,20 @@ def _llama_devices() -> Devices:
     """Ask ggml which devices are compiled into llama-cpp-python and how much memory they have."""
     try:
         import llama_cpp
+
+        from homogaudit.generation.devices import llama_devices
     except Exception as error:  # a broken native library raises OSError, RuntimeError or worse
         return Devices(None, (), _one_line(error))
     try:
         offload = bool(llama_cpp.llama_supports_gpu_offload())
     except AttributeError:
         offload = None
-    try:
-        # llama-cpp-python binds no ggml_backend function, but loads the library that has them.
-        from llama_cpp._ggml import libggml
-
-        return Devices(offload, _ggml_devices(libggml))
-    except (ImportError, AttributeError, OSError) as error:
-        return Devices(offload, (), f"this llama-cpp-python does not name its devices ({_one_line(error)})")
-
-
-def _ggml_devices(library: ctypes.CDLL) -> tuple[Device, ...]:
-    """Read the device list of ggml-backend.h.
-
-    Raises:
-        AttributeError: The library lacks `ggml_backend_dev_count` or `ggml_backend_dev_get`.
-    """
-    count = _function(library, "ggml_backend_dev_count", ctypes.c_size_t)
-    get = _function(library, "ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
-    return tuple(_ggml_device(library, ctypes.c_void_p(get(index))) for index in range(count()))
-
-
-def _function(library: ctypes.CDLL, name: str, result: type[Any] | None, *arguments: type[Any]) -> Callable[..., Any]:
-    """Return a function of `library` with its own signature, apart from what others set on the same symbol."""
-    return ctypes.CFUNCTYPE(result, *arguments)((name, library))
-
-
-def _ggml_device(library: ctypes.CDLL, handle: ctypes.c_void_p) -> Device:
-    """Read one device; a part that this build of ggml cannot tell stays unknown."""
-
-    def text(name: str) -> str:
-        try:
-            answer = _function(library, name, ctypes.c_char_p, ctypes.c_void_p)(handle)
-        except AttributeError:
-            return "unknown"
-        return answer.decode("utf-8", "replace").strip() if answer else "unknown"
-
-    try:
-        code = _function(library, "ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(handle)
-        kind = _DEVICE_TYPES.get(code, "unknown")
-    except AttributeError:
-        kind = "unknown"
-    free, total = ctypes.c_size_t(0), ctypes.c_size_t(0)
-    size_pointer = ctypes.POINTER(ctypes.c_size_t)
-    try:
-        _function(library, "ggml_backend_dev_memory", None, ctypes.c_void_p, size_pointer, size_pointer)(
-            handle, ctypes.byref(free), ctypes.byref(total)
-        )
-    except AttributeError:
-        pass
-    # ggml writes 0 where a backend does not know.
-    return Device(
-        text("ggml_backend_dev_name"),
-        text("ggml_backend_dev_description"),
-        kind,
-        total.value or None,
-        free.value if total.value else None,
+    devices = tuple(
+        Device(found.name, found.description, found.kind, found.memory_total, found.memory_free)
+        for found in llama_devices()
     )
+    # The CPU is always among them.
+    return Devices(offload, devices, None if devices else "this llama-cpp-python does not name its devices")
 
 
 def _torch_devices() -> Devices:

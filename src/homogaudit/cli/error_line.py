@@ -7,6 +7,7 @@ from collections.abc import Generator
 import typer
 
 from homogaudit.errors import HomogauditError
+from homogaudit.report.text import plain
 
 __all__ = ["after_report", "show_error"]
 
@@ -20,9 +21,9 @@ def show_error(error: HomogauditError, *, as_json: bool = False) -> int:
     if as_json:
         typer.echo(json.dumps({"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}))
     else:
-        typer.echo(f"error: {_plain(error.message)}", err=True)
+        typer.echo(f"error: {plain(error.message)}", err=True)
         if error.hint:
-            typer.echo(f"hint: {_plain(error.hint)}", err=True)
+            typer.echo(f"hint: {plain(error.hint)}", err=True)
     return error.exit_code
 
 
@@ -35,8 +36,3 @@ def after_report(*, as_json: bool) -> Generator[None]:
         if not as_json:
             raise
         raise typer.Exit(show_error(error)) from error
-
-
-def _plain(text: str) -> str:
-    """Return the text on one line without control characters: file names and models' words are somebody else's."""
-    return "".join(character if character.isprintable() else " " for character in text)

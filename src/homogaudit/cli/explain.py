@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homogaudit.cli.options import JsonOption
+
 if TYPE_CHECKING:
     from homogaudit.report.glossary import Term
 
@@ -16,15 +18,11 @@ __all__ = ["explain"]
 def explain(
     term: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TERM]", help="A term of the report, such as scr; without it, all of them."),
+        typer.Argument(metavar="TERM", help="A term of the report, such as scr; without it, all of them."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say what a term of the report means, with its formula and its source.
-
-    Raises:
-        UsageError: There is no such term.
-    """
+    """Say what a term of the report means, with its formula and its source."""
     # Imported here because the signals, which explain themselves, bring numpy.
     from homogaudit.report.glossary import all_terms, lookup
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from homogaudit.cli.options import JsonOption, ModelsOption
 from homogaudit.config import EmbedderEntry, GeneratorEntry, how_to_get, is_present, load_models
 
 __all__ = ["models"]
@@ -26,11 +27,8 @@ _KINDS = {
 
 
 def models(
-    models_file: Annotated[
-        Path | None,
-        typer.Option("--models", metavar="FILE", help="A models.toml that lies over the packaged one."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    models_file: ModelsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """List the models and embedders that have names, and how to get those that are absent."""
     named = load_models(models_file)
@@ -45,6 +43,7 @@ def models(
         return
     _print(named.generators.values(), "Models", ("stage", "family"))
     _print(named.embedders.values(), "Embedders", ("MB",))
+    typer.echo("Only models in GGUF files can be audited so far.")
 
 
 def _kind(entry: GeneratorEntry | EmbedderEntry) -> str:

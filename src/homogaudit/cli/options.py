@@ -8,7 +8,7 @@ import typer
 __all__ = ["ClusteringOption", "JsonOption", "MaxScrOption", "ModelsOption", "QuietOption", "RunArgument"]
 
 RunArgument = Annotated[
-    str | None, typer.Argument(metavar="[RUN]", help="A run file or the name of a run; default: the newest run.")
+    str | None, typer.Argument(metavar="RUN", help="A run file or the name of a run; default: the newest run.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]

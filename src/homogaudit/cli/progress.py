@@ -15,6 +15,7 @@ from homogaudit.events import (
     Resumed,
     Warning,
 )
+from homogaudit.report.text import plain
 
 __all__ = ["LineDisplay", "QuietDisplay", "RunningRate", "make_display"]
 
@@ -76,8 +77,9 @@ def ready_text(event: EngineReady) -> str:
     """Return the plan of a run in one or two lines."""
     at_most = "" if event.seconds_at_most is None else f", at most {seconds_text(event.seconds_at_most)}"
     resumed = f" ({event.draws_done} stored already)" if event.draws_done else ""
+    memory = f"about {event.memory_bytes / _MEGABYTE:,.0f} MB"
     return (
-        f"{event.device}, {event.slots} slots, {event.mode} prompts, about {event.memory_bytes / _MEGABYTE:,.0f} MB\n"
+        f"{plain(event.device)}, {event.slots} slots, {event.mode} prompts, {memory}\n"
         f"{event.questions} questions, {event.draws} answers{resumed}: "
         f"at most {event.passes_at_most:,} passes{at_most}"
     )
@@ -105,11 +107,11 @@ class LineDisplay:
         """Print a line where the event deserves one."""
         match event:
             case Loading(part, name):
-                self._print(f"loading {part} {name}")
+                self._print(f"loading {part} {plain(name)}")
             case EngineReady():
                 self._print(ready_text(event))
             case Warning(message):
-                self._print(f"warning: {message}")
+                self._print(f"warning: {plain(message)}")
             case Paused() | Resumed() | Cancelling():
                 self._print(type(event).__name__.lower())
             case QuestionScored():
@@ -135,6 +137,4 @@ class LineDisplay:
 
     @staticmethod
     def _print(text: str) -> None:
-        # Names of models and files are somebody else's: no control character reaches the terminal.
-        lines = ("".join(c if c.isprintable() else " " for c in line) for line in text.splitlines())
-        print("\n".join(lines), file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)

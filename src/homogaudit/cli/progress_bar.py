@@ -7,6 +7,7 @@ from rich.text import Text
 from homogaudit import events
 from homogaudit.cli.progress import RunningRate, ready_text, seconds_text
 from homogaudit.events import Event
+from homogaudit.report.text import plain
 
 __all__ = ["BarDisplay"]
 
@@ -32,11 +33,11 @@ class BarDisplay:
         """Update the bar, or print a line above it."""
         match event:
             case events.Loading(part, name):
-                self._update(f"loading {part} {name}", None, None)
+                self._update(f"loading {part} {plain(name)}", None, None)
             case events.EngineReady():
                 self._console.print(Text(ready_text(event)))
             case events.Warning(message):
-                self._console.print(Text(f"warning: {message}"))
+                self._console.print(Text(f"warning: {plain(message)}"))
             case events.QuestionScored():
                 self._rate.add(event)
                 self._scored += 1
@@ -59,5 +60,4 @@ class BarDisplay:
         self._bar.stop()
 
     def _update(self, text: str, done: int | None, total: int | None) -> None:
-        plain = "".join(character if character.isprintable() else " " for character in text)
-        self._bar.update(self._task, description=plain, completed=done, total=total)
+        self._bar.update(self._task, description=text, completed=done, total=total)

@@ -72,7 +72,7 @@ def import_(
     except HomogauditError:
         typer.echo(f"imported, not scored: `homogaudit score {shown}` goes on", err=True)
         raise
-    typer.echo(shown, err=True)
+    typer.echo(str(path))
     if not quiet:
         typer.echo(f"next: homogaudit report {shown}", err=True)
 

@@ -1,10 +1,11 @@
 """`homogaudit report [RUN]`: the report of a run file, and the gates on it."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homogaudit.cli.options import JsonOption, MaxScrOption, ModelsOption
+from homogaudit.cli.options import JsonOption, MaxScrOption, ModelsOption, RunArgument
 from homogaudit.errors import GateFailedError, IncompleteRunError, UsageError
 
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ __all__ = ["check_complete", "check_gate", "check_max_scr", "print_report", "rep
 
 
 def report(
-    run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A run file or name; default: the newest run.")
-    ] = None,
+    run: RunArgument = None,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Print all sections.")] = False,
@@ -76,7 +75,10 @@ def check_complete(run: "RunFile") -> None:
         IncompleteRunError: It is not.
     """
     if run.status != "complete":
-        raise IncompleteRunError(f"`{run.path}` is not complete", "run its command again to go on")
+        hint = "run its command again to go on"
+        if run.parameters.get("recorded"):
+            hint = f"`homogaudit score {shlex.quote(str(run.path))}` goes on"
+        raise IncompleteRunError(f"`{run.path}` is not complete", hint)
 
 
 def check_max_scr(max_scr: float | None) -> None:
@@ -86,7 +88,9 @@ def check_max_scr(max_scr: float | None) -> None:
         UsageError: It is no rate.
     """
     if max_scr is not None and not 0 <= max_scr <= 1:
-        raise UsageError(f"`--max-scr` must lie between 0 and 1, not `{max_scr:g}`")
+        raise UsageError(
+            f"`--max-scr` must lie between 0 and 1, not `{max_scr:g}`", "it is a share of the questions, such as 0.05"
+        )
 
 
 def check_gate(built: "Report", max_scr: float | None) -> None:

@@ -45,7 +45,7 @@ def run(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A GGUF file, a name of models.toml, or `demo`.")],
     questions: Annotated[
         str | None,
-        typer.Argument(metavar="[QUESTIONS]", help="A question file, `-` for stdin; default: the packaged sample."),
+        typer.Argument(metavar="QUESTIONS", help="A question file, `-` for stdin; default: the packaged sample."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="RUN", help="The run file; default: in the runs folder.")
@@ -74,11 +74,21 @@ def run(
     category: Annotated[
         list[str] | None, typer.Option(help="Take this category alone; may be repeated.", rich_help_panel=_QUESTIONS)
     ] = None,
-    question_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
-    id_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
-    category_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
-    answers_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
-    incorrect_answers_column: Annotated[str | None, typer.Option(metavar="NAME", rich_help_panel=_QUESTIONS)] = None,
+    question_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of the question.", rich_help_panel=_QUESTIONS)
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of its id.", rich_help_panel=_QUESTIONS)
+    ] = None,
+    category_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of its category.", rich_help_panel=_QUESTIONS)
+    ] = None,
+    answers_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of the correct answers.", rich_help_panel=_QUESTIONS)
+    ] = None,
+    incorrect_answers_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of the incorrect answers.", rich_help_panel=_QUESTIONS)
+    ] = None,
     mode: Annotated[
         str | None,
         typer.Option(help="auto, chat, or base (`Q: ...` and `A:`, no template).", rich_help_panel=_PROMPT),
@@ -134,11 +144,12 @@ def run(
     from homogaudit.cli.engine_job import log_path, resolve_job_embedder, run_engine
     from homogaudit.cli.error_line import after_report
     from homogaudit.cli.judge_choice import choose_judge
+    from homogaudit.cli.model_choice import resolve_gguf
     from homogaudit.cli.progress import make_display
     from homogaudit.cli.report import check_complete, check_gate, check_max_scr, print_report
     from homogaudit.cli.run_argument import new_run_path
     from homogaudit.clustering.methods import choose_methods
-    from homogaudit.config import load_models, load_settings, resolve_generator
+    from homogaudit.config import load_models, load_settings
     from homogaudit.events import Job
     from homogaudit.questions import Columns, load_template
     from homogaudit.records import Prompting
@@ -159,7 +170,7 @@ def run(
         greedy_max_tokens=greedy_max_tokens,
         seed=seed,
     )
-    generator = resolve_generator(model, named)
+    generator = resolve_gguf(model, named)
     prompting = Prompting(
         mode=mode or (generator.entry.mode if generator.entry else "auto"),
         system=Prompting().system if system is None else system,
@@ -256,7 +267,9 @@ def _decoding(preset: _Preset, **flags: Any) -> "Decoding":
     ):
         if not least <= flags[name] <= most:
             flag = "--" + name.replace("_", "-")
-            hint = "one sample says nothing about the spread of answers" if name == "samples" else None
+            hint = f"the default is {getattr(Decoding(), name):g}"
+            if name == "samples":
+                hint = "one sample says nothing about the spread of answers"
             raise UsageError(f"`{flag}` must lie between {least:g} and {most:g}, not `{flags[name]}`", hint)
     return Decoding(**flags)
 
@@ -278,7 +291,6 @@ def _parameters(
     """Return everything that the draws depend on, as it is compared when a run is resumed.
 
     Raises:
-        UsageError: The model is of a kind that cannot be drawn from yet.
         ModelError: The file cannot be read.
     """
     import hashlib
@@ -286,8 +298,6 @@ def _parameters(
 
     from homogaudit.generation.fingerprint import fingerprint
 
-    if generator.kind != "gguf":
-        raise UsageError(f"`{generator.name}` is no GGUF file", "audits run on .gguf files; convert it with llama.cpp")
     try:
         model = fingerprint(Path(generator.location))
     except OSError as error:
@@ -316,6 +326,8 @@ def _create_or_check(
 
     if path.is_dir():
         raise UsageError(f"`{path}` is a folder", f"name a file in it, for example `{path / 'demo.audit'}`")
+    if path.parent.exists() and not path.parent.is_dir():
+        raise UsageError(f"`{path.parent}` is no folder", "choose another file with `-o`")
     if path.exists():
         with RunFile.open(path) as existing:
             existing.require_parameters(parameters)

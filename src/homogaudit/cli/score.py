@@ -4,15 +4,13 @@ from typing import Annotated
 
 import typer
 
-from homogaudit.cli.options import ClusteringOption, JsonOption, ModelsOption, QuietOption
+from homogaudit.cli.options import ClusteringOption, JsonOption, ModelsOption, QuietOption, RunArgument
 
 __all__ = ["score"]
 
 
 def score(
-    run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A run file or name; default: the newest run.")
-    ] = None,
+    run: RunArgument = None,
     judge: Annotated[
         str | None, typer.Option(help="auto, overlap, exact, numeric, recorded, or none; default: the run's own.")
     ] = None,

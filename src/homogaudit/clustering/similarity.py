@@ -14,24 +14,10 @@ from homogaudit.clustering.final_answer import final_number
 __all__ = [
     "answer_similarity",
     "cosine_similarity",
-    "has_no_word_spaces",
     "jaccard_similarity",
 ]
 
 Float64Array = NDArray[np.float64]
-
-_SCRIPTS_WITHOUT_SPACES = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x0F00, 0x109F),  # Tibetan, Myanmar
-    (0x1780, 0x17FF),  # Khmer
-    (0x3040, 0x30FF),  # Hiragana, Katakana
-    (0x3400, 0x4DBF),  # CJK ideographs, extension A
-    (0x4E00, 0x9FFF),  # CJK ideographs
-    (0xF900, 0xFAFF),  # CJK compatibility ideographs
-    (0x20000, 0x323AF),  # CJK ideographs, further extensions
-)
-_MOSTLY = 0.5
-"""A text counts as one without spaces where at least half of its letters belong to such a script."""
 
 
 def jaccard_similarity(texts: Sequence[str]) -> Float64Array:
@@ -105,32 +91,6 @@ def answer_similarity(answers: Sequence[str]) -> Float64Array:
         classes.append(numbers.setdefault(answer.strip() if number is None else number, len(numbers)))
     ids = np.asarray(classes, dtype=np.intp)
     return (ids[:, None] == ids[None, :]).astype(np.float64)
-
-
-def has_no_word_spaces(texts: Sequence[str]) -> bool:
-    """Whether the texts are mostly in a script that writes no spaces between words (Chinese, Japanese, Thai, ...).
-
-    Word bigrams mean little there: the `jaccard` clustering then deserves a warning.
-
-    Args:
-        texts: Questions or answers; an empty list has no such script.
-    """
-    letters = without_spaces = 0
-    for text in texts:
-        if text.isascii():
-            letters += sum(map(str.isalpha, text))
-            continue
-        for char in text:
-            if _is_of_script_without_spaces(ord(char)):
-                letters += 1
-                without_spaces += 1
-            elif char.isalpha():
-                letters += 1
-    return letters > 0 and without_spaces >= _MOSTLY * letters
-
-
-def _is_of_script_without_spaces(code: int) -> bool:
-    return any(low <= code <= high for low, high in _SCRIPTS_WITHOUT_SPACES)
 
 
 def _word_bigrams(text: str) -> frozenset[tuple[str, ...]]:

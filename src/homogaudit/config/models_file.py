@@ -13,7 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from homogaudit.config.nearest import did_you_mean
+from homogaudit.config.nearest import did_you_mean, in_backticks
 from homogaudit.config.sources import SourceKind, parse_source
 from homogaudit.errors import ConfigError, UsageError
 
@@ -328,17 +328,12 @@ def _checked(
     for key, value in table.items():
         if key not in keys:
             otherwise = "keys are " + ", ".join(f"`{known}`" for known in keys)
-            raise ConfigError(f"`{file}`: {place}: unknown key {_shown(key)}", did_you_mean(key, keys, otherwise))
+            raise ConfigError(f"`{file}`: {place}: unknown key {in_backticks(key)}", did_you_mean(key, keys, otherwise))
         try:
             values[key] = keys[key](value, file.absolute().parent)
         except _BadValueError as error:
             raise ConfigError(f"`{file}`: {place}: `{key}` {error}", error.hint) from error
     return values
-
-
-def _shown(key: str) -> str:
-    """Quote a key of somebody's file; control characters are shown as escapes."""
-    return f"`{key}`" if key.isprintable() else ascii(key)
 
 
 def check_setting(key: str, value: object, folder: Path, place: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["did_you_mean", "nearest"]
+__all__ = ["did_you_mean", "in_backticks", "nearest"]
 
 _SIMILAR_ENOUGH = 0.5
 """Share of matching characters below which a suggestion is more confusing than none."""
@@ -23,4 +23,9 @@ def did_you_mean(text: str, names: Iterable[str], otherwise: str | None = None) 
     close = nearest(text, names)
     if not close:
         return otherwise
-    return f"did you mean {' or '.join(f'`{name}`' for name in close)}?"
+    return f"did you mean {' or '.join(map(in_backticks, close))}?"
+
+
+def in_backticks(name: str) -> str:
+    """Quote a name of somebody's file; control characters are shown as escapes."""
+    return f"`{name}`" if name.isprintable() else ascii(name)

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from homogaudit.clustering.similarity import has_no_word_spaces
 from homogaudit.labels.verdict import Verdict
+from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.records import Generation, LabelValue, Question
 
 __all__ = ["judge_exact"]

@@ -6,16 +6,16 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 
 from homogaudit.clustering.final_answer import is_number
+from homogaudit.config.nearest import did_you_mean
 from homogaudit.errors import UsageError
 from homogaudit.labels.exact import judge_exact
 from homogaudit.labels.numeric import judge_numeric
 from homogaudit.labels.overlap import judge_overlap
-from homogaudit.labels.verdict import Verdict
-from homogaudit.records import Generation, GenerationState, Label, LabelValue, Question
+from homogaudit.labels.verdict import NO_ANSWER, Verdict
+from homogaudit.records import Generation, Label, LabelValue, Question
 
 __all__ = ["JUDGES", "RECORDED", "Judge", "default_judge", "label"]
 
@@ -70,12 +70,6 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
     }
 )
 
-_NO_ANSWER = {
-    GenerationState.EMPTY: "the greedy answer is empty",
-    GenerationState.THINKING_UNCLOSED: "the greedy answer never came out of its thinking",
-    GenerationState.ERROR: "the greedy answer failed",
-}
-
 
 def label(question: Question, greedy: Generation | None, judge: str) -> Label:
     """Label one greedy answer.
@@ -91,13 +85,11 @@ def label(question: Question, greedy: Generation | None, judge: str) -> Label:
         UsageError: The judge is not known.
     """
     if judge not in JUDGES:
-        near = get_close_matches(judge, JUDGES, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(JUDGES)}"
-        raise UsageError(f"unknown judge `{judge}`", hint=hint)
+        raise UsageError(f"unknown judge `{judge}`", did_you_mean(judge, JUDGES, f"one of {', '.join(JUDGES)}"))
     if greedy is None:
         verdict = Verdict(LabelValue.NO_MATCH, "there is no greedy answer")
     elif not greedy.is_valid:
-        verdict = Verdict(LabelValue.NO_MATCH, _NO_ANSWER[greedy.state])
+        verdict = Verdict(LabelValue.NO_MATCH, NO_ANSWER[greedy.state])
     else:
         verdict = JUDGES[judge].decide(question, greedy)
     return Label(question.id, judge, verdict.value, verdict.reason)

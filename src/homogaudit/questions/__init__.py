@@ -3,8 +3,8 @@
 Knows nothing of models, tokens or clusters.
 """
 
-from homogaudit.questions.layouts import Columns, make_id
-from homogaudit.questions.loaders import Duplicate, QuestionFile, is_written_without_spaces, load_questions
+from homogaudit.questions.layouts import Columns
+from homogaudit.questions.loaders import Duplicate, QuestionFile, load_questions
 from homogaudit.questions.prompts import (
     ParsedAnswer,
     Prompt,
@@ -22,9 +22,7 @@ __all__ = [
     "PromptRenderer",
     "QuestionFile",
     "Segment",
-    "is_written_without_spaces",
     "load_questions",
     "load_template",
-    "make_id",
     "split_thinking",
 ]

@@ -3,26 +3,22 @@
 Knows nothing of files and formats: it gets records with the line that each began at.
 """
 
-import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from homogaudit.errors import QuestionFileError
-from homogaudit.questions.wording import did_you_mean, listed, quoted
-from homogaudit.records import Question
+from homogaudit.questions.wording import listed, quoted, with_nearest
+from homogaudit.records import Question, make_question_id
 
 __all__ = [
     "Columns",
     "LocatedQuestion",
     "RawRecord",
-    "collapse",
     "has_question_column",
     "kind_of",
-    "make_id",
     "read_columns",
     "recognise_layout",
     "to_questions",
@@ -75,20 +71,6 @@ def _normalise(name: str) -> str:
     return re.sub(r"[\s\-]+", "_", name.strip()).casefold()
 
 
-def collapse(text: str) -> str:
-    """Return `text` in Unicode NFC with every run of white space as one space: equal texts ask the same."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def make_id(text: str) -> str:
-    """Return the stable id of a question that came without one.
-
-    `q-` and the first 12 hexadecimal digits of the SHA-256 of the collapsed text: the same on every machine and
-    wherever the question stands in its file.
-    """
-    return "q-" + hashlib.sha256(collapse(text).encode()).hexdigest()[:12]
-
-
 def kind_of(value: object) -> str:
     """Return the JSON name of a value's type, for error lines."""
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -125,7 +107,7 @@ def read_columns(names: Sequence[str], columns: Columns, file: str) -> dict[str,
         if wanted is not None and _normalise(wanted) not in present:
             raise QuestionFileError(
                 f"{quoted(file)} has no column {quoted(wanted)}",
-                f"{did_you_mean(wanted, names)}its columns: {listed(names)}",
+                with_nearest(wanted, names, f"its columns: {listed(names)}"),
             )
         usual = (_normalise(wanted),) if wanted is not None else _ALIASES[field.name]
         match = next((name for name in usual if name in present), None)
@@ -225,7 +207,7 @@ class _Reader:
             case _:
                 pass
         return Question(
-            id=_scalar(values.get(self.mapping.get("id", "")), "id", where) or make_id(text),
+            id=_scalar(values.get(self.mapping.get("id", "")), "id", where) or make_question_id(text),
             text=text,
             category=category,
             answers=answers,

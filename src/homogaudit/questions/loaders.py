@@ -5,7 +5,6 @@ names the line of the file.
 """
 
 import hashlib
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,21 +16,15 @@ from homogaudit.questions.formats import RawFile, decode, parse, read
 from homogaudit.questions.layouts import (
     Columns,
     LocatedQuestion,
-    collapse,
     read_columns,
     recognise_layout,
     to_questions,
 )
-from homogaudit.questions.wording import did_you_mean, listed, quoted
-from homogaudit.records import Question
+from homogaudit.questions.scripts import has_no_word_spaces
+from homogaudit.questions.wording import listed, quoted, with_nearest
+from homogaudit.records import Question, collapse
 
-__all__ = ["Duplicate", "QuestionFile", "is_written_without_spaces", "load_questions"]
-
-_SCRIPTS_WITHOUT_SPACES = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uf900-\ufaff\U00020000-\U0003134f]"
-)
-"""Thai, Lao, Tibetan, Burmese, Khmer, Japanese kana, Han."""
+__all__ = ["Duplicate", "QuestionFile", "load_questions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +109,6 @@ def load_questions(
     return QuestionFile(name, layout, tuple(questions), tuple(duplicates), tuple(warnings))
 
 
-def is_written_without_spaces(text: str) -> bool:
-    """Whether most letters of `text` are of scripts that put no spaces between words: word bigrams fail there."""
-    letters = sum(char.isalpha() for char in text)
-    return 2 * len(_SCRIPTS_WITHOUT_SPACES.findall(text)) > letters > 0
-
-
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
@@ -130,7 +117,7 @@ def _read(path: Path) -> bytes:
         folder = path.parent
         names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
         raise QuestionFileError(
-            f"no question file {quoted(path, limit=200)}", f"{did_you_mean(path.name, names)}check the path"
+            f"no question file {quoted(path, limit=200)}", with_nearest(path.name, names, "check the path")
         ) from None
     except IsADirectoryError:
         raise QuestionFileError(f"{quoted(path, limit=200)} is a directory", "name a file in it") from None
@@ -185,10 +172,10 @@ def _of_categories(questions: list[Question], categories: Sequence[str], name: s
     wanted = [category.strip().casefold() for category in categories]
     for category in wanted:
         if category not in present:
-            have = f"its categories: {listed(sorted(present.values()), limit=50)}" if present else None
+            have = f"its categories: {listed(sorted(present.values()), limit=50)}"
             raise QuestionFileError(
                 f"{quoted(name)} has no questions of category {quoted(category)}",
-                f"{did_you_mean(category, present.values())}{have}" if have else "the file has no categories at all",
+                with_nearest(category, present.values(), have) if present else "the file has no categories at all",
             )
     return [question for question in questions if (question.category or "").casefold() in wanted]
 
@@ -206,7 +193,7 @@ def _warnings(raw: RawFile, questions: Sequence[Question], duplicates: Sequence[
     unanswered = sum(not question.answers for question in questions)
     if 0 < unanswered < len(questions):
         warnings.append(f"{unanswered} of {len(questions)} questions have no reference answer: they get no label")
-    unspaced = sum(is_written_without_spaces(question.text) for question in questions)
+    unspaced = sum(has_no_word_spaces([question.text]) for question in questions)
     if unspaced:
         warnings.append(
             f"{unspaced} of {len(questions)} questions are in a script without spaces between words: word bigrams "

@@ -14,7 +14,7 @@ from typing import Any
 
 from homogaudit.errors import ConfigError, HomogauditError, ModelError
 from homogaudit.questions.sandbox import MAX_SOURCE, CompiledTemplate, TemplateFailure
-from homogaudit.questions.wording import did_you_mean, quoted
+from homogaudit.questions.wording import quoted, with_nearest
 from homogaudit.records import GenerationState, Prompting
 
 __all__ = ["ParsedAnswer", "Prompt", "PromptRenderer", "Segment", "load_template", "split_thinking"]
@@ -273,7 +273,7 @@ def _resolve_mode(prompting: Prompting, chat_template: str | None) -> str:
     if prompting.mode not in _MODES:
         raise ConfigError(
             f"no prompt mode {quoted(prompting.mode)}",
-            f"{did_you_mean(prompting.mode, _MODES)}modes: `auto`, `chat`, `base`",
+            with_nearest(prompting.mode, _MODES, "modes: `auto`, `chat`, `base`"),
         )
     has_template = prompting.template is not None or chat_template is not None
     if prompting.mode == "chat" and not has_template:

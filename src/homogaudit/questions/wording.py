@@ -3,10 +3,11 @@
 Knows nothing of question files or templates.
 """
 
-import difflib
 from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "listed", "quoted"]
+from homogaudit.config.nearest import did_you_mean
+
+__all__ = ["listed", "quoted", "with_nearest"]
 
 
 def quoted(value: object, limit: int = 60) -> str:
@@ -24,8 +25,6 @@ def listed(values: Iterable[object], limit: int = 8) -> str:
     return ", ".join([*names[:limit], *more])
 
 
-def did_you_mean(name: str, options: Iterable[str]) -> str:
-    """Return `did you mean ...? ` for the option nearest to `name`, or the empty string."""
-    by_folded = {option.casefold(): option for option in options}
-    nearest = difflib.get_close_matches(name.casefold(), by_folded, n=1)
-    return f"did you mean {quoted(by_folded[nearest[0]])}? " if nearest else ""
+def with_nearest(name: str, options: Iterable[str], hint: str) -> str:
+    """Return `hint` behind the options that `name` may have meant, where there are any."""
+    return f"{did_you_mean(name, options, '')} {hint}".lstrip()

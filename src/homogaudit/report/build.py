@@ -6,14 +6,14 @@ It composes the sections; what a figure means is in the module of its section.
 from collections.abc import Mapping
 from typing import Any
 
-from homogaudit.records import ClusteringMethod, LabelValue
+from homogaudit.records import LabelValue
 from homogaudit.report.evidence import Evidence, gather, mapping
-from homogaudit.report.homogenization import Settings, method_figures, primary_name, run_methods
+from homogaudit.report.homogenization import Settings, cluster_counts, method_figures, primary_name, run_methods
 from homogaudit.report.labels import choose_judge, count_labels
-from homogaudit.report.records import Homogenization, Report, RunFacts
+from homogaudit.report.records import Homogenization, Report, RunFacts, Undefined
 from homogaudit.report.signal_choice import choose_signal
 from homogaudit.report.signal_scores import labelled_scores, score_signals
-from homogaudit.report.validity import assess
+from homogaudit.report.validity import assess, label_warning
 from homogaudit.report.verdict import decide
 from homogaudit.statistics import DRAWS
 from homogaudit.store.run_file import RunFile
@@ -51,8 +51,9 @@ def build(
     primary = primary_name(methods)
     figures = {name: method_figures(run, evidence, method, values, settings) for name, method in methods.items()}
     scores = labelled_scores(run, evidence, values)
-    clusters = _clusters(run, evidence, methods[primary]) if primary is not None else {}
-    signals = score_signals(run, evidence, scores, clusters, draws=draws, seed=seed)
+    clusters = cluster_counts(run, evidence, methods[primary]) if primary is not None else {}
+    warning = label_warning(labels)
+    signals = score_signals(run, evidence, scores, clusters, warning=warning, draws=draws, seed=seed)
     choice = choose_signal(scores, signals, seed)
     facts = _run_facts(run, evidence)
     verdict = decide(validity, figures, primary, labels, signals, choice, facts.question_source)
@@ -66,17 +67,13 @@ def build(
     )
 
 
-def _clusters(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> dict[str, int]:
-    """Return D of each fully valid question."""
-    stored = run.clusterings(method)
-    return {x.question.id: stored[x.question.id].clusters for x in evidence.fully_valid if x.question.id in stored}
-
-
 def _run_facts(run: RunFile, evidence: Evidence) -> RunFacts:
-    """Return what was audited and on what; the last session stands for the device and the versions."""
+    """Return what was audited and on what; the newest session that names a device, or versions, stands for all."""
     parameters = run.parameters
     scoring = mapping(run.meta("scoring"))
     sessions = run.sessions()
+    provenances = [session.provenance for session in sessions]
+    seconds = [session.seconds for session in sessions if session.seconds is not None]
     embedder = scoring.get("embedder")
     return RunFacts(
         id=str(run.meta("id")),
@@ -90,12 +87,12 @@ def _run_facts(run: RunFile, evidence: Evidence) -> RunFacts:
         samples=evidence.samples,
         decoding=mapping(parameters.get("decoding")),
         prompting=mapping(parameters.get("prompting")),
-        device=_last("device", [session.provenance for session in sessions]),
-        versions=mapping(_last("versions", [session.provenance for session in sessions])),
+        device=_last("device", provenances),
+        versions=mapping(_last("versions", provenances)),
         embedder=str(embedder) if embedder is not None else None,
         embedder_reason=str(scoring.get("embedder_reason") or ""),
         sessions=len(sessions),
-        seconds=sum(session.seconds or 0.0 for session in sessions),
+        seconds=sum(seconds) if seconds else Undefined("no session measured its time"),
     )
 
 

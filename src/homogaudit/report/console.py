@@ -6,6 +6,7 @@ Nothing is parsed as markup: every string is made a `Text` first. Colour only re
 import math
 from collections.abc import Iterable
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as RichTable
@@ -17,6 +18,7 @@ from homogaudit.report.records import Report
 __all__ = ["render_console"]
 
 _LEVEL_STYLES = {"none": "green", "undecided": "yellow", "mild": "yellow", "severe": "red", "invalid": "red"}
+_INDENT = 2
 _BAR_WIDTH = 30
 _SPAN_WIDTH = 25
 _WIDE = 110
@@ -58,7 +60,7 @@ def _print_lines(lines: Iterable[str], console: Console) -> None:
 
 
 def _indented(content: Text | RichTable) -> Padding:
-    return Padding(content, (0, 0, 0, 2), expand=False)
+    return Padding(content, (0, 0, 0, _INDENT), expand=False)
 
 
 def _text(text: str, console: Console, style: str = "") -> Text:
@@ -67,7 +69,7 @@ def _text(text: str, console: Console, style: str = "") -> Text:
 
 
 def _rich_table(table: Table, console: Console) -> RichTable:
-    found = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    found = RichTable(box=None, padding=(0, _gap(table, console), 0, 0), pad_edge=False, header_style="bold")
     for number, name in enumerate(table.columns):
         # A cell that does not fit is folded, never cut: a lost digit is a wrong number.
         found.add_column(_text(name, console), justify="right" if number else "left", overflow="fold")
@@ -81,6 +83,13 @@ def _rich_table(table: Table, console: Console) -> RichTable:
             cells.append(Text(_drawn(table.plots[number], ascii_only=console.options.ascii_only)))
         found.add_row(*cells)
     return found
+
+
+def _gap(table: Table, console: Console) -> int:
+    """Return the spaces between columns: one where two would fold the names of the first."""
+    cells = zip(table.columns, *table.rows, strict=True)
+    widths = [max(cell_len(cell) for cell in column) for column in cells]
+    return 2 if sum(widths) + 2 * (len(widths) - 1) <= console.width - _INDENT else 1
 
 
 def _drawn(plot: Plot, *, ascii_only: bool) -> str:

@@ -41,17 +41,11 @@ def gather(run: RunFile) -> Evidence:
     """Read the draws of a run and keep the scored questions."""
     sets = list(run.sample_sets(token_arrays=False))
     decoding = mapping(run.parameters.get("decoding"))
-    drawn = max((len(sample_set.samples) for sample_set in sets), default=0)
-    planned = decoding.get("samples")
-    # A complete run has what it has: recorded generations may name another number than they hold.
-    samples = planned if isinstance(planned, int) and run.status != "complete" else drawn
-    draws_greedy = "greedy_max_tokens" in decoding and any(sample_set.greedy for sample_set in sets)
-    scored = tuple(
-        sample_set
-        for sample_set in sets
-        if len(sample_set.samples) >= samples
-        and (sample_set.greedy is not None if draws_greedy or samples == 0 else True)
-    )
+    samples = run.expected_samples()
+    # Recorded generations are what they are: their header may tell of greedy answers that it does not bring.
+    draws_greedy = "greedy_max_tokens" in decoding and not run.parameters.get("recorded")
+    needs_greedy = draws_greedy or samples == 0
+    scored = tuple(x for x in sets if len(x.samples) >= samples and (x.greedy is not None or not needs_greedy))
     fully_valid = tuple(x for x in scored if samples >= 2 and len(x.valid_samples) == len(x.samples))
     return Evidence(len(sets), samples, scored, fully_valid)
 

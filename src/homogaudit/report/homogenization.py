@@ -4,7 +4,6 @@ Rates are over the questions whose N samples all hold an answer, because cluster
 samples do not compare. Nothing is clustered here but for the sweeps, which need only texts and stored embeddings.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,10 +32,24 @@ from homogaudit.report.records import (
     Undefined,
 )
 from homogaudit.report.validity import is_refused
+from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Rate, wilson
 from homogaudit.store.run_file import RunFile
 
-__all__ = ["MILD", "SEVERE", "Settings", "level_of", "method_figures", "primary_name", "run_methods"]
+__all__ = [
+    "FEWEST_QUESTIONS",
+    "MILD",
+    "SEVERE",
+    "Settings",
+    "cluster_counts",
+    "level_of",
+    "method_figures",
+    "primary_name",
+    "run_methods",
+]
+
+FEWEST_QUESTIONS = 10
+"""With fewer questions no level is given (METHODS)."""
 
 MILD = 0.05
 SEVERE = 0.20
@@ -63,8 +76,11 @@ class Settings:
 
 
 def level_of(scr: Rate | Undefined) -> str:
-    """Return what a single-cluster rate says by its interval: none, undecided, mild or severe."""
-    if isinstance(scr, Undefined):
+    """Return what a single-cluster rate says by its interval: none, undecided, mild or severe.
+
+    One over fewer than ten questions is undecided: where answers are missing elsewhere, those few are a selection.
+    """
+    if isinstance(scr, Undefined) or scr.n < FEWEST_QUESTIONS:
         return "undecided"
     if scr.high < MILD:
         return "none"
@@ -82,12 +98,19 @@ def run_methods(run: RunFile) -> dict[str, ClusteringMethod]:
     methods = [_method(x) for x in stored] if isinstance(stored, list) else run.clustering_methods()
     named: dict[str, ClusteringMethod] = {}
     for method in methods:
-        name, first = method.name, named.get(method.name)
-        if first is not None:
-            mine, theirs = ((x.embedder, x.linkage, x.threshold) for x in (method, first))
-            name = "_".join([name, *(str(own) for own, other in zip(mine, theirs, strict=True) if own != other)])
-        named.setdefault(name, method)
+        first = named.get(method.name)
+        named.setdefault(method.name if first is None else _name_beside(method, first), method)
     return named
+
+
+def _name_beside(method: ClusteringMethod, first: ClusteringMethod) -> str:
+    """Return the name of a method whose similarity `first` has too, with what tells it apart."""
+    name, other = ((x.embedder or "").partition("#")[0] for x in (method, first))
+    # Without the fingerprint of the embedder's files, unless only that differs.
+    embedder = method.embedder if name == other else name
+    own = (embedder if method.embedder != first.embedder else None, method.linkage, method.threshold)
+    common = (None, first.linkage, first.threshold)
+    return "_".join([method.name, *(str(mine) for mine, theirs in zip(own, common, strict=True) if mine != theirs)])
 
 
 def _method(stored: Any) -> ClusteringMethod:
@@ -107,6 +130,15 @@ def primary_name(methods: Mapping[str, ClusteringMethod]) -> str | None:
     return next(by_embedding, next(iter(methods), None))
 
 
+def cluster_counts(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> dict[str, int]:
+    """Return D of each fully valid question that is clustered."""
+    return _fully_valid_counts(_matching(run.clusterings(method), evidence.scored), evidence)
+
+
+def _fully_valid_counts(stored: Mapping[str, Clustering], evidence: Evidence) -> dict[str, int]:
+    return {x.question.id: stored[x.question.id].clusters for x in evidence.fully_valid if x.question.id in stored}
+
+
 def method_figures(
     run: RunFile,
     evidence: Evidence,
@@ -124,12 +156,12 @@ def method_figures(
         settings: Of intervals and sweeps.
     """
     stored = _matching(run.clusterings(method), evidence.scored)
-    clusters = {x.question.id: stored[x.question.id].clusters for x in evidence.fully_valid if x.question.id in stored}
+    clusters = _fully_valid_counts(stored, evidence)
     reason = _missing_reason(evidence)
     refused = {x.question.id for x in evidence.scored if is_refused(x)}
     wrong = [clusters[x] for x in clusters if labels.get(x) is LabelValue.INCORRECT]
     answered = [clusters[x] for x in clusters if x not in refused]
-    entropies = [_semantic_entropy(stored[x].assignment) for x in clusters]
+    entropies = [semantic_entropy(stored[x].assignment) for x in clusters]
     taxes = [1 - count / evidence.samples for count in clusters.values()]
     scr = _single(clusters.values(), reason)
     extremes = _extreme_cases(evidence, stored)
@@ -181,12 +213,6 @@ def _single(clusters: Iterable[int], reason: str) -> Rate | Undefined:
 
 def _mean(values: Iterable[float], reason: str, settings: Settings) -> Estimate | Undefined:
     return mean_estimate(list(values), reason, draws=settings.draws, seed=settings.seed)
-
-
-def _semantic_entropy(assignment: Sequence[int]) -> float:
-    """Return -sum p ln p over the clusters of one question, exactly 0 for a single cluster."""
-    shares = [size / len(assignment) for size in Counter(assignment).values()]
-    return 0.0 if len(shares) == 1 else -sum(share * math.log(share) for share in shares)
 
 
 def _histogram(clusters: Iterable[int], samples: int) -> tuple[HistogramBin, ...]:

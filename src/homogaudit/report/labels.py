@@ -15,6 +15,8 @@ __all__ = ["choose_judge", "count_labels"]
 def choose_judge(run: RunFile, judge: str | None) -> str | None:
     """Return the judge whose labels the report goes by: the one asked for, the run's own, or any stored one.
 
+    A run that was scored without a judge goes by none, whatever labels an earlier scoring left.
+
     Raises:
         UsageError: The judge asked for has no stored labels.
     """
@@ -25,7 +27,10 @@ def choose_judge(run: RunFile, judge: str | None) -> str | None:
             hint = f"stored judges: {known}; `homogaudit score --judge {judge}` adds one"
             raise UsageError(f"the run holds no labels of judge `{judge}`", hint)
         return judge
-    chosen = mapping(run.meta("scoring")).get("judge")
+    scoring = mapping(run.meta("scoring"))
+    chosen = scoring.get("judge")
+    if "judge" in scoring and chosen is None:
+        return None
     if isinstance(chosen, str) and chosen in stored:
         return chosen
     return "recorded" if "recorded" in stored else next(iter(stored), None)

@@ -31,7 +31,6 @@ from homogaudit.report.records import (
     Validity,
 )
 from homogaudit.report.text import plain
-from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate
 
 __all__ = ["Bar", "Plot", "Section", "Span", "Table", "sections"]
@@ -119,10 +118,11 @@ def _run(report: Report) -> Section:
     lines = [
         f"Model: {run.model}",
         ", ".join(facts),
-        f"Run {run.id[:12]}, {run.status}, begun {run.created}, {duration(run.seconds)} of work",
+        f"Run {run.id[:12]}, {run.status}, begun {run.created}",
     ]
-    if isinstance(run.device, str):
-        lines[-1] += f" on {run.device}"
+    if not isinstance(run.seconds, Undefined):
+        device = f" on {run.device}" if isinstance(run.device, str) else ""
+        lines[-1] += f", {duration(run.seconds)} of work{device}"
     if run.embedder is not None:
         lines.append(f"Embedder: {run.embedder}")
     elif run.embedder_reason:
@@ -168,6 +168,9 @@ def _homogenization(report: Report, *, full: bool) -> Section:
     found = report.homogenization
     if not found.methods:
         return Section("Homogenization", lines=("No clustering is stored.",))
+    if all(isinstance(x.scr, Undefined) and isinstance(x.scr_worst_case, Undefined) for x in found.methods.values()):
+        reasons = dict.fromkeys(x.scr.reason for x in found.methods.values() if isinstance(x.scr, Undefined))
+        return Section("Homogenization", lines=_plain([f"Not judged: {reason}." for reason in reasons]))
     rates, details = [], []
     for name, figures in found.methods.items():
         marked = name + (" *" if name == found.primary and len(found.methods) > 1 else "")
@@ -283,7 +286,10 @@ def _labels(report: Report) -> Section:
     """Return what every judge says."""
     labels = report.labels
     if labels.judge is None:
-        return Section("Labels", lines=_plain([f"No answer is labelled: {labels.reason}."]))
+        lines = [f"No judge: {labels.reason}."]
+        if labels.judges:
+            lines.append(f"Labels of other scorings: {', '.join(labels.judges)}; `report --judge` goes by one of them.")
+        return Section("Labels", lines=_plain(lines))
     line = f"Judge: {labels.judge}" + (f" ({labels.reason})" if labels.reason else "")
     columns = ("judge", "correct", "incorrect", "ambiguous", "no match", "accuracy", "95% interval")
     rows = tuple((plain(judge), *_judged(counts)) for judge, counts in labels.judges.items())
@@ -296,13 +302,9 @@ def _judged(counts: JudgeCounts) -> tuple[str, ...]:
 
 
 def _signals(report: Report, *, full: bool) -> Section:
-    """Return what every signal is worth; no AUROC where the labels carry none."""
+    """Return what every signal is worth."""
     if not report.signals:
         return Section("Signals", lines=("No signal is stored.",))
-    warning = label_warning(report.labels)
-    if warning is not None:
-        names = ", ".join(report.signals)
-        return Section("Signals", warnings=_plain([warning]), lines=_plain([f"Not scored: {names}."]))
     rows: list[tuple[str, ...]] = []
     spans: list[Plot] = []
     for name, signal in report.signals.items():
@@ -321,10 +323,21 @@ def _signals(report: Report, *, full: bool) -> Section:
             "AUROC: how well the signal ranks wrong answers above right ones; 0.5 is chance. Adjusted p: Holm."
         )
         notes.append("Not shown to work: the interval holds 0.5, or the adjusted p is 0.05 or more.")
+    notes += _wider_intervals(report.signals)
     notes += _unscored(report.signals)
     if full:
-        tables.append(_signal_details(report.signals))
+        tables += _signal_details(report.signals)
     return Section("Signals", tables=tuple(tables), notes=_plain(notes))
+
+
+def _wider_intervals(signals: Mapping[str, SignalScore]) -> list[str]:
+    """Return the interval over categories of every signal that has one."""
+    aurocs = {name: signal.auroc for name, signal in signals.items() if isinstance(signal.auroc, Auroc)}
+    return [
+        f"{name}: wider over categories, {interval(auroc.by_category.low, auroc.by_category.high)}."
+        for name, auroc in aurocs.items()
+        if auroc.by_category is not None
+    ]
 
 
 def _unscored(signals: Mapping[str, SignalScore]) -> list[str]:
@@ -336,22 +349,31 @@ def _unscored(signals: Mapping[str, SignalScore]) -> list[str]:
     return [f"Not scored: {', '.join(names)} ({reason})." for reason, names in by_reason.items()]
 
 
-def _signal_details(signals: Mapping[str, SignalScore]) -> Table:
-    columns = ("signal", "from", "cost", "a question", "missing", "one cluster", "several", "Cohen's d")
-    rows = tuple(
+def _signal_details(signals: Mapping[str, SignalScore]) -> list[Table]:
+    """Return what each signal costs, and what it does on parts; two tables, so that names fit beside the figures."""
+    costs = tuple(
         (
             plain(name),
             signal.boundary,
             signal.cost.class_,
             _seconds(signal.cost.seconds_per_question),
             count(signal.missing),
+        )
+        for name, signal in signals.items()
+    )
+    parts = tuple(
+        (
+            plain(name),
             _area(signal.auroc_single_cluster),
             _area(signal.auroc_multi_cluster),
             _mean(signal.cohens_d),
         )
         for name, signal in signals.items()
     )
-    return Table(columns, rows)
+    return [
+        Table(("signal", "from", "cost", "a question", "missing"), costs),
+        Table(("signal", "one cluster", "several", "Cohen's d"), parts),
+    ]
 
 
 def _seconds(seconds: float | Undefined) -> str:

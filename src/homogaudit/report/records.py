@@ -86,12 +86,12 @@ class RunFacts:
         samples: N, the samples a question.
         decoding: The decoding parameters.
         prompting: How a question becomes a prompt.
-        device: What the last session ran on.
-        versions: Of the software of the last session.
-        embedder: Behind the clustering `embedding`, `None` where there is none.
+        device: What the newest session that draws ran on.
+        versions: Of the packages that figures can depend on, as the newest session had them.
+        embedder: Plain name of that behind the clustering `embedding`, `None` where there is none.
         embedder_reason: Why there is none, or why this one.
         sessions: How many processes worked on the run.
-        seconds: Their time together.
+        seconds: Their wall time together.
     """
 
     id: str
@@ -110,7 +110,7 @@ class RunFacts:
     embedder: str | None
     embedder_reason: str
     sessions: int
-    seconds: float
+    seconds: float | Undefined
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,8 @@ class MethodFigures:
     """What one clustering says.
 
     Attributes:
-        level: Of this clustering's own interval: none, undecided, mild or severe.
+        level: Of this clustering's own interval: none, undecided, mild or severe; undecided over too few questions.
+        embedder: Its key: its name and a fingerprint of its files.
         questions_missing: Questions that should have a stored clustering and have none.
         scr: Single-cluster rate over the questions whose N samples all hold an answer.
         scr_best_case: Over all scored questions, as if each invalid sample were a cluster of its own.
@@ -355,7 +356,8 @@ class Verdict:
 
     Attributes:
         level: none, undecided, mild, severe or invalid.
-        questions_needed: How many questions would decide at the same rate; `None` where decided or no number would.
+        questions_needed: How many questions would decide at the same rate; `None` where decided, where no number would,
+            and where too few have an answer in each sample.
         other_levels: Clusterings that say something else, by name.
         signal: The recommended one, `None` where none is shown to work.
         signal_auroc: Its AUROC on held-out folds, the choice made in the training folds.

@@ -17,12 +17,12 @@ from homogaudit.report.numbers import decimal, interval
 from homogaudit.report.records import Auroc, Estimate, SignalScore, Undefined
 from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.statistics import delong, p_works
+from homogaudit.statistics.auroc import Z_95
 
 __all__ = ["SignalChoice", "choose_signal"]
 
 _FOLDS = 5
 _REPEATS = 10
-_Z_95 = 1.959963984540054
 _FEWEST = 2 * _FOLDS
 """Of each class: two in every held-out fold, the least that has a variance."""
 
@@ -76,7 +76,7 @@ def choose_signal(scores: LabelledScores, signals: Mapping[str, SignalScore], se
         return SignalChoice(None, Undefined("no signal is chosen on the training folds"))
     value = float(np.mean(values))
     # The mean over the folds of one repeat has this variance; repeats only smooth it.
-    half = _Z_95 * math.sqrt(float(np.mean(variances)) / _FOLDS)
+    half = Z_95 * math.sqrt(float(np.mean(variances)) / _FOLDS)
     low, high = max(0.0, value - half), min(1.0, value + half)
     if low <= 0.5:
         held_out = f"{decimal(value)} {interval(low, high)}"

@@ -105,6 +105,7 @@ def score_signals(
     scores: LabelledScores,
     clusters: Mapping[str, int],
     *,
+    warning: str | None,
     draws: int,
     seed: int,
 ) -> dict[str, SignalScore]:
@@ -115,15 +116,20 @@ def score_signals(
         evidence: The scored questions.
         scores: From `labelled_scores`.
         clusters: D of each question by the primary clustering, for the parts.
+        warning: Why the labels carry no figure, from `label_warning`; every figure is then undefined for that reason.
         draws: Of the bootstrap.
         seed: Of the bootstrap.
     """
     stored = run.signals()
     directions = _directions(run)
-    whole = _with_holm(scores, _aurocs(scores, draws=draws, seed=seed))
-    single = frozenset(question_id for question_id, count in clusters.items() if count == 1)
-    parts = [_aurocs(scores.part(ids), draws=draws, seed=seed) for ids in (single, frozenset(clusters) - single)]
-    effects = _effects(scores, draws=draws, seed=seed)
+    if warning is None:
+        whole = _with_holm(scores, _aurocs(scores, draws=draws, seed=seed))
+        single = frozenset(question_id for question_id, count in clusters.items() if count == 1)
+        parts = [_aurocs(scores.part(ids), draws=draws, seed=seed) for ids in (single, frozenset(clusters) - single)]
+        effects = _effects(scores, draws=draws, seed=seed)
+    else:
+        whole = effects = [Undefined(warning)] * len(scores.names)
+        parts = [whole, whole]
     result: dict[str, SignalScore] = {}
     for row, name in enumerate(scores.names):
         values = [stored[name].get(x.question.id) for x in evidence.scored]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from homogaudit.clustering.similarity import has_no_word_spaces
 from homogaudit.labels.refusals import is_refusal
+from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.records import Generation, GenerationState, LabelValue, SampleSet
 from homogaudit.report.evidence import Evidence, sampler
 from homogaudit.report.numbers import count, percent, share
@@ -197,7 +197,8 @@ def _question_warnings(validity: Validity, run: RunFile) -> list[str]:
         unfinished = share(validity.questions_unfinished, validity.questions)
         warnings.append(f"{unfinished} questions are unfinished and enter nothing")
     elif run.status != "complete":
-        warnings.append("everything is drawn but the run is not complete: run the same command again to score it")
+        how = "run `homogaudit score RUN`" if run.parameters.get("recorded") else "run the same command again"
+        warnings.append(f"everything is drawn but the run is not complete: {how} to score it")
     short = validity.questions_scored - validity.questions_fully_valid
     if short and validity.samples:
         warnings.append(

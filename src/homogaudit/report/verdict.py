@@ -5,10 +5,11 @@ It computes no figure; it reads them. Every sentence names the count or the inte
 
 from collections.abc import Mapping
 
-from homogaudit.report.homogenization import MILD, SEVERE
+from homogaudit.report.homogenization import FEWEST_QUESTIONS, MILD, SEVERE
 from homogaudit.report.numbers import count, decimal, interval, p_value, percent, percent_interval, share
 from homogaudit.report.records import (
     Auroc,
+    Estimate,
     Labels,
     MethodFigures,
     SignalScore,
@@ -20,12 +21,7 @@ from homogaudit.report.signal_choice import SignalChoice
 from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, questions_needed
 
-__all__ = ["FEWEST_QUESTIONS", "decide"]
-
-FEWEST_QUESTIONS = 10
-"""With fewer scored questions no level is given (METHODS)."""
-
-_NOT_SAMPLED = ("Homogenization is not judged: the run holds greedy answers only.",)
+__all__ = ["decide"]
 
 _NAMED = 3
 """Signals named in one sentence; the table has the others."""
@@ -54,13 +50,12 @@ def decide(
     reasons = _invalid_reasons(validity)
     figures = methods[primary] if primary is not None else None
     level = "invalid" if reasons else figures.level if figures else "undecided"
-    needed = _needed(figures) if level == "undecided" else None
     other = {
         name: x.level for name, x in methods.items() if name != primary and level != "invalid" and x.level != level
     }
     other = {name: said for name, said in other.items() if isinstance(methods[name].scr, Rate)}
     sentences = [
-        *(_level_sentences(level, reasons, figures, primary, needed) if validity.samples or reasons else _NOT_SAMPLED),
+        *_level_sentences(level, reasons, figures, primary, validity),
         *_other_sentences(other, methods),
         *_missed_error_sentences(figures, primary),
         *_signal_sentences(labels, signals, choice),
@@ -68,7 +63,7 @@ def decide(
     ]
     return Verdict(
         level=level,
-        questions_needed=needed,
+        questions_needed=_needed(figures) if level == "undecided" else None,
         other_levels=other,
         signal=choice.name,
         signal_auroc=choice.auroc,
@@ -91,25 +86,31 @@ def _invalid_reasons(validity: Validity) -> list[str]:
 
 
 def _needed(figures: MethodFigures | None) -> int | None:
-    if figures is None or isinstance(figures.scr, Undefined):
+    """Return how many questions would decide; `None` too where the rate is over too few to stay as it is."""
+    if figures is None or isinstance(figures.scr, Undefined) or figures.scr.n < FEWEST_QUESTIONS:
         return None
     return questions_needed(figures.scr.k, figures.scr.n, MILD)
 
 
 def _level_sentences(
-    level: str, reasons: list[str], figures: MethodFigures | None, primary: str | None, needed: int | None
+    level: str, reasons: list[str], figures: MethodFigures | None, primary: str | None, validity: Validity
 ) -> list[str]:
     """Return what the primary clustering says, or why nothing can be said."""
     if level == "invalid":
         return [f"This audit is not valid: {' and '.join(reasons)}; nothing is concluded about homogenization."]
+    if not validity.samples:
+        return ["Homogenization is not judged: the run holds greedy answers only."]
     if figures is None:
         return ["Homogenization is not judged: the run holds no clustering."]
     if isinstance(figures.scr, Undefined):
-        sentence = f"Homogenization is not judged: {figures.scr.reason}"
-        if isinstance(figures.scr_best_case, Rate) and isinstance(figures.scr_worst_case, Rate):
-            best, worst = percent(figures.scr_best_case.value), percent(figures.scr_worst_case.value)
-            sentence += f" (the single-cluster rate lies between {best} and {worst})"
-        return [sentence + "."]
+        return [f"Homogenization is not judged: {figures.scr.reason}.", *_extreme_sentences(figures)]
+    if figures.scr.n < FEWEST_QUESTIONS:
+        clustered = " and are clustered" if figures.scr.n < validity.questions_fully_valid else ""
+        return [
+            f"Undecided: {share(figures.scr.n, validity.questions_scored)} scored questions have an answer in each of "
+            f"their samples{clustered}, {FEWEST_QUESTIONS} are needed.",
+            *_extreme_sentences(figures),
+        ]
     found = (
         f"{share(figures.scr.k, figures.scr.n)} questions get {_one_answer(primary)} "
         f"(single-cluster rate {_rate(figures.scr)}, clustering `{primary}`)"
@@ -122,7 +123,18 @@ def _level_sentences(
         case "severe":
             return [f"Severe homogenization: {found}; the interval lies above {percent(SEVERE)}."]
         case _:
-            return [f"Undecided: {found}; the interval holds {percent(MILD)}.", _needed_sentence(figures.scr, needed)]
+            return [f"Undecided: {found}; the interval holds {percent(MILD)}.", _needed_sentence(figures)]
+
+
+def _extreme_sentences(figures: MethodFigures) -> list[str]:
+    """Return what the missing answers leave open."""
+    best, worst = figures.scr_best_case, figures.scr_worst_case
+    if isinstance(best, Undefined) or isinstance(worst, Undefined):
+        return []
+    return [
+        f"The single-cluster rate is {percent(best.value)} at best (each missing answer a cluster of its own) and "
+        f"{percent(worst.value)} at worst (each agreeing with the others), of {count(worst.n)} questions."
+    ]
 
 
 def _one_answer(primary: str | None) -> str:
@@ -133,10 +145,11 @@ def _rate(found: Rate) -> str:
     return f"{percent(found.value)} {percent_interval(found.low, found.high)}"
 
 
-def _needed_sentence(scr: Rate, needed: int | None) -> str:
-    if needed is None:
+def _needed_sentence(figures: MethodFigures) -> str:
+    needed = _needed(figures)
+    if needed is None or isinstance(figures.scr, Undefined):
         return f"At this rate no practicable number of questions would tell it from {percent(MILD)}."
-    return f"At this rate about {count(needed)} questions would decide; {count(scr.n)} are scored."
+    return f"At this rate about {count(needed)} questions would decide; {count(figures.scr.n)} are scored."
 
 
 def _other_sentences(other: Mapping[str, str], methods: Mapping[str, MethodFigures]) -> list[str]:
@@ -163,7 +176,7 @@ def _signal_sentences(labels: Labels, signals: Mapping[str, SignalScore], choice
     """Return which signal to use, or that none is shown to work."""
     sentences: list[str] = []
     if labels.judge is None:
-        return ["Signals are not scored: no answer is labelled."]
+        return [f"Signals are not scored: {labels.reason}."]
     if isinstance(labels.accuracy, Rate):
         accuracy = labels.accuracy
         sentences.append(
@@ -174,7 +187,7 @@ def _signal_sentences(labels: Labels, signals: Mapping[str, SignalScore], choice
         # Signals of so few answers are neither good nor inverted: anything said of them would be noise.
         return [*sentences, f"{warning[0].upper()}{warning[1:]}."]
     if choice.name is not None and not isinstance(choice.auroc, Undefined):
-        held_out = f"{decimal(choice.auroc.value)} {interval(choice.auroc.low, choice.auroc.high)}"
+        held_out = _area(choice.auroc)
         p = p_value(_p_holm(signals[choice.name]))
         sentences.append(
             f"Recommended signal: `{choice.name}` (adjusted p {p}; AUROC on held-out questions {held_out})."
@@ -193,6 +206,12 @@ def _p_holm(signal: SignalScore) -> float | None:
     return signal.auroc.p_holm if isinstance(signal.auroc, Auroc) else None
 
 
+def _area(found: Auroc | Estimate) -> str:
+    """Return an AUROC with its interval, or that it has none."""
+    has_none = found.low is None or found.high is None
+    return f"{decimal(found.value)} {'(no interval)' if has_none else interval(found.low, found.high)}"
+
+
 def _none_works_sentence(signals: Mapping[str, SignalScore], choice: SignalChoice) -> str:
     """Return that no signal is shown to work, with the one that came closest, or why none of those is recommended."""
     scored = {name: x.auroc for name, x in signals.items() if isinstance(x.auroc, Auroc)}
@@ -200,7 +219,11 @@ def _none_works_sentence(signals: Mapping[str, SignalScore], choice: SignalChoic
         return "No signal shown to work: none could be scored."
     if isinstance(choice.auroc, Undefined) and any(auroc.reading == "works" for auroc in scored.values()):
         return f"No signal is recommended: {choice.auroc.reason}."
-    closest = min(scored, key=lambda name: (scored[name].p_holm, -scored[name].value))
-    best = scored[closest]
-    figures = f"AUROC {decimal(best.value)} {interval(best.low, best.high)}, adjusted p {p_value(best.p_holm)}"
-    return f"No signal shown to work; `{closest}` comes closest ({figures})."
+    open_ones = {name: auroc for name, auroc in scored.items() if auroc.reading == "not shown to work"}
+    if not open_ones:
+        return "No signal shown to work: every scored one is constant or inverted."
+    closest = min(open_ones, key=lambda name: (open_ones[name].p_holm, -open_ones[name].value))
+    best = open_ones[closest]
+    return (
+        f"No signal shown to work; `{closest}` comes closest (AUROC {_area(best)}, adjusted p {p_value(best.p_holm)})."
+    )

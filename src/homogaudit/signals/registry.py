@@ -1,183 +1,74 @@
-"""Every signal by name, with what `homogaudit explain` says of it, and their computation for one question.
+"""Every signal by name, chosen by name, and their computation for one question and for a run.
 
-All are oriented so that higher is more uncertain. Whether one works is for statistics to say.
+All values are oriented so that higher is more uncertain. Whether a signal works is for statistics to say.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from types import MappingProxyType
+from functools import cached_property
+from typing import TypeVar
 
 from homogaudit.errors import UndefinedStatisticError, UsageError
 from homogaudit.records import SignalValue
-from homogaudit.signals import token
-from homogaudit.signals.inputs import NEEDS, SignalInputs
-from homogaudit.signals.sampling import semantic_entropy_of, semantic_entropy_rao_of, sindex
-from homogaudit.signals.selfcheck import selfcheck_embedding
+from homogaudit.signals.catalogue import BUILT_IN
+from homogaudit.signals.inputs import NEEDS, SignalInputs, Unavailable
+from homogaudit.signals.plugins import third_party_signals
+from homogaudit.signals.run_inputs import RUN_NEEDS, RunInputs
+from homogaudit.signals.signal import AnySignal, RunSignal, Signal
 
-__all__ = ["SIGNALS", "Signal", "SignalInputs", "compute_signals"]
+__all__ = [
+    "SIGNALS",
+    "RunInputs",
+    "RunSignal",
+    "Signal",
+    "SignalInputs",
+    "Signals",
+    "Unavailable",
+    "choose_signals",
+    "compute_run_signals",
+    "compute_signals",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """One uncertainty signal; higher is more uncertain.
+_Inputs = TypeVar("_Inputs")
 
-    Attributes:
-        name: As in reports and on the command line.
-        boundary: The boundary it looks at: `B1` is the model's own uncertainty.
-        cost_class: What one question costs beyond its greedy answer: `free`, `embed`, `call`, `samples` or `nli`.
-        needs: Keys of `NEEDS`, checked in this order.
-        definition: What it is, with its formula.
-        source: Where the definition comes from.
-        compute: Its value on one question whose needs are met; raises `UndefinedStatisticError` where it has none.
+
+class Signals(Mapping[str, AnySignal]):
+    """The signals of the project, then those of installed packages, which are loaded at the first look."""
+
+    @cached_property
+    def _by_name(self) -> dict[str, AnySignal]:
+        own: dict[str, AnySignal] = {signal.name: signal for signal in BUILT_IN}
+        return own | third_party_signals(own)
+
+    def __getitem__(self, name: str) -> AnySignal:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+
+SIGNALS: Mapping[str, AnySignal] = Signals()
+
+
+def choose_signals(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names, each once, in their order.
+
+    Raises:
+        UsageError: A name is not known.
     """
-
-    name: str
-    boundary: str
-    cost_class: str
-    needs: tuple[str, ...]
-    definition: str
-    source: str
-    compute: Callable[[SignalInputs], float]
-
-
-_ENTROPY_SOURCE = "arXiv 2603.24124 (B1); token entropy as uncertainty: Malinin and Gales, arXiv 2002.07650"
-_LIKELIHOOD_SOURCE = "Malinin and Gales, arXiv 2002.07650 (length-normalised likelihood); arXiv 2603.24124"
-_SEMANTIC_ENTROPY_SOURCE = "Farquhar et al., Nature 630 (2024); Kuhn et al., arXiv 2302.09664"
-_ENTROPY_NEEDS = ("greedy_answer", "token_entropies")
-_LIKELIHOOD_NEEDS = ("greedy_answer", "token_logprobs")
-
-_CLUSTERS = {
-    "jaccard": "clusters of surface wording (Jaccard index of word bigrams)",
-    "embedding": "clusters of meaning (cosine of sentence embeddings)",
-    "answer": "groups of equal final numbers",
-}
-
-
-def _semantic_entropies(clustering: str, clusters: str) -> tuple[Signal, Signal]:
-    needs = ("samples", f"clustering_{clustering}")
-    return (
-        Signal(
-            f"semantic_entropy_{clustering}",
-            "B1",
-            "samples",
-            needs,
-            f"Entropy of the N sampled answers over {clusters}: -sum p_c ln p_c, where p_c is the share of the samples "
-            "in cluster c. Exactly 0 where all samples form one cluster, at most ln N. Defined only where all N "
-            "samples hold an answer.",
-            _SEMANTIC_ENTROPY_SOURCE,
-            semantic_entropy_of(clustering),
-        ),
-        Signal(
-            f"semantic_entropy_{clustering}_rao",
-            "B1",
-            "samples",
-            (*needs, "sample_logprobs"),
-            f"Semantic entropy over {clusters} with likelihoods for shares: -sum p_c ln p_c, where p_c is proportional "
-            "to the sum of exp(mean token log-probability) over the samples in cluster c. Exactly 0 where all samples "
-            "form one cluster.",
-            "Kuhn et al., arXiv 2302.09664 (length-normalised, over the clusters that were drawn)",
-            semantic_entropy_rao_of(clustering),
-        ),
-    )
-
-
-_ALL = (
-    Signal(
-        "token_entropy_mean",
-        "B1",
-        "free",
-        _ENTROPY_NEEDS,
-        "Mean over the tokens of the greedy answer of H_t = -sum p ln p, the entropy in nats of the next-token "
-        "distribution over the whole vocabulary. The primary signal: it needs no second answer.",
-        _ENTROPY_SOURCE,
-        token.token_entropy_mean,
-    ),
-    Signal(
-        "token_entropy_max",
-        "B1",
-        "free",
-        _ENTROPY_NEEDS,
-        "Largest H_t over the tokens of the greedy answer: how unsure the model was where it was least sure.",
-        _ENTROPY_SOURCE,
-        token.token_entropy_max,
-    ),
-    Signal(
-        "token_entropy_std",
-        "B1",
-        "free",
-        _ENTROPY_NEEDS,
-        "Standard deviation of H_t over the tokens of the greedy answer, dividing by their number (ddof 0).",
-        _ENTROPY_SOURCE,
-        token.token_entropy_std,
-    ),
-    Signal(
-        "high_entropy_ratio",
-        "B1",
-        "free",
-        _ENTROPY_NEEDS,
-        "Share of the tokens of the greedy answer with H_t above twice the answer's own mean. It measures how uneven "
-        "the entropy is, not how high.",
-        "arXiv 2603.24124 (B1)",
-        token.high_entropy_ratio,
-    ),
-    Signal(
-        "negative_log_likelihood",
-        "B1",
-        "free",
-        _LIKELIHOOD_NEEDS,
-        "-mean ln p(token) over the tokens of the greedy answer, in nats a token: how surprising the model finds its "
-        "own answer.",
-        _LIKELIHOOD_SOURCE,
-        token.negative_log_likelihood,
-    ),
-    Signal(
-        "perplexity",
-        "B1",
-        "free",
-        _LIKELIHOOD_NEEDS,
-        "exp(negative log-likelihood) of the greedy answer. It ranks questions as negative_log_likelihood does, so "
-        "that their AUROCs are equal.",
-        _LIKELIHOOD_SOURCE,
-        token.perplexity,
-    ),
-    Signal(
-        "response_length",
-        "B1",
-        "free",
-        ("greedy_answer",),
-        "Number of tokens of the greedy answer. A control: a signal that is no better than length has found length.",
-        "arXiv 2603.24124 (length control)",
-        token.response_length,
-    ),
-    *(signal for name, clusters in _CLUSTERS.items() for signal in _semantic_entropies(name, clusters)),
-    Signal(
-        "sindex",
-        "B1",
-        "samples",
-        ("samples", "sample_embeddings"),
-        "Entropy of embedding clusters weighted by their coherence: an answer joins the first cluster with a mean "
-        "cosine distance of at most 0.05 to it; then -sum p' ln p', where p' is the cluster's share times the mean "
-        "pairwise cosine inside it (1 for a single answer), not renormalised. Not 0 on one cluster of different "
-        "answers.",
-        "SINdex, arXiv 2503.05980",
-        sindex,
-    ),
-    Signal(
-        "selfcheck_embedding",
-        "B1",
-        "samples",
-        ("greedy_answer", "samples", "sample_embeddings", "greedy_embedding"),
-        "1 - mean cosine of the greedy answer's embedding with those of the first 5 samples: how far the samples are "
-        "from saying the same.",
-        "SelfCheckGPT, Manakul et al., arXiv 2303.08896 (with sentence embeddings)",
-        selfcheck_embedding,
-    ),
-)
-
-SIGNALS: Mapping[str, Signal] = MappingProxyType({signal.name: signal for signal in _ALL})
+    chosen = tuple(dict.fromkeys(names))
+    for name in chosen:
+        if name not in SIGNALS:
+            near = get_close_matches(name, SIGNALS, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(SIGNALS)}"
+            raise UsageError(f"unknown signal `{name}`", hint=hint)
+    return chosen
 
 
 def compute_signals(inputs: SignalInputs, names: Iterable[str] | None = None) -> list[SignalValue]:
@@ -187,35 +78,74 @@ def compute_signals(inputs: SignalInputs, names: Iterable[str] | None = None) ->
 
     Args:
         inputs: What the signals read.
-        names: Keys of `SIGNALS`; all where left out.
+        names: Keys of `SIGNALS`; all where left out. Those of a `RunSignal` are left to `compute_run_signals`.
 
     Returns:
-        One value a name, in their order, each with the seconds that it took.
+        One value for each `Signal` named, in their order, each with the seconds that it took.
 
     Raises:
         UsageError: A name is not known.
     """
-    chosen = list(SIGNALS if names is None else names)
-    for name in chosen:
-        if name not in SIGNALS:
-            near = get_close_matches(name, SIGNALS, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(SIGNALS)}"
-            raise UsageError(f"unknown signal `{name}`", hint=hint)
-    return [_value(SIGNALS[name], inputs) for name in chosen]
+    chosen = (SIGNALS[name] for name in choose_signals(SIGNALS if names is None else names))
+    return [_value(signal, inputs) for signal in chosen if isinstance(signal, Signal)]
+
+
+def compute_run_signals(inputs: RunInputs, names: Iterable[str] | None = None) -> list[SignalValue]:
+    """Compute the signals that see all questions of a run at once.
+
+    Args:
+        inputs: What the signals read.
+        names: Keys of `SIGNALS`; all where left out. Those of a `Signal` are left to `compute_signals`.
+
+    Returns:
+        For each `RunSignal` named, in their order, one value for each question in the run's order, with an equal share
+        of the seconds that the signal took for all of them.
+
+    Raises:
+        UsageError: A name is not known.
+    """
+    chosen = (SIGNALS[name] for name in choose_signals(SIGNALS if names is None else names))
+    return [value for signal in chosen if isinstance(signal, RunSignal) for value in _run_values(signal, inputs)]
 
 
 def _value(signal: Signal, inputs: SignalInputs) -> SignalValue:
     question_id = inputs.sample_set.question.id
+    missing = _missing(signal.needs, NEEDS, inputs)
+    if missing is not None:
+        return SignalValue(question_id, signal.name, None, missing)
     started = time.perf_counter()
-    for need in signal.needs:
-        reason = NEEDS[need](inputs)
-        if reason is not None:
-            return SignalValue(question_id, signal.name, None, reason)
     try:
-        value = signal.compute(inputs)
+        value: float | Unavailable = signal.compute(inputs)
     except UndefinedStatisticError as error:
-        return SignalValue(question_id, signal.name, None, error.message)
-    seconds = time.perf_counter() - started
+        value = Unavailable(error.message)
+    return _stored(signal, question_id, value, time.perf_counter() - started)
+
+
+def _run_values(signal: RunSignal, inputs: RunInputs) -> list[SignalValue]:
+    missing = _missing(signal.needs, RUN_NEEDS, inputs)
+    if missing is not None:
+        return [SignalValue(question.id, signal.name, None, missing) for question in inputs.questions]
+    started = time.perf_counter()
+    everywhere = Unavailable("the signal gave no value")
+    try:
+        values = signal.compute(inputs)
+    except UndefinedStatisticError as error:
+        values, everywhere = {}, Unavailable(error.message)
+    seconds = (time.perf_counter() - started) / max(1, len(inputs.questions))
+    return [_stored(signal, question.id, values.get(question.id, everywhere), seconds) for question in inputs.questions]
+
+
+def _missing(
+    needs: Iterable[str], checks: Mapping[str, Callable[[_Inputs], str | None]], inputs: _Inputs
+) -> str | None:
+    """Return why the first need that is not met is not, `None` where all are."""
+    return next((reason for need in needs if (reason := checks[need](inputs)) is not None), None)
+
+
+def _stored(signal: AnySignal, question_id: str, value: float | Unavailable, seconds: float) -> SignalValue:
+    if isinstance(value, Unavailable):
+        return SignalValue(question_id, signal.name, None, value.reason, seconds)
     if not math.isfinite(value):
         return SignalValue(question_id, signal.name, None, "the value is not a finite number", seconds)
-    return SignalValue(question_id, signal.name, value, "", seconds)
+    # 0 is added because a turned 0 would print as -0.
+    return SignalValue(question_id, signal.name, float(value) * signal.direction + 0.0, "", seconds)

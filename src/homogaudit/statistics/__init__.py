@@ -1,10 +1,11 @@
-"""Statistics as pure functions on arrays: rates, AUROC, effect size, intervals, corrections.
+"""Statistics as pure functions on arrays: rates, AUROC, effect size, intervals, tests, selection, dependence.
 
 The package does no I/O and knows nothing of run files, signals' names or reports. Scores are oriented so that higher is
 more uncertain and the positive class is an incorrect answer. A figure that does not exist raises
 `UndefinedStatisticError` with the reason.
 """
 
+from homogaudit.statistics.agreement import Agreement, Kappa, agreement, cohens_kappa
 from homogaudit.statistics.auroc import DeLong, PairedDeLong, auroc, delong, delong_paired, p_works
 from homogaudit.statistics.bootstrap import (
     DRAWS,
@@ -13,25 +14,98 @@ from homogaudit.statistics.bootstrap import (
     bootstrap_cohens_d,
     bootstrap_mean,
 )
+from homogaudit.statistics.calibration import (
+    Calibrated,
+    CalibrationIntervals,
+    bootstrap_calibration,
+    brier_score,
+    calibrate_out_of_fold,
+    expected_calibration_error,
+)
+from homogaudit.statistics.categories import (
+    CategoryAuroc,
+    CategoryDifference,
+    CategoryZone,
+    Zone,
+    auroc_by_category,
+    category_difference,
+    category_zones,
+)
+from homogaudit.statistics.comparisons import MARGIN, Comparison, Equivalence, compare_with_primary, equivalence
+from homogaudit.statistics.dependence import Correlation, Dependence, Permuted, dependence, pearson
 from homogaudit.statistics.effect import cohens_d
 from homogaudit.statistics.rates import Rate, questions_needed, wilson
-from homogaudit.statistics.tests import holm
+from homogaudit.statistics.risk_control import RiskBound, risk_bound
+from homogaudit.statistics.selective import (
+    COVERAGES,
+    CoverageAccuracy,
+    RiskCoverage,
+    SelectiveIntervals,
+    accuracy_at_coverage,
+    aurc,
+    bootstrap_selective,
+    prr,
+    risk_coverage_curve,
+)
+from homogaudit.statistics.tests import McNemar, Wilcoxon, holm, mcnemar, wilcoxon
 
 __all__ = [
+    "COVERAGES",
     "DRAWS",
+    "MARGIN",
+    "Agreement",
+    "Calibrated",
+    "CalibrationIntervals",
+    "CategoryAuroc",
+    "CategoryDifference",
+    "CategoryZone",
+    "Comparison",
+    "Correlation",
+    "CoverageAccuracy",
     "DeLong",
+    "Dependence",
+    "Equivalence",
+    "Kappa",
+    "McNemar",
     "PairedDeLong",
+    "Permuted",
     "Rate",
+    "RiskBound",
+    "RiskCoverage",
+    "SelectiveIntervals",
+    "Wilcoxon",
+    "Zone",
+    "accuracy_at_coverage",
+    "agreement",
+    "aurc",
     "auroc",
+    "auroc_by_category",
     "bootstrap_auroc",
     "bootstrap_auroc_by_category",
+    "bootstrap_calibration",
     "bootstrap_cohens_d",
     "bootstrap_mean",
+    "bootstrap_selective",
+    "brier_score",
+    "calibrate_out_of_fold",
+    "category_difference",
+    "category_zones",
     "cohens_d",
+    "cohens_kappa",
+    "compare_with_primary",
     "delong",
     "delong_paired",
+    "dependence",
+    "equivalence",
+    "expected_calibration_error",
     "holm",
+    "mcnemar",
     "p_works",
+    "pearson",
+    "prr",
     "questions_needed",
+    "risk_bound",
+    "risk_coverage_curve",
+    "wilcoxon",
     "wilson",
 ]

@@ -21,7 +21,17 @@ from homogaudit.statistics.arrays import (
     score_vector,
 )
 
-__all__ = ["DeLong", "PairedDeLong", "auroc", "delong", "delong_paired", "p_works"]
+__all__ = [
+    "DeLong",
+    "PairedDeLong",
+    "Placements",
+    "auroc",
+    "delong",
+    "delong_paired",
+    "difference",
+    "p_works",
+    "placements",
+]
 
 Z_95 = NormalDist().inv_cdf(0.975)
 
@@ -62,14 +72,16 @@ class PairedDeLong:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Placements:
+class Placements:
     """Where each question stands among those of the other class, ties half.
 
     Attributes:
+        auroc: From the count of pairs won, so that equal rankings differ by exactly 0.
         positives: For each positive the share of negatives below it; the mean is the AUROC.
         negatives: For each negative the share of positives above it; the mean is the AUROC.
     """
 
+    auroc: float
     positives: FloatArray
     negatives: FloatArray
 
@@ -81,13 +93,15 @@ def _midranks(values: FloatArray) -> FloatArray:
     return middle[inverse]
 
 
-def _placements(scores: FloatArray, positive: BoolArray) -> _Placements:
+def placements(scores: FloatArray, positive: BoolArray) -> Placements:
+    """Return the placements of checked `scores`, by midranks in O(n log n); both classes must be there."""
     ranks = _midranks(scores)
-    positives = int(np.count_nonzero(positive))
-    negatives = positive.size - positives
-    return _Placements(
-        positives=(ranks[positive] - _midranks(scores[positive])) / negatives,
-        negatives=1 - (ranks[~positive] - _midranks(scores[~positive])) / positives,
+    wins = ranks[positive] - _midranks(scores[positive])
+    losses = ranks[~positive] - _midranks(scores[~positive])
+    return Placements(
+        auroc=float(wins.sum()) / (wins.size * losses.size),
+        positives=wins / losses.size,
+        negatives=1 - losses / wins.size,
     )
 
 
@@ -127,9 +141,9 @@ def delong(scores: ArrayLike, positive: ArrayLike) -> DeLong:
     vector = score_vector(scores)
     labels = class_vector(positive, vector.size)
     require_classes(labels, 2, "a DeLong interval")
-    placements = _placements(vector, labels)
-    value = auroc(vector, labels)
-    se = _standard_error(placements.positives, placements.negatives)
+    placed = placements(vector, labels)
+    value = placed.auroc
+    se = _standard_error(placed.positives, placed.negatives)
     return DeLong(value=value, se=se, low=max(0.0, value - Z_95 * se), high=min(1.0, value + Z_95 * se))
 
 
@@ -161,9 +175,17 @@ def delong_paired(a: ArrayLike, b: ArrayLike, positive: ArrayLike) -> PairedDeLo
     if second.size != first.size:
         raise ValueError(f"expected two signals on the same questions, not {first.size} and {second.size}")
     require_classes(labels, 2, "a paired DeLong test")
-    placed, other = _placements(first, labels), _placements(second, labels)
-    se = _standard_error(placed.positives - other.positives, placed.negatives - other.negatives)
-    delta = auroc(first, labels) - auroc(second, labels)
+    return difference(placements(first, labels), placements(second, labels))
+
+
+def difference(first: Placements, second: Placements) -> PairedDeLong:
+    """Return the paired DeLong test from the placements of both signals, so that many tests can share one.
+
+    Raises:
+        UndefinedStatisticError: The AUROCs differ without any variance.
+    """
+    se = _standard_error(first.positives - second.positives, first.negatives - second.negatives)
+    delta = first.auroc - second.auroc
     if se == 0 and delta != 0:
         raise UndefinedStatisticError(
             f"the AUROCs differ by `{delta:.4g}` without variance",

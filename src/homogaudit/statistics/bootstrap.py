@@ -24,6 +24,8 @@ __all__ = [
     "bootstrap_auroc_by_category",
     "bootstrap_cohens_d",
     "bootstrap_mean",
+    "percentile_interval",
+    "question_weights",
 ]
 
 DRAWS = 10_000
@@ -73,7 +75,7 @@ def _sorted_signal(scores: FloatArray, positive: BoolArray) -> _SortedSignal | N
     )
 
 
-def _question_weights(questions: int, draws: int, seed: int) -> Iterator[WeightArray]:
+def question_weights(questions: int, draws: int, seed: int) -> Iterator[WeightArray]:
     """Yield chunks of shape (draws of the chunk, questions): how often each question was drawn."""
     generator = np.random.default_rng(seed)
     rows = max(1, CHUNK_WEIGHTS // max(questions, 1))
@@ -109,10 +111,10 @@ def _auroc_intervals(
         for signal, values in zip(signals, drawn, strict=True):
             if signal is not None:
                 values.append(_aurocs(signal, exact))
-    return tuple(_interval(np.concatenate(values)) if values else None for values in drawn)
+    return tuple(percentile_interval(np.concatenate(values)) if values else None for values in drawn)
 
 
-def _interval(values: FloatArray) -> Interval | None:
+def percentile_interval(values: FloatArray) -> Interval | None:
     """Return the 2.5th and 97.5th percentiles of the defined draws, `None` without any."""
     defined = values[~np.isnan(values)]
     if not defined.size:
@@ -148,7 +150,7 @@ def bootstrap_auroc(
     matrix = score_matrix(scores)
     labels = class_vector(positive, matrix.shape[1])
     signals = [_sorted_signal(row, labels) for row in matrix]
-    return _auroc_intervals(signals, _question_weights(labels.size, draws, seed))
+    return _auroc_intervals(signals, question_weights(labels.size, draws, seed))
 
 
 def bootstrap_auroc_by_category(
@@ -199,7 +201,7 @@ def bootstrap_auroc_by_category(
 def _category_weights(category: NDArray[np.intp], categories: int, draws: int, seed: int) -> Iterator[WeightArray]:
     """Yield chunks of weights in which all questions of a category have the same weight."""
     rows = max(1, CHUNK_WEIGHTS // max(category.size, 1))
-    for weights in _question_weights(categories, draws, seed):
+    for weights in question_weights(categories, draws, seed):
         for start in range(0, weights.shape[0], rows):
             yield np.take(weights[start : start + rows], category, axis=1)
 
@@ -231,10 +233,10 @@ def bootstrap_cohens_d(
     if rows:
         positives = _ClassScores.of(matrix[rows], labels)
         negatives = _ClassScores.of(matrix[rows], ~labels)
-        chunks = _question_weights(labels.size, draws, seed)
+        chunks = question_weights(labels.size, draws, seed)
         drawn = np.concatenate([_cohens_ds(positives, negatives, weights) for weights in chunks])
         for column, row in enumerate(rows):
-            intervals[row] = _interval(drawn[:, column])
+            intervals[row] = percentile_interval(drawn[:, column])
     return tuple(intervals)
 
 
@@ -323,7 +325,7 @@ def bootstrap_mean(values: ArrayLike, draws: int = DRAWS, seed: int = 0) -> Inte
         )
     # Around the first value, so that equal values give their own mean to the last bit.
     deviations = vector - vector[0]
-    drawn = [weights @ deviations / vector.size for weights in _question_weights(vector.size, draws, seed)]
-    interval = _interval(np.concatenate(drawn))
+    drawn = [weights @ deviations / vector.size for weights in question_weights(vector.size, draws, seed)]
+    interval = percentile_interval(np.concatenate(drawn))
     assert interval is not None
     return Interval(low=float(vector[0]) + interval.low, high=float(vector[0]) + interval.high)

@@ -4,10 +4,8 @@ It knows one line at a time and the rules of the format; it does not know files,
 """
 
 import contextlib
-import hashlib
 import json
 import math
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -15,7 +13,15 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from homogaudit.records import GREEDY, Generation, GenerationState, LabelValue, Question, TokenStatistics
+from homogaudit.records import (
+    GREEDY,
+    Generation,
+    GenerationState,
+    LabelValue,
+    Question,
+    TokenStatistics,
+    make_question_id,
+)
 
 __all__ = [
     "ARRAY_KEYS",
@@ -159,7 +165,7 @@ def read_question(value: dict[str, Any], parse_answer: AnswerParser | None) -> R
     if type(identifier) is int:
         identifier = str(identifier)
     elif identifier is None:
-        identifier = _make_id(text)
+        identifier = make_question_id(text)
     elif not isinstance(identifier, str) or not identifier.strip():
         raise LineError(f"`id` is {_kind(identifier)}, expected a text", "leave it out to have one made")
     extra = {key: item for key, item in value.items() if key not in QUESTION_KEYS}
@@ -319,12 +325,6 @@ def _label(value: object) -> LabelValue | None:
         listed = ", ".join(f"`{label}`" for label in LabelValue)
         raise LineError(f"`label` is {shown(value)}, expected one of {listed}")
     return LabelValue(cast("str", value))
-
-
-def _make_id(text: str) -> str:
-    """Return the id that the question loader gives a question without one: a hash of its collapsed NFC text."""
-    collapsed = " ".join(unicodedata.normalize("NFC", text).split())
-    return "q-" + hashlib.sha256(collapsed.encode()).hexdigest()[:12]
 
 
 def _text(value: Mapping[str, Any], key: str) -> str:

@@ -1,0 +1,210 @@
+"""Probabilities from scores, out of fold, and how well probabilities hold: ECE and Brier score.
+
+A probability is that of an incorrect answer. It does not know where scores come from, and fits nothing on the questions
+that it predicts.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from homogaudit.errors import UndefinedStatisticError
+from homogaudit.records import Interval
+from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, require_classes, score_vector
+from homogaudit.statistics.bootstrap import DRAWS, bootstrap_mean, percentile_interval, question_weights
+
+__all__ = [
+    "BINS",
+    "Calibrated",
+    "CalibrationIntervals",
+    "bootstrap_calibration",
+    "brier_score",
+    "calibrate_out_of_fold",
+    "expected_calibration_error",
+]
+
+BINS = 10
+"""Bins of equal mass (METHODS, Statistics)."""
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """Out-of-fold probabilities of an incorrect answer and how well they hold.
+
+    Attributes:
+        method: `platt` or `isotonic`.
+        probabilities: Shape (n,), each from a fit on the other folds.
+        ece: Expected calibration error of them; `None` with fewer questions than bins.
+        brier: Brier score of them.
+    """
+
+    method: str
+    probabilities: FloatArray
+    ece: float | None
+    brier: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationIntervals:
+    """Bootstrap intervals over questions, of given probabilities; `ece` as in `Calibrated`."""
+
+    ece: Interval | None
+    brier: Interval
+
+
+def _checked(probabilities: ArrayLike, positive: ArrayLike) -> tuple[FloatArray, BoolArray]:
+    vector = score_vector(probabilities)
+    labels = class_vector(positive, vector.size)
+    outside = vector[(vector < 0) | (vector > 1)]
+    if outside.size:
+        raise UndefinedStatisticError(
+            f"`{outside[0]:g}` is not a probability", "a calibration error needs scores between 0 and 1"
+        )
+    if not vector.size:
+        raise UndefinedStatisticError("a calibration over `0` questions", "it needs at least one question")
+    return vector, labels
+
+
+def _bin_numbers(probabilities: FloatArray) -> NDArray[np.intp]:
+    """Return the bin of each question: between quantiles, equal probabilities in one bin."""
+    if probabilities.size < BINS:
+        raise UndefinedStatisticError(
+            f"`{probabilities.size}` questions for `{BINS}` bins", "an ECE needs at least one question a bin"
+        )
+    edges = np.quantile(probabilities, np.linspace(0, 1, BINS + 1))
+    return np.searchsorted(edges[1:-1], probabilities)
+
+
+def expected_calibration_error(probabilities: ArrayLike, positive: ArrayLike) -> float:
+    """Return the ECE over 10 bins of equal mass: the mean over questions of |mean probability - error rate| of a bin.
+
+    The bins lie between quantiles, so equal probabilities are never parted and bins with ties may be larger. It is
+    above 0 by chance even where the probabilities hold.
+
+    Args:
+        probabilities: Shape (n,), between 0 and 1.
+        positive: Shape (n,), True for an incorrect answer.
+
+    Raises:
+        UndefinedStatisticError: There are fewer questions than bins, or a value is not a probability.
+
+    Source:
+        Naeini, Cooper and Hauskrecht (2015); bins of equal mass as in Nguyen and O'Connor (2015).
+    """
+    vector, labels = _checked(probabilities, positive)
+    gaps = np.bincount(_bin_numbers(vector), weights=vector - labels, minlength=BINS)
+    return float(np.abs(gaps).sum()) / vector.size
+
+
+def brier_score(probabilities: ArrayLike, positive: ArrayLike) -> float:
+    """Return the mean squared distance of the probabilities from the outcomes.
+
+    Args:
+        probabilities: Shape (n,), between 0 and 1.
+        positive: Shape (n,), True for an incorrect answer.
+
+    Raises:
+        UndefinedStatisticError: There are no questions, or a value is not a probability.
+
+    Source:
+        Brier (1950), "Verification of forecasts expressed in terms of probability".
+    """
+    vector, labels = _checked(probabilities, positive)
+    return float(np.mean((vector - labels) ** 2))
+
+
+def bootstrap_calibration(
+    probabilities: ArrayLike, positive: ArrayLike, draws: int = DRAWS, seed: int = 0
+) -> CalibrationIntervals:
+    """Return the intervals of ECE and Brier score, questions resampled with replacement, nothing refitted.
+
+    The ECE's is the basic interval (the percentile one mirrored at the estimate), because a resample's ECE is too high
+    by about as much as the estimate itself; its bins are those of all questions.
+
+    Args:
+        probabilities: Shape (n,), between 0 and 1.
+        positive: Shape (n,), True for an incorrect answer.
+        draws: How many resamples.
+        seed: Of the resampling.
+
+    Raises:
+        UndefinedStatisticError: There are fewer than two questions, or a value is not a probability.
+
+    Source:
+        Davison and Hinkley (1997), "Bootstrap methods and their application", section 5.2.
+    """
+    vector, labels = _checked(probabilities, positive)
+    brier = bootstrap_mean((vector - labels) ** 2, draws, seed)
+    if vector.size < BINS:
+        return CalibrationIntervals(None, brier)
+    gaps = np.zeros((vector.size, BINS))
+    gaps[np.arange(vector.size), _bin_numbers(vector)] = vector - labels
+    chunks = [
+        np.abs(weights @ gaps).sum(axis=1) / vector.size for weights in question_weights(vector.size, draws, seed)
+    ]
+    drawn = percentile_interval(np.concatenate(chunks))
+    assert drawn is not None
+    twice = 2 * expected_calibration_error(vector, labels)
+    ece = Interval(low=max(0.0, twice - drawn.high), high=min(1.0, max(0.0, twice - drawn.low)))
+    return CalibrationIntervals(ece, brier)
+
+
+def calibrate_out_of_fold(
+    scores: ArrayLike, positive: ArrayLike, method: Literal["platt", "isotonic"], seed: int = 0
+) -> Calibrated:
+    """Return P(incorrect) of every question from its score, by a fit on the other four of five stratified folds.
+
+    Args:
+        scores: Shape (n,), finite, higher = more uncertain.
+        positive: Shape (n,), True for an incorrect answer.
+        method: `platt`, a logistic curve that may also fall, or `isotonic`, a rising step function.
+        seed: Of the folds.
+
+    Raises:
+        UndefinedStatisticError: A class has fewer questions than there are folds, or a score is not finite.
+
+    Source:
+        Platt (1999), "Probabilistic outputs for support vector machines", with his targets; Zadrozny and Elkan (2002),
+        "Transforming classifier scores into accurate multiclass probability estimates".
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    vector = score_vector(scores)
+    labels = class_vector(positive, vector.size)
+    require_classes(labels, FOLDS, f"calibration in {FOLDS} folds")
+    fit = {"platt": _platt, "isotonic": _isotonic}[method]
+    probabilities = np.empty(vector.size)
+    folds = StratifiedKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
+    for training, held_out in folds.split(vector[:, None], labels):
+        probabilities[held_out] = fit(vector[training], labels[training], vector[held_out])
+    ece = expected_calibration_error(probabilities, labels) if vector.size >= BINS else None
+    return Calibrated(method, probabilities, ece, brier_score(probabilities, labels))
+
+
+def _platt(scores: FloatArray, positive: BoolArray, held_out: FloatArray) -> FloatArray:
+    from sklearn.linear_model import LogisticRegression
+
+    # Standardised, so that the solver converges whatever the unit of the signal.
+    center, scale = scores.mean(), scores.std() or 1.0
+    inputs = ((scores - center) / scale)[:, None]
+    positives = np.count_nonzero(positive)
+    # Platt's targets are not quite 0 and 1, which keeps the curve finite where the classes do not overlap; a question
+    # with target t is one positive of weight t and one negative of weight 1 - t.
+    targets = np.where(positive, (positives + 1) / (positives + 2), 1 / (positive.size - positives + 2))
+    model = LogisticRegression(C=np.inf, max_iter=1000).fit(
+        np.concatenate([inputs, inputs]),
+        np.repeat([True, False], scores.size),
+        sample_weight=np.concatenate([targets, 1 - targets]),
+    )
+    return model.predict_proba(((held_out - center) / scale)[:, None])[:, 1]
+
+
+def _isotonic(scores: FloatArray, positive: BoolArray, held_out: FloatArray) -> FloatArray:
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, positive.astype(np.float64))
+    return np.asarray(model.predict(held_out), dtype=np.float64)

@@ -1,0 +1,76 @@
+"""`homogaudit bench`: how speed is told; the figures themselves are the machine's."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from homogaudit.cli.app import run_app
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+SMALL = ["--questions", "2", "-n", "2", "--max-tokens", "4", "--repeats", "1", "--threads", "1"]
+
+
+def test_a_measurement_is_told_as_json_and_as_text(
+    demo_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run_app(["bench", str(demo_model), "--json", *SMALL]) == 0
+    captured = capsys.readouterr()
+    figures = json.loads(captured.out)
+    assert captured.err == ""
+    assert next(iter(figures)) == "speedup_over_serial"
+    assert figures["speedup_over_serial"] == pytest.approx(
+        figures["engine_tokens_per_second"] / figures["serial_tokens_per_second"]
+    )
+    assert len(figures["speedups"]) == 1
+    assert 0 <= figures["host_share"] <= 1
+    assert 0 < figures["slots_in_use"] <= figures["slots"]
+    # The loop gets what the engine gets: 2 questions x 3 answers of at most 4 tokens, no logits of the prompt.
+    assert figures["serial_arguments"]["Llama"]["logits_all"] is False
+    assert figures["serial_arguments"]["call"]["max_tokens"] == 4
+    assert 0 < figures["serial_runs"][0]["tokens"] <= 2 * 3 * 4
+    # The same figures as text, without measuring again.
+    measured = subprocess.CompletedProcess([], 0, stdout=captured.out)
+    monkeypatch.setattr("subprocess.run", lambda *arguments, **options: measured)
+    assert run_app(["bench", str(demo_model), *SMALL]) == 0
+    shown = capsys.readouterr().out
+    assert f"speedup         {figures['speedup_over_serial']:.2f}" in shown
+    assert "create_chat_completion(" in shown
+    assert "logits_all=False" in shown
+
+
+def test_a_measurement_that_dies_is_a_model_error(
+    demo_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    died = subprocess.CompletedProcess([], -6, stdout="")
+    monkeypatch.setattr("subprocess.run", lambda *arguments, **options: died)
+    assert run_app(["bench", str(demo_model)]) == 3
+    assert capsys.readouterr().err.startswith(f"error: llama.cpp gave up on `{demo_model}` (")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["absent.gguf"], 2, "no such model file or folder: `absent.gguf`"),
+        (["text.gguf"], 3, "`{folder}/text.gguf` is not a GGUF file"),
+        (["demo", "--questions", "0"], 2, "`--questions` must be at least 1, not `0`"),
+        (["demo", "-n", "0"], 2, "`--samples` must be at least 1, not `0`"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line_and_a_hint(
+    arguments: list[str], code: int, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    (folder / "text.gguf").write_text("no model")
+    assert run_app(["bench", *arguments]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    error, hint = captured.err.splitlines()
+    assert error == f"error: {message.format(folder=folder)}"
+    assert hint.startswith("hint: ")

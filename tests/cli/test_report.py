@@ -1,0 +1,233 @@
+"""`homogaudit report` on a real run, on an unfinished one, and on one that somebody else wrote."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from homogaudit.cli.app import run_app
+from homogaudit.report.json import schema
+from homogaudit.store import RunFile
+
+QUESTIONS = [
+    {"question": "What do bees make?", "answers": ["honey"]},
+    {"question": "Where is Rome?", "answers": ["Italy"]},
+    {"question": "What is ice made of?", "answers": ["water"]},
+]
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(folder))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) -> Path:
+    """A run of the packaged model, drawn once."""
+    folder = tmp_path_factory.mktemp("drawn")
+    questions = folder / "questions.jsonl"
+    questions.write_text("\n".join(map(json.dumps, QUESTIONS)))
+    target = folder / "drawn.audit"
+    short = ["-n", "2", "--max-tokens", "6", "--no-embedder", "--threads", "1", "-q"]
+    assert run_app(["run", str(demo_model), str(questions), "-o", str(target), *short]) == 0
+    return target
+
+
+@pytest.fixture
+def run_path(drawn: Path, runs: Path) -> Path:
+    return Path(shutil.copy(drawn, runs / "drawn.audit"))
+
+
+def unfinish(path: Path) -> None:
+    """Make a run look as if it had been killed."""
+    with RunFile.open(path, writable=True) as run:
+        run.set_meta("status", "started")
+        run._connection.execute("DELETE FROM generations WHERE position = 2")  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def report(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run_app(["report", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return report
+
+
+Report = Callable[..., tuple[int, str, str]]
+
+
+def valid(text: str) -> Any:
+    built = json.loads(text)
+    Draft202012Validator(schema()).validate(built)
+    return built
+
+
+def test_the_json_of_a_real_run_is_what_the_schema_says(report: Report, run_path: Path):
+    code, out, err = report(run_path, "--json")
+    assert (code, err) == (0, "")
+    built = valid(out)
+    assert built["run"]["status"] == "complete"
+    assert built["run"]["questions"] == built["validity"]["questions"] == 3
+    # 3 questions x 2 samples.
+    assert built["validity"]["samples"] == 6
+    assert built["homogenization"]["methods"]["jaccard"]["scr"]["n"] == 3
+    assert built["verdict"]["level"] == "invalid"
+
+
+def test_an_unfinished_run_is_reported_with_exit_code_4(report: Report, run_path: Path):
+    unfinish(run_path)
+    code, out, err = report(run_path)
+    assert code == 4
+    assert out.startswith("homogaudit report")
+    assert err == f"error: `{run_path}` is not complete\nhint: run its command again to go on\n"
+    code, out, err = report(run_path, "--json")
+    assert code == 4
+    assert valid(out)["run"]["status"] == "started"
+    assert err.startswith("error: ")
+
+
+def test_an_imported_run_that_is_not_scored_is_told_to_score(report: Report, make_run: Callable[..., RunFile]):
+    with make_run(recorded=True) as run:
+        path = run.path
+    code, _, err = report(path)
+    assert (code, err) == (4, f"error: `{path}` is not complete\nhint: `homogaudit score {path}` goes on\n")
+
+
+def test_the_newest_run_is_meant_where_none_is_named(report: Report, run_path: Path, runs: Path):
+    older = Path(shutil.copy(run_path, runs / "older.audit"))
+    with RunFile.open(older, writable=True) as run:
+        run.set_meta("model", "an older one")
+    os.utime(older, (1, 1))
+    code, out, _ = report("--json")
+    assert (code, json.loads(out)["run"]["model"]) == (0, "SmolLM2-135M-Instruct.Q4_1")
+    assert json.loads(report("older", "--json")[1])["run"]["model"] == "an older one"
+
+
+def test_markdown_has_headings_and_no_more_than_text(report: Report, run_path: Path):
+    code, out, err = report(run_path, "--markdown")
+    assert (code, err) == (0, "")
+    assert out.startswith("# ")
+    assert "\n## " in out
+    assert "\x1b" not in out
+    assert out.endswith("\n")
+
+
+def test_the_full_report_holds_the_short_one(report: Report, run_path: Path):
+    short, full = report(run_path)[1], report(run_path, "--full")[1]
+    assert len(full) >= len(short)
+    assert max(map(len, full.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("gate", "code"),
+    # A report of three questions is invalid, and passes no gate however loose.
+    [("1", 1), ("0", 1), ("-0.1", 2), ("1.5", 2), ("nan", 2)],
+)
+def test_a_gate_on_an_invalid_audit_fails_and_one_that_is_no_rate_is_refused(
+    report: Report, run_path: Path, gate: str, code: int
+):
+    found, out, err = report(run_path, "--max-scr", gate)
+    assert found == code
+    assert "Traceback" not in err
+    assert bool(out) == (code == 1)
+
+
+def test_a_gate_passes_or_fails_by_the_primary_scr(report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    # Twelve questions, three of which get the same two answers: SCR 3 of 12.
+    lines = [
+        {"id": str(n), "question": f"Question {n}?", "samples": [{"text": "one"}, {"text": "one" if n < 3 else "two"}]}
+        for n in range(12)
+    ]
+    (tmp_path / "twelve.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    target = tmp_path / "twelve.audit"
+    assert run_app(["import", "twelve.jsonl", "-o", str(target), "--no-embedder", "-q"]) == 0
+    code, _, err = report(target, "--max-scr", "0.24")
+    assert code == 1
+    assert err.startswith("error: SCR 0.250 (3 of 12) is above the gate of 0.24\nhint: its 95% interval is 0.0")
+    assert report(target, "--max-scr", "0.25")[0] == 0
+    # Under `--json` stdout holds one object whatever the gate says.
+    code, out, err = report(target, "--max-scr", "0.24", "--json")
+    assert code == 1
+    assert valid(out)["homogenization"]["methods"]["jaccard"]["scr"]["k"] == 3
+    assert err.startswith("error: SCR 0.250")
+    # An unfinished run is not judged at all.
+    with RunFile.open(target, writable=True) as run:
+        run.set_meta("status", "started")
+    assert report(target, "--max-scr", "0.24")[0] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent"], "no run `absent`"),
+        (["."], "`.` is a folder"),
+        (["text.audit"], "`text.audit` is not a run file"),
+        (["drawn", "--judge", "overlap"], "the run holds no labels of judge `overlap`"),
+        (["drawn", "--judge", "me"], "the run holds no labels of judge `me`"),
+        (["--json", "--markdown"], "`--json` and `--markdown` exclude each other"),
+    ],
+)
+def test_a_run_that_is_none_is_exit_code_2(
+    arguments: list[str], message: str, report: Report, run_path: Path, tmp_path: Path
+):
+    (tmp_path / "text.audit").write_text("This is no run.\n" * 100)
+    code, out, err = report(*arguments)
+    assert code == 2
+    shown = json.loads(out)["error"]["message"] if "--json" in arguments else err.removeprefix("error: ")
+    assert shown.startswith(message)
+    assert "Traceback" not in out + err
+
+
+def test_without_any_run_the_way_to_one_is_named(report: Report, runs: Path):
+    code, _, err = report()
+    assert code == 2
+    assert err.startswith(f"error: no runs in `{runs}`\nhint: `homogaudit run demo` makes one")
+
+
+NASTY = "\x1b[31m[bold]red[/bold]\x07 \x9b2J\x1b]0;title\x07 <script>x</script> | `a` \u202e"
+
+
+def test_what_a_model_says_prints_as_text(
+    report: Report, tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+):
+    lines: list[dict[str, Any]] = [{"format": "homogaudit.recorded", "version": 1, "model": NASTY}]
+    lines += [
+        {
+            "id": f"{NASTY} {n}",
+            "question": f"{NASTY} {n}?",
+            "category": NASTY,
+            "greedy": {"text": f"{NASTY} {n}"},
+            "samples": [{"text": f"{NASTY} {n}"}, {"text": f"[link=http://x]{n}[/link] {NASTY}"}],
+            "label": "correct" if n % 2 else "incorrect",
+            "signals": {NASTY: n / 12},
+        }
+        for n in range(12)
+    ]
+    (tmp_path / "nasty.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert run_app(["import", "nasty.jsonl", "-o", "nasty.audit", "--no-embedder"]) == 0
+    shown = capsys.readouterr()
+    for arguments in ([], ["--full"], ["--markdown"], ["--json"]):
+        code, out, err = report("nasty.audit", *arguments)
+        assert (code, err) == (0, "")
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out)
+        # Markdown has its own brackets, and so they are escaped there.
+        if arguments != ["--json"]:
+            assert "[bold]red[/bold]" in out.replace("\\", "")
+    run_app(["runs", "show", "./nasty.audit"])
+    run_app(["export", "nasty.audit"])
+    exported = capsys.readouterr()
+    for text in (shown.out, shown.err, exported.out, exported.err):
+        assert not {"\x1b", "\x07", "\x9b"} & set(text)
