@@ -56,7 +56,8 @@ def test_an_answer_without_the_alias_or_with_it_negated_is_incorrect(answer: str
 def test_incorrect_answers_are_looked_for_too() -> None:
     assert exact("It is Rome", ("Paris",), ("Rome",)) is LabelValue.INCORRECT
     assert exact("Paris or Rome", ("Paris",), ("Rome",)) is LabelValue.AMBIGUOUS
-    assert exact("It is Lyon", ("Paris",), ("Rome",)) is LabelValue.NO_MATCH
+    assert exact("It is Lyon", ("Paris",), ("Rome",)) is LabelValue.INCORRECT
+    assert exact("It is Lyon", (), ("Rome",)) is LabelValue.NO_MATCH
     assert exact("Paris, not Rome", ("Paris",), ("Rome",)) is LabelValue.CORRECT
 
 

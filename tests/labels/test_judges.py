@@ -4,7 +4,7 @@ from homogaudit.errors import UsageError
 from homogaudit.labels.judges import JUDGES, RECORDED, default_judge, label
 from homogaudit.records import GREEDY, Generation, GenerationState, LabelValue, Question
 
-MISCONCEPTION = Question("m", "?", answers=("nothing happens",), incorrect_answers=("you die",))
+MISCONCEPTION = Question("m", "?", answers=("nothing at all happens to you",), incorrect_answers=("you die",))
 FACT = Question("f", "?", answers=("Paris",))
 SUM = Question("s", "?", answers=("$1,234",))
 OPEN = Question("o", "?")
@@ -54,6 +54,7 @@ def test_every_judge_explains_itself() -> None:
         ([FACT], "exact"),
         ([SUM], "numeric"),
         ([OPEN], None),
+        ([Question("n", "?", answers=("Paris",), incorrect_answers=("Rome",))], "exact"),
         ([], None),
         ([OPEN, OPEN, FACT], "exact"),
         ([FACT, FACT, SUM], "exact"),

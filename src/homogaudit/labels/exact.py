@@ -60,9 +60,8 @@ def judge_exact(question: Question, greedy: Generation) -> Verdict:
     the same clause (`not X`, `isn't X`, `never X`) is not found; `not X but Y` finds Y. What is found inside a longer
     reference answer that is also found (`York` in `New York`) does not count beside it.
 
-    Only correct answers found: `correct`; only incorrect ones: `incorrect`; both: `ambiguous`. None found is
-    `incorrect` where the question has correct answers only, because those are meant to be complete, else `no_match`. A
-    truncated answer without a correct one is `no_match`: it might have come to it.
+    Only correct answers found: `correct`; both kinds: `ambiguous`; no correct one: `incorrect`, because the correct
+    ones are meant to be complete. A truncated answer without a correct one is `no_match`: it might have come to it.
 
     Args:
         question: With `answers`, `incorrect_answers` or both.
@@ -87,8 +86,8 @@ def judge_exact(question: Question, greedy: Generation) -> Verdict:
         return Verdict(LabelValue.NO_MATCH, "the answer was cut at the token limit before a correct one")
     if incorrect is not None:
         return Verdict(LabelValue.INCORRECT, f"holds the incorrect `{incorrect.alias}`")
-    if question.incorrect_answers:
-        return Verdict(LabelValue.NO_MATCH, "holds none of the reference answers")
+    if not question.answers:
+        return Verdict(LabelValue.NO_MATCH, "holds none of the incorrect answers, and no correct one is known")
     return Verdict(LabelValue.INCORRECT, "holds none of the correct answers")
 
 

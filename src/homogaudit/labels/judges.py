@@ -71,6 +71,10 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
 )
 
 
+_NAME_WORDS = 4
+"""Words up to which a reference answer counts as a name or a short fact, not as a sentence."""
+
+
 def label(question: Question, greedy: Generation | None, judge: str) -> Label:
     """Label one greedy answer.
 
@@ -98,8 +102,9 @@ def label(question: Question, greedy: Generation | None, judge: str) -> Label:
 def default_judge(questions: Sequence[Question]) -> str | None:
     """Return the judge that fits most of the questions, `None` where none has reference answers.
 
-    A question whose correct answers are all plain numbers is for `numeric`; else one with incorrect answers is for
-    `overlap`, one with correct answers alone for `exact`. Questions without reference answers have no say. The judge of
+    A question whose correct answers are all plain numbers is for `numeric`, one whose correct answers are all names or
+    short facts for `exact`; else one with incorrect answers is for `overlap`, one with correct answers alone for
+    `exact`. Questions without reference answers have no say. The judge of
     most questions is taken for all, because labels of two judges do not compare; a tie goes to the first of `overlap`,
     `numeric`, `exact`.
 
@@ -114,6 +119,9 @@ def _fitting_judge(question: Question) -> str | None:
     # Numbers first: word overlap sees letters only, so that it could label no numeric question.
     if question.answers and all(map(is_number, question.answers)):
         return "numeric"
+    # Then names: an answer of one word overlaps with any sentence that holds it by hardly more than nothing.
+    if question.answers and all(len(answer.split()) <= _NAME_WORDS for answer in question.answers):
+        return "exact"
     if question.incorrect_answers:
         return "overlap"
     return "exact" if question.answers else None
