@@ -36,7 +36,19 @@ def drawn(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
     (folder / "q.jsonl").write_text("\n".join(map(json.dumps, QUESTIONS)))
     target = folder / "drawn.audit"
-    short = ["-n", "2", "--max-tokens", "6", "--no-embedder", "--no-token-arrays", "--threads", "1", "-q"]
+    short = [
+        "-n",
+        "2",
+        "--max-tokens",
+        "6",
+        "--no-embedder",
+        "--no-token-arrays",
+        "--judge",
+        "overlap",
+        "--threads",
+        "1",
+        "-q",
+    ]
     assert run_app(["run", str(demo_model), str(folder / "q.jsonl"), "-o", str(target), *short]) == 0
     return target
 
