@@ -1,0 +1,239 @@
+"""The pointer model: how far free features alone point to wrong answers, by logistic regression.
+
+Twenty features are read from the greedy answer's token entropies and from the words of question and answer; the
+question's embedding, reduced to 64 components, may join them. Words are English: in another language question words and
+hedges are 0 and say nothing. It does not know labels' origin, and fits nothing on the questions that it scores.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from homogaudit.cascade.figures import Z_95, Figure
+from homogaudit.errors import UndefinedStatisticError
+from homogaudit.statistics.arrays import FloatArray, class_vector, require_classes, score_matrix
+from homogaudit.statistics.auroc import delong
+
+__all__ = ["FREE_FEATURES", "PointerModel", "free_features", "pointer_model"]
+
+FREE_FEATURES = (
+    "entropy_mean",
+    "entropy_max",
+    "entropy_min",
+    "entropy_std",
+    "entropy_median",
+    "entropy_first",
+    "entropy_high_ratio",
+    "question_characters",
+    "question_words",
+    "answer_characters",
+    "answer_words",
+    "asks_what",
+    "asks_who",
+    "asks_when",
+    "asks_where",
+    "asks_why",
+    "asks_how",
+    "asks_yes_no",
+    "answer_hedges",
+    "answer_negations",
+)
+"""In the order of `free_features`.
+
+Entropies of the greedy answer's tokens in nats: mean, largest, smallest, standard deviation (ddof 0), median, that of
+the first token, and the share above twice the mean. Lengths of question and answer in characters and words, as
+ln(1 + x). How the question asks, at most one of seven, 1 or 0: the first question word in it (`which` counts as what,
+`whose` and `whom` as who), yes or no where it begins with an auxiliary verb. Share of the answer's words that are
+hedges and that are negations."""
+
+COMPONENTS = 64
+"""Of the question embeddings (arXiv 2603.24124)."""
+
+FOLDS = 5
+
+_WORD = re.compile(r"[a-z']+")
+_ASKED = {
+    "what": "what",
+    "which": "what",
+    "who": "who",
+    "whom": "who",
+    "whose": "who",
+    "when": "when",
+    "where": "where",
+    "why": "why",
+    "how": "how",
+}
+_ASKS = ("what", "who", "when", "where", "why", "how", "yes_no")
+_AUXILIARY = frozenset(
+    "is are was were am do does did has have had can could will would shall should may might must isn't aren't wasn't "
+    "weren't don't doesn't didn't can't won't".split()
+)
+_HEDGES = frozenset(
+    "may might could possibly perhaps probably likely unlikely maybe generally usually often typically sometimes "
+    "commonly seems seem appears appear suggests suggest believed considered reportedly allegedly supposedly arguably "
+    "approximately roughly around about unclear uncertain unsure think believe depends".split()
+)
+_NEGATIONS = frozenset("no not never none nothing nobody neither nor cannot without".split())
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'"})
+
+
+@dataclass(frozen=True, slots=True)
+class PointerModel:
+    """A pointer model on held-out folds.
+
+    Attributes:
+        auroc: Mean over five held-out folds, with the interval of a cross-validated AUROC.
+        n: Questions.
+        positives: Incorrect answers among them.
+        features: Names of the 20 features.
+        coefficients: Of the features in units of their standard deviation, fitted on all questions: description only.
+        components: Of the question embeddings that joined, 0 without.
+    """
+
+    auroc: Figure
+    n: int
+    positives: int
+    features: tuple[str, ...]
+    coefficients: tuple[float, ...]
+    components: int
+
+
+def free_features(question: str, answer: str, entropies: ArrayLike) -> FloatArray:
+    """Return the 20 features of one question, shape (20,), as `FREE_FEATURES` names them.
+
+    Args:
+        question: Its text.
+        answer: The greedy answer.
+        entropies: Of the answer's tokens, in nats, shape (tokens,).
+
+    Raises:
+        UndefinedStatisticError: There is no token, or an entropy is not finite.
+    """
+    tokens = np.asarray(entropies, dtype=np.float64)
+    if tokens.ndim != 1:
+        raise ValueError(f"expected a vector of entropies, not shape {tokens.shape}")
+    if not tokens.size or not np.isfinite(tokens).all():
+        raise UndefinedStatisticError(
+            f"no finite entropies of `{tokens.size}` tokens", "the free features need every token's entropy"
+        )
+    mean = float(tokens.mean())
+    words = _words(answer)
+    asked = _asked(question)
+    return np.array(
+        [
+            mean,
+            tokens.max(),
+            tokens.min(),
+            tokens.std(),
+            np.median(tokens),
+            tokens[0],
+            np.mean(tokens > 2 * mean),
+            math.log1p(len(question)),
+            math.log1p(len(question.split())),
+            math.log1p(len(answer)),
+            math.log1p(len(answer.split())),
+            *(float(asked == kind) for kind in _ASKS),
+            sum(word in _HEDGES for word in words) / max(len(words), 1),
+            sum(word in _NEGATIONS or word.endswith("n't") for word in words) / max(len(words), 1),
+        ]
+    )
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.translate(_APOSTROPHES).lower())
+
+
+def _asked(question: str) -> str | None:
+    words = _words(question)
+    if words and words[0] in _AUXILIARY:
+        return "yes_no"
+    return next((_ASKED[word] for word in words if word in _ASKED), None)
+
+
+def pointer_model(
+    features: ArrayLike, positive: ArrayLike, embeddings: NDArray[np.floating] | None = None, seed: int = 0
+) -> PointerModel:
+    """Fit and score the pointer model in five stratified folds.
+
+    Features are standardised and embeddings reduced on the training folds only.
+
+    Args:
+        features: Shape (n, 20), rows of `free_features`.
+        positive: Shape (n,), True for an incorrect answer.
+        embeddings: Of the questions, shape (n, d), or `None`.
+        seed: Of the folds.
+
+    Raises:
+        UndefinedStatisticError: A value is not finite, or a class has fewer than two questions a fold.
+
+    Source:
+        arXiv 2603.24124 for the model. The interval: LeDell, Petersen and van der Laan (2015), "Computationally
+        efficient confidence intervals for cross-validated area under the ROC curve estimates", with DeLong's variance
+        in each fold.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    inputs = _finite(features, "features")
+    if inputs.shape[1] != len(FREE_FEATURES):
+        raise ValueError(f"expected {len(FREE_FEATURES)} features, not shape {inputs.shape}")
+    labels = class_vector(positive, inputs.shape[0])
+    require_classes(labels, 2 * FOLDS, "a held-out pointer model")
+    vectors = None if embeddings is None else _finite(embeddings, "question embeddings")
+    if vectors is not None and vectors.shape[0] != labels.size:
+        raise ValueError(f"expected {labels.size} embeddings, not shape {vectors.shape}")
+    values: list[float] = []
+    variances: list[float] = []
+    folds = StratifiedKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
+    for training, held_out in folds.split(inputs, labels):
+        scores, _ = _fit(inputs, labels, vectors, training, held_out)
+        found = delong(scores, labels[held_out])
+        values.append(found.value)
+        variances.append(found.se**2)
+    value = float(np.mean(values))
+    half = Z_95 * math.sqrt(float(np.mean(variances)) / FOLDS)
+    every = np.arange(labels.size)
+    _, coefficients = _fit(inputs, labels, vectors, every, every[:1])
+    return PointerModel(
+        auroc=Figure(value, max(0.0, value - half), min(1.0, value + half)),
+        n=labels.size,
+        positives=int(np.count_nonzero(labels)),
+        features=FREE_FEATURES,
+        coefficients=tuple(float(x) for x in coefficients[: len(FREE_FEATURES)]),
+        components=coefficients.size - len(FREE_FEATURES),
+    )
+
+
+def _finite(values: ArrayLike, what: str) -> FloatArray:
+    matrix = score_matrix(values)
+    undefined = int(np.count_nonzero(np.isnan(matrix).any(axis=1)))
+    if undefined:
+        raise UndefinedStatisticError(f"`{undefined}` questions have {what} that are NaN", "leave these questions out")
+    return matrix
+
+
+def _fit(
+    inputs: FloatArray,
+    labels: NDArray[np.bool_],
+    vectors: FloatArray | None,
+    training: Sequence[int] | NDArray[np.intp],
+    held_out: Sequence[int] | NDArray[np.intp],
+) -> tuple[FloatArray, FloatArray]:
+    """Return the log-odds of the questions held out and the coefficients."""
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    known, unknown = inputs[training], inputs[held_out]
+    if vectors is not None:
+        components = min(COMPONENTS, vectors.shape[1], len(training) - 1)
+        # The full solver gives the same components whatever the seed.
+        pca = PCA(components, svd_solver="full").fit(vectors[training])
+        known = np.hstack([known, pca.transform(vectors[training])])
+        unknown = np.hstack([unknown, pca.transform(vectors[held_out])])
+    scaler = StandardScaler().fit(known)
+    model = LogisticRegression(max_iter=1000).fit(scaler.transform(known), labels[training])
+    return model.decision_function(scaler.transform(unknown)), model.coef_[0]
