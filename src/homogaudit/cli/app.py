@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import DEFAULT_MARKUP_MODE
 
 from homogaudit import __version__
 from homogaudit.cli import runs
@@ -71,6 +72,8 @@ def run_app(arguments: Sequence[str]) -> int:
     """Run one command line; return the exit code, with every error shown as one line and a hint."""
     as_json = "--json" in arguments
     is_debugging = "--debug" in arguments
+    # Panels suit the flags of `run`; for the list of commands they would cost half of the start-up time.
+    app.rich_markup_mode = None if list(arguments) == ["--help"] else DEFAULT_MARKUP_MODE
     try:
         # The flag stands before the command or after it: one looks for it when something has failed already.
         code = app([argument for argument in arguments if argument != "--debug"], standalone_mode=False)

@@ -12,24 +12,17 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from homogaudit import __version__
 from homogaudit.cli.options import JsonOption, ModelsOption
-from homogaudit.config import (
-    ModelsFile,
-    how_to_get,
-    is_present,
-    load_models,
-    load_settings,
-    resource,
-)
-from homogaudit.config.machine import machine_memory, physical_cores
 from homogaudit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from homogaudit.config import ModelsFile
 
 __all__ = ["doctor"]
 
@@ -107,6 +100,9 @@ def doctor(
 
 def _examine(models_file: Path | None) -> dict[str, Any]:
     """Return everything that `doctor` knows as JSON values."""
+    from homogaudit.config import load_models, load_settings, resource
+    from homogaudit.config.machine import machine_memory, physical_cores
+
     missing: list[Missing] = []
     versions = {name: _version(name) for name in _LIBRARIES}
     for name, found in versions.items():
@@ -147,6 +143,9 @@ def _examine(models_file: Path | None) -> dict[str, Any]:
 
 
 def _version(name: str) -> str | None:
+    # Imported here because every command loads this module, and this import takes a sixth of `--help`.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(name)
     except PackageNotFoundError:
@@ -251,8 +250,10 @@ def _folder(path: Path) -> dict[str, Any]:
     return {"path": str(path), "exists": path.exists(), "writable": writable, "free": free}
 
 
-def _presence(models: ModelsFile) -> dict[str, Any]:
+def _presence(models: "ModelsFile") -> dict[str, Any]:
     """Return for every named model and embedder whether it is present, and how to get it where it is not."""
+    from homogaudit.config import how_to_get, is_present
+
     tables = {"models": models.generators.values(), "embedders": models.embedders.values()}
     listing: dict[str, Any] = {}
     for table, entries in tables.items():

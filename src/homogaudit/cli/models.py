@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from homogaudit.cli.options import JsonOption, ModelsOption
-from homogaudit.config import EmbedderEntry, GeneratorEntry, how_to_get, is_present, load_models
+
+if TYPE_CHECKING:
+    from homogaudit.config import EmbedderEntry, GeneratorEntry
 
 __all__ = ["models"]
 
@@ -31,6 +33,8 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List the models and embedders that have names, and how to get those that are absent."""
+    from homogaudit.config import load_models
+
     named = load_models(models_file)
     if as_json:
         listing = {
@@ -46,14 +50,16 @@ def models(
     typer.echo("Only models in GGUF files can be audited so far.")
 
 
-def _kind(entry: GeneratorEntry | EmbedderEntry) -> str:
+def _kind(entry: "GeneratorEntry | EmbedderEntry") -> str:
     """Return the kind of place that the entry's source names."""
     scheme = entry.source.partition(":")[0]
     return {"package": "package", "hf": "huggingface", "http": "server", "https": "server"}.get(scheme, "file")
 
 
-def _facts(entry: GeneratorEntry | EmbedderEntry) -> dict[str, Any]:
+def _facts(entry: "GeneratorEntry | EmbedderEntry") -> dict[str, Any]:
     """Return one entry as JSON values."""
+    from homogaudit.config import how_to_get, is_present
+
     present = is_present(entry)
     facts: dict[str, Any] = {
         key: str(value) if isinstance(value, Path | date) else value for key, value in asdict(entry).items()
@@ -65,22 +71,26 @@ def _facts(entry: GeneratorEntry | EmbedderEntry) -> dict[str, Any]:
     }
 
 
-def _where(entry: GeneratorEntry | EmbedderEntry) -> str:
+def _where(entry: "GeneratorEntry | EmbedderEntry") -> str:
     """Return the last cell of an entry's row: here, or how to get it."""
+    from homogaudit.config import how_to_get, is_present
+
     if is_present(entry):
         return "present"
     # The column's head holds the command, so that the id fits beside the name at 80 columns.
     return entry.source.removeprefix("hf:") if _kind(entry) in ("huggingface", "server") else how_to_get(entry)
 
 
-def _details(entry: GeneratorEntry | EmbedderEntry) -> tuple[str, ...]:
+def _details(entry: "GeneratorEntry | EmbedderEntry") -> tuple[str, ...]:
     """Return the middle cells of an entry's row."""
+    from homogaudit.config import GeneratorEntry
+
     if isinstance(entry, GeneratorEntry):
         return (entry.stage or "-", entry.family or "-")
     return ("-" if entry.size_mb is None else f"{entry.size_mb:.0f}",)
 
 
-def _print(entries: Iterable[GeneratorEntry | EmbedderEntry], what: str, columns: tuple[str, ...]) -> None:
+def _print(entries: Iterable["GeneratorEntry | EmbedderEntry"], what: str, columns: tuple[str, ...]) -> None:
     """Print one table for each kind of place, because how an entry is had depends on the kind."""
     from rich.console import Console
     from rich.table import Table

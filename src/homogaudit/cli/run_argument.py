@@ -7,7 +7,6 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from homogaudit.config import did_you_mean, load_models, load_settings
 from homogaudit.errors import RunFileError
 
 __all__ = ["SUFFIX", "find_run", "list_runs", "new_run_path", "runs_folder"]
@@ -25,6 +24,8 @@ def runs_folder() -> Path:
     Raises:
         ConfigError: A setting is wrong.
     """
+    from homogaudit.config import load_models, load_settings
+
     return load_settings(load_models()).runs
 
 
@@ -79,6 +80,8 @@ def find_run(text: str | None, folder: Path) -> Path:
         listed = ", ".join(f"`{name.removesuffix(SUFFIX)}`" for name in starting[:_SHOWN])
         more = f" and {len(starting) - _SHOWN} more" if len(starting) > _SHOWN else ""
         raise RunFileError(f"`{text}` may mean {listed}{more}", "give more of the name")
+    from homogaudit.config import did_you_mean
+
     near = did_you_mean(text.removesuffix(SUFFIX), [name.removesuffix(SUFFIX) for name in names])
     raise RunFileError(f"no run `{text}`", near or f"`homogaudit runs` lists those in `{folder}`")
 
