@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from homogaudit import events
 from homogaudit.events import (
     PROTOCOL_VERSION,
+    Asking,
     Cancelling,
     EngineFailed,
     EngineReady,
@@ -54,6 +55,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
         EngineReady, texts, *[counts] * 3, texts, *[counts] * 4, st.none() | numbers, details=json_values
     ),
     QuestionStarted: st.builds(QuestionStarted, texts, texts),
+    Asking: st.builds(Asking, counts, counts),
     Progress: progress,
     GenerationFinished: st.builds(
         GenerationFinished, texts, counts, texts, texts, optional, st.none() | counts, st.none() | numbers

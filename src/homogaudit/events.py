@@ -7,13 +7,14 @@ first line that an engine reads is its `Job`.
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
     "COMMANDS",
     "PROTOCOL_VERSION",
+    "Asking",
     "Cancelling",
     "EngineFailed",
     "EngineReady",
@@ -52,6 +53,7 @@ class JobEmbedder:
         location: Folder or Hugging Face id.
         revision: Of a Hugging Face id.
         prompt: Put before every text.
+        calibrated_threshold: The cosine that `homogaudit calibrate` found for it, `None` where it never ran.
     """
 
     name: str
@@ -59,6 +61,7 @@ class JobEmbedder:
     location: str
     revision: str | None = None
     prompt: str = ""
+    calibrated_threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Job:
         judge_reason: Why this judge, in words.
         embedder_reason: Why there is no embedder, in words.
         clusterings: `SIMILARITY[=THRESHOLD][/LINKAGE]` in place of the defaults.
+        signals: Names of the signals to compute, the calls to the model that they need included; empty for all.
+        density_pool: Path of the question file that `density` measures against; `None` for the run's own questions.
         defer_embedding: Whether to embed only after the model is gone from memory.
         token_arrays: Whether to keep the arrays of every token in the run file.
     """
@@ -84,6 +89,8 @@ class Job:
     judge_reason: str = ""
     embedder_reason: str = ""
     clusterings: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
+    density_pool: str | None = None
     slots: int | None = None
     threads: int | None = None
     gpu_layers: int | None = None
@@ -100,7 +107,8 @@ class Job:
         fields = json.loads(line)
         if fields["embedder"] is not None:
             fields["embedder"] = JobEmbedder(**fields["embedder"])
-        fields["clusterings"] = tuple(fields["clusterings"])
+        for name in ("clusterings", "signals"):
+            fields[name] = tuple(fields[name])
         return cls(**fields)
 
 
@@ -209,6 +217,14 @@ class GenerationFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Asking(Event):
+    """The model is being asked about its own answers: so many of so many calls are done; at most ten a second."""
+
+    done: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionScored(Event):
     """A finished question is clustered and labelled.
 
@@ -218,6 +234,7 @@ class QuestionScored(Event):
         valid_samples: Samples that hold an answer; with fewer than `samples` the question enters no running rate.
         samples: N.
         label: The judge's word on the greedy answer; `None` without a judge.
+        assignments: Cluster number of each valid sample in the order of its index, by clustering name.
     """
 
     question_id: str
@@ -226,6 +243,7 @@ class QuestionScored(Event):
     valid_samples: int
     samples: int
     label: str | None
+    assignments: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
 
 
 @dataclass(frozen=True, slots=True)

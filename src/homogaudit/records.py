@@ -20,8 +20,10 @@ __all__ = [
     "Interval",
     "Label",
     "LabelValue",
+    "ModelCall",
     "Prompting",
     "Question",
+    "ResourceCost",
     "SampleSet",
     "SignalValue",
     "TokenStatistics",
@@ -283,3 +285,41 @@ class SignalValue:
     value: float | None
     reason: str = ""
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """What the model said when it was asked about its own greedy answer.
+
+    Attributes:
+        kind: `p_true` or `verbalized`.
+        value: P(True), or the confidence in [0, 1] that it put into words; `None` where there is none.
+        reason: Why it is `None`.
+        text: Its reply; empty where only the probabilities of the next token were read.
+        tokens: Prompt and reply together.
+        seconds: Wall time.
+    """
+
+    question_id: str
+    kind: str
+    value: float | None
+    reason: str = ""
+    text: str = ""
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceCost:
+    """What one question cost in something that signals are computed from and share.
+
+    Attributes:
+        resource: A key of `signals.signal.RESOURCES`.
+        seconds: Wall time; of answers drawn together each has the share of its tokens.
+        tokens: Written by the model, and for a call those of its prompt too; 0 where no model wrote.
+    """
+
+    question_id: str
+    resource: str
+    seconds: float
+    tokens: int = 0

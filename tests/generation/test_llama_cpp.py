@@ -466,3 +466,33 @@ def test_a_base_prompt_begins_with_one_beginning_of_sequence(gemma: Path) -> Non
     model.close()
     assert tokens[0] == begin
     assert tokens.count(begin) == 1
+
+
+# Reading the next token, and tokens as text
+
+
+def test_next_tokens_are_those_of_the_whole_distribution_in_every_spelling(demo_model: Path, serial: LlamaCppGenerator):
+    prompts = [serial.prompt(f"{question} Reply True or False.") for question in QUESTIONS.values()]
+    found = list(serial.next_tokens(prompts, ("true", "false")))
+    model = LlamaModel(demo_model)
+    ids = [n for n in range(model.vocabulary) if model.piece(n).strip().lower() in (b"true", b"false")]
+    assert len(ids) > 4
+    for prompt, tokens in zip(prompts, found, strict=True):
+        # Every prompt by itself, in a cache of its own.
+        sequences = LlamaSequences(model, sequences=1, cells=256, threads=1)
+        numbers = model.prompt_tokens(prompt)
+        expected = log_softmax(sequences.prefill(0, numbers, 0).astype(np.float64))[ids]
+        sequences.close()
+        # Quantized weights: another way to cut the batch moves a logit by hundredths.
+        np.testing.assert_allclose(tokens.logprobs, expected, atol=0.1)
+        assert [text.encode() for text in tokens.texts] == [model.piece(number) for number in ids]
+        assert tokens.prompt_tokens == len(numbers)
+    model.close()
+
+
+def test_the_pieces_of_an_answer_join_to_its_text(serial: LlamaCppGenerator, whole: Answers):
+    for generation in whole.values():
+        ids = generation.statistics.token_ids
+        assert ids is not None
+        pieces = serial.token_pieces(set(ids.tolist()))
+        assert b"".join(pieces[number] for number in ids.tolist()).decode("utf-8", "replace") == generation.text

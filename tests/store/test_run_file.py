@@ -21,13 +21,16 @@ from homogaudit.records import (
     GenerationState,
     Label,
     LabelValue,
+    ModelCall,
     Question,
+    ResourceCost,
     SignalValue,
     TokenStatistics,
 )
 from homogaudit.store.file_system import refuse_network_file_system
-from homogaudit.store.run_file import DrawCount, RunFile, schema_version
+from homogaudit.store.run_file import DrawCount, RunFile
 from homogaudit.store.run_lock import RunLock, lock_owner
+from homogaudit.store.run_schema import schema_version
 
 QUESTIONS = [
     Question("a", "What is A?", "letters", ("A",), ("B",), ("A passage.",), {"source": {"page": 3}}),
@@ -481,3 +484,23 @@ def test_sessions_tell_what_worked_on_the_run(path: Path):
             1,
         )
         assert session.ended is not None
+
+
+def test_a_run_of_the_first_schema_is_read_and_gains_the_new_tables_when_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "old.audit"
+    with RunFile.create(path, model="m", question_source="s", questions=[Question("q0", "Why?")], parameters={}):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            "DROP TABLE calls; DROP TABLE costs; DROP TABLE token_pieces; PRAGMA user_version = 1;"
+        )
+    with RunFile.open(path) as old:
+        assert (old.calls(), old.costs(), old.token_pieces()) == ({}, [], {})
+    call = ModelCall("q0", "p_true", 0.25, tokens=12, seconds=0.5)
+    cost = ResourceCost("q0", "samples", 1.5, 40)
+    with RunFile.open(path, writable=True) as run:
+        run.add_calls([call])
+        run.add_costs([cost])
+    assert schema_version(path) == 2
+    with RunFile.open(path) as new:
+        assert (new.calls(), new.costs()) == ({"q0": {"p_true": call}}, [cost])

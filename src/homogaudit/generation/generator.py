@@ -1,13 +1,16 @@
 """What the pipeline asks of any generator: draws in, finished answers out, one step at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from homogaudit.questions.prompts import Prompt
 from homogaudit.records import Decoding, Generation
 
-__all__ = ["DrawRequest", "Drawing", "Generator", "GeneratorFacts", "SamplerCounts"]
+__all__ = ["DrawRequest", "Drawing", "Generator", "GeneratorFacts", "NextTokens", "SamplerCounts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,23 @@ class SamplerCounts:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NextTokens:
+    """Some of the tokens that a model may write next.
+
+    Attributes:
+        texts: Of the tokens.
+        logprobs: ln p of each over the full vocabulary, untempered, nats.
+        prompt_tokens: Length of the prompt.
+        seconds: Wall time.
+    """
+
+    texts: tuple[str, ...]
+    logprobs: NDArray[np.float64]
+    prompt_tokens: int
+    seconds: float
+
+
 class Drawing(Protocol):
     """Draws in progress; pausing is not calling `step`."""
 
@@ -114,6 +134,17 @@ class Generator(Protocol):
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:
         """Start to draw; nothing runs before the first `step`."""
+        ...
+
+    def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens]:
+        """Yield, for each prompt, the tokens that spell one of `words` in any case, white space around it or not.
+
+        Not while a drawing is in progress: they use the same cache.
+        """
+        ...
+
+    def token_pieces(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """Return the bytes that each token stands for."""
         ...
 
     def close(self) -> None:

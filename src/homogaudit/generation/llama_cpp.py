@@ -1,9 +1,10 @@
 """The generator for GGUF files: sizes the context, renders prompts, and starts batched sampling."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from homogaudit.config.machine import machine_memory, physical_cores
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.batched_sampler import BatchedSampler
 from homogaudit.generation.devices import llama_devices
-from homogaudit.generation.generator import DrawRequest, GeneratorFacts
+from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens
 from homogaudit.generation.llama_model import MAX_SEQUENCES, LlamaModel, LlamaSequences
+from homogaudit.generation.planning import WARM_UP_STEPS, check_lengths, common_prefix, warm_up
 from homogaudit.questions.prompts import Prompt, PromptRenderer
 from homogaudit.records import Decoding, Prompting
 
@@ -33,9 +35,6 @@ _MEMORY_SHARE = 0.5
 
 _UNKNOWN_MEMORY = 4 << 30
 """Bytes to plan with where the system does not say what is free."""
-
-_WARM_UP_STEPS = 3
-"""Steps timed before drawing; the context has room for them even where answers are shorter."""
 
 
 class LlamaCppGenerator:
@@ -115,7 +114,7 @@ class LlamaCppGenerator:
             ModelError: There is no memory for a single answer.
         """
         prompts = [self._model.prompt_tokens(request.prompt) for request in requests]
-        self._check_lengths(requests, prompts, decoding)
+        check_lengths(requests, prompts, decoding, self._model.train_context)
         prefix = common_prefix(prompts)
         draws = max(len(request.sample_indexes) for request in requests)
         total = sum(len(request.sample_indexes) for request in requests)
@@ -150,7 +149,7 @@ class LlamaCppGenerator:
             slots=slots,
             context=cells,
             memory_bytes=self._memory_bytes(slots, cells),
-            seconds_per_step=_warm_up(sequences, prompts[0], slots) if can_fork else None,
+            seconds_per_step=warm_up(sequences, prompts[0], slots) if can_fork else None,
         )
         return BatchedSampler(
             sequences,
@@ -162,6 +161,47 @@ class LlamaCppGenerator:
             prefix=prefix,
             share_prefixes=self._share_prefixes,
         )
+
+    def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens]:
+        """Yield, for each prompt, the tokens that spell one of `words` in any case, white space around it or not.
+
+        Raises:
+            ContextTooShortError: A prompt exceeds the context that the model was trained for.
+            ModelError: There is no memory for the longest prompt.
+        """
+        tokenized = [self._model.prompt_tokens(prompt) for prompt in prompts]
+        longest = max(map(len, tokenized), default=0)
+        if longest > self._model.train_context:
+            raise ContextTooShortError(
+                f"a prompt of {longest} tokens exceeds the model's context of {self._model.train_context}"
+            )
+        spelled = {number: text for number, text in self._vocabulary() if text.strip().casefold() in words}
+        ids = np.fromiter(spelled, np.intp, len(spelled))
+        prefix = 0 if self._model.is_recurrent else common_prefix(tokenized)
+        cells = -(-(2 * longest + 1) // 256) * 256
+        sequences = self._open_sequences(2, cells, can_fork=not self._model.is_recurrent)
+        if prefix:
+            sequences.prefill(0, tokenized[0][:prefix], 0)
+        for tokens in tokenized:
+            begun = time.perf_counter()
+            if prefix:
+                sequences.fork(0, 1)
+            # In float64: a sum over 262,144 terms keeps its digits.
+            logits = sequences.prefill(1, tokens[prefix:], prefix).astype(np.float64)
+            sequences.free(1)
+            top = logits.max()
+            logprobs = logits[ids] - (top + np.log(np.exp(logits - top).sum()))
+            yield NextTokens(tuple(spelled.values()), logprobs, len(tokens), time.perf_counter() - begun)
+
+    def _vocabulary(self) -> Iterator[tuple[int, str]]:
+        """Yield the number and the text of every token that is text by itself."""
+        for number in range(self._model.vocabulary):
+            with contextlib.suppress(UnicodeDecodeError):
+                yield number, self._model.piece(number).decode()
+
+    def token_pieces(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """Return the bytes that each token stands for."""
+        return {number: self._model.piece(number) for number in ids}
 
     def close(self) -> None:
         """Free cache and weights."""
@@ -178,21 +218,6 @@ class LlamaCppGenerator:
             self._model, sequences=slots + 2, cells=cells, threads=self._threads, can_fork=can_fork
         )
         return self._sequences
-
-    def _check_lengths(
-        self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding
-    ) -> None:
-        room = self._model.train_context
-        longest = max(decoding.max_tokens, decoding.greedy_max_tokens)
-        for request, tokens in zip(requests, prompts, strict=True):
-            if not tokens:
-                raise ModelError(f"the prompt of question `{request.question_id}` has no tokens")
-            if len(tokens) + longest > room:
-                raise ContextTooShortError(
-                    f"the prompt of question `{request.question_id}` has {len(tokens)} tokens; with {longest} for "
-                    f"the answer it exceeds the model's context of {room}",
-                    "lower `--max-tokens`, or leave the question out",
-                )
 
     def _choose_slots(self, decoding: Decoding, draws: int, total: int, longest: int, prefix: int) -> int:
         limit = min(MAX_SEQUENCES - 2, max(1, total))
@@ -253,38 +278,10 @@ class LlamaCppGenerator:
         return all(text == texts[0] for text in texts)
 
 
-def _warm_up(sequences: LlamaSequences, prompt: Sequence[int], slots: int) -> float:
-    """Return the seconds of one step with every slot in use; the caches are warm and the cells free afterwards."""
-    numbers = np.arange(slots, dtype=np.int32)
-    sequences.prefill(0, prompt, 0)
-    for sequence in range(1, slots):
-        sequences.fork(0, sequence)
-    seconds: list[float] = []
-    for step in range(_WARM_UP_STEPS):
-        begun = time.perf_counter()
-        sequences.step(numbers, np.full(slots, prompt[-1], np.int32), np.full(slots, len(prompt) + step, np.int32))
-        seconds.append(time.perf_counter() - begun)
-    sequences.clear()
-    return min(seconds)
-
-
 def _cells(decoding: Decoding, slots: int, draws: int, longest: int, prefix: int) -> int:
     """Return the cells that `slots` answers need: answers apart, prompts once a question, the prefix once."""
     questions = -(-slots // draws) + 1
-    length = max(decoding.max_tokens, _WARM_UP_STEPS)
+    length = max(decoding.max_tokens, WARM_UP_STEPS)
     answers = slots * length + questions * max(0, decoding.greedy_max_tokens - length)
     cells = prefix + questions * (longest - prefix) + answers
     return -(-cells // 256) * 256
-
-
-def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
-    """Return how many leading tokens all prompts share, leaving each at least one of its own.
-
-    With a single prompt there is nothing to share: 0.
-    """
-    if len(prompts) < 2:
-        return 0
-    first, last = min(map(list, prompts)), max(map(list, prompts))
-    limit = min(len(prompt) for prompt in prompts) - 1
-    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), limit)
-    return max(0, min(shared, limit))

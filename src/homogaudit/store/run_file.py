@@ -7,7 +7,6 @@ transaction, so a kill at any moment loses only what was still being drawn.
 import contextlib
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,55 +27,24 @@ from homogaudit.records import (
     GenerationState,
     Label,
     LabelValue,
+    ModelCall,
     Question,
+    ResourceCost,
     SampleSet,
     SignalValue,
     TokenStatistics,
 )
 from homogaudit.store.file_system import refuse_network_file_system
+from homogaudit.store.run_schema import (
+    APPLICATION_ID,
+    SCHEMA,
+    SCHEMA_VERSION,
+    migrate,
+    reading_mode,
+    storage_errors,
+)
 
-__all__ = ["RUN_SUFFIX", "SCHEMA_VERSION", "DrawCount", "RunFile", "Session", "schema_version"]
-
-RUN_SUFFIX = ".audit"
-SCHEMA_VERSION = 1
-_APPLICATION_ID = 0x484F4D41
-"""`HOMA`: tells a run file from any other SQLite file."""
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE questions (
-    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, category TEXT,
-    answers TEXT NOT NULL, incorrect_answers TEXT NOT NULL, passages TEXT NOT NULL, extra TEXT NOT NULL
-);
-CREATE TABLE generations (
-    position INTEGER NOT NULL REFERENCES questions, sample_index INTEGER NOT NULL,
-    text TEXT NOT NULL, answer TEXT NOT NULL, state TEXT NOT NULL, finish_reason TEXT, tokens INTEGER,
-    seconds REAL, token_ids BLOB, entropies BLOB, logprobs BLOB, logits BLOB, answer_mask BLOB,
-    PRIMARY KEY (position, sample_index)
-);
-CREATE TABLE embeddings (
-    embedder TEXT NOT NULL, text_hash BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text_hash)
-) WITHOUT ROWID;
-CREATE TABLE clusterings (
-    position INTEGER NOT NULL REFERENCES questions, key TEXT NOT NULL, similarity TEXT NOT NULL,
-    linkage TEXT NOT NULL, threshold REAL, embedder TEXT, assignment TEXT NOT NULL, PRIMARY KEY (position, key)
-) WITHOUT ROWID;
-CREATE TABLE labels (
-    position INTEGER NOT NULL REFERENCES questions, judge TEXT NOT NULL, value TEXT NOT NULL,
-    reason TEXT NOT NULL, PRIMARY KEY (position, judge)
-) WITHOUT ROWID;
-CREATE TABLE signals (
-    position INTEGER NOT NULL REFERENCES questions, signal TEXT NOT NULL, value REAL, reason TEXT NOT NULL,
-    seconds REAL NOT NULL, PRIMARY KEY (position, signal)
-) WITHOUT ROWID;
-CREATE TABLE scorings (
-    position INTEGER NOT NULL REFERENCES questions, scoring TEXT NOT NULL, PRIMARY KEY (position, scoring)
-) WITHOUT ROWID;
-CREATE TABLE sessions (
-    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, started TEXT NOT NULL, ended TEXT, pid INTEGER NOT NULL,
-    provenance TEXT NOT NULL, seconds REAL, generations INTEGER NOT NULL DEFAULT 0
-);
-"""
+__all__ = ["DrawCount", "QuestionOverview", "RunFile", "Session"]
 
 _QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"
 _GENERATION_COLUMNS = "sample_index, text, answer, state, finish_reason, tokens, seconds"
@@ -105,23 +73,28 @@ class DrawCount:
     greedy: bool
 
 
-@contextlib.contextmanager
-def _storage_errors(path: Path) -> Generator[None]:
-    """Turn SQLite's errors into one line that names the file."""
-    try:
-        yield
-    except sqlite3.IntegrityError:
-        raise
-    except sqlite3.DatabaseError as error:
-        text = str(error)
-        if "full" in text:
-            hint = "free some space and run the same command again: what was generated is kept"
-            raise StorageError(f"no space left for `{path}`", hint) from error
-        if "not a database" in text or "malformed" in text:
-            raise RunFileError(f"`{path}` is not a run file, or is damaged ({text})") from error
-        if "locked" in text:
-            raise RunFileError(f"`{path}` is in use by another process", "wait for it") from error
-        raise StorageError(f"cannot use `{path}`: {text}", "check that its folder is writable") from error
+@dataclass(frozen=True, slots=True)
+class QuestionOverview:
+    """What a list shows of one question.
+
+    Attributes:
+        position: Its place in the file, from 0.
+        drawn: How much of it is drawn.
+        assignment: Of its valid samples by one clustering, `None` where it is not clustered.
+        label: Of one judge.
+        signal: The value of one signal.
+        scoring: Under which it is scored, `None` before.
+    """
+
+    position: int
+    id: str
+    text: str
+    category: str | None
+    drawn: DrawCount
+    assignment: tuple[int, ...] | None
+    label: LabelValue | None
+    signal: float | None
+    scoring: str | None
 
 
 def _text_hash(text: str) -> bytes:
@@ -154,35 +127,6 @@ def _put_in_place(draft: Path, path: Path) -> None:
         draft.rename(path)
 
 
-def _reading_mode(path: Path) -> str:
-    """Return the SQLite URI parameter for reading `path`.
-
-    A run that was killed stays in the mode of the write-ahead log, where even a reader writes a file beside it. In a
-    folder that cannot be written, and without a log to read, nothing changes under a reader that does not.
-    """
-    effective = os.access in os.supports_effective_ids
-    writable_folder = os.access(path.resolve().parent, os.W_OK, effective_ids=effective)
-    has_log = path.with_name(path.name + "-wal").exists()
-    return "mode=ro" if writable_folder or has_log else "immutable=1"
-
-
-def schema_version(path: Path) -> int | None:
-    """Return the schema version in the header of a run file, `None` where the file is no run file.
-
-    Reads the first 100 bytes only, so it is safe on any file and on a run of a newer schema. Not for a process that
-    has the run open: closing a descriptor of the file drops the locks that SQLite holds on it.
-    """
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-    except OSError:
-        return None
-    # Offsets of the SQLite file format: 60 user version, 68 application id, both big-endian.
-    if not header.startswith(b"SQLite format 3\0") or int.from_bytes(header[68:72], "big") != _APPLICATION_ID:
-        return None
-    return int.from_bytes(header[60:64], "big")
-
-
 def _now() -> str:
     """Return the time now in UTC, to the second, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -194,10 +138,13 @@ class RunFile:
     One process writes (it holds a `RunLock`); any number read at the same time.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, writable: bool) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, *, writable: bool, version: int = SCHEMA_VERSION
+    ) -> None:
         self.path = path
         self._connection = connection
         self._writable = writable
+        self._version = version
         rows = connection.execute("SELECT position, id FROM questions").fetchall()
         self._positions: dict[str, int] = {question_id: position for position, question_id in rows}
 
@@ -233,12 +180,12 @@ class RunFile:
         draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _storage_errors(path):
+            with storage_errors(path):
                 connection = sqlite3.connect(draft, isolation_level=None)
                 try:
                     connection.executescript(
-                        f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
-                        f"BEGIN; {_SCHEMA} COMMIT;"
+                        f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+                        f"BEGIN; {SCHEMA} COMMIT;"
                     )
                     meta = {
                         "id": uuid4().hex,
@@ -294,23 +241,26 @@ class RunFile:
             raise RunFileError(f"no run file at `{path}`", "`homogaudit runs` lists the runs")
         if writable:
             refuse_network_file_system(path)
-        with _storage_errors(path):
-            mode = "mode=rw" if writable else _reading_mode(path)
+        with storage_errors(path):
+            mode = "mode=rw" if writable else reading_mode(path)
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
             try:
                 connection.execute("PRAGMA busy_timeout = 5000")
                 (application,) = connection.execute("PRAGMA application_id").fetchone()
                 (version,) = connection.execute("PRAGMA user_version").fetchone()
-                if application != _APPLICATION_ID:
+                if application != APPLICATION_ID:
                     raise RunFileError(f"`{path}` is not a run file", "`homogaudit runs` lists the runs")
                 if version > SCHEMA_VERSION:
                     message = f"`{path}` has schema {version}, this version reads up to {SCHEMA_VERSION}"
                     raise RunFileError(message, "upgrade homogaudit")
                 if writable:
+                    if version < SCHEMA_VERSION:
+                        migrate(connection, version)
+                        version = SCHEMA_VERSION
                     connection.execute("PRAGMA journal_mode = WAL")
                     # A commit need not reach the disk before the next draw: a killed process loses nothing.
                     connection.execute("PRAGMA synchronous = NORMAL")
-                return cls(path, connection, writable=writable)
+                return cls(path, connection, writable=writable, version=version)
             except BaseException:
                 connection.close()
                 raise
@@ -337,7 +287,7 @@ class RunFile:
         if self._connection.in_transaction:
             yield
             return
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -350,7 +300,7 @@ class RunFile:
 
     def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Return all rows of a query; a damaged file is one clear error."""
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             return self._connection.execute(query, parameters).fetchall()
 
     # Facts about the run
@@ -399,7 +349,11 @@ class RunFile:
         return [_question(row) for row in self._rows(f"SELECT {_QUESTION_COLUMNS} FROM questions ORDER BY position")]
 
     def add_generation(
-        self, generation: Generation, session: int | None = None, session_seconds: float | None = None
+        self,
+        generation: Generation,
+        session: int | None = None,
+        session_seconds: float | None = None,
+        pieces: Mapping[int, bytes] | None = None,
     ) -> None:
         """Store one finished draw in one transaction, and count it for the session that drew it.
 
@@ -407,6 +361,7 @@ class RunFile:
             generation: The draw.
             session: Number of the session; `None` for draws that came from elsewhere.
             session_seconds: Wall time of that session so far, so that a killed one is not without.
+            pieces: The bytes of its tokens by id, as far as they are not stored yet.
 
         Raises:
             sqlite3.IntegrityError: This (question, sample) is stored already; a draw is never overwritten.
@@ -433,11 +388,26 @@ class RunFile:
                     _blob(statistics.answer_mask, "|b1"),
                 ),
             )
+            if pieces:
+                self._connection.executemany("INSERT OR IGNORE INTO token_pieces VALUES (?, ?)", list(pieces.items()))
             if session is not None:
                 self._connection.execute(
                     "UPDATE sessions SET generations = generations + 1, seconds = ? WHERE number = ?",
                     (session_seconds, session),
                 )
+
+    def token_pieces(self, ids: Iterable[int] | None = None) -> dict[int, bytes]:
+        """Return the bytes that tokens of this run's model stand for, by id; `None` for all that are stored.
+
+        A token can hold part of a character: join the pieces before decoding. Of recorded runs nothing is known.
+        """
+        if self._version < 2:
+            return {}
+        if ids is None:
+            return dict(self._rows("SELECT id, piece FROM token_pieces"))
+        wanted = json.dumps([int(number) for number in ids])
+        query = "SELECT id, piece FROM token_pieces WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(self._rows(query, (wanted,)))
 
     def drop_token_arrays(self, question_id: str) -> None:
         """Forget the token arrays of one question whose signals are stored."""
@@ -453,6 +423,15 @@ class RunFile:
         rows = self._rows("SELECT questions.id, sample_index FROM generations JOIN questions USING (position)")
         return {(question_id, index) for question_id, index in rows}
 
+    def drawn_tokens(self, question_id: str) -> tuple[int, int]:
+        """Return the tokens of the greedy answer and of all samples of one question, as far as they are drawn."""
+        ((greedy, samples),) = self._rows(
+            "SELECT coalesce(sum(tokens) FILTER (WHERE sample_index < 0), 0), "
+            "coalesce(sum(tokens) FILTER (WHERE sample_index >= 0), 0) FROM generations WHERE position = ?",
+            (self._positions[question_id],),
+        )
+        return int(greedy), int(samples)
+
     def draw_counts(self) -> dict[str, DrawCount]:
         """Return how many draws are stored, by question id, in the order of the file."""
         rows = self._rows(
@@ -460,6 +439,59 @@ class RunFile:
             "FROM questions LEFT JOIN generations USING (position) GROUP BY position ORDER BY position"
         )
         return {question_id: DrawCount(samples, bool(greedy)) for question_id, samples, greedy in rows}
+
+    def question_marks(self) -> dict[int, tuple[int, str | None]]:
+        """Return what tells that a question has changed, by position: its stored draws, and its scoring."""
+        rows = self._rows(
+            "SELECT q.position, coalesce(g.draws, 0), s.scoring FROM questions q LEFT JOIN "
+            "(SELECT position, count(*) AS draws FROM generations GROUP BY position) g USING (position) "
+            "LEFT JOIN scorings s USING (position) ORDER BY q.position"
+        )
+        return {position: (draws, scoring) for position, draws, scoring in rows}
+
+    def overviews(
+        self,
+        *,
+        method: ClusteringMethod | None,
+        judge: str | None,
+        signal: str,
+        positions: Iterable[int] | None = None,
+    ) -> list[QuestionOverview]:
+        """Return what a list shows of the questions, in their order, in one query.
+
+        Args:
+            method: Whose clusters; `None` for none.
+            judge: Whose labels; `None` for none.
+            signal: Whose values.
+            positions: Which questions, counted from 0; `None` for all.
+        """
+        chosen = "" if positions is None else "WHERE q.position IN (SELECT value FROM json_each(?)) "
+        wanted = [] if positions is None else [json.dumps(list(positions))]
+        rows = self._rows(
+            "SELECT q.position, q.id, q.text, q.category, coalesce(g.samples, 0), coalesce(g.greedy, 0), "
+            "c.assignment, l.value, v.value, s.scoring FROM questions q LEFT JOIN "
+            "(SELECT position, count(*) FILTER (WHERE sample_index >= 0) AS samples, "
+            "count(*) FILTER (WHERE sample_index < 0) AS greedy FROM generations GROUP BY position) g USING (position) "
+            "LEFT JOIN clusterings c ON c.position = q.position AND c.key = ? "
+            "LEFT JOIN labels l ON l.position = q.position AND l.judge = ? "
+            "LEFT JOIN signals v ON v.position = q.position AND v.signal = ? "
+            f"LEFT JOIN scorings s ON s.position = q.position {chosen}ORDER BY q.position",
+            [method.key if method is not None else None, judge, signal, *wanted],
+        )
+        return [
+            QuestionOverview(
+                position,
+                question_id,
+                text,
+                category,
+                DrawCount(samples, bool(greedy)),
+                None if assignment is None else tuple(json.loads(assignment)),
+                None if label is None else LabelValue(label),
+                value,
+                scoring,
+            )
+            for position, question_id, text, category, samples, greedy, assignment, label, value, scoring in rows
+        ]
 
     def sample_sets(
         self, question_ids: Iterable[str] | None = None, *, token_arrays: bool = True
@@ -494,7 +526,49 @@ class RunFile:
         )[0]
         return int(most or 0)
 
+    def add_calls(self, calls: Iterable[ModelCall]) -> None:
+        """Store what the model said of its own answers; a new call of the same kind replaces the old one."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (self._positions[x.question_id], x.kind, x.value, x.reason, x.text, x.tokens, x.seconds)
+                    for x in calls
+                ],
+            )
+
+    def calls(self) -> dict[str, dict[str, ModelCall]]:
+        """Return the stored calls by question id, then by kind."""
+        found: dict[str, dict[str, ModelCall]] = {}
+        if self._version < 2:
+            return found
+        rows = self._rows(
+            "SELECT questions.id, kind, value, reason, calls.text, tokens, seconds FROM calls "
+            "JOIN questions USING (position) ORDER BY position"
+        )
+        for question_id, kind, *fields in rows:
+            found.setdefault(question_id, {})[kind] = ModelCall(question_id, kind, *fields)
+        return found
+
     # What is derived from the generations
+
+    def add_costs(self, costs: Iterable[ResourceCost]) -> None:
+        """Store what questions cost; a new measurement replaces the old one."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?)",
+                [(self._positions[x.question_id], x.resource, x.seconds, x.tokens) for x in costs],
+            )
+
+    def costs(self) -> list[ResourceCost]:
+        """Return every stored cost in the order of the questions."""
+        if self._version < 2:
+            return []
+        rows = self._rows(
+            "SELECT questions.id, resource, seconds, tokens FROM costs JOIN questions USING (position) "
+            "ORDER BY position, resource"
+        )
+        return [ResourceCost(*row) for row in rows]
 
     def add_embeddings(self, embedder: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Store embeddings of unique texts as float16; a text that is there already is left alone."""
@@ -582,6 +656,11 @@ class RunFile:
                 "INSERT OR REPLACE INTO signals VALUES (?, ?, ?, ?, ?)",
                 [(self._positions[x.question_id], x.signal, x.value, x.reason, x.seconds) for x in values],
             )
+
+    def drop_signals(self, names: Iterable[str]) -> None:
+        """Forget the values of some signals."""
+        with self.transaction():
+            self._connection.executemany("DELETE FROM signals WHERE signal = ?", [(name,) for name in names])
 
     def signals(self) -> dict[str, dict[str, SignalValue]]:
         """Return every stored value by signal name, then by question id."""

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from homogaudit.audit import Audit
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.errors import EmbedderError, ModelError
 from homogaudit.events import (
+    Asking,
     Cancelling,
     EngineReady,
     Event,
@@ -31,7 +32,7 @@ from homogaudit.events import (
     RunFinished,
     Snapshot,
 )
-from homogaudit.generation import DrawRequest
+from homogaudit.generation import DrawRequest, NextTokens
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
 from homogaudit.labels.judges import RECORDED
 from homogaudit.questions.prompts import Prompt, Segment, split_thinking
@@ -46,6 +47,7 @@ from homogaudit.records import (
     Question,
     TokenStatistics,
 )
+from homogaudit.signals.registry import SIGNALS
 from homogaudit.store import RunFile
 
 Script = Callable[[str, int], str]
@@ -136,9 +138,18 @@ class ScriptedGenerator:
         return Prompt(question, (Segment(question, True),), "base", (), False)
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:
-        self.requests = list(requests)
+        self.requests = self.requests or list(requests)
         keys = [(request.question_id, index) for request in requests for index in request.sample_indexes]
         return ScriptedDrawing(keys, self.script, self.slots)
+
+    def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens]:
+        self.asked = [prompt.text for prompt in prompts]
+        for prompt in prompts:
+            # Three spellings share 0.6 and 0.2, the rest of the vocabulary has 0.2.
+            yield NextTokens(("True", " true", "False"), np.log([0.4, 0.2, 0.2]), len(prompt.text.split()), 0.5)
+
+    def token_pieces(self, ids: Iterable[int]) -> dict[int, bytes]:
+        return {number: f" word{number}".encode() for number in ids}
 
     def close(self) -> None:
         self.is_closed = True
@@ -327,7 +338,7 @@ def test_an_answer_is_stored_before_anybody_hears_of_it(bench: Bench):
 
 
 def test_the_deltas_of_progress_are_the_text_being_written(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("homogaudit.audit._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("homogaudit.audit.pipeline._PROGRESS_SECONDS", 0.0)
     texts: dict[Key, str] = {}
     for event in bench.events():
         if isinstance(event, Progress):
@@ -346,7 +357,7 @@ def test_progress_comes_at_most_ten_times_a_second(bench: Bench, monkeypatch: py
             self.now += 0.004
             return self.now
 
-    monkeypatch.setattr("homogaudit.audit.time", Clock())
+    monkeypatch.setattr("homogaudit.audit.pipeline.time", Clock())
     bench.script = lambda question_id, index: "word " * 60
     events = bench.work(embedder=None, judge=None)
     times = [event.seconds for event in of(Progress, events)]
@@ -356,7 +367,7 @@ def test_progress_comes_at_most_ten_times_a_second(bench: Bench, monkeypatch: py
 
 
 def test_the_time_left_comes_from_all_tokens_written(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("homogaudit.audit._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("homogaudit.audit.pipeline._PROGRESS_SECONDS", 0.0)
     bench.script = lambda question_id, index: "short answer" if index == GREEDY else "an answer of five words"
     events = [event for event in bench.events() if isinstance(event, GenerationFinished | Progress)]
     first = next(n for n, event in enumerate(events) if isinstance(event, GenerationFinished))
@@ -427,7 +438,7 @@ def test_cancel_while_scoring_leaves_the_rest_for_the_next_time(bench: Bench):
 
 
 def test_pause_stands_still_and_snapshots_are_answered(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("homogaudit.audit._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("homogaudit.audit.pipeline._PROGRESS_SECONDS", 0.0)
     events = bench.events()
     before = until(events, Progress)
     tokens = before[-1].tokens  # type: ignore[attr-defined]
@@ -463,7 +474,7 @@ def test_a_snapshot_holds_no_text_that_a_later_delta_brings_again(bench: Bench, 
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr("homogaudit.audit.time", clock)
+    monkeypatch.setattr("homogaudit.audit.pipeline.time", clock)
     bench.script = lambda question_id, index: "one two three four"
     events = bench.events(embedder=None)
     until(events, Progress)
@@ -515,7 +526,8 @@ def test_deferred_embedding_waits_until_the_model_is_gone(bench: Bench):
 
 
 def test_identical_answers_are_embedded_once(bench: Bench):
-    bench.work()
+    # Without `mars`, whose answers with a word left out are no answers and are not stored.
+    bench.work(signals=tuple(name for name in SIGNALS if name != "mars"))
     embedded = [text for call in bench.embedder.calls for text in call]
     # The questions too, and what else the signals of the whole run read; each text once all the same.
     assert {say(*key) for key in ALL_KEYS} <= set(embedded)
@@ -598,7 +610,8 @@ def test_without_an_embedder_the_wording_alone_is_clustered(bench: Bench):
 
 
 def test_what_was_drawn_is_kept_when_the_embedder_fails(bench: Bench):
-    bench.embedder = HashingEmbedder(fails_after=1)
+    # Two calls for the first question: its answers, and its greedy answer without each of its words.
+    bench.embedder = HashingEmbedder(fails_after=2)
     taken: list[Event] = []
     with pytest.raises(EmbedderError):
         taken.extend(bench.events())
@@ -705,3 +718,81 @@ def test_recorded_labels_stand_and_the_recorded_run_is_finished_as_it_came(make_
 def test_an_audit_touches_nothing_but_its_run(bench: Bench, tmp_path: Path):
     bench.work()
     assert {path.name for path in tmp_path.iterdir()} <= {f"test.audit{end}" for end in ("", "-wal", "-shm")}
+
+
+# Asking the model about its answers
+
+
+def test_the_model_is_asked_about_every_answer_and_what_it_says_becomes_signals(bench: Bench):
+    events = bench.work()
+    assert of(Asking, events)[-1] == Asking(6, 6)
+    calls = bench.run.calls()
+    assert set(calls) == {"q0", "q1", "q2"}
+    signals = bench.run.signals()
+    for question in QUESTIONS:
+        # Of the mass on either word three quarters are on True: 0.6 of 0.8.
+        assert calls[question.id]["p_true"].value == pytest.approx(0.75)
+        assert signals["p_true"][question.id].value == pytest.approx(0.25)
+        # The scripted model repeats its answer, which states no number.
+        assert calls[question.id]["verbalized"].reason == "the reply states no confidence"
+        assert signals["verbalized_confidence"][question.id].reason == "the reply states no confidence"
+    assert bench.generator is not None
+    assert all(question.text in asked for question, asked in zip(QUESTIONS, bench.generator.asked, strict=True))
+
+
+def test_a_run_that_stops_between_calls_goes_on_with_those_that_are_missing(bench: Bench):
+    for event in bench.events():
+        if isinstance(event, Asking) and event.done == 1:
+            bench.control.is_cancelled = True
+    assert bench.run.status == "started"
+    before = bench.run.calls()
+    events = bench.work()
+    assert drawn(events) == []
+    asked = sum(len(kinds) for kinds in before.values())
+    assert 1 <= asked < 6
+    assert of(Asking, events)[-1] == Asking(6 - asked, 6 - asked)
+    assert bench.run.status == "complete"
+    assert all(
+        bench.run.calls()[question_id] | kinds == bench.run.calls()[question_id]
+        for question_id, kinds in before.items()
+    )
+
+
+def test_only_the_named_signals_are_computed_and_nobody_asks_for_the_others(bench: Bench):
+    events = bench.work(signals=("token_entropy_mean", "density"))
+    assert of(Asking, events) == []
+    assert set(bench.run.signals()) == {"token_entropy_mean", "density"}
+    assert bench.run.status == "complete"
+    bench.work(model=None, signals=("response_length",))
+    assert set(bench.run.signals()) == {"response_length"}
+
+
+def test_scoring_without_the_model_keeps_what_it_said(bench: Bench):
+    bench.work()
+    bench.work(model=None, judge="exact")
+    assert bench.run.signals()["p_true"]["q1"].value == pytest.approx(0.25)
+
+
+def test_what_a_question_cost_is_stored_by_what_its_signals_are_made_from(bench: Bench):
+    bench.work()
+    costs = {(cost.question_id, cost.resource): cost for cost in bench.run.costs()}
+    resources = ("greedy", "samples", "answer_embeddings", "question_embedding", "call_p_true", "call_verbalized")
+    assert set(costs) == {(question.id, name) for question in QUESTIONS for name in resources}
+    # q1: "Rome is in Italy" has 4 words; the samples are "a town of Spain", "Rome is in Italy", "a town of Spain".
+    assert (costs["q1", "greedy"].tokens, costs["q1", "samples"].tokens) == (4, 12)
+    # A scripted step takes 0.01 s and a token, so a token takes 0.01 s.
+    assert costs["q1", "samples"].seconds == pytest.approx(0.12)
+    assert costs["q1", "call_p_true"].seconds == 0.5
+    assert bench.run.signals()["semantic_entropy_embedding"]["q1"].seconds > 0
+
+
+def test_density_measures_against_the_named_pool(bench: Bench, tmp_path: Path):
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text("".join(f'{{"question": "Where is Rome number {number}?"}}\n' for number in range(12)))
+    bench.work(density_pool=str(pool))
+    density = {question_id: value.value for question_id, value in bench.run.signals()["density"].items()}
+    assert None not in density.values()
+    assert min(density, key=density.__getitem__) == "q1"
+    # Without a pool three questions have no ten others.
+    bench.work(model=None)
+    assert bench.run.signals()["density"]["q1"].value is None

@@ -1,26 +1,20 @@
-"""The pipeline: draws what is missing, scores what is not scored, and tells what happens as events.
-
-It composes generation, clustering, labels and signals over one run file. It knows neither processes nor screens:
-whoever iterates over it decides where the events go, and pauses by asking its `Control`.
-"""
+"""One session of work on a run file: what is still to draw, to ask and to score, in that order, as events."""
 
 import contextlib
 import importlib.metadata
-import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from homogaudit.audit.calls import CALL_KINDS, ask_p_true, ask_verbalized
+from homogaudit.audit.scoring import Scorer
 from homogaudit.clustering.embedders import Embedder
-from homogaudit.clustering.methods import choose_methods, cluster_question
 from homogaudit.events import (
+    Asking,
     Cancelling,
     EngineReady,
     Event,
@@ -30,7 +24,6 @@ from homogaudit.events import (
     Loading,
     Paused,
     Progress,
-    QuestionScored,
     QuestionStarted,
     Resumed,
     RunFinished,
@@ -40,10 +33,8 @@ from homogaudit.events import (
 )
 from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
-from homogaudit.labels.judges import RECORDED, label
-from homogaudit.records import GREEDY, ClusteringMethod, Decoding, Generation, Label, Prompting, Question, SampleSet
-from homogaudit.signals.inputs import TOKEN_ARRAY_NEEDS
-from homogaudit.signals.registry import SIGNALS, RunInputs, SignalInputs, compute_run_signals, compute_signals
+from homogaudit.records import GREEDY, Decoding, Generation, ModelCall, Prompting, ResourceCost, SampleSet
+from homogaudit.signals.registry import SIGNALS
 from homogaudit.store import RunFile
 
 __all__ = ["Audit", "Control"]
@@ -101,21 +92,14 @@ class Audit:
         self._job = job
         self._control = control
         self._load_generator = load_generator
-        self._load_embedder = load_embedder
-        self._embedder: Embedder | None = None
         self._questions = run.questions()
-        self._positions = {question.id: position for position, question in enumerate(self._questions)}
+        self._ids = {question.id for question in self._questions}
         self._expected_samples = run.expected_samples()
-        self._methods: tuple[ClusteringMethod, ...] = choose_methods(
-            embedder=job.embedder.key if job.embedder else None,
-            numeric=job.judge == "numeric",
-            specifications=job.clusterings,
-        )
-        self._known_methods = run.clustering_methods()
-        self._scoring_key = json.dumps([job.judge, *(method.key for method in self._methods)])
+        self._scorer = Scorer(run, job, self._questions, load_embedder)
         self._progress: Progress | None = None
         self._drawing: Drawing | None = None
         self._texts: dict[tuple[str, int], str] = {}
+        self._known_tokens: set[int] = set(run.token_pieces())
         self._drawn = 0
         self._session: int | None = None
         self._session_facts: Mapping[str, Any] = {}
@@ -127,14 +111,15 @@ class Audit:
         Raises:
             HomogauditError: The model, the embedder or the run file failed; what was finished is stored.
         """
+        self._want_calls()
         missing = self._missing_draws()
         # Before anything is noted: a run is not spoilt by an embedder that does not load.
         if not self._job.defer_embedding and (missing or self._waiting()):
-            yield from self._ensure_embedder()
-        self._store_scoring()
+            yield from self._scorer.ensure_embedder()
+        self._scorer.store()
         if not self._is_complete():
             self._run.set_meta("status", "started")
-        if missing:
+        if missing or (self._job.model is not None and self._uncalled()):
             yield from self._generate(missing)
         if not self._control.is_cancelled:
             yield from self._score_stored()
@@ -175,10 +160,12 @@ class Audit:
             yield self._ready(generator, decoding, requests, stored)
             for warning in generator.facts.warnings:
                 yield Warning(warning)
-            yield from self._scored_before()
+            yield from self._scorer.scored_before()
             try:
                 remaining = {question_id: len(indexes) for question_id, indexes in missing.items()}
-                yield from self._draw(drawing, decoding, remaining, stored)
+                yield from self._draw(generator, drawing, decoding, remaining, stored)
+                if not self._control.is_cancelled:
+                    yield from self._ask(generator, decoding)
             finally:
                 self._session_facts = self._provenance(generator)
                 self._end_session()
@@ -210,7 +197,9 @@ class Audit:
             details=facts.details,
         )
 
-    def _draw(self, drawing: Drawing, decoding: Decoding, remaining: dict[str, int], stored: int) -> Iterator[Event]:
+    def _draw(
+        self, generator: Generator, drawing: Drawing, decoding: Decoding, remaining: dict[str, int], stored: int
+    ) -> Iterator[Event]:
         draws = len(self._questions) * (decoding.samples + 1)
         by_id = {question.id: question for question in self._questions}
         last_progress = 0.0
@@ -222,7 +211,7 @@ class Audit:
             for question_id in drawing.take_started():
                 yield QuestionStarted(question_id, by_id[question_id].text)
             for generation in finished:
-                yield from self._store(generation, remaining)
+                yield from self._store(generator, drawing, generation, remaining)
             now = time.perf_counter()
             if now - last_progress >= _PROGRESS_SECONDS or drawing.is_done:
                 last_progress = now
@@ -230,9 +219,15 @@ class Audit:
                 self._progress = self._measure(drawing, decoding, remaining, stored, draws, deltas)
                 yield self._progress
 
-    def _store(self, generation: Generation, remaining: dict[str, int]) -> Iterator[Event]:
+    def _store(
+        self, generator: Generator, drawing: Drawing, generation: Generation, remaining: dict[str, int]
+    ) -> Iterator[Event]:
         """Commit one draw before anybody hears of it, and score its question when it was the last."""
-        self._run.add_generation(generation, self._session, self._session_seconds())
+        ids = generation.statistics.token_ids
+        new = set() if ids is None else set(ids.tolist()) - self._known_tokens
+        pieces = generator.token_pieces(new)
+        self._run.add_generation(generation, self._session, self._session_seconds(), pieces)
+        self._known_tokens |= new
         self._drawn += 1
         yield GenerationFinished(
             generation.question_id,
@@ -244,9 +239,20 @@ class Audit:
             generation.seconds,
         )
         remaining[generation.question_id] -= 1
-        if not remaining[generation.question_id] and (self._embedder is not None or self._job.embedder is None):
-            sample_sets = list(self._run.sample_sets([generation.question_id]))
-            yield from self._score(sample_sets)
+        if not remaining[generation.question_id]:
+            self._store_costs(generation.question_id, drawing)
+            if self._scorer.is_ready:
+                (sample_set,) = self._run.sample_sets([generation.question_id])
+                yield self._scorer.score(sample_set)
+
+    def _store_costs(self, question_id: str, drawing: Drawing) -> None:
+        """Note what a question's draws cost: their tokens, at the seconds that a token took in this session."""
+        counts = drawing.counts
+        if not counts.tokens:
+            return
+        tokens = zip(("greedy", "samples"), self._run.drawn_tokens(question_id), strict=True)
+        a_token = counts.seconds / counts.tokens
+        self._run.add_costs(ResourceCost(question_id, name, count * a_token, count) for name, count in tokens)
 
     def _measure(
         self,
@@ -299,181 +305,81 @@ class Audit:
         progress = self._progress and replace(self._progress, deltas=())
         return Snapshot(str(self._run.path), state, progress, live)
 
+    # Asking the model about its answers
+
+    def _want_calls(self) -> None:
+        """Note which calls the run is to hold, so that one that was killed between them is not complete."""
+        if self._job.model is not None:
+            chosen = (SIGNALS[name] for name in self._job.signals or SIGNALS)
+            wanted = {CALL_KINDS[need] for signal in chosen for need in signal.needs if need in CALL_KINDS}
+            self._run.set_meta("calls", sorted(wanted))
+
+    def _uncalled(self) -> dict[str, list[SampleSet]]:
+        """Return the questions with a valid greedy answer that the model was not asked about, by kind of call."""
+        stored = self._run.calls()
+        wanted: list[str] = self._run.meta("calls", [])
+        if not wanted:
+            return {}
+        sets = [x for x in self._run.sample_sets(token_arrays=False) if x.greedy is not None and x.greedy.is_valid]
+        missing = {kind: [x for x in sets if kind not in stored.get(x.question.id, {})] for kind in wanted}
+        return {kind: found for kind, found in missing.items() if found}
+
+    def _ask(self, generator: Generator, decoding: Decoding) -> Iterator[Event]:
+        uncalled = self._uncalled()
+        total, done, last = sum(map(len, uncalled.values())), 0, 0.0
+        for kind, sample_sets in uncalled.items():
+            by_id = {x.question.id: x for x in sample_sets}
+            replies: Iterator[ModelCall | None] = (
+                ask_p_true(generator, sample_sets)
+                if kind == "p_true"
+                else ask_verbalized(generator, sample_sets, decoding)
+            )
+            for call in replies:
+                if call is not None:
+                    self._store_call(call, by_id[call.question_id])
+                    done += 1
+                if done == total or time.perf_counter() - last >= _PROGRESS_SECONDS:
+                    last = time.perf_counter()
+                    yield Asking(done, total)
+                yield from self._obey()
+                if self._control.is_cancelled:
+                    return
+
+    def _store_call(self, call: ModelCall, sample_set: SampleSet) -> None:
+        with self._run.transaction():
+            self._run.add_calls([call])
+            cost = ResourceCost(call.question_id, f"call_{call.kind}", call.seconds, call.tokens)
+            self._run.add_costs([cost])
+            self._scorer.score_call(sample_set, call)
+
     # Scoring
-
-    def _store_scoring(self) -> None:
-        job = self._job
-        self._run.set_meta(
-            "scoring",
-            {
-                "judge": job.judge,
-                "judge_reason": job.judge_reason,
-                "embedder": job.embedder.name if job.embedder else None,
-                "embedder_key": job.embedder.key if job.embedder else None,
-                "embedder_source": asdict(job.embedder) if job.embedder else None,
-                "embedder_reason": job.embedder_reason,
-                "methods": [
-                    {"similarity": m.similarity, "linkage": m.linkage, "threshold": m.threshold, "embedder": m.embedder}
-                    for m in self._methods
-                ],
-            },
-        )
-
-    def _ensure_embedder(self) -> Iterator[Event]:
-        if self._embedder is None and self._job.embedder is not None:
-            yield Loading("embedder", self._job.embedder.name)
-            self._embedder = self._load_embedder(self._job.embedder)
 
     def _score_stored(self) -> Iterator[Event]:
         """Score every finished question that is not scored under this scoring yet."""
         waiting = self._waiting()
         if not waiting and not self._waits_for_run_signals():
             return
-        yield from self._ensure_embedder()
+        yield from self._scorer.ensure_embedder()
         if self._session is None:
             self._begin_session("score", _machine())
         for start in range(0, len(waiting), _SCORING_CHUNK):
             sample_sets = list(self._run.sample_sets(waiting[start : start + _SCORING_CHUNK]))
-            self._embed(text for sample_set in sample_sets for text in _texts(sample_set))
+            self._scorer.embed_answers(sample_sets)
             for sample_set in sample_sets:
                 yield from self._obey()
                 if self._control.is_cancelled:
                     return
-                yield from self._score([sample_set])
-        self._score_run()
+                yield self._scorer.score(sample_set)
+        if self._waits_for_run_signals():
+            self._scorer.score_run()
         self._end_session()
-
-    def _score(self, sample_sets: Sequence[SampleSet]) -> Iterator[Event]:
-        for sample_set in sample_sets:
-            question = sample_set.question
-            valid = sample_set.valid_samples
-            vectors = self._embed(_texts(sample_set))
-            sample_vectors = np.stack([vectors[s.answer] for s in valid]) if vectors and valid else None
-            clusterings = {
-                method.name: clustering
-                for method in self._methods
-                if method.embedder is None or sample_vectors is not None
-                if (clustering := cluster_question(sample_set, method, sample_vectors)) is not None
-            }
-            greedy = sample_set.greedy
-            inputs = SignalInputs(
-                sample_set,
-                self._expected_samples,
-                clusterings,
-                sample_vectors,
-                vectors[greedy.answer] if vectors and greedy and greedy.is_valid else None,
-            )
-            verdict = self._label(question, greedy)
-            with self._run.transaction():
-                self._run.add_clusterings(clusterings.values())
-                self._run.add_signals(compute_signals(inputs, self._signals_to_compute(sample_set)))
-                if verdict is not None and self._job.judge != RECORDED:
-                    self._run.add_labels([verdict])
-                if not self._job.token_arrays:
-                    self._run.drop_token_arrays(question.id)
-                self._run.mark_scored(question.id, self._scoring_key)
-            yield QuestionScored(
-                question.id,
-                self._positions[question.id],
-                {name: clustering.clusters for name, clustering in clusterings.items()},
-                len(valid),
-                self._expected_samples,
-                verdict.value.value if verdict else None,
-            )
-
-    def _scored_before(self) -> Iterator[QuestionScored]:
-        """Yield what earlier sessions scored, so that running figures begin where they stood."""
-        done = self._run.scored(self._scoring_key)
-        clusterings = [(method.name, self._run.clusterings(method)) for method in self._methods]
-        labels = self._run.labels(self._job.judge) if self._job.judge else {}
-        for question in self._questions:
-            if question.id in done:
-                stored = {name: found[question.id] for name, found in clusterings if question.id in found}
-                verdict = labels.get(question.id)
-                yield QuestionScored(
-                    question.id,
-                    self._positions[question.id],
-                    {name: clustering.clusters for name, clustering in stored.items()},
-                    max((len(clustering.assignment) for clustering in stored.values()), default=0),
-                    self._expected_samples,
-                    verdict.value.value if verdict else None,
-                )
-
-    def _waits_for_run_signals(self) -> bool:
-        """Whether all questions are finished and the signals over all of them are not stored under this scoring."""
-        is_finished = len(self._finished_questions()) == len(self._questions)
-        return is_finished and self._run.meta("run_signals") != self._scoring_key
-
-    def _score_run(self) -> None:
-        """Compute and store the signals that see all questions at once."""
-        if not self._waits_for_run_signals():
-            return
-        texts = [question.text for question in self._questions]
-        vectors = self._embed(texts)
-        cutoff = (self._run.meta("model_entry") or {}).get("training_cutoff")
-        greedy = (s.greedy for s in self._run.sample_sets(token_arrays=False))
-        inputs = RunInputs(
-            questions=self._questions,
-            greedy={generation.question_id: generation for generation in greedy if generation is not None},
-            question_embeddings=np.stack([vectors[text] for text in texts])
-            if len(vectors) == len(set(texts))
-            else None,
-            cutoff=None if cutoff is None else date.fromisoformat(cutoff),
-            run_date=datetime.fromisoformat(self._run.meta("created")).date(),
-            embed=self._rows if self._embedder is not None else None,
-        )
-        values = compute_run_signals(inputs)
-        with self._run.transaction():
-            self._run.add_signals(values)
-            self._run.set_meta("run_signals", self._scoring_key)
-
-    def _rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the vectors of `texts` as rows, through the run file's store."""
-        vectors = self._embed(texts)
-        return np.stack([vectors[text] for text in texts])
-
-    def _signals_to_compute(self, sample_set: SampleSet) -> list[str]:
-        """Return all signals but those that are stored and whose token arrays are dropped."""
-        draws = [*([sample_set.greedy] if sample_set.greedy else []), *sample_set.samples]
-        if self._run.meta("recorded") or all(draw.statistics.token_ids is not None for draw in draws if draw.tokens):
-            return list(SIGNALS)
-        # What reads token arrays and a new clustering or new embeddings has no stored value to keep: it is undefined.
-        new = {f"clustering_{method.name}" for method in self._methods if method not in self._known_methods}
-        if "clustering_embedding" in new or self._job.embedder is None:
-            new |= {"sample_embeddings", "greedy_embedding"}
-        return [
-            signal.name
-            for signal in SIGNALS.values()
-            if TOKEN_ARRAY_NEEDS.isdisjoint(signal.needs) or not new.isdisjoint(signal.needs)
-        ]
-
-    def _label(self, question: Question, greedy: Generation | None) -> Label | None:
-        if self._job.judge is None:
-            return None
-        if self._job.judge == RECORDED:
-            return self._run.labels(RECORDED).get(question.id)
-        return label(question, greedy, self._job.judge)
-
-    def _embed(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the vectors of `texts` as they are stored; embed and store those that are not there."""
-        if self._job.embedder is None:
-            return {}
-        wanted = list(dict.fromkeys(texts))
-        vectors = self._run.embeddings(self._job.embedder.key, wanted)
-        unknown = [text for text in wanted if text not in vectors]
-        if unknown and self._embedder is not None:
-            rows = self._embedder.embed(unknown)
-            self._run.add_embeddings(self._job.embedder.key, dict(zip(unknown, rows, strict=True)))
-            # Read back, so that a figure is the same whether its vector was just made or stored long ago.
-            vectors |= self._run.embeddings(self._job.embedder.key, unknown)
-        return vectors
 
     # The state of the run
 
     def _finished_questions(self) -> set[str]:
         """Return the questions all of whose draws are stored; a recorded run is finished as it came."""
         if self._run.meta("recorded"):
-            return set(self._positions)
+            return set(self._ids)
         counts: dict[str, int] = {}
         for question_id, _ in self._run.generation_keys():
             counts[question_id] = counts.get(question_id, 0) + 1
@@ -481,15 +387,19 @@ class Audit:
 
     def _waiting(self) -> list[str]:
         """Return the finished questions that are not scored under this scoring, in the order of the file."""
-        done = self._run.scored(self._scoring_key)
+        done = self._run.scored(self._scorer.key)
         finished = self._finished_questions()
         return [question.id for question in self._questions if question.id in finished and question.id not in done]
 
+    def _waits_for_run_signals(self) -> bool:
+        """Whether all questions are finished and the signals over all of them are not stored under this scoring."""
+        return self._finished_questions() == self._ids and self._run.meta("run_signals") != self._scorer.key
+
     def _is_complete(self) -> bool:
-        everything = set(self._positions)
         return (
-            self._finished_questions() == everything
-            and self._run.scored(self._scoring_key) == everything
+            self._finished_questions() == self._ids
+            and self._run.scored(self._scorer.key) == self._ids
+            and not self._uncalled()
             and not self._waits_for_run_signals()
         )
 
@@ -532,15 +442,6 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return versions
-
-
-def _texts(sample_set: SampleSet) -> list[str]:
-    """Return the answers of one question that are embedded: nothing where there is nothing to compare."""
-    valid = sample_set.valid_samples
-    if not valid:
-        return []
-    greedy = sample_set.greedy
-    return [sample.answer for sample in valid] + ([greedy.answer] if greedy and greedy.is_valid else [])
 
 
 def _deltas(drawing: Drawing, known: dict[tuple[str, int], str]) -> tuple[TextDelta, ...]:

@@ -1,0 +1,93 @@
+"""Asks the model about its own greedy answers: whether they are true, and how sure it is.
+
+One reply a question and kind, stored as soon as it is there. It draws no answer and computes no signal.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from homogaudit.errors import UndefinedStatisticError
+from homogaudit.generation import DrawRequest, Generator
+from homogaudit.questions.prompts import Prompt, Segment
+from homogaudit.records import GREEDY, Decoding, Generation, ModelCall, SampleSet
+from homogaudit.signals.calls import p_true_from_logprobs, p_true_prompt, parse_confidence, verbalized_prompt
+
+__all__ = ["CALL_KINDS", "ask_p_true", "ask_verbalized"]
+
+CALL_KINDS: Mapping[str, str] = {"call_p_true": "p_true", "call_verbalized": "verbalized"}
+"""The kind of a stored call, by what a signal needs."""
+
+_REPLY_TOKENS = 16
+"""A percentage and some words around it; what comes later is an explanation."""
+
+
+def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[ModelCall]:
+    """Yield P(True) of each greedy answer, from the probabilities of the next token.
+
+    Args:
+        generator: With no drawing in progress.
+        answered: Questions whose greedy answer is valid.
+    """
+    prompts = [_prompt(generator, p_true_prompt(x.question.text, _answer(x))) for x in answered]
+    thinking = [prompt.starts_in_thinking for prompt in prompts]
+    if any(thinking):
+        reason = "the model thinks before it answers, so its next token is no answer"
+        yield from (ModelCall(x.question.id, "p_true", None, reason) for x in answered)
+        return
+    for sample_set, found in zip(answered, generator.next_tokens(prompts, ("true", "false")), strict=True):
+        call = ModelCall(sample_set.question.id, "p_true", None, "", "", found.prompt_tokens, found.seconds)
+        try:
+            yield replace(call, value=p_true_from_logprobs(found.texts, found.logprobs.tolist()))
+        except UndefinedStatisticError as error:
+            yield replace(call, reason=error.message)
+
+
+def ask_verbalized(
+    generator: Generator, answered: Sequence[SampleSet], decoding: Decoding
+) -> Iterator[ModelCall | None]:
+    """Yield the confidence that the model puts into words about each greedy answer, in the order they are written.
+
+    `None` stands for a step in which no reply was finished, so that whoever iterates can stop.
+
+    Args:
+        generator: With no drawing in progress.
+        answered: Questions whose greedy answer is valid.
+        decoding: Of the run; replies are greedy and short, unless the model thinks first.
+    """
+    requests = [
+        DrawRequest(x.question.id, _prompt(generator, verbalized_prompt(x.question.text, _answer(x))), (GREEDY,))
+        for x in answered
+    ]
+    thinks = any(request.prompt.starts_in_thinking for request in requests)
+    limit = decoding.greedy_max_tokens if thinks else _REPLY_TOKENS
+    drawing = generator.draw(requests, replace(decoding, samples=0, max_tokens=limit, greedy_max_tokens=limit))
+    seen_prompt_tokens, seen_seconds = 0, 0.0
+    while not drawing.is_done:
+        finished = drawing.step()
+        if not finished:
+            yield None
+            continue
+        # Replies are written side by side: those that finish together share what was spent since the last ones.
+        prompt_tokens = (drawing.counts.prompt_tokens - seen_prompt_tokens) // len(finished)
+        seconds = (drawing.counts.seconds - seen_seconds) / len(finished)
+        seen_prompt_tokens, seen_seconds = drawing.counts.prompt_tokens, drawing.counts.seconds
+        yield from (_verbalized(reply, prompt_tokens, seconds) for reply in finished)
+
+
+def _verbalized(reply: Generation, prompt_tokens: int, seconds: float) -> ModelCall:
+    value = parse_confidence(reply.answer)
+    reason = "" if value is not None else "the reply states no confidence"
+    tokens = prompt_tokens + (reply.tokens or 0)
+    return ModelCall(reply.question_id, "verbalized", value, reason, reply.text, tokens, seconds)
+
+
+def _answer(sample_set: SampleSet) -> str:
+    assert sample_set.greedy is not None
+    return sample_set.greedy.answer
+
+
+def _prompt(generator: Generator, text: str) -> Prompt:
+    """Return the prompt of a call; to a base model the text itself, which ends where the reply begins."""
+    if generator.facts.mode == "base":
+        return Prompt(text, (Segment(text, trusted=False),), "base", ("\n",), False)
+    return generator.prompt(text)

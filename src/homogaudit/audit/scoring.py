@@ -1,0 +1,324 @@
+"""Scores finished questions: embeddings, clusterings, labels and signals, with what each cost.
+
+It reads draws and calls from the run file and never draws.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.clustering.embedders import Embedder
+from homogaudit.clustering.methods import choose_methods, cluster_question
+from homogaudit.events import Event, Job, JobEmbedder, Loading, QuestionScored
+from homogaudit.generation.token_texts import texts_of_pieces
+from homogaudit.labels.judges import RECORDED, label
+from homogaudit.questions import load_questions
+from homogaudit.records import (
+    Clustering,
+    ClusteringMethod,
+    Generation,
+    Label,
+    ModelCall,
+    Question,
+    ResourceCost,
+    SampleSet,
+    SignalValue,
+)
+from homogaudit.signals.importance import leave_one_out_importance
+from homogaudit.signals.inputs import TOKEN_ARRAY_NEEDS, Unavailable
+from homogaudit.signals.registry import SIGNALS, RunInputs, SignalInputs, compute_run_signals, compute_signals
+from homogaudit.signals.run_inputs import ReferencePool
+from homogaudit.store import RunFile
+
+__all__ = ["Scorer"]
+
+
+class Scorer:
+    """Scores questions of one run under one scoring: a judge, an embedder, clusterings and signals.
+
+    Args:
+        run: Open for writing.
+        job: Names the scoring.
+        questions: Of the run.
+        load_embedder: Makes the embedder.
+    """
+
+    def __init__(
+        self,
+        run: RunFile,
+        job: Job,
+        questions: Sequence[Question],
+        load_embedder: Callable[[JobEmbedder], Embedder],
+    ) -> None:
+        self._run = run
+        self._job = job
+        self._questions = questions
+        self._load_embedder = load_embedder
+        self._embedder: Embedder | None = None
+        self._positions = {question.id: position for position, question in enumerate(questions)}
+        self._expected_samples = run.expected_samples()
+        self._methods: tuple[ClusteringMethod, ...] = choose_methods(
+            embedder=job.embedder.key if job.embedder else None,
+            numeric=job.judge == "numeric",
+            specifications=job.clusterings,
+        )
+        self._known_methods = run.clustering_methods()
+        self._signals = job.signals or tuple(SIGNALS)
+        self._calls = run.calls()
+        parts = [job.judge, *(method.key for method in self._methods), *job.signals]
+        self.key = json.dumps([*parts, {"pool": job.density_pool}] if job.density_pool else parts)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a question can be scored now: the embedder is loaded, or none is wanted."""
+        return self._embedder is not None or self._job.embedder is None
+
+    def store(self) -> None:
+        """Store the scoring itself, and forget the signals that it does not name."""
+        job = self._job
+        self._run.set_meta(
+            "scoring",
+            {
+                "judge": job.judge,
+                "judge_reason": job.judge_reason,
+                "embedder": job.embedder.name if job.embedder else None,
+                "embedder_key": job.embedder.key if job.embedder else None,
+                "embedder_source": asdict(job.embedder) if job.embedder else None,
+                "embedder_reason": job.embedder_reason,
+                "methods": [
+                    {"similarity": m.similarity, "linkage": m.linkage, "threshold": m.threshold, "embedder": m.embedder}
+                    for m in self._methods
+                ],
+                "signals": list(job.signals),
+                "density_pool": job.density_pool,
+            },
+        )
+        self._run.drop_signals(name for name in SIGNALS if name not in self._signals)
+
+    def ensure_embedder(self) -> Iterator[Event]:
+        """Load the embedder if there is to be one and it is not there yet."""
+        if self._embedder is None and self._job.embedder is not None:
+            yield Loading("embedder", self._job.embedder.name)
+            self._embedder = self._load_embedder(self._job.embedder)
+
+    def embed_answers(self, sample_sets: Iterable[SampleSet]) -> None:
+        """Embed the answers of several questions in one call and note what each question cost."""
+        texts = {x.question.id: list(dict.fromkeys(_texts(x))) for x in sample_sets}
+        new, seconds = self._embed_new(text for of_question in texts.values() for text in of_question)
+        if new:
+            counts = {question_id: sum(text in new for text in found) for question_id, found in texts.items()}
+            self._run.add_costs(
+                ResourceCost(question_id, "answer_embeddings", seconds * count / len(new))
+                for question_id, count in counts.items()
+                if count
+            )
+
+    def score(self, sample_set: SampleSet) -> QuestionScored:
+        """Score one finished question, in one transaction."""
+        question, greedy, valid = sample_set.question, sample_set.greedy, sample_set.valid_samples
+        self.embed_answers([sample_set])
+        vectors = self._vectors(_texts(sample_set))
+        sample_vectors = np.stack([vectors[s.answer] for s in valid]) if vectors and valid else None
+        clusterings, seconds = self._cluster(sample_set, sample_vectors)
+        inputs = SignalInputs(
+            sample_set,
+            self._expected_samples,
+            clusterings,
+            sample_vectors,
+            vectors[greedy.answer] if vectors and greedy and greedy.is_valid else None,
+            self._token_texts(greedy),
+            leave_one_out_importance(self._embedder.embed) if self._embedder is not None else None,
+            call_p_true=self._called(question.id, "p_true"),
+            call_verbalized=self._called(question.id, "verbalized"),
+        )
+        values = compute_signals(inputs, self._signals_to_compute(sample_set))
+        verdict = self._label(question, greedy)
+        with self._run.transaction():
+            self._run.add_clusterings(clusterings.values())
+            self._run.add_signals(_with_clustering(value, seconds) for value in values)
+            if verdict is not None and self._job.judge != RECORDED:
+                self._run.add_labels([verdict])
+            if not self._job.token_arrays:
+                self._run.drop_token_arrays(question.id)
+            self._run.mark_scored(question.id, self.key)
+        return self._scored(question.id, clusterings, len(valid), verdict)
+
+    def score_call(self, sample_set: SampleSet, call: ModelCall) -> None:
+        """Compute the signal of a call that was made after its question was scored."""
+        question_id = sample_set.question.id
+        self._calls.setdefault(question_id, {})[call.kind] = call
+        inputs = SignalInputs(
+            sample_set,
+            self._expected_samples,
+            call_p_true=self._called(question_id, "p_true"),
+            call_verbalized=self._called(question_id, "verbalized"),
+        )
+        names = [name for name in self._signals if f"call_{call.kind}" in SIGNALS[name].needs]
+        self._run.add_signals(compute_signals(inputs, names))
+
+    def scored_before(self) -> Iterator[QuestionScored]:
+        """Yield what earlier sessions scored, so that running figures begin where they stood."""
+        done = self._run.scored(self.key)
+        clusterings = [(method.name, self._run.clusterings(method)) for method in self._methods]
+        labels = self._run.labels(self._job.judge) if self._job.judge else {}
+        for question in self._questions:
+            if question.id in done:
+                stored = {name: found[question.id] for name, found in clusterings if question.id in found}
+                valid = max((len(clustering.assignment) for clustering in stored.values()), default=0)
+                yield self._scored(question.id, stored, valid, labels.get(question.id))
+
+    def score_run(self) -> None:
+        """Compute and store the signals that see all questions at once."""
+        texts = [question.text for question in self._questions]
+        new, seconds = self._embed_new(texts)
+        vectors = self._vectors(texts)
+        cutoff = (self._run.meta("model_entry") or {}).get("training_cutoff")
+        greedy = (s.greedy for s in self._run.sample_sets(token_arrays=False))
+        inputs = RunInputs(
+            questions=self._questions,
+            greedy={generation.question_id: generation for generation in greedy if generation is not None},
+            question_embeddings=np.stack([vectors[text] for text in texts])
+            if len(vectors) == len(set(texts))
+            else None,
+            reference=self._reference_pool(),
+            cutoff=None if cutoff is None else date.fromisoformat(cutoff),
+            run_date=datetime.fromisoformat(self._run.meta("created")).date(),
+            embed=self._rows if self._embedder is not None else None,
+        )
+        values = compute_run_signals(inputs, self._signals)
+        with self._run.transaction():
+            self._run.add_signals(values)
+            if new:
+                cost = seconds / len(texts)
+                self._run.add_costs(
+                    ResourceCost(question.id, "question_embedding", cost) for question in self._questions
+                )
+            self._run.set_meta("run_signals", self.key)
+
+    # Parts
+
+    def _cluster(
+        self, sample_set: SampleSet, vectors: NDArray[np.float32] | None
+    ) -> tuple[dict[str, Clustering], dict[str, float]]:
+        """Return the clusterings of one question, and the seconds that each took, by name."""
+        found: dict[str, Clustering] = {}
+        seconds: dict[str, float] = {}
+        for method in self._methods:
+            if method.embedder is not None and vectors is None:
+                continue
+            begun = time.perf_counter()
+            clustering = cluster_question(sample_set, method, vectors)
+            if clustering is not None:
+                found[method.name] = clustering
+                seconds[method.name] = time.perf_counter() - begun
+        return found, seconds
+
+    def _scored(
+        self, question_id: str, clusterings: Mapping[str, Clustering], valid: int, verdict: Label | None
+    ) -> QuestionScored:
+        return QuestionScored(
+            question_id,
+            self._positions[question_id],
+            {name: clustering.clusters for name, clustering in clusterings.items()},
+            valid,
+            self._expected_samples,
+            verdict.value.value if verdict else None,
+            {name: clustering.assignment for name, clustering in clusterings.items()},
+        )
+
+    def _token_texts(self, greedy: Generation | None) -> tuple[str, ...] | None:
+        """Return the texts of the answer tokens of the greedy answer, `None` where they are not stored."""
+        if greedy is None or greedy.statistics.token_ids is None:
+            return None
+        ids = greedy.statistics.token_ids
+        pieces = self._run.token_pieces(set(ids.tolist()))
+        if any(number not in pieces for number in ids.tolist()):
+            return None
+        texts = texts_of_pieces([pieces[number] for number in ids.tolist()])
+        mask = greedy.statistics.answer_mask
+        return texts if mask is None else tuple(text for text, kept in zip(texts, mask, strict=True) if kept)
+
+    def _called(self, question_id: str, kind: str) -> float | Unavailable | None:
+        """Return what the model said of this answer, `None` where it was not asked."""
+        call = self._calls.get(question_id, {}).get(kind)
+        if call is None:
+            return None
+        return Unavailable(call.reason) if call.value is None else call.value
+
+    def _signals_to_compute(self, sample_set: SampleSet) -> list[str]:
+        """Return the chosen signals but those that are stored and whose token arrays are dropped."""
+        draws = [*([sample_set.greedy] if sample_set.greedy else []), *sample_set.samples]
+        if self._run.meta("recorded") or all(draw.statistics.token_ids is not None for draw in draws if draw.tokens):
+            return list(self._signals)
+        # What reads token arrays and a new clustering or new embeddings has no stored value to keep: it is undefined.
+        new = {f"clustering_{method.name}" for method in self._methods if method not in self._known_methods}
+        if "clustering_embedding" in new or self._job.embedder is None:
+            new |= {"sample_embeddings", "greedy_embedding"}
+        return [
+            name
+            for name in self._signals
+            if TOKEN_ARRAY_NEEDS.isdisjoint(SIGNALS[name].needs) or not new.isdisjoint(SIGNALS[name].needs)
+        ]
+
+    def _label(self, question: Question, greedy: Generation | None) -> Label | None:
+        if self._job.judge is None:
+            return None
+        if self._job.judge == RECORDED:
+            return self._run.labels(RECORDED).get(question.id)
+        return label(question, greedy, self._job.judge)
+
+    def _reference_pool(self) -> ReferencePool | None:
+        """Return the pool that density measures against, `None` for the run's own questions."""
+        if self._job.density_pool is None or self._embedder is None:
+            return None
+        texts = [question.text for question in load_questions(Path(self._job.density_pool).as_posix()).questions]
+        return ReferencePool(texts, self._rows(texts))
+
+    # Embeddings
+
+    def _embed_new(self, texts: Iterable[str]) -> tuple[frozenset[str], float]:
+        """Embed and store what is not stored; return those texts and the seconds that they took."""
+        if self._job.embedder is None or self._embedder is None:
+            return frozenset(), 0.0
+        wanted = list(dict.fromkeys(texts))
+        stored = self._run.embeddings(self._job.embedder.key, wanted)
+        new = [text for text in wanted if text not in stored]
+        if not new:
+            return frozenset(), 0.0
+        begun = time.perf_counter()
+        rows = self._embedder.embed(new)
+        seconds = time.perf_counter() - begun
+        self._run.add_embeddings(self._job.embedder.key, dict(zip(new, rows, strict=True)))
+        return frozenset(new), seconds
+
+    def _vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+        """Return vectors as they are stored, so that a figure is the same whether its vector is new or old."""
+        return self._run.embeddings(self._job.embedder.key, texts) if self._job.embedder is not None else {}
+
+    def _rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of `texts` as rows, through the run file's store."""
+        self._embed_new(texts)
+        vectors = self._vectors(texts)
+        return np.stack([vectors[text] for text in texts])
+
+
+def _with_clustering(value: SignalValue, seconds: Mapping[str, float]) -> SignalValue:
+    """Add to a signal's seconds those of the clusterings that it reads."""
+    needs = SIGNALS[value.signal].needs
+    spent = sum(taken for name, taken in seconds.items() if f"clustering_{name}" in needs)
+    return replace(value, seconds=value.seconds + spent) if spent else value
+
+
+def _texts(sample_set: SampleSet) -> list[str]:
+    """Return the answers of one question that are embedded: nothing where there is nothing to compare."""
+    valid = sample_set.valid_samples
+    if not valid:
+        return []
+    greedy = sample_set.greedy
+    return [sample.answer for sample in valid] + ([greedy.answer] if greedy and greedy.is_valid else [])

@@ -1,0 +1,131 @@
+"""What a run file looks like on disk: its tables, their version, how one is told from other files, and its errors."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+
+from homogaudit.errors import RunFileError, StorageError
+
+__all__ = [
+    "APPLICATION_ID",
+    "RUN_SUFFIX",
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "migrate",
+    "reading_mode",
+    "schema_version",
+    "storage_errors",
+]
+
+RUN_SUFFIX = ".audit"
+SCHEMA_VERSION = 2
+APPLICATION_ID = 0x484F4D41
+"""`HOMA`: tells a run file from any other SQLite file."""
+
+_TABLES_OF_1 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE questions (
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, category TEXT,
+    answers TEXT NOT NULL, incorrect_answers TEXT NOT NULL, passages TEXT NOT NULL, extra TEXT NOT NULL
+);
+CREATE TABLE generations (
+    position INTEGER NOT NULL REFERENCES questions, sample_index INTEGER NOT NULL,
+    text TEXT NOT NULL, answer TEXT NOT NULL, state TEXT NOT NULL, finish_reason TEXT, tokens INTEGER,
+    seconds REAL, token_ids BLOB, entropies BLOB, logprobs BLOB, logits BLOB, answer_mask BLOB,
+    PRIMARY KEY (position, sample_index)
+);
+CREATE TABLE embeddings (
+    embedder TEXT NOT NULL, text_hash BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text_hash)
+) WITHOUT ROWID;
+CREATE TABLE clusterings (
+    position INTEGER NOT NULL REFERENCES questions, key TEXT NOT NULL, similarity TEXT NOT NULL,
+    linkage TEXT NOT NULL, threshold REAL, embedder TEXT, assignment TEXT NOT NULL, PRIMARY KEY (position, key)
+) WITHOUT ROWID;
+CREATE TABLE labels (
+    position INTEGER NOT NULL REFERENCES questions, judge TEXT NOT NULL, value TEXT NOT NULL,
+    reason TEXT NOT NULL, PRIMARY KEY (position, judge)
+) WITHOUT ROWID;
+CREATE TABLE signals (
+    position INTEGER NOT NULL REFERENCES questions, signal TEXT NOT NULL, value REAL, reason TEXT NOT NULL,
+    seconds REAL NOT NULL, PRIMARY KEY (position, signal)
+) WITHOUT ROWID;
+CREATE TABLE scorings (
+    position INTEGER NOT NULL REFERENCES questions, scoring TEXT NOT NULL, PRIMARY KEY (position, scoring)
+) WITHOUT ROWID;
+CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, started TEXT NOT NULL, ended TEXT, pid INTEGER NOT NULL,
+    provenance TEXT NOT NULL, seconds REAL, generations INTEGER NOT NULL DEFAULT 0
+);
+"""
+
+_ADDED_BY_2 = """
+CREATE TABLE calls (
+    position INTEGER NOT NULL REFERENCES questions, kind TEXT NOT NULL, value REAL, reason TEXT NOT NULL,
+    text TEXT NOT NULL, tokens INTEGER NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (position, kind)
+) WITHOUT ROWID;
+CREATE TABLE costs (
+    position INTEGER NOT NULL REFERENCES questions, resource TEXT NOT NULL, seconds REAL NOT NULL,
+    tokens INTEGER NOT NULL, PRIMARY KEY (position, resource)
+) WITHOUT ROWID;
+CREATE TABLE token_pieces (id INTEGER PRIMARY KEY, piece BLOB NOT NULL);
+"""
+SCHEMA = _TABLES_OF_1 + _ADDED_BY_2
+
+_MIGRATIONS = {2: _ADDED_BY_2}
+"""What each version added; a file of an earlier one gains it when it is opened for writing."""
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Generator[None]:
+    """Turn SQLite's errors into one line that names the file."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if "full" in text:
+            hint = "free some space and run the same command again: what was generated is kept"
+            raise StorageError(f"no space left for `{path}`", hint) from error
+        if "not a database" in text or "malformed" in text:
+            raise RunFileError(f"`{path}` is not a run file, or is damaged ({text})") from error
+        if "locked" in text:
+            raise RunFileError(f"`{path}` is in use by another process", "wait for it") from error
+        raise StorageError(f"cannot use `{path}`: {text}", "check that its folder is writable") from error
+
+
+def reading_mode(path: Path) -> str:
+    """Return the SQLite URI parameter for reading `path`.
+
+    A run that was killed stays in the mode of the write-ahead log, where even a reader writes a file beside it. In a
+    folder that cannot be written, and without a log to read, nothing changes under a reader that does not.
+    """
+    effective = os.access in os.supports_effective_ids
+    writable_folder = os.access(path.resolve().parent, os.W_OK, effective_ids=effective)
+    has_log = path.with_name(path.name + "-wal").exists()
+    return "mode=ro" if writable_folder or has_log else "immutable=1"
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the tables of a run file of an earlier version up to this one, in one transaction."""
+    added = "".join(tables for number, tables in _MIGRATIONS.items() if number > version)
+    connection.executescript(f"BEGIN IMMEDIATE; {added} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def schema_version(path: Path) -> int | None:
+    """Return the schema version in the header of a run file, `None` where the file is no run file.
+
+    Reads the first 100 bytes only, so it is safe on any file and on a run of a newer schema. Not for a process that
+    has the run open: closing a descriptor of the file drops the locks that SQLite holds on it.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError:
+        return None
+    # Offsets of the SQLite file format: 60 user version, 68 application id, both big-endian.
+    if not header.startswith(b"SQLite format 3\0") or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        return None
+    return int.from_bytes(header[60:64], "big")
