@@ -52,3 +52,9 @@ def test_an_unknown_term_is_a_usage_error():
     done = CliRunner().invoke(app, ["aurok"])
     assert isinstance(done.exception, UsageError)
     assert "`auroc`" in str(done.exception.hint)
+
+
+def test_a_signal_shows_what_it_looks_at_what_it_costs_and_what_it_needs():
+    shown = CliRunner().invoke(app, ["semantic_entropy_embedding"]).stdout
+    for part in ("B1, the model's own uncertainty", "samples, N more answers", "samples, clustering embedding"):
+        assert part in shown

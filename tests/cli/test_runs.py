@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from homogaudit.cli.runs import app, summarize
+from homogaudit.cli.runs import app
 from homogaudit.errors import HomogauditError, RunFileError, UsageError
+from homogaudit.launch.run_summary import summarize
 from homogaudit.records import (
     GREEDY,
     Clustering,

@@ -143,3 +143,11 @@ def test_a_turned_zero_has_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
     found = compute_signals(NOTHING)[0].value
     assert found == 0.0
     assert math.copysign(1.0, found) == 1.0
+
+
+def test_a_cost_class_stands_for_its_signals_and_all_for_everything():
+    free = choose_signals(["free"])
+    assert {SIGNALS[name].cost_class for name in free} == {"free"}
+    assert "token_entropy_mean" in free
+    assert choose_signals(["p_true", "free", "token_entropy_mean"]) == ("p_true", *free)
+    assert choose_signals(["free", "all"]) == ()

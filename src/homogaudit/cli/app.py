@@ -11,8 +11,9 @@ import typer
 from typer.core import DEFAULT_MARKUP_MODE
 
 from homogaudit import __version__
-from homogaudit.cli import runs
+from homogaudit.cli import cascade, runs
 from homogaudit.cli.bench import bench
+from homogaudit.cli.calibrate import calibrate
 from homogaudit.cli.doctor import doctor
 from homogaudit.cli.error_line import show_error
 from homogaudit.cli.explain import explain
@@ -21,6 +22,7 @@ from homogaudit.cli.recorded import export, import_
 from homogaudit.cli.report import report
 from homogaudit.cli.run import run
 from homogaudit.cli.score import score
+from homogaudit.cli.tui import tui
 from homogaudit.errors import HomogauditError, InterruptedRunError, StorageError, UsageError
 
 __all__ = ["app", "run_app"]
@@ -54,12 +56,15 @@ def options(
 
 
 app.command()(run)
+app.command()(tui)
 app.command()(report)
 app.command()(score)
 app.add_typer(runs.app, name="runs")
+app.add_typer(cascade.app, name="cascade")
 app.command("import")(import_)
 app.command()(export)
 app.command()(models)
+app.command()(calibrate)
 app.command()(bench)
 app.command()(doctor)
 app.command()(explain)

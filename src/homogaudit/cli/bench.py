@@ -33,8 +33,8 @@ def bench(
     """
     import subprocess
 
-    from homogaudit.cli.model_choice import resolve_gguf
     from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.model_choice import resolve_gguf
 
     named = load_models(models_file)
     settings = load_settings(named, threads=threads, gpu_layers=gpu_layers, slots=slots)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from homogaudit.config import ModelsFile, ResolvedEmbedder, resolve_embedder
+from homogaudit.config import ModelsFile
 from homogaudit.engine.supervisor import EngineSupervisor
-from homogaudit.errors import EmbedderError, EngineError, InterruptedRunError, UsageError, from_kind
+from homogaudit.errors import EngineError, InterruptedRunError, from_kind
 from homogaudit.events import EngineFailed, Event, Job, JobEmbedder, RunFinished
+from homogaudit.launch.run_paths import log_path
 
-__all__ = ["Display", "log_path", "resolve_job_embedder", "run_engine", "score_run"]
+__all__ = ["Display", "run_engine", "score_run"]
 
 
 class Display(Protocol):
@@ -25,11 +26,6 @@ class Display(Protocol):
     def close(self) -> None:
         """Leave the terminal as it was."""
         ...
-
-
-def log_path(run: Path) -> Path:
-    """Return where the engine logs for a run: beside it."""
-    return run.with_name(run.name + ".log")
 
 
 def run_engine(job: Job, display: Display) -> RunFinished:
@@ -76,46 +72,6 @@ async def _stop_when(interrupted: asyncio.Event, engine: EngineSupervisor) -> No
     await engine.stop()
 
 
-_SWITCHED_OFF = "switched off by `--no-embedder`"
-
-
-def resolve_job_embedder(name: str | None, models: ModelsFile, *, wanted: bool) -> tuple[JobEmbedder | None, str]:
-    """Return the embedder of a job, or `None` with the reason why there is none.
-
-    Args:
-        name: What the user asked for; `None` for the default, which may be absent.
-        models: The names.
-        wanted: Whether an embedder is wanted at all.
-
-    Raises:
-        UsageError: The embedder that was asked for cannot be found.
-        EmbedderError: Its files cannot be read.
-    """
-    if not wanted:
-        return None, _SWITCHED_OFF
-    try:
-        found = resolve_embedder(name, models)
-    except UsageError as error:
-        if name is not None:
-            raise
-        return None, error.message + (f" ({error.hint})" if error.hint else "")
-    return JobEmbedder(found.name, _key(found), found.location, found.revision, found.prompt), ""
-
-
-def _key(embedder: ResolvedEmbedder) -> str:
-    """Name everything that an embedding depends on: the model's files, its revision and its prompt."""
-    from homogaudit.generation.fingerprint import folder_fingerprint
-
-    folder = Path(embedder.location)
-    try:
-        parts = [embedder.name, f"#{folder_fingerprint(folder)}" if folder.is_dir() else f"#{embedder.location}"]
-    except OSError as error:
-        raise EmbedderError(f"cannot read `{embedder.location}`: {error.strerror}") from error
-    parts += [f"@{embedder.revision}"] if embedder.revision else []
-    parts += [f"+{embedder.prompt.strip()}"] if embedder.prompt else []
-    return "".join(parts)
-
-
 def score_run(
     path: Path,
     *,
@@ -124,6 +80,8 @@ def score_run(
     use_embedder: bool,
     quiet: bool,
     clusterings: Sequence[str] = (),
+    signals: Sequence[str] = (),
+    density_pool: Path | None = None,
     models: ModelsFile | None = None,
 ) -> None:
     """Cluster, label and compute the signals of stored generations in an engine without a generator.
@@ -135,15 +93,20 @@ def score_run(
         use_embedder: Whether to embed at all.
         quiet: Whether to show no progress.
         clusterings: In place of the defaults, as `--clustering` takes them.
+        signals: To compute, or cost classes of them, or `all`; empty for those of the run's last scoring.
+        density_pool: The question file that `density` measures against; `None` for that of the run's last scoring.
         models: The names; read from the default places where left out.
 
     Raises:
         HomogauditError: What the engine failed with.
     """
-    from homogaudit.cli.judge_choice import JudgeChoice, choose_judge
     from homogaudit.cli.progress import make_display
     from homogaudit.clustering.methods import choose_methods
     from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.embedder_choice import SWITCHED_OFF, resolve_job_embedder, with_calibrated_threshold
+    from homogaudit.launch.judge_choice import JudgeChoice, choose_judge
+    from homogaudit.launch.prepare import resolve_density_pool
+    from homogaudit.signals.registry import choose_signals
     from homogaudit.store import RunFile
 
     models = load_models() if models is None else models
@@ -157,9 +120,9 @@ def score_run(
         chosen = choose_judge(judge, questions, recorded="recorded" in judges)
     source = (scoring or {}).get("embedder_source")
     if embedder is None and use_embedder and source and Path(source["location"]).exists():
-        job_embedder, reason = JobEmbedder(**source), ""
+        job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
     else:
-        was_off = embedder is None and (scoring or {}).get("embedder_reason") == _SWITCHED_OFF
+        was_off = embedder is None and (scoring or {}).get("embedder_reason") == SWITCHED_OFF
         name = load_settings(models, embedder=embedder).embedder
         job_embedder, reason = resolve_job_embedder(name, models, wanted=use_embedder and not was_off)
     # Read here too, so that a slip of the pen is told before anything is changed.
@@ -168,6 +131,9 @@ def score_run(
         numeric=chosen.judge == "numeric",
         specifications=clusterings,
     )
+    pool = resolve_density_pool(density_pool)
+    if density_pool is None and (stored_pool := (scoring or {}).get("density_pool")) and Path(stored_pool).exists():
+        pool = stored_pool
     job = Job(
         str(path),
         embedder=job_embedder,
@@ -175,5 +141,7 @@ def score_run(
         judge_reason=chosen.reason,
         embedder_reason=reason,
         clusterings=tuple(clusterings),
+        signals=choose_signals(signals) if signals else tuple((scoring or {}).get("signals", ())),
+        density_pool=pool,
     )
     run_engine(job, make_display(quiet=quiet))

@@ -71,7 +71,10 @@ def _print_term(term: "Term") -> None:
     console.print(Padding(Text(term.definition), (0, 0, 0, 2), expand=False))
     facts = {
         "formula": term.formula,
+        "boundary": term.boundary,
         "unit": term.unit,
+        "cost": term.cost_class,
+        "needs": ", ".join(term.needs),
         "source": term.source,
         "also": ", ".join(term.aliases),
     }

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["ClusteringOption", "JsonOption", "MaxScrOption", "ModelsOption", "QuietOption", "RunArgument"]
+__all__ = [
+    "ClusteringOption",
+    "DensityPoolOption",
+    "JsonOption",
+    "MaxScrOption",
+    "ModelsOption",
+    "QuietOption",
+    "RunArgument",
+    "SignalsOption",
+    "split_names",
+]
 
 RunArgument = Annotated[
     str | None, typer.Argument(metavar="RUN", help="A run file or the name of a run; default: the newest run.")
@@ -20,6 +30,14 @@ MaxScrOption = Annotated[
     float | None,
     typer.Option("--max-scr", help="Exit with 1 where the primary SCR is above this, or the audit is invalid."),
 ]
+SignalsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--signals",
+        metavar="NAMES",
+        help="Signals or cost classes to compute, such as free,density,p_true; default: all.",
+    ),
+]
 ClusteringOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -28,3 +46,16 @@ ClusteringOption = Annotated[
         help="Similarity, threshold and linkage in place of a default, such as jaccard=0.2/leader; may be repeated.",
     ),
 ]
+DensityPoolOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--density-pool",
+        metavar="FILE",
+        help="Known questions that `density` measures against; default: the run's others.",
+    ),
+]
+
+
+def split_names(text: str | None) -> tuple[str, ...]:
+    """Return the names of a list with commas; empty where the flag was left out."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())

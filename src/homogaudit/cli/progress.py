@@ -5,6 +5,7 @@ import time
 
 from homogaudit.cli.engine_job import Display
 from homogaudit.events import (
+    Asking,
     Cancelling,
     EngineReady,
     Event,
@@ -118,6 +119,8 @@ class LineDisplay:
                 self._rate.add(event)
                 self._scored += 1
                 self._every(f"scored {self._scored} questions  {self._rate}")
+            case Asking(done, calls):
+                self._every(f"asked the model about its answers: {done}/{calls}")
             case Progress():
                 self._every(
                     f"{event.questions_done}/{event.questions} questions  {event.draws_done}/{event.draws} answers  "

@@ -14,8 +14,8 @@ from uuid import uuid4
 import typer
 
 from homogaudit.cli.options import QuietOption, RunArgument
-from homogaudit.cli.run_argument import find_run, new_run_path, runs_folder
 from homogaudit.errors import HomogauditError, StorageError, UsageError
+from homogaudit.launch.run_paths import find_run, new_run_path, runs_folder
 
 if TYPE_CHECKING:
     from homogaudit.questions.prompts import ParsedAnswer
@@ -47,7 +47,7 @@ def import_(
 ) -> None:
     """Read recorded generations into a run file and score them."""
     from homogaudit.cli.engine_job import score_run
-    from homogaudit.cli.judge_choice import choose_judge
+    from homogaudit.launch.judge_choice import choose_judge
     from homogaudit.report.text import plain
     from homogaudit.signals.registry import SIGNALS
     from homogaudit.store.recorded import read_recorded, write_run
@@ -89,7 +89,8 @@ def export(
 ) -> None:
     """Write a run as recorded generations, JSON Lines."""
     from homogaudit.report.text import plain
-    from homogaudit.store.run_file import RunFile, schema_version
+    from homogaudit.store.run_file import RunFile
+    from homogaudit.store.run_schema import schema_version
 
     path = find_run(run, runs_folder())
     target = None if output == "-" else Path(output)

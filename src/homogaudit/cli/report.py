@@ -29,8 +29,8 @@ def report(
     An unfinished run is reported as far as it goes, with exit code 4.
     """
     from homogaudit.cli.error_line import after_report
-    from homogaudit.cli.run_argument import find_run
     from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.run_paths import find_run
     from homogaudit.store import RunFile
 
     if as_json and markdown:
@@ -50,7 +50,8 @@ def print_report(
     """Build the report of a run, print it to stdout, and return it."""
     from homogaudit.report.build import build
 
-    built = build(run, judge=judge)
+    # Markdown holds everything.
+    built = build(run, judge=judge, full=full or markdown)
     if as_json:
         from homogaudit.report.json import dumps
 

@@ -1,19 +1,21 @@
 """`homogaudit run MODEL [QUESTIONS]`: the audit, headless; prints the report at the end."""
 
-import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from homogaudit.cli.options import ClusteringOption, JsonOption, MaxScrOption, ModelsOption, QuietOption
-from homogaudit.errors import EngineError, HomogauditError, ModelError, UsageError
-
-if TYPE_CHECKING:
-    from homogaudit.config import ResolvedGenerator
-    from homogaudit.questions import QuestionFile
-    from homogaudit.records import Decoding, Prompting
+from homogaudit.cli.options import (
+    ClusteringOption,
+    DensityPoolOption,
+    JsonOption,
+    MaxScrOption,
+    ModelsOption,
+    QuietOption,
+    SignalsOption,
+    split_names,
+)
+from homogaudit.errors import EngineError, HomogauditError
 
 __all__ = ["run"]
 
@@ -22,23 +24,6 @@ _QUESTIONS = "Questions"
 _PROMPT = "Prompt"
 _SCORING = "Scoring"
 _MACHINE = "Machine"
-
-
-@dataclass(frozen=True, slots=True)
-class _Preset:
-    """Decoding defaults under one name; a flag goes before them."""
-
-    samples: int
-    max_tokens: int
-    greedy_max_tokens: int
-    limit: int | None = None
-
-
-_PRESETS = {
-    "quick": _Preset(samples=5, max_tokens=40, greedy_max_tokens=40, limit=20),
-    "standard": _Preset(samples=10, max_tokens=100, greedy_max_tokens=100),
-    "paper": _Preset(samples=10, max_tokens=40, greedy_max_tokens=200),
-}
 
 
 def run(
@@ -114,6 +99,8 @@ def run(
         bool, typer.Option("--no-embedder", help="Cluster by wording alone.", rich_help_panel=_SCORING)
     ] = False,
     clustering: ClusteringOption = None,
+    signals: SignalsOption = None,
+    density_pool: DensityPoolOption = None,
     defer_embedding: Annotated[
         bool,
         typer.Option("--defer-embedding", help="Embed once the model is gone.", rich_help_panel=_SCORING),
@@ -141,85 +128,64 @@ def run(
 
     The same command goes on where an unfinished run was left.
     """
-    from homogaudit.cli.engine_job import log_path, resolve_job_embedder, run_engine
+    from homogaudit.cli.engine_job import run_engine
     from homogaudit.cli.error_line import after_report
-    from homogaudit.cli.judge_choice import choose_judge
-    from homogaudit.cli.model_choice import resolve_gguf
     from homogaudit.cli.progress import make_display
     from homogaudit.cli.report import check_complete, check_gate, check_max_scr, print_report
-    from homogaudit.cli.run_argument import new_run_path
-    from homogaudit.clustering.methods import choose_methods
-    from homogaudit.config import load_models, load_settings
-    from homogaudit.events import Job
-    from homogaudit.questions import Columns, load_template
-    from homogaudit.records import Prompting
+    from homogaudit.launch.prepare import RunRequest, prepare, remove_if_empty
+    from homogaudit.launch.run_paths import log_path
+    from homogaudit.questions import Columns
     from homogaudit.store import RunFile
 
     check_max_scr(max_scr)
-    named = load_models(models_file)
-    settings = load_settings(named, embedder=embedder, threads=threads, gpu_layers=gpu_layers, slots=slots)
-    defaults = _preset(preset)
-    decoding = _decoding(
-        defaults,
-        samples=samples,
-        temperature=temperature,
-        top_p=top_p,
-        top_k=top_k,
-        min_p=min_p,
-        max_tokens=max_tokens,
-        greedy_max_tokens=greedy_max_tokens,
-        seed=seed,
+    prepared = prepare(
+        RunRequest(
+            model,
+            questions,
+            output=output,
+            new=new,
+            preset=preset,
+            samples=samples,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            min_p=min_p,
+            max_tokens=max_tokens,
+            greedy_max_tokens=greedy_max_tokens,
+            seed=seed,
+            limit=limit,
+            shuffle=shuffle,
+            categories=tuple(category or ()),
+            columns=Columns(question_column, id_column, category_column, answers_column, incorrect_answers_column),
+            mode=mode,
+            system=system,
+            prompt_template=prompt_template,
+            thinking=thinking,
+            think_markers=think_markers,
+            judge=judge,
+            embedder=embedder,
+            use_embedder=not no_embedder,
+            clusterings=tuple(clustering or ()),
+            signals=split_names(signals),
+            density_pool=density_pool,
+            defer_embedding=defer_embedding,
+            token_arrays=not no_token_arrays,
+            slots=slots,
+            threads=threads,
+            gpu_layers=gpu_layers,
+            hash_model=hash_model,
+            models_file=models_file,
+        ),
+        (lambda _: None) if quiet else (lambda warning: typer.echo(f"warning: {warning}", err=True)),
     )
-    generator = resolve_gguf(model, named)
-    prompting = Prompting(
-        mode=mode or (generator.entry.mode if generator.entry else "auto"),
-        system=Prompting().system if system is None else system,
-        template=None if prompt_template is None else load_template(prompt_template),
-        thinking=thinking,
-        think_open=think_markers[0],
-        think_close=think_markers[1],
-    )
-    columns = Columns(question_column, id_column, category_column, answers_column, incorrect_answers_column)
-    question_file = _load_questions(
-        questions, columns, limit=defaults.limit if limit is None else limit, shuffle=shuffle, categories=category or ()
-    )
-    for warning in () if quiet else question_file.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    chosen = choose_judge(judge, question_file.questions)
-    job_embedder, reason = resolve_job_embedder(settings.embedder, named, wanted=not no_embedder)
-    if job_embedder is None and not no_embedder and not quiet:
-        typer.echo(f"warning: no embedder, so answers are clustered by wording alone: {reason}", err=True)
-    # Read here too, so that a slip of the pen is told before a run file is made.
-    choose_methods(
-        embedder=job_embedder.key if job_embedder else None,
-        numeric=chosen.judge == "numeric",
-        specifications=clustering or (),
-    )
-    parameters = _parameters(generator, question_file, decoding, prompting)
-    unfinished = _unfinished(settings.runs, parameters) if output is None and not new else None
-    path = unfinished or output or new_run_path(settings.runs, generator.name, question_file.name)
-    _create_or_check(path, generator, question_file, parameters, hash_model=hash_model)
+    path = prepared.path
     if not quiet:
-        going_on = "; going on where it was left, `--new` starts another" if unfinished else ""
+        going_on = "; going on where it was left, `--new` starts another" if prepared.goes_on else ""
         typer.echo(f"run: {path}{going_on}", err=True)
-    job = Job(
-        str(path),
-        model=generator.location,
-        embedder=job_embedder,
-        judge=chosen.judge,
-        judge_reason=chosen.reason,
-        embedder_reason=reason,
-        clusterings=tuple(clustering or ()),
-        slots=settings.slots,
-        threads=settings.threads,
-        gpu_layers=settings.gpu_layers,
-        defer_embedding=defer_embedding or _is_large(job_embedder),
-        token_arrays=not no_token_arrays,
-    )
     try:
-        run_engine(job, make_display(quiet=quiet))
+        run_engine(prepared.job, make_display(quiet=quiet))
     except HomogauditError as error:
-        _remove_if_empty(path)
+        remove_if_empty(path)
         # An engine that failed without a reason of its own is what the log is for.
         if not path.exists() and not isinstance(error, EngineError):
             log_path(path).unlink(missing_ok=True)
@@ -229,163 +195,3 @@ def run(
         with after_report(as_json=as_json):
             check_complete(stored)
             check_gate(built, max_scr)
-
-
-def _preset(name: str) -> _Preset:
-    from homogaudit.config import did_you_mean
-
-    if name not in _PRESETS:
-        raise UsageError(f"unknown preset `{name}`", did_you_mean(name, _PRESETS, f"one of {', '.join(_PRESETS)}"))
-    return _PRESETS[name]
-
-
-def _decoding(preset: _Preset, **flags: Any) -> "Decoding":
-    """Return the decoding parameters: flag, else preset.
-
-    Raises:
-        UsageError: A value is out of its range.
-    """
-    from homogaudit.records import Decoding
-
-    max_tokens = preset.max_tokens if flags["max_tokens"] is None else flags["max_tokens"]
-    greedy = flags["greedy_max_tokens"]
-    if greedy is None:
-        greedy = preset.greedy_max_tokens if flags["max_tokens"] is None else max_tokens
-    flags |= {
-        "samples": preset.samples if flags["samples"] is None else flags["samples"],
-        "max_tokens": max_tokens,
-        "greedy_max_tokens": greedy,
-    }
-    for name, least, most in (
-        ("samples", 2, 1000),
-        ("temperature", 0.0, 10.0),
-        ("top_p", 1e-6, 1.0),
-        ("top_k", 0, 1 << 24),
-        ("min_p", 0.0, 1.0),
-        ("max_tokens", 1, 1 << 20),
-        ("greedy_max_tokens", 1, 1 << 20),
-    ):
-        if not least <= flags[name] <= most:
-            flag = "--" + name.replace("_", "-")
-            hint = f"the default is {getattr(Decoding(), name):g}"
-            if name == "samples":
-                hint = "one sample says nothing about the spread of answers"
-            raise UsageError(f"`{flag}` must lie between {least:g} and {most:g}, not `{flags[name]}`", hint)
-    return Decoding(**flags)
-
-
-def _load_questions(source: str | None, columns: Any, **options: Any) -> "QuestionFile":
-    from homogaudit.config import resource
-    from homogaudit.questions import load_questions
-
-    chosen = str(resource("samples") / "misconceptions.jsonl") if source is None else source
-    return load_questions(chosen, columns=columns, stdin=sys.stdin.buffer if chosen == "-" else None, **options)
-
-
-def _parameters(
-    generator: "ResolvedGenerator",
-    question_file: "QuestionFile",
-    decoding: "Decoding",
-    prompting: "Prompting",
-) -> dict[str, Any]:
-    """Return everything that the draws depend on, as it is compared when a run is resumed.
-
-    Raises:
-        ModelError: The file cannot be read.
-    """
-    import hashlib
-    import json
-
-    from homogaudit.generation.fingerprint import fingerprint
-
-    try:
-        model = fingerprint(Path(generator.location))
-    except OSError as error:
-        raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
-    texts = [[q.id, q.text, q.category, q.answers, q.incorrect_answers] for q in question_file.questions]
-    digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
-    return {
-        "model": {"kind": generator.kind, "fingerprint": model.to_json()},
-        "questions": {"count": len(question_file.questions), "sha256": digest},
-        "decoding": asdict(decoding),
-        "prompting": asdict(prompting),
-    }
-
-
-def _create_or_check(
-    path: Path,
-    generator: "ResolvedGenerator",
-    question_file: "QuestionFile",
-    parameters: dict[str, Any],
-    *,
-    hash_model: bool,
-) -> None:
-    """Create the run file, or check that the one that is there has these parameters."""
-    from homogaudit.generation.fingerprint import file_sha256
-    from homogaudit.store import RunFile
-
-    if path.is_dir():
-        raise UsageError(f"`{path}` is a folder", f"name a file in it, for example `{path / 'demo.audit'}`")
-    if path.parent.exists() and not path.parent.is_dir():
-        raise UsageError(f"`{path.parent}` is no folder", "choose another file with `-o`")
-    if path.exists():
-        with RunFile.open(path) as existing:
-            existing.require_parameters(parameters)
-        return
-    with RunFile.create(
-        path,
-        model=generator.name,
-        question_source=question_file.name,
-        questions=question_file.questions,
-        parameters=parameters,
-    ) as created:
-        entry = generator.entry
-        facts = {"location": generator.location}
-        if entry is not None:
-            facts |= {
-                key: str(value)
-                for key in ("stage", "family", "training_cutoff", "context_length", "price_per_million_tokens")
-                if (value := getattr(entry, key)) is not None
-            }
-        if hash_model:
-            facts["sha256"] = file_sha256(Path(generator.location))
-        created.set_meta("model_entry", facts)
-        created.set_meta("duplicates", len(question_file.duplicates))
-
-
-def _unfinished(runs: Path, parameters: dict[str, Any]) -> Path | None:
-    """Return the newest unfinished run in the runs folder with these parameters."""
-    from homogaudit.cli.run_argument import list_runs
-    from homogaudit.store import RunFile
-
-    for path in list_runs(runs):
-        try:
-            with RunFile.open(path) as stored:
-                if stored.status != "complete":
-                    stored.require_parameters(parameters)
-                    return path
-        except HomogauditError:
-            continue
-    return None
-
-
-def _is_large(embedder: Any) -> bool:
-    """Whether an embedder takes over 1 GB, so that it waits until the model's memory is free."""
-    if embedder is None or not Path(embedder.location).is_dir():
-        return False
-    return sum(file.stat().st_size for file in Path(embedder.location).rglob("*.safetensors")) > 1 << 30
-
-
-def _remove_if_empty(path: Path) -> None:
-    """Remove a run in which nothing was ever drawn, for example because its model does not load."""
-    from homogaudit.store import RunFile
-    from homogaudit.store.run_lock import lock_owner
-
-    if lock_owner(path) is not None:
-        # Another process has just begun to draw into it.
-        return
-    with RunFile.open(path) as stored:
-        is_empty = not stored.generation_keys()
-    if is_empty:
-        for suffix in ("", "-wal", "-shm", ".lock"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)

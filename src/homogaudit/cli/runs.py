@@ -7,8 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,55 +15,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from homogaudit.cli.options import JsonOption, RunArgument
-from homogaudit.cli.run_argument import SUFFIX, find_run, list_runs, runs_folder
-from homogaudit.errors import HomogauditError, RunFileError, StorageError, UsageError
+from homogaudit.errors import RunFileError, StorageError, UsageError
+from homogaudit.launch.run_paths import SUFFIX, find_run, list_runs, runs_folder
+from homogaudit.launch.run_summary import RunSummary, bytes_on_disk, summarize
 
 if TYPE_CHECKING:
     from homogaudit.store.run_file import RunFile
 
-__all__ = ["RunSummary", "app", "delete", "list_", "show", "summarize"]
+__all__ = ["app", "delete", "list_", "show"]
 
 app = typer.Typer(help="List, show and delete runs.", invoke_without_command=True, no_args_is_help=False)
 
 _SIDE_FILES = ("-wal", "-shm", "-journal", ".log", ".lock")
 """What may stand beside a run file, as endings of its whole name."""
-
-_STATUS_WORDS = {
-    "complete": "complete",
-    "unfinished": "unfinished",
-    "newer_schema": "newer schema",
-    "not_readable": "not readable",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What the list says of one run; `None` where it cannot be read.
-
-    Attributes:
-        questions_done: Questions all of whose draws are stored.
-        samples: N, the samples a question.
-        status: `complete`, `unfinished`, `in_use`, `newer_schema` or `not_readable`.
-        pid: The process that is writing it.
-        created: ISO 8601, UTC.
-        bytes: On the disk, with the log of what is being written.
-    """
-
-    name: str
-    path: str
-    model: str | None
-    questions: int | None
-    questions_done: int | None
-    samples: int | None
-    status: str
-    pid: int | None
-    created: str | None
-    bytes: int
-
-    @property
-    def status_words(self) -> str:
-        """The status as people read it."""
-        return f"in use by {self.pid}" if self.status == "in_use" else _STATUS_WORDS[self.status]
 
 
 @app.callback()
@@ -150,7 +113,7 @@ def delete(
         if not sys.stdin.isatty():
             raise UsageError("deleting needs a yes, and there is no terminal to ask on", "give `--yes`")
         for path in paths:
-            typer.echo(f"{plain(path.name)}  {_size(_bytes(path))}", err=True)
+            typer.echo(f"{plain(path.name)}  {_size(bytes_on_disk(path))}", err=True)
         what = "this run" if len(paths) == 1 else f"these {len(paths)} runs"
         if not typer.confirm(f"delete {what}?", err=True):
             typer.echo("nothing deleted", err=True)
@@ -158,47 +121,6 @@ def delete(
     for path in paths:
         _delete(path)
         typer.echo(f"deleted {plain(path.name)}", err=True)
-
-
-def summarize(path: Path) -> RunSummary:
-    """Return what the list says of one run file, whatever state it is in."""
-    from homogaudit.store.run_file import SCHEMA_VERSION, RunFile, schema_version
-    from homogaudit.store.run_lock import lock_owner
-
-    pid = lock_owner(path)
-    version = schema_version(path)
-    model = created = questions = done = samples = None
-    status = "not_readable"
-    if version is not None and version > SCHEMA_VERSION:
-        status = "newer_schema"
-    elif version is not None:
-        # A file of another writer can hold anything, also values that are no JSON.
-        with suppress(HomogauditError, ValueError, TypeError), RunFile.open(path) as run:
-            model, created = str(run.meta("model")), str(run.meta("created"))
-            is_complete = run.status == "complete"
-            counts = run.draw_counts()
-            drawn = max((count.samples for count in counts.values()), default=0)
-            decoding = run.parameters.get("decoding")
-            planned = decoding.get("samples") if isinstance(decoding, dict) else None
-            samples = planned if isinstance(planned, int) else drawn
-            greedy = any(count.greedy for count in counts.values())
-            questions = len(counts)
-            done = sum(is_complete or (x.samples >= samples and (x.greedy or not greedy)) for x in counts.values())
-            if not drawn and not greedy:
-                done = 0
-            status = "complete" if is_complete else "unfinished"
-    return RunSummary(
-        name=path.name.removesuffix(SUFFIX),
-        path=str(path),
-        model=model,
-        questions=questions,
-        questions_done=done,
-        samples=samples,
-        status="in_use" if pid is not None else status,
-        pid=pid,
-        created=created,
-        bytes=_bytes(path),
-    )
 
 
 def _facts(run: "RunFile") -> dict[str, Any]:
@@ -254,14 +176,6 @@ def _size(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
 
 
-def _bytes(path: Path) -> int:
-    total = 0
-    for part in (path, path.with_name(path.name + "-wal")):
-        with suppress(OSError):
-            total += part.stat().st_size
-    return total
-
-
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {value}" for value, count in counts.items())
 
@@ -274,8 +188,8 @@ def _session(session: dict[str, Any]) -> str:
 
 def _check_deletable(path: Path) -> None:
     """Refuse a run that is being written, and a file that is none."""
-    from homogaudit.store.run_file import schema_version
     from homogaudit.store.run_lock import lock_owner
+    from homogaudit.store.run_schema import schema_version
 
     # A run that is damaged beyond its header is still known by its name.
     if path.suffix != SUFFIX and schema_version(path) is None:

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from homogaudit.cli.options import ClusteringOption, JsonOption, ModelsOption, QuietOption, RunArgument
+from homogaudit.cli.options import (
+    ClusteringOption,
+    DensityPoolOption,
+    JsonOption,
+    ModelsOption,
+    QuietOption,
+    RunArgument,
+    SignalsOption,
+    split_names,
+)
 
 __all__ = ["score"]
 
@@ -19,6 +28,8 @@ def score(
     ] = None,
     no_embedder: Annotated[bool, typer.Option("--no-embedder", help="Cluster by wording alone.")] = False,
     clustering: ClusteringOption = None,
+    signals: SignalsOption = None,
+    density_pool: DensityPoolOption = None,
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -27,8 +38,8 @@ def score(
     from homogaudit.cli.engine_job import score_run
     from homogaudit.cli.error_line import after_report
     from homogaudit.cli.report import check_complete, print_report
-    from homogaudit.cli.run_argument import find_run
     from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.run_paths import find_run
     from homogaudit.store import RunFile
 
     named = load_models(models_file)
@@ -39,6 +50,8 @@ def score(
         embedder=embedder,
         use_embedder=not no_embedder,
         clusterings=clustering or (),
+        signals=split_names(signals),
+        density_pool=density_pool,
         quiet=quiet,
         models=named,
     )

@@ -31,6 +31,9 @@ class Term:
         source: Paper or book, `None` where the term is the project's own or common knowledge.
         unit: Unit and range, `None` where it is no quantity.
         aliases: Other names that mean the same.
+        boundary: Of a signal, what it looks at.
+        cost_class: Of a signal, what a question costs beyond its greedy answer.
+        needs: Of a signal, what it is undefined without.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Term:
     source: str | None = None
     unit: str | None = None
     aliases: tuple[str, ...] = ()
+    boundary: str | None = None
+    cost_class: str | None = None
+    needs: tuple[str, ...] = ()
 
 
 def _read() -> Mapping[str, Term]:
@@ -61,6 +67,7 @@ def all_terms() -> dict[str, Term]:
     """Return every term by name, group by group, those of the signals included."""
     # Imported here because the signals bring numpy, which no other use of this module needs.
     from homogaudit.signals.registry import SIGNALS
+    from homogaudit.signals.signal import BOUNDARIES, COST_CLASSES
 
     merged: dict[str, Term] = {}
     for group in dict.fromkeys(term.group for term in TERMS.values()):
@@ -72,7 +79,10 @@ def all_terms() -> dict[str, Term]:
                     group=_SIGNALS,
                     definition=signal.definition,
                     source=signal.source or None,
-                    unit=f"{signal.boundary}, cost class {signal.cost_class}; higher is more uncertain",
+                    unit="higher is more uncertain",
+                    boundary=f"{signal.boundary}, {BOUNDARIES[signal.boundary]}",
+                    cost_class=f"{signal.cost_class}, {COST_CLASSES[signal.cost_class]}",
+                    needs=tuple(need.replace("_", " ") for need in signal.needs),
                 )
     return merged
 

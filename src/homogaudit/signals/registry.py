@@ -16,7 +16,7 @@ from homogaudit.signals.catalogue import BUILT_IN
 from homogaudit.signals.inputs import NEEDS, SignalInputs, Unavailable
 from homogaudit.signals.plugins import third_party_signals
 from homogaudit.signals.run_inputs import RUN_NEEDS, RunInputs
-from homogaudit.signals.signal import AnySignal, RunSignal, Signal
+from homogaudit.signals.signal import COST_CLASSES, AnySignal, RunSignal, Signal
 
 __all__ = [
     "SIGNALS",
@@ -57,18 +57,31 @@ SIGNALS: Mapping[str, AnySignal] = Signals()
 
 
 def choose_signals(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names, each once, in their order.
+    """Return the signals that are named, each once, in their order.
+
+    Args:
+        names: Of signals; that of a cost class, such as `free`, stands for all of its signals, `all` for everything.
+
+    Returns:
+        Empty for everything, so that a signal that a later version adds belongs to it.
 
     Raises:
         UsageError: A name is not known.
     """
-    chosen = tuple(dict.fromkeys(names))
-    for name in chosen:
-        if name not in SIGNALS:
-            near = get_close_matches(name, SIGNALS, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(SIGNALS)}"
+    names = tuple(names)
+    if "all" in names:
+        return ()
+    chosen: dict[str, None] = {}
+    for name in names:
+        if name in COST_CLASSES:
+            chosen |= dict.fromkeys(signal.name for signal in SIGNALS.values() if signal.cost_class == name)
+        elif name in SIGNALS:
+            chosen[name] = None
+        else:
+            near = get_close_matches(name, [*SIGNALS, *COST_CLASSES], n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join([*COST_CLASSES, *SIGNALS])}"
             raise UsageError(f"unknown signal `{name}`", hint=hint)
-    return chosen
+    return tuple(chosen)
 
 
 def compute_signals(inputs: SignalInputs, names: Iterable[str] | None = None) -> list[SignalValue]:
@@ -86,7 +99,7 @@ def compute_signals(inputs: SignalInputs, names: Iterable[str] | None = None) ->
     Raises:
         UsageError: A name is not known.
     """
-    chosen = (SIGNALS[name] for name in choose_signals(SIGNALS if names is None else names))
+    chosen = (SIGNALS[name] for name in (SIGNALS if names is None else choose_signals(names)))
     return [_value(signal, inputs) for signal in chosen if isinstance(signal, Signal)]
 
 
@@ -104,7 +117,7 @@ def compute_run_signals(inputs: RunInputs, names: Iterable[str] | None = None) -
     Raises:
         UsageError: A name is not known.
     """
-    chosen = (SIGNALS[name] for name in choose_signals(SIGNALS if names is None else names))
+    chosen = (SIGNALS[name] for name in (SIGNALS if names is None else choose_signals(names)))
     return [value for signal in chosen if isinstance(signal, RunSignal) for value in _run_values(signal, inputs)]
 
 

@@ -12,9 +12,27 @@ from homogaudit.signals.run_inputs import RunInputs
 
 __all__ = ["BOUNDARIES", "COST_CLASSES", "RESOURCES", "AnySignal", "RunSignal", "Signal"]
 
-BOUNDARIES = ("B1", "B2", "B3", "B4", "B5")
+BOUNDARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "B1": "the model's own uncertainty",
+        "B2": "how far the question lies from known ones",
+        "B3": "time",
+        "B4": "the combination of entities",
+        "B5": "support by passages",
+    }
+)
+"""What each boundary of arXiv 2603.24124 looks at."""
 
-COST_CLASSES = ("free", "embed", "call", "samples", "nli")
+COST_CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        "free": "nothing beyond the greedy answer",
+        "embed": "a sentence embedding",
+        "call": "another call to the model",
+        "samples": "N more answers",
+        "nli": "entailment between texts",
+    }
+)
+"""What one question costs, cheapest first."""
 
 RESOURCES: Mapping[str, str] = MappingProxyType(
     {
@@ -35,9 +53,8 @@ class _Declared:
 
     Attributes:
         name: As in reports and on the command line.
-        boundary: The boundary it looks at: `B1` the model's own uncertainty, `B2` how far the question lies from known
-            ones, `B3` time, `B4` the combination of entities, `B5` support by passages.
-        cost_class: What one question costs beyond its greedy answer: `free`, `embed`, `call`, `samples` or `nli`.
+        boundary: A key of `BOUNDARIES`.
+        cost_class: A key of `COST_CLASSES`.
         needs: Keys of `NEEDS` (a `RunSignal`: of `RUN_NEEDS`), checked in this order.
         definition: What it is, with its formula.
         source: Where the definition comes from.

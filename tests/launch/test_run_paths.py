@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from homogaudit.cli.run_argument import SUFFIX, find_run, list_runs, new_run_path, runs_folder
 from homogaudit.errors import RunFileError
+from homogaudit.launch.run_paths import SUFFIX, find_run, list_runs, new_run_path, runs_folder
 from homogaudit.store import RUN_SUFFIX
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from homogaudit.errors import RunFileError
 
-__all__ = ["SUFFIX", "find_run", "list_runs", "new_run_path", "runs_folder"]
+__all__ = ["SUFFIX", "find_run", "list_runs", "log_path", "new_run_path", "runs_folder"]
 
 SUFFIX = ".audit"
 """That of `homogaudit.store.RUN_SUFFIX`, which lies behind an import of NumPy."""
@@ -46,6 +46,11 @@ def _modified(path: Path) -> float:
         except OSError:
             continue
     return max(times, default=0.0)
+
+
+def log_path(run: Path) -> Path:
+    """Return where the engine logs for a run: beside it."""
+    return run.with_name(run.name + ".log")
 
 
 def find_run(text: str | None, folder: Path) -> Path:

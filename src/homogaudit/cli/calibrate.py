@@ -1,0 +1,125 @@
+"""`homogaudit calibrate EMBEDDER`: the cosine from which a pair of answers counts as one meaning.
+
+Knows flags; how a threshold is found, statistics knows.
+"""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from homogaudit.cli.options import JsonOption, ModelsOption
+
+if TYPE_CHECKING:
+    from homogaudit.events import JobEmbedder
+    from homogaudit.statistics.pair_threshold import PairThreshold
+    from homogaudit.statistics.rates import Rate
+
+__all__ = ["calibrate"]
+
+_TRANSFER = (
+    "A threshold for pairs does not transfer exactly to average linkage, which joins clusters by the mean of their "
+    "pairs."
+)
+
+
+def calibrate(
+    embedder: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EMBEDDER", help="A name of models.toml, a folder or a Hugging Face id; default: the default one."
+        ),
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option("--pairs", metavar="FILE", help="Pairs of answers of your own; default: the packaged ones."),
+    ] = None,
+    models_file: ModelsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set the cosine that merges at most 5% of pairs of different meaning, and keep it for later scorings."""
+    from homogaudit.clustering.answer_pairs import load_answer_pairs, pair_cosines
+    from homogaudit.clustering.load_embedder import load_embedder
+    from homogaudit.config import load_models, load_settings, resource
+    from homogaudit.config.thresholds import CalibratedThreshold, store_threshold
+    from homogaudit.errors import UsageError
+    from homogaudit.launch.embedder_choice import resolve_job_embedder
+    from homogaudit.statistics.pair_threshold import pair_threshold
+    from homogaudit.statistics.rates import wilson
+
+    named = load_models(models_file)
+    chosen, reason = resolve_job_embedder(load_settings(named, embedder=embedder).embedder, named, wanted=True)
+    if chosen is None:
+        raise UsageError(f"no embedder: {reason}", "`homogaudit models` lists those that have names")
+    file = load_answer_pairs(resource("samples") / "answer_pairs.jsonl" if pairs is None else pairs)
+    cosines = pair_cosines(file.pairs, load_embedder(chosen))
+    found = pair_threshold(cosines, [pair.same for pair in file.pairs], [pair.question for pair in file.pairs])
+    by_kind: dict[str, Rate] = {}
+    for kind in dict.fromkeys(pair.kind for pair in file.pairs):
+        merged = [bool(c >= found.threshold) for c, pair in zip(cosines, file.pairs, strict=True) if pair.kind == kind]
+        by_kind[kind] = wilson(sum(merged), len(merged))
+    stored = store_threshold(
+        chosen.key,
+        CalibratedThreshold(
+            embedder=chosen.name,
+            threshold=found.threshold,
+            low=found.interval.low if found.interval else None,
+            high=found.interval.high if found.interval else None,
+            pairs=len(file.pairs),
+            pairs_sha256=file.sha256,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+    )
+    if as_json:
+        typer.echo(json.dumps(_document(chosen, found, by_kind, file.sha256, stored), indent=2))
+    else:
+        _print(chosen, found, by_kind, stored)
+
+
+def _document(
+    embedder: "JobEmbedder", found: "PairThreshold", by_kind: "dict[str, Rate]", sha256: str, stored: Path
+) -> dict[str, Any]:
+    return {
+        "schema": "homogaudit.calibration/1",
+        "embedder": embedder.name,
+        "embedder_key": embedder.key,
+        "pairs_sha256": sha256,
+        **asdict(found),
+        "merged_by_kind": {kind: asdict(rate) for kind, rate in by_kind.items()},
+        "note": _TRANSFER,
+        "stored": str(stored),
+    }
+
+
+def _print(embedder: "JobEmbedder", found: "PairThreshold", by_kind: "dict[str, Rate]", stored: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from homogaudit.report.numbers import decimal, percent, percent_interval
+    from homogaudit.report.text import plain
+
+    console = Console(highlight=False)
+    interval = f" [{decimal(found.interval.low)}, {decimal(found.interval.high)}]" if found.interval else ""
+    console.print(Text(plain(f"{embedder.name}: threshold {decimal(found.threshold)}{interval}"), style="bold"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="underline")
+    table.add_column("pairs")
+    for head in ("rate", "95% interval", "of"):
+        table.add_column(head, justify="right")
+    rows = {
+        "different meaning, merged": found.false_merges,
+        "one meaning, not merged": found.false_splits,
+        "different meaning, merged (held out)": found.held_out_false_merges,
+        "one meaning, not merged (held out)": found.held_out_false_splits,
+        **{f"{kind}, merged": rate for kind, rate in by_kind.items()},
+    }
+    for name, rate in rows.items():
+        table.add_row(name, percent(rate.value), percent_interval(rate.low, rate.high), str(rate.n))
+    console.print(table)
+    console.print(Text(_TRANSFER))
+    console.print(
+        Text(f"Stored in {plain(str(stored))}; `homogaudit score RUN` reports SCR at it beside its own threshold.")
+    )

@@ -1,0 +1,160 @@
+"""`homogaudit cascade fit` and `cascade apply`: a policy from a labelled run, and its decisions on other answers.
+
+Knows flags and files; what a policy is and does, the report and the cascade know.
+"""
+
+import contextlib
+import json
+from collections.abc import Generator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+from homogaudit.cli.options import JsonOption, RunArgument, split_names
+from homogaudit.errors import StorageError, UsageError
+from homogaudit.launch.run_paths import find_run, runs_folder
+
+if TYPE_CHECKING:
+    from homogaudit.store.run_file import RunFile
+
+__all__ = ["app", "apply", "fit"]
+
+app = typer.Typer(help="Fit a cheapest-first cascade of signals on a run, and decide answers with it.")
+
+
+@app.command()
+def fit(
+    run: RunArgument = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--out", "--output", metavar="FILE", help="The policy file to write.")
+    ] = Path("policy.json"),
+    signals: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="The stages, with commas between; default: one signal a boundary."),
+    ] = None,
+    judge: Annotated[str | None, typer.Option(metavar="JUDGE", help="Whose labels to fit on; the run's own.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a policy on the labelled questions of RUN, and print it with its held-out figures."""
+    from homogaudit.cli.report import check_complete
+    from homogaudit.report.build import SEED
+    from homogaudit.report.cascade_policy import fit_run_policy
+    from homogaudit.store.run_file import RunFile
+    from homogaudit.store.run_schema import schema_version
+
+    path = find_run(run, runs_folder())
+    if schema_version(output) is not None:
+        raise UsageError(f"`{output}` is a run file and would be overwritten", "choose another file with `-o`")
+    if output.exists() and not force:
+        raise UsageError(f"`{output}` exists", "choose another file with `-o`, or give `--force`")
+    with RunFile.open(path) as stored:
+        check_complete(stored)
+        policy = fit_run_policy(stored, seed=SEED, signals=split_names(signals), judge=judge)
+    _write(output, policy.to_json())
+    if as_json:
+        from homogaudit.report.json import record_values
+
+        document = {"schema": "homogaudit.cascade_fit/1", "policy": str(output), **record_values(policy)}
+        typer.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from homogaudit.report.cascade_layout import policy_section
+    from homogaudit.report.console import render_section
+
+    render_section(policy_section(policy, str(output)), Console(highlight=False))
+
+
+@app.command()
+def apply(
+    policy: Annotated[Path, typer.Argument(metavar="POLICY", help="What `cascade fit` wrote.", show_default=False)],
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN|FILE", help="A run, or recorded generations (JSON Lines); default: the newest."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write a JSON line a question; - is standard output."),
+    ] = None,
+    judge: Annotated[str | None, typer.Option(metavar="JUDGE", help="Whose labels to score by; the run's own.")] = None,
+    allow_other: Annotated[
+        bool, typer.Option("--allow-other-model", help="Take answers of another model than that of the policy.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide each question of RUN from its stored signals: which answers to accept, which to flag.
+
+    A question without a signal that the cascade asks for stays undecided, with the reason.
+    """
+    from homogaudit.cascade.policy import Cascade
+    from homogaudit.report.cascade_policy import apply_policy, run_model
+    from homogaudit.report.json import record_values
+
+    if as_json and output == "-":
+        raise UsageError("`--json` and `--output -` exclude each other", "both would write to standard output")
+    cascade = Cascade.load(policy)
+    with _opened(run) as stored:
+        cascade.require_model(*run_model(stored), allow_other=allow_other)
+        applied = apply_policy(cascade.policy, stored, judge=judge)
+    if output is not None:
+        text = "".join(json.dumps(record_values(x), allow_nan=False) + "\n" for x in applied.decisions)
+        if output == "-":
+            typer.echo(text, nl=False)
+            return
+        _write(Path(output), text)
+    if as_json:
+        document = {"schema": "homogaudit.cascade_decisions/1", **record_values(applied)}
+        typer.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from homogaudit.report.cascade_layout import applied_section
+    from homogaudit.report.console import render_section
+
+    render_section(applied_section(cascade.policy, applied), Console(highlight=False))
+
+
+@contextlib.contextmanager
+def _opened(text: str | None) -> Generator["RunFile"]:
+    """Open a run; recorded generations become one that passes."""
+    from homogaudit.questions.prompts import ParsedAnswer, split_thinking
+    from homogaudit.records import Prompting
+    from homogaudit.signals.registry import SIGNALS
+    from homogaudit.store.recorded import read_recorded, write_run
+    from homogaudit.store.run_file import RunFile
+    from homogaudit.store.run_schema import schema_version
+
+    def parse_answer(answer: str) -> ParsedAnswer:
+        return split_thinking(answer, Prompting(), False)
+
+    file = None if text is None else Path(text).expanduser()
+    if file is None or not file.is_file() or schema_version(file) is not None:
+        with RunFile.open(find_run(text, runs_folder())) as run:
+            yield run
+        return
+    recorded = read_recorded(file, parse_answer=parse_answer)
+    with (
+        TemporaryDirectory(prefix="homogaudit-") as folder,
+        write_run(recorded, Path(folder) / "recorded.audit", own_signals=SIGNALS.keys()) as run,
+    ):
+        yield run
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole, so that a write that fails leaves the old one."""
+    # A device or a pipe is written itself.
+    draft = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        if draft != path:
+            draft.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
+    finally:
+        if draft != path:
+            with contextlib.suppress(OSError):
+                draft.unlink()

@@ -1,0 +1,344 @@
+"""From what the user asks to a run file and a job: model, questions, judge, embedder, and an unfinished run to go on.
+
+The same request finds the same unfinished run. It prints nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from homogaudit.clustering.methods import choose_methods
+from homogaudit.config import ResolvedGenerator, did_you_mean, load_models, load_settings, resource
+from homogaudit.errors import HomogauditError, ModelError, UsageError
+from homogaudit.events import Job
+from homogaudit.generation.fingerprint import file_sha256, fingerprint
+from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder
+from homogaudit.launch.judge_choice import choose_judge
+from homogaudit.launch.model_choice import resolve_gguf
+from homogaudit.launch.run_paths import list_runs, new_run_path
+from homogaudit.questions import Columns, QuestionFile, load_questions, load_template
+from homogaudit.records import Decoding, Prompting
+from homogaudit.signals.registry import choose_signals
+from homogaudit.store import RunFile
+from homogaudit.store.run_lock import lock_owner
+
+__all__ = [
+    "PRESETS",
+    "Prepared",
+    "Preset",
+    "RunRequest",
+    "decoding_of",
+    "prepare",
+    "remove_if_empty",
+    "resolve_density_pool",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Decoding defaults under one name; a flag goes before them."""
+
+    samples: int
+    max_tokens: int
+    greedy_max_tokens: int
+    limit: int | None = None
+
+
+PRESETS: Mapping[str, Preset] = {
+    "quick": Preset(samples=5, max_tokens=40, greedy_max_tokens=40, limit=20),
+    "standard": Preset(samples=10, max_tokens=100, greedy_max_tokens=100),
+    "paper": Preset(samples=10, max_tokens=40, greedy_max_tokens=200),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the user asks for; `None` leaves the choice to the preset, the model's entry or the settings.
+
+    Attributes:
+        model: A GGUF file, a name of models.toml, or `demo`.
+        questions: A question file, `-` for stdin; `None` for the packaged sample.
+        output: The run file; `None` for a new one in the runs folder, or an unfinished one with the same parameters.
+        new: Start anew even where an unfinished run could go on.
+        categories: Take these alone; empty for all.
+        system: System line; empty for none.
+        clusterings: In place of the defaults, as `--clustering` takes them.
+        signals: To compute, or cost classes of them; empty for all.
+        density_pool: The question file that `density` measures against; `None` for the run's own questions.
+    """
+
+    model: str
+    questions: str | None = None
+    output: Path | None = None
+    new: bool = False
+    preset: str = "standard"
+    samples: int | None = None
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    max_tokens: int | None = None
+    greedy_max_tokens: int | None = None
+    seed: int = 0
+    limit: int | None = None
+    shuffle: int | None = None
+    categories: tuple[str, ...] = ()
+    columns: Columns = field(default_factory=Columns)
+    mode: str | None = None
+    system: str | None = None
+    prompt_template: Path | None = None
+    thinking: bool = False
+    think_markers: tuple[str, str] = ("<think>", "</think>")
+    judge: str = "auto"
+    embedder: str | None = None
+    use_embedder: bool = True
+    clusterings: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
+    density_pool: Path | None = None
+    defer_embedding: bool = False
+    token_arrays: bool = True
+    slots: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    hash_model: bool = False
+    models_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run file that is there, and what an engine is to do with it.
+
+    Attributes:
+        goes_on: Whether the run was there, unfinished, and was found by its parameters.
+    """
+
+    path: Path
+    job: Job
+    goes_on: bool
+
+
+def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
+    """Make everything ready for an engine.
+
+    Args:
+        request: What the user asks for.
+        warn: Told at once what the user should know and what stops nothing.
+
+    Raises:
+        HomogauditError: Something that was asked for is not there or does not fit; no run file is left behind.
+    """
+    named = load_models(request.models_file)
+    settings = load_settings(
+        named,
+        embedder=request.embedder,
+        threads=request.threads,
+        gpu_layers=request.gpu_layers,
+        slots=request.slots,
+    )
+    decoding = decoding_of(request)
+    generator = resolve_gguf(request.model, named)
+    prompting = Prompting(
+        mode=request.mode or (generator.entry.mode if generator.entry else "auto"),
+        system=Prompting().system if request.system is None else request.system,
+        template=None if request.prompt_template is None else load_template(request.prompt_template),
+        thinking=request.thinking,
+        think_open=request.think_markers[0],
+        think_close=request.think_markers[1],
+    )
+    question_file = _load_questions(request)
+    for warning in question_file.warnings:
+        warn(warning)
+    chosen = choose_judge(request.judge, question_file.questions)
+    embedder, reason = resolve_job_embedder(settings.embedder, named, wanted=request.use_embedder)
+    if embedder is None and request.use_embedder:
+        warn(f"no embedder, so answers are clustered by wording alone: {reason}")
+    # Read here too, so that a slip of the pen is told before a run file is made.
+    choose_methods(
+        embedder=embedder.key if embedder else None,
+        numeric=chosen.judge == "numeric",
+        specifications=request.clusterings,
+    )
+    signals = choose_signals(request.signals)
+    pool = resolve_density_pool(request.density_pool)
+    parameters = _parameters(generator, question_file, decoding, prompting)
+    unfinished = _unfinished(settings.runs, parameters) if request.output is None and not request.new else None
+    path = unfinished or request.output or new_run_path(settings.runs, generator.name, question_file.name)
+    _create_or_check(path, generator, question_file, parameters, hash_model=request.hash_model)
+    job = Job(
+        str(path),
+        model=generator.location,
+        embedder=embedder,
+        judge=chosen.judge,
+        judge_reason=chosen.reason,
+        embedder_reason=reason,
+        clusterings=request.clusterings,
+        signals=signals,
+        density_pool=pool,
+        slots=settings.slots,
+        threads=settings.threads,
+        gpu_layers=settings.gpu_layers,
+        defer_embedding=request.defer_embedding or is_large(embedder),
+        token_arrays=request.token_arrays,
+    )
+    return Prepared(path, job, unfinished is not None)
+
+
+def decoding_of(request: RunRequest) -> Decoding:
+    """Return the decoding parameters: what was asked for, else the preset.
+
+    Raises:
+        UsageError: The preset is unknown, or a value is out of its range.
+    """
+    preset = _preset(request.preset)
+    max_tokens = preset.max_tokens if request.max_tokens is None else request.max_tokens
+    greedy = request.greedy_max_tokens
+    if greedy is None:
+        greedy = preset.greedy_max_tokens if request.max_tokens is None else max_tokens
+    decoding = Decoding(
+        samples=preset.samples if request.samples is None else request.samples,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        top_k=request.top_k,
+        min_p=request.min_p,
+        max_tokens=max_tokens,
+        greedy_max_tokens=greedy,
+        seed=request.seed,
+    )
+    for name, least, most in (
+        ("samples", 2, 1000),
+        ("temperature", 0.0, 10.0),
+        ("top_p", 1e-6, 1.0),
+        ("top_k", 0, 1 << 24),
+        ("min_p", 0.0, 1.0),
+        ("max_tokens", 1, 1 << 20),
+        ("greedy_max_tokens", 1, 1 << 20),
+    ):
+        value = getattr(decoding, name)
+        if not least <= value <= most:
+            flag = "--" + name.replace("_", "-")
+            hint = f"the default is {getattr(Decoding(), name):g}"
+            if name == "samples":
+                hint = "one sample says nothing about the spread of answers"
+            raise UsageError(f"`{flag}` must lie between {least:g} and {most:g}, not `{value}`", hint)
+    return decoding
+
+
+def resolve_density_pool(path: Path | None) -> str | None:
+    """Return the absolute path of a question file that can be read, `None` for none.
+
+    Raises:
+        UsageError: It is no question file.
+    """
+    if path is None:
+        return None
+    load_questions(path)
+    return str(path.expanduser().resolve())
+
+
+def remove_if_empty(path: Path) -> None:
+    """Remove a run in which nothing was ever drawn, for example because its model does not load."""
+    if lock_owner(path) is not None:
+        # Another process has just begun to draw into it.
+        return
+    with RunFile.open(path) as stored:
+        is_empty = not stored.generation_keys()
+    if is_empty:
+        for suffix in ("", "-wal", "-shm", ".lock"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _preset(name: str) -> Preset:
+    if name not in PRESETS:
+        raise UsageError(f"unknown preset `{name}`", did_you_mean(name, PRESETS, f"one of {', '.join(PRESETS)}"))
+    return PRESETS[name]
+
+
+def _load_questions(request: RunRequest) -> QuestionFile:
+    limit = _preset(request.preset).limit if request.limit is None else request.limit
+    chosen = str(resource("samples") / "misconceptions.jsonl") if request.questions is None else request.questions
+    return load_questions(
+        chosen,
+        columns=request.columns,
+        limit=limit,
+        shuffle=request.shuffle,
+        categories=request.categories,
+    )
+
+
+def _parameters(
+    generator: ResolvedGenerator,
+    question_file: QuestionFile,
+    decoding: Decoding,
+    prompting: Prompting,
+) -> dict[str, Any]:
+    """Return everything that the draws depend on, as it is compared when a run is resumed.
+
+    Raises:
+        ModelError: The file cannot be read.
+    """
+    try:
+        model = fingerprint(Path(generator.location))
+    except OSError as error:
+        raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
+    texts = [[q.id, q.text, q.category, q.answers, q.incorrect_answers] for q in question_file.questions]
+    digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+    return {
+        "model": {"kind": generator.kind, "fingerprint": model.to_json()},
+        "questions": {"count": len(question_file.questions), "sha256": digest},
+        "decoding": asdict(decoding),
+        "prompting": asdict(prompting),
+    }
+
+
+def _create_or_check(
+    path: Path,
+    generator: ResolvedGenerator,
+    question_file: QuestionFile,
+    parameters: dict[str, Any],
+    *,
+    hash_model: bool,
+) -> None:
+    """Create the run file, or check that the one that is there has these parameters."""
+    if path.is_dir():
+        raise UsageError(f"`{path}` is a folder", f"name a file in it, for example `{path / 'demo.audit'}`")
+    if path.parent.exists() and not path.parent.is_dir():
+        raise UsageError(f"`{path.parent}` is no folder", "choose another file with `-o`")
+    if path.exists():
+        with RunFile.open(path) as existing:
+            existing.require_parameters(parameters)
+        return
+    with RunFile.create(
+        path,
+        model=generator.name,
+        question_source=question_file.name,
+        questions=question_file.questions,
+        parameters=parameters,
+    ) as created:
+        entry = generator.entry
+        facts = {"location": generator.location}
+        if entry is not None:
+            facts |= {
+                key: str(value)
+                for key in ("stage", "family", "training_cutoff", "context_length", "price_per_million_tokens")
+                if (value := getattr(entry, key)) is not None
+            }
+        if hash_model:
+            facts["sha256"] = file_sha256(Path(generator.location))
+        created.set_meta("model_entry", facts)
+        created.set_meta("duplicates", len(question_file.duplicates))
+
+
+def _unfinished(runs: Path, parameters: dict[str, Any]) -> Path | None:
+    """Return the newest unfinished run in the runs folder with these parameters."""
+    for path in list_runs(runs):
+        try:
+            with RunFile.open(path) as stored:
+                if stored.status != "complete":
+                    stored.require_parameters(parameters)
+                    return path
+        except HomogauditError:
+            continue
+    return None

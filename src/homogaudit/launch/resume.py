@@ -1,0 +1,78 @@
+"""The job that takes up a run file where it was left, read from the run file itself."""
+
+from pathlib import Path
+from typing import Any
+
+from homogaudit.config import load_models, load_settings
+from homogaudit.errors import ModelError, RunFileError
+from homogaudit.events import Job, JobEmbedder
+from homogaudit.generation.fingerprint import fingerprint
+from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder
+from homogaudit.launch.judge_choice import choose_judge
+from homogaudit.store import RunFile
+from homogaudit.store.run_lock import lock_owner
+
+__all__ = ["resume_job"]
+
+
+def resume_job(path: Path) -> Job:
+    """Return the job that finishes a run: the same model, and the scoring that it was begun with.
+
+    Raises:
+        RunFileError: Another process is at work on it.
+        ModelError: Draws are missing, and the model's file is gone or is another one.
+        HomogauditError: The run file cannot be read, or its embedder cannot be found.
+    """
+    if (pid := lock_owner(path)) is not None:
+        raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or end it")
+    models = load_models()
+    with RunFile.open(path) as run:
+        scoring: dict[str, Any] | None = run.meta("scoring")
+        location: str | None = (run.meta("model_entry") or {}).get("location")
+        model = run.parameters.get("model", {})
+        draws = len(run) * (run.expected_samples() + 1)
+        is_missing = not run.parameters.get("recorded") and len(run.generation_keys()) < draws
+        questions = [] if scoring else run.questions()
+        recorded = "recorded" in run.judges()
+    settings = load_settings(models)
+    if location is not None and (fault := _fault(Path(location), model.get("fingerprint"))):
+        if is_missing:
+            raise ModelError(f"the model file `{location}` {fault}", "put the file back, or run it under a new name")
+        location = None
+    if scoring is None:
+        chosen = choose_judge(None, questions, recorded=recorded)
+        embedder, reason = resolve_job_embedder(settings.embedder, models, wanted=True)
+        scoring = {"judge": chosen.judge, "judge_reason": chosen.reason, "embedder_reason": reason}
+    else:
+        source = scoring.get("embedder_source")
+        embedder = JobEmbedder(**source) if source else None
+    return Job(
+        str(path),
+        model=location,
+        embedder=embedder,
+        judge=scoring["judge"],
+        judge_reason=scoring["judge_reason"],
+        embedder_reason=scoring["embedder_reason"],
+        clusterings=tuple(map(_specification, scoring.get("methods", ()))),
+        signals=tuple(scoring.get("signals", ())),
+        density_pool=scoring.get("density_pool"),
+        slots=settings.slots,
+        threads=settings.threads,
+        gpu_layers=settings.gpu_layers,
+        defer_embedding=is_large(embedder),
+    )
+
+
+def _fault(model: Path, stored: Any) -> str | None:
+    """Return what is wrong with a model file, `None` where it is the one that the run was begun with."""
+    try:
+        found = fingerprint(model).to_json()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return "is not the one that the run was begun with" if stored is not None and found != stored else None
+
+
+def _specification(method: dict[str, Any]) -> str:
+    """Return a stored method as `--clustering` takes it."""
+    threshold = "" if method["threshold"] is None else f"={method['threshold']!r}"
+    return f"{method['similarity']}{threshold}/{method['linkage']}"
