@@ -150,8 +150,8 @@ def test_auroc_intervals_cover_a_known_auroc():
 
 
 def test_memory_does_not_hold_all_draws_at_once():
-    # 2,000 draws of 5,000 questions are 40 MB of int32 in one piece.
-    scores, positive = questions(8, n=5000)
+    # 2,000 draws of 10,000 questions are 80 MB of int32 in one piece.
+    scores, positive = questions(8, n=10_000)
     tracemalloc.start()
     bootstrap_auroc(scores[:1], positive, draws=2000)
     peak = tracemalloc.get_traced_memory()[1]

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
-from scipy.stats import pearsonr
+from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import mutual_info_score
 from sklearn.metrics.pairwise import rbf_kernel
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.statistics import dependence, pearson
+from homogaudit.statistics import dependence, pearson, spearman
 
 
 def centered(matrix: np.ndarray) -> np.ndarray:
@@ -154,3 +154,31 @@ def test_pearsons_interval_is_fishers():
     found = pearson(a, b)
     z, half = np.arctanh(pearsonr(a, b).statistic), 1.959963984540054 / math.sqrt(97)
     assert (found.low, found.high) == (pytest.approx(np.tanh(z - half)), pytest.approx(np.tanh(z + half)))
+
+
+@pytest.mark.parametrize("levels", [None, 1, 5])
+def test_spearman_is_that_of_scipy(levels: int | None):
+    a, b = pair(7, 60, levels)
+    found, scipy = spearman(a, b), spearmanr(a, b)
+    assert found.value == pytest.approx(scipy.statistic, abs=1e-12)
+    assert found.p == pytest.approx(scipy.pvalue, abs=1e-12)
+    assert found.n == 60
+
+
+def test_the_interval_of_spearman_is_that_of_bonett_and_wright():
+    # Ranks 1 2 3 4 5 6 7 against 2 1 4 3 6 5 7: 1 - 6 * 6 / (7 * 48) = 0.892857; its error is
+    # sqrt((1 + 0.797194 / 2) / 4) = 0.591307, and tanh(1.436195 -+ 1.959964 * 0.591307) are the ends.
+    found = spearman(np.arange(7.0), np.array([2.0, 1, 4, 3, 6, 5, 7]))
+    assert found.value == pytest.approx(0.892857, abs=1e-6)
+    assert (found.low, found.high) == (pytest.approx(0.2698, abs=1e-3), pytest.approx(0.9888, abs=1e-3))
+
+
+def test_equal_ranks_have_a_correlation_of_one():
+    found = spearman(np.arange(6.0), np.arange(6.0) ** 3)
+    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("second", [[1.0, 1, 1, 1], [1.0, 2, 3, math.nan]])
+def test_spearman_of_a_constant_or_undefined_signal_is_undefined(second: list[float]):
+    with pytest.raises(UndefinedStatisticError):
+        spearman([1.0, 2, 3, 4], second)

@@ -6,7 +6,7 @@ more uncertain and the positive class is an incorrect answer. A figure that does
 """
 
 from homogaudit.statistics.agreement import Agreement, Kappa, agreement, cohens_kappa
-from homogaudit.statistics.auroc import DeLong, PairedDeLong, auroc, delong, delong_paired, p_works
+from homogaudit.statistics.auroc import DeLong, PairedDeLong, auroc, delong, delong_paired, p_differs, p_works
 from homogaudit.statistics.bootstrap import (
     DRAWS,
     bootstrap_auroc,
@@ -32,8 +32,9 @@ from homogaudit.statistics.categories import (
     category_zones,
 )
 from homogaudit.statistics.comparisons import MARGIN, Comparison, Equivalence, compare_with_primary, equivalence
-from homogaudit.statistics.dependence import Correlation, Dependence, Permuted, dependence, pearson
+from homogaudit.statistics.dependence import Correlation, Dependence, Permuted, dependence, pearson, spearman
 from homogaudit.statistics.effect import cohens_d
+from homogaudit.statistics.folds import stratified_folds
 from homogaudit.statistics.rates import Rate, questions_needed, wilson
 from homogaudit.statistics.risk_control import RiskBound, risk_bound
 from homogaudit.statistics.selective import (
@@ -100,12 +101,15 @@ __all__ = [
     "expected_calibration_error",
     "holm",
     "mcnemar",
+    "p_differs",
     "p_works",
     "pearson",
     "prr",
     "questions_needed",
     "risk_bound",
     "risk_coverage_curve",
+    "spearman",
+    "stratified_folds",
     "wilcoxon",
     "wilson",
 ]

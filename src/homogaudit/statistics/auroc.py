@@ -7,6 +7,7 @@ what a signal is or resamples anything: `bootstrap` does that.
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +30,7 @@ __all__ = [
     "delong",
     "delong_paired",
     "difference",
+    "p_differs",
     "p_works",
     "placements",
 ]
@@ -219,17 +221,50 @@ def p_works(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
     Source:
         Mann and Whitney (1947), normal approximation with ties and continuity correction, as in SciPy.
     """
+    return _mann_whitney(scores, positive, "greater")
+
+
+def p_differs(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
+    """Return for every signal the two-sided p of "AUROC is not 0.5", before any correction.
+
+    Args:
+        scores: Shape (signals, n); NaN where a signal is undefined for a question, which that signal then leaves
+            out.
+        positive: Shape (n,), True for the positive class.
+
+    Returns:
+        Shape (signals,); 1 for constant scores.
+
+    Raises:
+        UndefinedStatisticError: A signal has scores in only one class, or a score is infinite.
+
+    Source:
+        As `p_works`.
+    """
+    return _mann_whitney(scores, positive, "two-sided")
+
+
+def _mann_whitney(
+    scores: ArrayLike, positive: ArrayLike, alternative: Literal["greater", "two-sided"]
+) -> NDArray[np.float64]:
     from scipy.stats import mannwhitneyu
 
     matrix = score_matrix(scores)
     labels = class_vector(positive, matrix.shape[1])
     p_values = np.ones(matrix.shape[0])
-    for row, signal in enumerate(matrix):
-        defined = ~np.isnan(signal)
-        values, classes = signal[defined], labels[defined]
+    defined = ~np.isnan(matrix)
+    # Signals that are defined on the same questions are tested in one call: each call has a cost of its own.
+    patterns, pattern_of = np.unique(defined, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        classes = labels[pattern]
         require_classes(classes, 1, "an AUROC")
-        # Without this SciPy divides by a variance of 0 and warns.
-        if np.ptp(values) > 0:
-            test = mannwhitneyu(values[classes], values[~classes], alternative="greater", method="asymptotic")
-            p_values[row] = float(test.pvalue)
+        rows = np.flatnonzero(pattern_of.ravel() == number)
+        # Of a constant signal SciPy divides by a variance of 0 and warns.
+        rows = rows[np.ptp(matrix[rows][:, pattern], axis=1) > 0]
+        if rows.size:
+            values = matrix[rows][:, pattern]
+            test = mannwhitneyu(
+                values[:, classes], values[:, ~classes], alternative=alternative, method="asymptotic", axis=1
+            )
+            p_values[rows] = test.pvalue
     return p_values

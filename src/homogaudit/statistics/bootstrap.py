@@ -10,6 +10,7 @@ It does not know what a signal or a category means, and refits nothing inside a 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,6 +37,9 @@ FEWEST_CATEGORIES = 5
 
 CHUNK_WEIGHTS = 1 << 18
 """Weights held at once: 1 MiB of int32, which stays in a core's second-level cache."""
+
+_MOST_REMEMBERED = 1 << 23
+"""Weights of a call that are kept for the next one: 32 MiB, 800 questions in 10,000 draws."""
 
 WeightArray = NDArray[np.int32]
 
@@ -77,6 +81,22 @@ def _sorted_signal(scores: FloatArray, positive: BoolArray) -> _SortedSignal | N
 
 def question_weights(questions: int, draws: int, seed: int) -> Iterator[WeightArray]:
     """Yield chunks of shape (draws of the chunk, questions): how often each question was drawn."""
+    if questions * draws <= _MOST_REMEMBERED:
+        yield from _remembered_weights(questions, draws, seed)
+    else:
+        yield from _drawn_weights(questions, draws, seed)
+
+
+@lru_cache(maxsize=4)
+def _remembered_weights(questions: int, draws: int, seed: int) -> tuple[WeightArray, ...]:
+    """Return all chunks: the figures of one report ask for the same ones again and again."""
+    chunks = tuple(_drawn_weights(questions, draws, seed))
+    for chunk in chunks:
+        chunk.flags.writeable = False
+    return chunks
+
+
+def _drawn_weights(questions: int, draws: int, seed: int) -> Iterator[WeightArray]:
     generator = np.random.default_rng(seed)
     rows = max(1, CHUNK_WEIGHTS // max(questions, 1))
     for start in range(0, draws, rows):

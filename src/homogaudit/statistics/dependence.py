@@ -1,4 +1,4 @@
-"""How strongly two signals depend on each other: Pearson, distance correlation, HSIC, mutual information.
+"""How strongly two signals depend on each other: Pearson, Spearman, distance correlation, HSIC, mutual information.
 
 The last three are above 0 by chance, so each comes with its mean and its p under permutations of one signal against the
 other; all three see the same permutations. Nothing here knows labels: dependence says nothing about which signal works.
@@ -17,8 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import FloatArray, score_vector
+from homogaudit.statistics.auroc import Z_95
 
-__all__ = ["MOST_QUESTIONS", "PERMUTATIONS", "Correlation", "Dependence", "Permuted", "dependence", "pearson"]
+__all__ = [
+    "MOST_QUESTIONS",
+    "PERMUTATIONS",
+    "Correlation",
+    "Dependence",
+    "Permuted",
+    "dependence",
+    "pearson",
+    "spearman",
+]
 
 MOST_QUESTIONS = 2_000
 """Beyond this a seeded subset is taken: what the tests show no longer changes, and pairs cost n^2."""
@@ -36,7 +46,7 @@ Permutations = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """Pearson's correlation with its 95% interval (Fisher's z) and two-sided p."""
+    """A correlation with its 95% interval (by Fisher's z) and two-sided p."""
 
     value: float
     low: float
@@ -120,6 +130,33 @@ def _pearson(a: FloatArray, b: FloatArray) -> Correlation:
     return Correlation(
         float(found.statistic), float(interval.low), float(interval.high), float(found.pvalue), int(a.size)
     )
+
+
+def spearman(first: ArrayLike, second: ArrayLike) -> Correlation:
+    """Return Spearman's rank correlation of two signals, ties at their mean rank.
+
+    Args:
+        first: Shape (n,), finite.
+        second: Shape (n,), finite, on the same questions.
+
+    Raises:
+        UndefinedStatisticError: There are fewer than 4 questions, a signal is constant or not finite.
+
+    Source:
+        Spearman (1904); the interval is that of Bonett and Wright (2000), "Sample size requirements for estimating
+        Pearson, Kendall and Spearman correlations"; the p by Student's t, as in SciPy.
+    """
+    from scipy.stats import spearmanr
+
+    a, b = _pair(first, second)
+    # Its result is typed as a bare tuple, without its attributes.
+    found: Any = spearmanr(a, b)
+    value = max(-1.0, min(1.0, float(found.statistic)))
+    if abs(value) == 1:
+        return Correlation(value, value, value, float(found.pvalue), int(a.size))
+    half = Z_95 * math.sqrt((1 + value**2 / 2) / (a.size - 3))
+    low, high = math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half)
+    return Correlation(value, low, high, float(found.pvalue), int(a.size))
 
 
 def dependence(first: ArrayLike, second: ArrayLike, permutations: int = PERMUTATIONS, seed: int = 0) -> Dependence:

@@ -1,0 +1,126 @@
+"""A similarity threshold from pairs of texts whose meanings are known to be the same or to differ.
+
+It knows similarities, not texts or embedders. Pairs of one question share its texts, so that whole questions are
+drawn and held out. A threshold over pairs is not one over clusters: the average linkage compares a mean of pairs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from homogaudit.errors import UndefinedStatisticError
+from homogaudit.records import Interval
+from homogaudit.statistics.arrays import BoolArray, FloatArray
+from homogaudit.statistics.bootstrap import percentile_interval, question_weights
+from homogaudit.statistics.rates import Rate, wilson
+
+__all__ = ["MOST_MERGED", "PairThreshold", "pair_threshold"]
+
+MOST_MERGED = 0.05
+"""Share of the pairs of different meaning that a threshold may merge."""
+
+FOLDS = 10
+FEWEST_DIFFERENT = 40
+"""With fewer pairs of different meaning 5% of them is a pair or two."""
+_DRAWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class PairThreshold:
+    """The lowest threshold that merges few pairs of different meaning, and what it is worth.
+
+    Attributes:
+        threshold: A pair merges where its similarity is at least this.
+        interval: 95%, questions resampled.
+        false_merges: Pairs of different meaning that merge, on the pairs that the threshold was set by.
+        false_splits: Pairs of one meaning that do not merge, on the same pairs.
+        held_out_false_merges: The same, each question judged by a threshold that the other folds set. The intervals
+            of all four rates take pairs for independent; those of one question share texts, so they are too narrow.
+        held_out_false_splits: So for pairs of one meaning.
+    """
+
+    threshold: float
+    interval: Interval | None
+    false_merges: Rate
+    false_splits: Rate
+    held_out_false_merges: Rate
+    held_out_false_splits: Rate
+
+
+def pair_threshold(
+    similarity: ArrayLike,
+    same: ArrayLike,
+    question: Sequence[str],
+    *,
+    most_merged: float = MOST_MERGED,
+    draws: int = _DRAWS,
+    seed: int = 0,
+) -> PairThreshold:
+    """Return the threshold that merges at most a share of the pairs of different meaning.
+
+    It lies halfway between the least similar pair that may merge and the next one, so that it is the lowest such
+    threshold up to the gap between two pairs.
+
+    Args:
+        similarity: (n,) at most 1.
+        same: (n,) bool, whether a pair has one meaning.
+        question: (n,) what a pair belongs to; at least ten different ones.
+        most_merged: The share, between 0 and 1.
+        draws: Of the bootstrap.
+        seed: Of draws and folds.
+
+    Raises:
+        UndefinedStatisticError: Too few pairs or questions, or no threshold parts enough of the different pairs.
+    """
+    scores = np.asarray(similarity, dtype=np.float64)
+    positive = np.asarray(same, dtype=np.bool_)
+    names, group = np.unique(np.asarray(question, dtype=np.str_), return_inverse=True)
+    if (~positive).sum() < FEWEST_DIFFERENT or not positive.any() or len(names) < FOLDS:
+        raise UndefinedStatisticError(
+            f"a threshold needs {FEWEST_DIFFERENT} pairs of different meaning, one of the same, and {FOLDS} questions"
+        )
+    ones = np.ones(len(names), dtype=np.int32)
+    threshold = _threshold(scores, positive, ones[group], most_merged)
+    if np.isnan(threshold):
+        raise UndefinedStatisticError(
+            f"more than {most_merged:.0%} of the pairs of different meaning have cosine 1, so no threshold parts them"
+        )
+    drawn = [
+        _threshold(scores, positive, row[group], most_merged)
+        for chunk in question_weights(len(names), draws, seed)
+        for row in chunk
+    ]
+    merged = scores >= threshold
+    held_out = np.zeros(len(scores), dtype=np.bool_)
+    fold = np.random.default_rng(seed).permutation(len(names)) % FOLDS
+    for number in range(FOLDS):
+        apart: BoolArray = fold[group] == number
+        # Where the other folds set no threshold, nothing of this one merges.
+        held_out[apart] = scores[apart] >= _threshold(scores, positive, (~apart).astype(np.int32), most_merged)
+    return PairThreshold(
+        threshold=threshold,
+        interval=percentile_interval(np.asarray(drawn)),
+        false_merges=_share(merged[~positive]),
+        false_splits=_share(~merged[positive]),
+        held_out_false_merges=_share(held_out[~positive]),
+        held_out_false_splits=_share(~held_out[positive]),
+    )
+
+
+def _share(found: BoolArray) -> Rate:
+    return wilson(int(found.sum()), len(found))
+
+
+def _threshold(scores: FloatArray, positive: BoolArray, weights: NDArray[np.int32], most_merged: float) -> float:
+    """Return the threshold under weights of the pairs; NaN where even similarity 1 merges too many."""
+    taken = ~positive & (weights > 0)
+    levels, place = np.unique(scores[taken], return_inverse=True)
+    counts = np.bincount(place, weights=weights[taken].astype(np.float64), minlength=len(levels))
+    # Pairs that merge at each level, from the highest down; the first level of too many stays below the threshold.
+    merging = np.cumsum(counts[::-1])[::-1]
+    too_many = np.flatnonzero(merging > most_merged * counts.sum())
+    level = float(levels[too_many[-1]])
+    next_higher = float(levels[too_many[-1] + 1]) if too_many[-1] + 1 < len(levels) else 1.0
+    return (level + next_higher) / 2 if level < 1.0 else float("nan")
