@@ -81,6 +81,13 @@ def test_constant_and_mostly_undefined_signals_are_no_stages():
     }
 
 
+def test_the_next_of_a_boundary_stands_in_for_one_that_is_undefined_or_constant():
+    names = ["token_entropy_mean", "negative_log_likelihood", "density", "recorded:density"]
+    found = select_stages(names, [np.full(20, np.nan), VALUES, np.ones(20), VALUES])
+    assert names_of(found.stages) == ["negative_log_likelihood", "recorded:density"]
+    assert found.left_out == {}
+
+
 def test_a_wanted_signal_that_is_not_there_is_an_error():
     with pytest.raises(UsageError, match="no signal `density`"):
         select_stages(["token_entropy_mean"], [VALUES], wanted=["density"])

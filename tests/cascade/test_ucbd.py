@@ -80,6 +80,12 @@ def test_figures_repeat_with_the_seed(draw_signals):
     assert evaluate(TWO, signals, incorrect, 20) != evaluate(TWO, signals, incorrect, 20, seed=1)
 
 
+def test_many_questions_are_drawn_fewer_times(draw_signals):
+    found = evaluate_cascade(TWO, *draw_signals((0.7, 0.7), 2000, 2), [unit_costs(TWO)])
+    assert found.draws == 50
+    assert found.auroc.high - found.auroc.low < 0.1
+
+
 def test_the_unit_of_a_signal_does_not_matter(draw_signals):
     signals, incorrect = draw_signals((0.6, 0.7), 80, 1)
     scaled = signals * np.array([[1e6], [1e-6]]) + np.array([[5e6], [3.0]])

@@ -12,6 +12,7 @@ from homogaudit.cli.app import run_app
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
     return tmp_path
 
 

@@ -24,7 +24,12 @@ from homogaudit.records import (
     SignalValue,
     TokenStatistics,
 )
-from homogaudit.signals.registry import SignalInputs, compute_signals
+from homogaudit.report.analysis_inputs import AnalysisInputs
+from homogaudit.report.records import Auroc, Cost, SignalScore
+from homogaudit.report.signal_scores import LabelledScores
+from homogaudit.report.undefined import Undefined
+from homogaudit.signals.registry import SIGNALS, SignalInputs, compute_signals
+from homogaudit.statistics import auroc
 from homogaudit.store.run_file import RunFile
 
 JACCARD = ClusteringMethod("jaccard", "single", 0.4)
@@ -149,6 +154,48 @@ def small_run(build_run: Callable[..., RunBuilder]) -> RunFile:
         {f"answer {p} {n}": np.eye(36, dtype=np.float32)[3 * p + n] for p in range(12) for n in range(3)},
     )
     return builder.score(JACCARD, EMBEDDING)
+
+
+@pytest.fixture
+def make_inputs() -> Callable[..., AnalysisInputs]:
+    """Return a maker of labelled scores without a run: one array a signal, NaN where it has no value."""
+
+    def make(
+        incorrect: Any,
+        *,
+        categories: Sequence[str | None] | None = None,
+        recommended: str | None = None,
+        directions: Mapping[str, int] | None = None,
+        **signals: Any,
+    ) -> AnalysisInputs:
+        positive = np.asarray(incorrect, dtype=np.bool_)
+        ids = tuple(f"q{number}" for number in range(positive.size))
+        matrix = np.array([np.asarray(values, dtype=np.float64) for values in signals.values()])
+        scores = LabelledScores(tuple(signals), matrix, positive, ids, tuple(categories or [None] * positive.size))
+        return AnalysisInputs(
+            scores,
+            {
+                name: _scored(name, row, positive, (directions or {}).get(name, 1))
+                for name, row in zip(signals, matrix, strict=True)
+            },
+            recommended,
+            200,
+            1,
+        )
+
+    return make
+
+
+def _scored(name: str, values: Any, incorrect: Any, direction: int) -> SignalScore:
+    """Return as much of a signal's score as the analyses read."""
+    defined = ~np.isnan(values)
+    area = auroc(values[defined], incorrect[defined])
+    constant = bool(np.ptp(values[defined]) == 0)
+    counts = (int(defined.sum()), int(incorrect[defined].sum()))
+    found = Auroc(area, None, None, None, None, *counts, None, None, constant, None, "not shown to work")
+    boundary = SIGNALS[name].boundary if name in SIGNALS else "recorded"
+    none = Undefined("not made here")
+    return SignalScore(boundary, direction, "", "", Cost("free", none), 0, "", found, none, none, none)
 
 
 @pytest.fixture(scope="session")

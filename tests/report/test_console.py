@@ -90,9 +90,9 @@ def test_every_signal_name_is_whole_on_a_line_at_80_columns(build_run: Callable[
     lines = rendered(build(builder.score(), draws=50), full=True).splitlines()
     assert max(map(len, lines)) <= 80
     for name in SIGNALS:
-        # One row in each of the three tables: AUROC, cost, parts.
+        # One row in each of the three tables of signals; analyses and the cascade have more.
         rows = [line for line in lines if line.split()[:1] == [name]]
-        assert len(rows) == 3, name
+        assert len(rows) >= 3, name
         assert f"{questions:,}" in rows[0]
 
 

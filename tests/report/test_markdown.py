@@ -15,6 +15,10 @@ def test_it_holds_every_section_and_table(small_run: Any) -> None:
         "## Homogenization",
         "## Labels",
         "## Signals",
+        "## Differences",
+        "## Selective prediction",
+        "## Cascade",
+        "## Pointer model",
     ]
     assert "| jaccard | 0.4 single | 25.0% | \\[8.9%, 53.2%\\] | 3 of 12 | 25.0% |" in text
     assert "| token\\_entropy\\_mean |" in text

@@ -165,3 +165,63 @@ def test_next_to_nothing_right_is_said_in_words(build_run: Callable[..., Any]) -
         "Only 2 of 60 labelled answers are correct: an AUROC needs at least 5 of each class" in x
         for x in verdict.sentences
     )
+
+
+def strong_run(build_run: Callable[..., Any], *, single: int = 0, directions: dict[str, int] | None = None) -> Any:
+    """Return a run of 200 questions, half of them wrong, the first `single` with one cluster each."""
+    builder = build_run(200, directions=directions)
+    for position in range(200):
+        builder.draw(position, ["a", "b", "c"])
+    builder.cluster({position: (0, 0, 0) if position < single else (0, 1, position % 3) for position in range(200)})
+    builder.label({position: "incorrect" if position % 2 else "correct" for position in range(200)})
+    return builder
+
+
+def test_the_recommended_signal_comes_with_a_threshold_and_what_it_gives(build_run: Callable[..., Any]) -> None:
+    builder = strong_run(build_run)
+    # Right answers have 0 to 198, wrong ones 80 more: of the hundred lowest, those below 140 are 70 right and 30 wrong.
+    builder.signal("token_entropy_mean", {p: float(p - 1 + 80 if p % 2 else p) + 0.5 * (p % 2) for p in range(200)})
+    verdict = build(builder.score(JACCARD), draws=100).verdict
+    assert verdict.signal == "token_entropy_mean"
+    assert verdict.answer_where.coverage == 0.5
+    assert (verdict.answer_where.accuracy.k, verdict.answer_where.accuracy.n) == (70, 100)
+    assert verdict.answer_where.threshold == 138.5
+    assert any(
+        sentence.startswith(
+            "Answer only where `token_entropy_mean` is at most 138.5: 50.0% of the labelled questions, accuracy 70.0% ["
+        )
+        for sentence in verdict.sentences
+    )
+
+
+def test_the_threshold_of_a_turned_signal_is_the_recorded_value(build_run: Callable[..., Any]) -> None:
+    builder = strong_run(build_run, directions={"sure": -1})
+    builder.signal("sure", {p: float(p - 120 if p % 2 else p) for p in range(200)})
+    verdict = build(builder.score(JACCARD), draws=100).verdict
+    assert (verdict.signal, verdict.answer_where.direction) == ("sure", -1)
+    assert any("Answer only where `sure` is at least" in sentence for sentence in verdict.sentences)
+
+
+def test_signals_that_are_blind_constant_or_inverted_are_named(build_run: Callable[..., Any]) -> None:
+    builder = strong_run(build_run, single=120)
+    spread = {p: 0.0 if p < 120 else float((p * 37) % 80) for p in range(200)}
+    builder.signal("semantic_entropy_jaccard", spread)
+    builder.signal("response_length", dict.fromkeys(range(200), 7.0))
+    builder.signal("perplexity", {p: float(p if p % 2 else p + 150) for p in range(200)})
+    verdict = build(builder.score(JACCARD), draws=100).verdict
+    assert verdict.level == "severe"
+    assert verdict.not_to_trust == {
+        "semantic_entropy_jaccard": "blind",
+        "response_length": "constant",
+        "perplexity": "inverted",
+    }
+    text = " ".join(verdict.sentences)
+    assert "`semantic_entropy_jaccard`; blind on 120 of 200 questions, whose samples form one cluster." in text
+    assert "Constant, never recommended: `response_length`" in text
+    assert "Inverted, never recommended: `perplexity` (higher where the answer is right)." in text
+
+
+def test_sampling_is_not_called_blind_where_there_is_no_homogenization(build_run: Callable[..., Any]) -> None:
+    builder = strong_run(build_run, single=2)
+    builder.signal("semantic_entropy_jaccard", {p: float((p * 37) % 80) for p in range(200)})
+    assert build(builder.score(JACCARD), draws=100).verdict.not_to_trust == {}

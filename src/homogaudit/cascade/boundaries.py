@@ -34,7 +34,7 @@ DEFAULT_STAGES = (
     ("semantic_entropy_embedding", "semantic_entropy_answer", "semantic_entropy_jaccard"),
 )
 """One signal a boundary and, for the model's own uncertainty, the free one and the sampled one; the first of each that
-is there. More would be fitted on questions that are few."""
+is defined for nearly all questions and not constant. More would be fitted on questions that are few."""
 
 LEAST_DEFINED = 0.9
 """A question without one of the signals cannot enter; a signal that loses more than this is not worth it."""
@@ -106,7 +106,7 @@ class StageSelection:
         stages: In order of marginal cost.
         rows: Of the stages in the matrix of signals.
         questions: Shape (n,), True where all stages are defined.
-        left_out: By signal, why it is no stage.
+        left_out: By signal, why it is no stage; one in whose place another stands is not named.
     """
 
     stages: tuple[Stage, ...]
@@ -150,7 +150,7 @@ def order_stages(stages: Sequence[Stage], measured: Measured | None = None) -> t
     def key(stage: Stage) -> tuple[float, int, str]:
         unit = stage.unit_cost(paid)
         # Without seconds a unit is a unit: the class tells an embedding from ten more answers.
-        by_class = COST_CLASSES.index(stage.cost_class) if stage.cost_class in COST_CLASSES else len(COST_CLASSES)
+        by_class = [*COST_CLASSES, stage.cost_class].index(stage.cost_class)
         spent = 0.0 if unit == 0 and stage.cost_class == "free" else cost(stage, paid)
         return (spent, 0 if unit == 0 else by_class, stage.boundary)
 
@@ -184,31 +184,28 @@ def select_stages(
     if matrix.shape[0] != len(names):
         raise ValueError(f"expected {len(names)} rows of scores, not shape {matrix.shape}")
     rows = {name: row for row, name in enumerate(names)}
-    candidates = _defaults(names) if wanted is None else tuple(dict.fromkeys(wanted))
-    for name in candidates:
+    for name in wanted or ():
         if name not in rows:
             raise UsageError(f"there is no signal `{name}` in this run", f"one of {', '.join(names)}")
+    slots = _default_slots(names) if wanted is None else [(name,) for name in dict.fromkeys(wanted)]
     left_out: dict[str, str] = {}
     kept: list[Stage] = []
-    for name in candidates:
-        reason = _unfit(matrix[rows[name]])
-        if reason is None:
-            kept.append(stage_of(name))
+    for slot in slots:
+        unfit = {name: reason for name in slot if (reason := _unfit(matrix[rows[name]])) is not None}
+        if len(unfit) < len(slot):
+            kept.append(stage_of(next(name for name in slot if name not in unfit)))
         else:
-            left_out[name] = reason
+            left_out |= unfit
     stages = order_stages(kept, measured)
     chosen = tuple(rows[stage.signal] for stage in stages)
     questions = np.isfinite(matrix[list(chosen)].sum(axis=0))
     return StageSelection(stages, chosen, questions, left_out)
 
 
-def _defaults(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the default stages at hand; what the project computed goes before what was recorded."""
-    found: list[str] = []
-    for slot in DEFAULT_STAGES:
-        stored = [x for name in slot for x in (name, _RECORDED_PREFIX + name) if x in names]
-        found += stored[:1]
-    return tuple(found)
+def _default_slots(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the default signals at hand by slot; what the project computed goes before what was recorded."""
+    slots = [[x for name in slot for x in (name, _RECORDED_PREFIX + name) if x in names] for slot in DEFAULT_STAGES]
+    return [tuple(slot) for slot in slots if slot]
 
 
 def _unfit(scores: FloatArray) -> str | None:

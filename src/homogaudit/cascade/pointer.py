@@ -230,8 +230,9 @@ def _fit(
     known, unknown = inputs[training], inputs[held_out]
     if vectors is not None:
         components = min(COMPONENTS, vectors.shape[1], len(training) - 1)
-        # The full solver gives the same components whatever the seed.
-        pca = PCA(components, svd_solver="full").fit(vectors[training])
+        # Both give the same components whatever the seed; on many questions the first takes a seventh of the time.
+        solver = "covariance_eigh" if len(training) >= 10 * vectors.shape[1] else "full"
+        pca = PCA(components, svd_solver=solver).fit(vectors[training])
         known = np.hstack([known, pca.transform(vectors[training])])
         unknown = np.hstack([unknown, pca.transform(vectors[held_out])])
     scaler = StandardScaler().fit(known)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +36,7 @@ def bench(
 
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.model_choice import resolve_gguf
+    from homogaudit.launch.speeds import Speeds, store_speeds
 
     named = load_models(models_file)
     settings = load_settings(named, threads=threads, gpu_layers=gpu_layers, slots=slots)
@@ -69,6 +71,9 @@ def bench(
         check=False,
     )
     figures = _read(process.stdout, process.returncode, generator.location)
+    # What a run would take is told from these.
+    speeds = Speeds(figures["engine_tokens_per_second"], figures["serial_tokens_per_second"])
+    store_speeds(settings.runs, Path(generator.location), speeds)
     typer.echo(json.dumps(figures, indent=2) if as_json else _text(figures))
 
 

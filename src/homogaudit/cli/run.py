@@ -1,7 +1,8 @@
 """`homogaudit run MODEL [QUESTIONS]`: the audit, headless; prints the report at the end."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +16,10 @@ from homogaudit.cli.options import (
     SignalsOption,
     split_names,
 )
-from homogaudit.errors import EngineError, HomogauditError
+from homogaudit.errors import EngineError, HomogauditError, UsageError
+
+if TYPE_CHECKING:
+    from homogaudit.launch.server_choice import ServerEstimate
 
 __all__ = ["run"]
 
@@ -24,10 +28,13 @@ _QUESTIONS = "Questions"
 _PROMPT = "Prompt"
 _SCORING = "Scoring"
 _MACHINE = "Machine"
+_SERVER = "Server"
 
 
 def run(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A GGUF file, a name of models.toml, or `demo`.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A GGUF file, a name of models.toml, `demo`, or a URL.")
+    ],
     questions: Annotated[
         str | None,
         typer.Argument(metavar="QUESTIONS", help="A question file, `-` for stdin; default: the packaged sample."),
@@ -118,6 +125,18 @@ def run(
         bool,
         typer.Option("--hash-model", help="Hash the whole model file.", rich_help_panel=_MACHINE),
     ] = False,
+    server_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The model on the server.", rich_help_panel=_SERVER)
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Requests at the same time on each URL; default: 16.", rich_help_panel=_SERVER)
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop before it may cost more.", rich_help_panel=_SERVER)
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before a run that costs money.", rich_help_panel=_SERVER)
+    ] = False,
     models_file: ModelsOption = None,
     max_scr: MaxScrOption = None,
     full: Annotated[bool, typer.Option("--full", help="Print all sections of the report.")] = False,
@@ -175,6 +194,9 @@ def run(
             gpu_layers=gpu_layers,
             hash_model=hash_model,
             models_file=models_file,
+            server_model=server_model,
+            concurrency=concurrency,
+            max_cost=max_cost,
         ),
         (lambda _: None) if quiet else (lambda warning: typer.echo(f"warning: {warning}", err=True)),
     )
@@ -183,6 +205,8 @@ def run(
         going_on = "; going on where it was left, `--new` starts another" if prepared.goes_on else ""
         typer.echo(f"run: {path}{going_on}", err=True)
     try:
+        if prepared.estimate is not None:
+            _agree(prepared.estimate, is_agreed=yes or max_cost is not None, quiet=quiet)
         run_engine(prepared.job, make_display(quiet=quiet))
     except HomogauditError as error:
         remove_if_empty(path)
@@ -195,3 +219,18 @@ def run(
         with after_report(as_json=as_json):
             check_complete(stored)
             check_gate(built, max_scr)
+
+
+def _agree(estimate: "ServerEstimate", *, is_agreed: bool, quiet: bool) -> None:
+    """Say what a run asks of a server, and ask back where it costs money and nobody has agreed yet.
+
+    Raises:
+        UsageError: The user says no, or there is no terminal to ask at.
+    """
+    if not quiet:
+        typer.echo(f"server: {estimate.text}", err=True)
+    if is_agreed or not estimate.cost:
+        return
+    hint = "agree with `--yes`, or set a limit with `--max-cost`"
+    if not sys.stdin.isatty() or not typer.confirm("Go on?", err=True):
+        raise UsageError(f"the run may cost {estimate.cost:,.2f}", hint)

@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from homogaudit.records import LabelValue
+from homogaudit.report.analyses import analyse
+from homogaudit.report.analysis_inputs import AnalysisInputs
+from homogaudit.report.cascade import cascade_figures, cascade_inputs
 from homogaudit.report.evidence import Evidence, gather, mapping
 from homogaudit.report.homogenization import Settings, cluster_counts, method_figures, primary_name, run_methods
 from homogaudit.report.labels import choose_judge, count_labels
+from homogaudit.report.pointer import pointer_figures
 from homogaudit.report.records import Homogenization, Report, RunFacts, Undefined
 from homogaudit.report.signal_choice import choose_signal
 from homogaudit.report.signal_scores import labelled_scores, score_signals
+from homogaudit.report.undefined import WITH_FULL
 from homogaudit.report.validity import assess, label_warning
 from homogaudit.report.verdict import decide
 from homogaudit.statistics import DRAWS
@@ -25,7 +30,14 @@ SEED = 20261123
 
 
 def build(
-    run: RunFile, *, draws: int = DRAWS, seed: int = SEED, judge: str | None = None, sweeps: bool = True
+    run: RunFile,
+    *,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    judge: str | None = None,
+    sweeps: bool = True,
+    full: bool = False,
+    target_risk: float | None = None,
 ) -> Report:
     """Build the report of a run.
 
@@ -35,6 +47,8 @@ def build(
         seed: Of everything random.
         judge: Whose labels to go by; `None` for the run's own choice.
         sweeps: Whether to sweep thresholds and sample sizes, which takes about half of the time.
+        full: Whether to add what only the full report shows; without it such a part is undefined and says so.
+        target_risk: Share of incorrect answers that the risk bounds are for; `None` for half of the run's own.
 
     Raises:
         UsageError: `judge` has no stored labels.
@@ -56,13 +70,33 @@ def build(
     signals = score_signals(run, evidence, scores, clusters, warning=warning, draws=draws, seed=seed)
     choice = choose_signal(scores, signals, seed)
     facts = _run_facts(run, evidence)
-    verdict = decide(validity, figures, primary, labels, signals, choice, facts.question_source)
+    unlabelled = labels.reason if labels.judge is None else warning
+    stages = cascade_inputs(run, evidence, scores)
+    cascade = cascade_figures(stages, scores, warning=unlabelled, full=full, seed=seed)
+    pointer = pointer_figures(run, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
+    analysed = analyse(
+        AnalysisInputs(scores, signals, choice.name, draws, seed),
+        unlabelled=unlabelled,
+        full=full,
+        target_risk=target_risk,
+    )
+    verdict = decide(
+        validity, figures, primary, labels, signals, choice, analysed.selective, cascade, facts.question_source
+    )
     return Report(
         run=facts,
         validity=validity,
         homogenization=Homogenization(primary, verdict.level, figures),
         labels=labels,
         signals=signals,
+        comparisons=analysed.comparisons,
+        selective=analysed.selective,
+        agreement=analysed.agreement,
+        categories=analysed.categories,
+        calibration=analysed.calibration,
+        dependence=analysed.dependence,
+        cascade=cascade,
+        pointer=pointer,
         verdict=verdict,
     )
 

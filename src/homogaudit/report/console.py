@@ -15,7 +15,7 @@ from rich.text import Text
 from homogaudit.report.layout import Bar, Plot, Section, Table, sections
 from homogaudit.report.records import Report
 
-__all__ = ["render_console"]
+__all__ = ["render_console", "render_section"]
 
 _LEVEL_STYLES = {"none": "green", "undecided": "yellow", "mild": "yellow", "severe": "red", "invalid": "red"}
 _INDENT = 2
@@ -37,6 +37,11 @@ def render_console(report: Report, console: Console, *, full: bool = False) -> N
         if number:
             console.print()
         _print_section(section, console, _LEVEL_STYLES[report.verdict.level])
+
+
+def render_section(section: Section, console: Console) -> None:
+    """Print one section by itself."""
+    _print_section(section, console, "")
 
 
 def _print_section(section: Section, console: Console, level_style: str) -> None:

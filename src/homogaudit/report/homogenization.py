@@ -166,6 +166,7 @@ def method_figures(
     scr = _single(clusters.values(), reason)
     extremes = _extreme_cases(evidence, stored)
     thresholds, sample_sizes = _sweeps(run, evidence, method, settings) if settings.sweeps else ((), ())
+    calibrated = _calibrated(run, evidence, method) if settings.sweeps else Undefined("the sweeps are left out")
     return MethodFigures(
         similarity=method.similarity,
         linkage=method.linkage,
@@ -182,6 +183,7 @@ def method_figures(
         mean_semantic_entropy=_mean(entropies, reason, settings),
         mean_alignment_tax=_mean(taxes, reason, settings),
         histogram=_histogram(clusters.values(), evidence.samples),
+        calibrated_threshold=calibrated,
         thresholds=thresholds,
         sample_sizes=sample_sizes,
     )
@@ -248,7 +250,7 @@ def _extreme_cases(evidence: Evidence, stored: Mapping[str, Clustering]) -> _Ext
 def _sweeps(
     run: RunFile, evidence: Evidence, method: ClusteringMethod, settings: Settings
 ) -> tuple[tuple[ThresholdPoint, ...], tuple[SampleSizePoint, ...]]:
-    """Sweep thresholds and sample sizes over the fully valid questions."""
+    """Sweep thresholds and sample sizes over the fully valid questions; entailment compares too few pairs for it."""
     thresholds = sweep_thresholds(method)
     sizes = [size for size in SAMPLE_SIZES if size <= evidence.samples]
     counts: list[NDArray[np.intp]] = []
@@ -274,12 +276,31 @@ def _sweeps(
     return points, tuple(by_size)
 
 
+def _calibrated(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> ThresholdPoint | Undefined:
+    """Return the SCR at the calibrated threshold of the embedder that the run was scored with last."""
+    if method.similarity != PRIMARY:
+        return Undefined("only the cosine of an embedder is calibrated")
+    source = mapping(mapping(run.meta("scoring")).get("embedder_source"))
+    threshold = number(source.get("calibrated_threshold"))
+    if threshold is None or source.get("key") != method.embedder:
+        return Undefined("the embedder was not calibrated when the run was scored")
+    counts = [
+        int(cluster_counts_by_threshold(similarity, method.linkage, (threshold,))[0])
+        for similarity in _similarities(run, evidence, method)
+    ]
+    if not counts:
+        return Undefined(_missing_reason(evidence))
+    return ThresholdPoint(threshold, _observed(counts), float(np.mean(counts)))
+
+
 def _observed(clusters: Sequence[int]) -> Rate:
     return wilson(list(clusters).count(1), len(clusters))
 
 
 def _similarities(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> Iterator[NDArray[np.float64]]:
     """Yield the (N, N) similarity of each fully valid question; one whose embeddings are not stored is left out."""
+    if method.similarity == "entailment":
+        return
     embedded: Mapping[str, NDArray[np.float32]] = {}
     if method.embedder is not None:
         embedded = run.embeddings(

@@ -12,14 +12,14 @@ from typing import Any, cast
 
 from homogaudit.report.records import Report, Undefined
 
-__all__ = ["FORMAT", "dumps", "schema", "to_json"]
+__all__ = ["FORMAT", "dumps", "record_values", "schema", "to_json"]
 
 FORMAT = "homogaudit.report/1"
 
 
 def to_json(report: Report) -> dict[str, Any]:
     """Return the report as JSON values; no number in it is NaN or infinite."""
-    return {"schema": FORMAT, **_object(report)}
+    return {"schema": FORMAT, **record_values(report)}
 
 
 def dumps(report: Report) -> str:
@@ -33,7 +33,7 @@ def schema() -> dict[str, Any]:
     return cast(dict[str, Any], json.loads(text))
 
 
-def _object(record: Any) -> dict[str, Any]:
+def record_values(record: Any) -> dict[str, Any]:
     """Return a record's fields by name; `class_` is `class`, which Python keeps for itself."""
     return {field.name.rstrip("_"): _value(getattr(record, field.name)) for field in dataclasses.fields(record)}
 
@@ -42,7 +42,7 @@ def _value(value: Any) -> Any:
     if isinstance(value, Undefined):
         return {"value": None, "reason": value.reason}
     if dataclasses.is_dataclass(value):
-        return _object(value)
+        return record_values(value)
     if isinstance(value, Mapping):
         return {str(key): _value(item) for key, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, list | tuple):

@@ -5,8 +5,9 @@ matter; so is the drawing of the small plots.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from homogaudit.report.analysis_layout import analysis_sections
+from homogaudit.report.cascade_layout import cascade_section, pointer_section
 from homogaudit.report.evidence import mapping, number
 from homogaudit.report.numbers import (
     MISSING,
@@ -30,59 +31,11 @@ from homogaudit.report.records import (
     Undefined,
     Validity,
 )
+from homogaudit.report.section import Bar, Plot, Section, Span, Table
 from homogaudit.report.text import plain
 from homogaudit.statistics import Rate
 
 __all__ = ["Bar", "Plot", "Section", "Span", "Table", "sections"]
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A bar of a histogram, as a share of the longest."""
-
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """An interval between 0 and 1 with its value."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-
-Plot = Bar | Span
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of text, the first column to the left, the others to the right.
-
-    Attributes:
-        plots: One small plot a row, or nothing at all.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    plots: tuple[Plot, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One part of the report.
-
-    Attributes:
-        warnings: Lines that must not be missed; they come first.
-        lines: Said before the tables.
-        notes: Said after them.
-    """
-
-    title: str
-    warnings: tuple[str, ...] = ()
-    lines: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def sections(report: Report, *, full: bool) -> tuple[Section, ...]:
@@ -99,6 +52,9 @@ def sections(report: Report, *, full: bool) -> tuple[Section, ...]:
         _homogenization(report, full=full),
         _labels(report),
         _signals(report, full=full),
+        *analysis_sections(report, full=full),
+        cascade_section(report.cascade, full=full),
+        *([pointer_section(report.pointer)] if full else []),
     )
 
 
@@ -196,6 +152,7 @@ def _homogenization(report: Report, *, full: bool) -> Section:
     for name, figures in found.methods.items():
         if full:
             tables += _sweep_tables(name, figures)
+            notes += _calibrated_lines(name, figures)
         else:
             notes += _sweep_lines(name, figures)
     tables += [_histogram(name, figures) for name, figures in shown.items() if figures.histogram]
@@ -245,10 +202,23 @@ def _sweep_lines(name: str, figures: MethodFigures) -> list[str]:
     if figures.thresholds:
         points = ", ".join(f"{x.threshold:g}: {percent(x.scr.value)}" for x in figures.thresholds)
         lines.append(f"{name} SCR by threshold: {points}")
+    lines += _calibrated_lines(name, figures)
     if figures.sample_sizes:
         points = ", ".join(f"{x.k}: {percent(x.random_k.value)}" for x in figures.sample_sizes)
         lines.append(f"{name} SCR by number of samples: {points}")
     return lines
+
+
+def _calibrated_lines(name: str, figures: MethodFigures) -> list[str]:
+    """Return SCR at the calibrated threshold, nothing where there is none."""
+    point = figures.calibrated_threshold
+    if isinstance(point, Undefined):
+        return []
+    rate = f"{percent(point.scr.value)} {percent_interval(point.scr.low, point.scr.high)}"
+    return [
+        f"{name} SCR at the calibrated threshold {decimal(point.threshold)}: {rate}. It is set on pairs of answers and "
+        f"does not transfer exactly to {figures.linkage} linkage."
+    ]
 
 
 def _sweep_tables(name: str, figures: MethodFigures) -> list[Table]:

@@ -6,7 +6,18 @@ reader can use, and none is rounded to a limit that it does not reach.
 
 import math
 
-__all__ = ["MISSING", "count", "decimal", "duration", "interval", "p_value", "percent", "percent_interval", "share"]
+__all__ = [
+    "MISSING",
+    "count",
+    "decimal",
+    "duration",
+    "interval",
+    "p_value",
+    "percent",
+    "percent_interval",
+    "share",
+    "threshold",
+]
 
 MISSING = "-"
 
@@ -39,6 +50,13 @@ def percent(value: float | None) -> str:
     if 0.9995 <= value < 1:
         return ">99.9%"
     return decimal(100 * value, 1) + "%"
+
+
+def threshold(value: float | None) -> str:
+    """Return a number of any size with four significant digits: `0.4128`, `-2.051`, `12340`, `1.5e-05`."""
+    if value is None or not _exists(value):
+        return MISSING
+    return f"{float(f'{value:.4g}'):g}"
 
 
 def interval(low: float | None, high: float | None, places: int = 3) -> str:

@@ -9,6 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from homogaudit.records import Interval
+from homogaudit.report.analysis_records import (
+    Agreements,
+    AnswerWhere,
+    Calibration,
+    Categories,
+    Comparisons,
+    Dependences,
+    Selective,
+)
+from homogaudit.report.cascade_records import Cascade, Pointer
+from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Rate
 
 __all__ = [
@@ -30,13 +41,6 @@ __all__ = [
     "Validity",
     "Verdict",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Undefined:
-    """A figure that does not exist for this run, and why, in one line."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,8 @@ class MethodFigures:
         scr_without_refusals: SCR over the questions that were not refused.
         wrong_in_single_cluster: Share of incorrectly answered questions whose samples form one cluster.
         mean_alignment_tax: Of AT = 1 - D/N.
+        calibrated_threshold: At the threshold that `homogaudit calibrate` had found for the embedder when the run was
+            scored; set on pairs, so not exact for the average linkage.
         thresholds: The sweep over thresholds.
         sample_sizes: The sweep over the number of samples.
     """
@@ -221,6 +227,7 @@ class MethodFigures:
     mean_semantic_entropy: Estimate | Undefined
     mean_alignment_tax: Estimate | Undefined
     histogram: tuple[HistogramBin, ...]
+    calibrated_threshold: ThresholdPoint | Undefined
     thresholds: tuple[ThresholdPoint, ...]
     sample_sizes: tuple[SampleSizePoint, ...]
 
@@ -305,6 +312,7 @@ class Auroc:
         delong_high: Upper end of it.
         n: Labelled questions that have a value.
         positives: The incorrect ones among them.
+        p: Of "not 0.5", two-sided; `None` on a part of the questions.
         p_holm: Of "above 0.5", adjusted over all scored signals; `None` on a part of the questions.
         constant: All scores are equal.
         by_category: The bootstrap over categories, where it is more than 25% wider.
@@ -318,6 +326,7 @@ class Auroc:
     delong_high: float | None
     n: int
     positives: int
+    p: float | None
     p_holm: float | None
     constant: bool
     by_category: Interval | None
@@ -361,6 +370,8 @@ class Verdict:
         other_levels: Clusterings that say something else, by name.
         signal: The recommended one, `None` where none is shown to work.
         signal_auroc: Its AUROC on held-out folds, the choice made in the training folds.
+        answer_where: The threshold of the recommended signal that answers about half of the questions.
+        not_to_trust: Why a signal is not to be trusted here, by name.
         sentences: The verdict in words, the most important first.
     """
 
@@ -369,6 +380,8 @@ class Verdict:
     other_levels: Mapping[str, str]
     signal: str | None
     signal_auroc: Estimate | Undefined
+    answer_where: AnswerWhere | Undefined
+    not_to_trust: Mapping[str, str]
     sentences: tuple[str, ...]
 
 
@@ -381,4 +394,12 @@ class Report:
     homogenization: Homogenization
     labels: Labels
     signals: Mapping[str, SignalScore]
+    comparisons: Comparisons | Undefined
+    selective: Selective | Undefined
+    agreement: Agreements | Undefined
+    categories: Categories | Undefined
+    calibration: Calibration | Undefined
+    dependence: Dependences | Undefined
+    cascade: Cascade
+    pointer: Pointer | Undefined
     verdict: Verdict

@@ -16,7 +16,7 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.report.numbers import decimal, interval
 from homogaudit.report.records import Auroc, Estimate, SignalScore, Undefined
 from homogaudit.report.signal_scores import LabelledScores
-from homogaudit.statistics import delong, p_works
+from homogaudit.statistics import delong, p_works, stratified_folds
 from homogaudit.statistics.auroc import Z_95
 
 __all__ = ["SignalChoice", "choose_signal"]
@@ -93,8 +93,6 @@ def _folds(incorrect: NDArray[np.bool_], seed: int) -> Iterator[tuple[NDArray[np
     """Yield (training, held out) question numbers of repeated stratified 5-fold."""
     generator = np.random.default_rng(seed)
     for _ in range(_REPEATS):
-        fold = np.empty(incorrect.size, dtype=np.intp)
-        for members in (np.flatnonzero(incorrect), np.flatnonzero(~incorrect)):
-            fold[generator.permutation(members)] = np.arange(members.size) % _FOLDS
+        fold = stratified_folds(incorrect, _FOLDS, generator)
         for number in range(_FOLDS):
             yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)

@@ -25,11 +25,12 @@ from homogaudit.statistics import (
     cohens_d,
     delong,
     holm,
+    p_differs,
     p_works,
 )
 from homogaudit.store.run_file import RunFile
 
-__all__ = ["LabelledScores", "labelled_scores", "score_signals"]
+__all__ = ["LabelledScores", "labelled_scores", "score_signals", "signal_directions"]
 
 _LEVEL = 0.05
 """Adjusted p below which a signal is said to work (METHODS)."""
@@ -80,7 +81,7 @@ def labelled_scores(run: RunFile, evidence: Evidence, labels: Mapping[str, Label
         labels: By question id, of the chosen judge; empty where there are none.
     """
     stored = run.signals()
-    directions = _directions(run)
+    directions = signal_directions(run)
     names = _ordered(stored)
     classes = (LabelValue.CORRECT, LabelValue.INCORRECT)
     questions = [x.question for x in evidence.scored if labels.get(x.question.id) in classes]
@@ -121,7 +122,7 @@ def score_signals(
         seed: Of the bootstrap.
     """
     stored = run.signals()
-    directions = _directions(run)
+    directions = signal_directions(run)
     if warning is None:
         whole = _with_holm(scores, _aurocs(scores, draws=draws, seed=seed))
         single = frozenset(question_id for question_id, count in clusters.items() if count == 1)
@@ -157,7 +158,7 @@ def score_signals(
     return result
 
 
-def _directions(run: RunFile) -> dict[str, int]:
+def signal_directions(run: RunFile) -> dict[str, int]:
     """Return -1 for recorded signals where lower is more uncertain; computed ones are stored turned already."""
     stored = run.meta("directions") or {}
     return {name: -1 for name, direction in stored.items() if direction == -1 and name not in SIGNALS}
@@ -213,6 +214,7 @@ def _aurocs(scores: LabelledScores, *, draws: int, seed: int) -> list[Auroc | Un
                 delong_high=by_delong.high if by_delong else None,
                 n=int(values.size),
                 positives=int(incorrect.sum()),
+                p=None,
                 p_holm=None,
                 constant=constant,
                 by_category=by_category,
@@ -253,11 +255,12 @@ def _width(interval: Interval) -> float:
 
 
 def _with_holm(scores: LabelledScores, aurocs: Sequence[Auroc | Undefined]) -> list[Auroc | Undefined]:
-    """Add to each AUROC the p of "works at all", adjusted over all that exist."""
+    """Add to each AUROC its p, and that of "works at all", adjusted over all that exist."""
     rows = [row for row, found in enumerate(aurocs) if isinstance(found, Auroc)]
     if not rows:
         return list(aurocs)
     adjusted = dict(zip(rows, holm(p_works(scores.matrix[rows], scores.incorrect)), strict=True))
+    two_sided = dict(zip(rows, p_differs(scores.matrix[rows], scores.incorrect), strict=True))
     result = list(aurocs)
     for row in rows:
         found = aurocs[row]
@@ -265,7 +268,7 @@ def _with_holm(scores: LabelledScores, aurocs: Sequence[Auroc | Undefined]) -> l
         p_holm = float(adjusted[row])
         interval = None if found.low is None or found.high is None else Interval(found.low, found.high)
         reading = _reading(found.value, interval, constant=found.constant, p_holm=p_holm)
-        result[row] = replace(found, p_holm=p_holm, reading=reading)
+        result[row] = replace(found, p=float(two_sided[row]), p_holm=p_holm, reading=reading)
     return result
 
 

@@ -5,8 +5,11 @@ It computes no figure; it reads them. Every sentence names the count or the inte
 
 from collections.abc import Mapping
 
+from homogaudit.report.analysis_records import AnswerWhere, Selective
+from homogaudit.report.cascade import cascade_sentence
+from homogaudit.report.cascade_records import Cascade
 from homogaudit.report.homogenization import FEWEST_QUESTIONS, MILD, SEVERE
-from homogaudit.report.numbers import count, decimal, interval, p_value, percent, percent_interval, share
+from homogaudit.report.numbers import count, decimal, interval, p_value, percent, percent_interval, share, threshold
 from homogaudit.report.records import (
     Auroc,
     Estimate,
@@ -17,6 +20,7 @@ from homogaudit.report.records import (
     Validity,
     Verdict,
 )
+from homogaudit.report.selective import answer_where
 from homogaudit.report.signal_choice import SignalChoice
 from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, questions_needed
@@ -34,6 +38,8 @@ def decide(
     labels: Labels,
     signals: Mapping[str, SignalScore],
     choice: SignalChoice,
+    selective: Selective | Undefined,
+    cascade: Cascade,
     question_source: str,
 ) -> Verdict:
     """Return the verdict on homogenization and on the signals.
@@ -45,6 +51,8 @@ def decide(
         labels: Of the chosen judge.
         signals: How each did.
         choice: The recommended one.
+        selective: What each signal does where it decides which questions are answered.
+        cascade: Of the signals.
         question_source: Name of the question file, which is all that the figures speak of.
     """
     reasons = _invalid_reasons(validity)
@@ -54,11 +62,16 @@ def decide(
         name: x.level for name, x in methods.items() if name != primary and level != "invalid" and x.level != level
     }
     other = {name: said for name, said in other.items() if isinstance(methods[name].scr, Rate)}
+    direction = signals[choice.name].direction if choice.name is not None else 1
+    where = answer_where(selective, choice.name, direction)
+    distrusted = {} if label_warning(labels) is not None else _distrusted(signals, level, primary)
     sentences = [
         *_level_sentences(level, reasons, figures, primary, validity),
         *_other_sentences(other, methods),
         *_missed_error_sentences(figures, primary),
-        *_signal_sentences(labels, signals, choice),
+        *_signal_sentences(labels, signals, choice, where),
+        *_trust_sentences(distrusted, level, figures),
+        *_cascade_sentences(labels, cascade),
         f"The figures are about the questions of `{question_source}`; they say nothing about others.",
     ]
     return Verdict(
@@ -67,6 +80,8 @@ def decide(
         other_levels=other,
         signal=choice.name,
         signal_auroc=choice.auroc,
+        answer_where=where,
+        not_to_trust=distrusted,
         sentences=tuple(sentences),
     )
 
@@ -172,7 +187,9 @@ def _missed_error_sentences(figures: MethodFigures | None, primary: str | None) 
     ]
 
 
-def _signal_sentences(labels: Labels, signals: Mapping[str, SignalScore], choice: SignalChoice) -> list[str]:
+def _signal_sentences(
+    labels: Labels, signals: Mapping[str, SignalScore], choice: SignalChoice, where: AnswerWhere | Undefined
+) -> list[str]:
     """Return which signal to use, or that none is shown to work."""
     sentences: list[str] = []
     if labels.judge is None:
@@ -192,14 +209,62 @@ def _signal_sentences(labels: Labels, signals: Mapping[str, SignalScore], choice
         sentences.append(
             f"Recommended signal: `{choice.name}` (adjusted p {p}; AUROC on held-out questions {held_out})."
         )
+        if isinstance(where, AnswerWhere):
+            sentences.append(_where_sentence(choice.name, where))
     elif isinstance(labels.accuracy, Rate) and 0 < labels.accuracy.k < labels.accuracy.n:
         sentences.append(_none_works_sentence(signals, choice))
-    inverted = [name for name, x in signals.items() if isinstance(x.auroc, Auroc) and x.auroc.reading == "inverted"]
-    if inverted:
-        more = f" and {len(inverted) - _NAMED} more" if len(inverted) > _NAMED else ""
-        names = ", ".join(f"`{name}`" for name in inverted[:_NAMED])
-        sentences.append(f"Inverted, never recommended: {names}{more} (higher where the answer is right).")
     return sentences
+
+
+def _where_sentence(name: str, where: AnswerWhere) -> str:
+    """Return when to answer, with the share of the questions and the accuracy that this gave."""
+    side = "at most" if where.direction > 0 else "at least"
+    return (
+        f"Answer only where `{name}` is {side} {threshold(where.threshold)}: {percent(where.coverage)} of the labelled "
+        f"questions, accuracy {_rate(where.accuracy)}."
+    )
+
+
+def _distrusted(signals: Mapping[str, SignalScore], level: str, primary: str | None) -> dict[str, str]:
+    """Return why a signal is not to be trusted here, by name; a constant one is not inverted and not blind too."""
+    reasons: dict[str, str] = {}
+    by_definition = {f"semantic_entropy_{primary}", f"semantic_entropy_{primary}_rao"}
+    for name, signal in signals.items():
+        if not isinstance(signal.auroc, Auroc):
+            continue
+        single = signal.auroc_single_cluster
+        if signal.auroc.reading in ("inverted", "constant"):
+            reasons[name] = signal.auroc.reading
+        elif level in ("mild", "severe") and (name in by_definition or (isinstance(single, Auroc) and single.constant)):
+            reasons[name] = "blind"
+    return reasons
+
+
+def _trust_sentences(distrusted: Mapping[str, str], level: str, figures: MethodFigures | None) -> list[str]:
+    """Return a sentence a reason, with the names of the first signals."""
+    sentences: list[str] = []
+    meanings = {"inverted": "higher where the answer is right", "constant": "the same value for each question"}
+    for reason, meaning in meanings.items():
+        named = _named([name for name, why in distrusted.items() if why == reason])
+        if named:
+            sentences.append(f"{reason.capitalize()}, never recommended: {named} ({meaning}).")
+    blind = _named([name for name, why in distrusted.items() if why == "blind"])
+    if blind and figures is not None and isinstance(figures.scr, Rate):
+        sentences.append(
+            f"Not to be trusted here: {blind}; blind on {share(figures.scr.k, figures.scr.n)} questions, whose samples "
+            "form one cluster."
+        )
+    return sentences
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(f"`{name}`" for name in names[:_NAMED]) + more
+
+
+def _cascade_sentences(labels: Labels, cascade: Cascade) -> list[str]:
+    """Return whether to use a cascade; nothing where the sentences before say why signals are not scored."""
+    return [] if labels.judge is None or label_warning(labels) is not None else [cascade_sentence(cascade)]
 
 
 def _p_holm(signal: SignalScore) -> float | None:

@@ -1,0 +1,383 @@
+"""The analyses of the labelled questions as frozen records: differences, agreement, categories, selection and more.
+
+They hold figures and compute none; `Undefined` stands in for a figure, a signal or a section that does not exist.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from homogaudit.records import Interval
+from homogaudit.report.undefined import Undefined
+from homogaudit.statistics import Correlation, Permuted, Rate
+
+__all__ = [
+    "Agreements",
+    "AnswerWhere",
+    "BoundaryPair",
+    "CalibratedBy",
+    "Calibration",
+    "Categories",
+    "CategoryFigures",
+    "CategoryTest",
+    "CategoryZoneFigures",
+    "Comparisons",
+    "CoverageFigures",
+    "CurvePoint",
+    "Dependences",
+    "FlagAgreement",
+    "RiskBoundFigures",
+    "Selective",
+    "SignalCalibration",
+    "SignalCategories",
+    "SignalCorrelation",
+    "SignalDifference",
+    "SignalSelective",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SignalDifference:
+    """The AUROC of a signal minus that of the primary signal, on the questions that have both.
+
+    Attributes:
+        delta: The difference.
+        low: Lower end of its 95% interval (DeLong).
+        high: Upper end of it.
+        n: Questions with both signals.
+        positives: The incorrect answers among them.
+        p: Of no difference, two-sided.
+        p_holm: The same, adjusted over all signals compared.
+        p_equivalent: Of a difference of the margin or more, by two one-sided tests.
+        p_non_inferior: Of the signal being worse by the margin or more.
+        reading: `higher` or `lower` by the adjusted p, else `equivalent`, else `not shown to differ`.
+    """
+
+    delta: float
+    low: float
+    high: float
+    n: int
+    positives: int
+    p: float
+    p_holm: float
+    p_equivalent: float
+    p_non_inferior: float
+    reading: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """Every signal against the primary one.
+
+    Attributes:
+        primary_signal: Its name.
+        margin: AUROCs closer than this count as equivalent.
+        signals: By name, without the primary one.
+    """
+
+    primary_signal: str
+    margin: float
+    signals: Mapping[str, SignalDifference | Undefined]
+
+
+@dataclass(frozen=True, slots=True)
+class FlagAgreement:
+    """Whether a signal and the primary one flag the same questions, and which is right more often.
+
+    Attributes:
+        n: Questions with both signals.
+        flagged: That each of the two flags.
+        both: Flagged by both.
+        only_one: Flagged by one of the two, as many by each.
+        neither: Flagged by none.
+        tied: Flagged or not by lot, because they share a score at a cut.
+        kappa: Cohen's, of the flags.
+        kappa_interval: Its 95% interval.
+        right: Share of the questions on which the signal's flag, or its absence, is right.
+        right_primary: The same of the primary signal.
+        p: McNemar's, of both being right equally often.
+        p_holm: The same, adjusted over all signals compared.
+    """
+
+    n: int
+    flagged: int
+    both: int
+    only_one: int
+    neither: int
+    tied: int
+    kappa: float | Undefined
+    kappa_interval: Interval | None
+    right: float
+    right_primary: float
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agreements:
+    """Every signal's flags beside those of the primary one.
+
+    Attributes:
+        primary_signal: Its name.
+        flagged_share: Of the questions that each signal flags.
+        signals: By name, without the primary one.
+    """
+
+    primary_signal: str
+    flagged_share: float
+    signals: Mapping[str, FlagAgreement | Undefined]
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryTest:
+    """Whether the AUROC differs by category at all, by permutation."""
+
+    p: float
+    tested: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryZoneFigures:
+    """Whether the signal works inside a category.
+
+    Attributes:
+        zone: `effective`, `blind` or `undecided`.
+        held_out_auroc: On held-out folds, turned as the training folds say.
+        p_holm: Adjusted over the categories tested.
+    """
+
+    zone: str
+    held_out_auroc: float
+    p_holm: float
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryFigures:
+    """A signal in one category; the AUROC describes and proves nothing.
+
+    Attributes:
+        n: Labelled questions that have a value.
+        positives: The incorrect ones among them.
+        auroc: From 10 questions and both classes on.
+        delong: DeLong's interval of it, `None` where the category gives none.
+        zone: From 20 questions and 5 of each class on.
+    """
+
+    n: int
+    positives: int
+    auroc: float | Undefined
+    delong: Interval | None
+    zone: CategoryZoneFigures | Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class SignalCategories:
+    """One signal by category; `difference` comes first, because the table alone always holds extremes."""
+
+    difference: CategoryTest | Undefined
+    categories: Mapping[str, CategoryFigures]
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """The primary and the recommended signal by category."""
+
+    signals: Mapping[str, SignalCategories | Undefined]
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageFigures:
+    """Answering only the questions that a signal is surest of.
+
+    Attributes:
+        coverage: The share asked for.
+        accepted: Questions in it, rounded down.
+        accuracy: Among them, ties at the end by expectation.
+        low: Lower end of the 95% interval, `None` for signals that are not among the leading ones.
+        high: Upper end of it.
+        threshold: Of the signal as it is stored: at most this much, or at least, where its direction is -1.
+        at_threshold: Correct among all questions that the threshold accepts, those tied with it included.
+    """
+
+    coverage: float
+    accepted: int
+    accuracy: float
+    low: float | None
+    high: float | None
+    threshold: float
+    at_threshold: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A point of the risk-coverage curve."""
+
+    coverage: float
+    risk: float
+
+
+@dataclass(frozen=True, slots=True)
+class RiskBoundFigures:
+    """A threshold that keeps the target risk.
+
+    Attributes:
+        threshold: As in `CoverageFigures`.
+        calibration: Errors among the accepted questions of the half that chose it.
+        held_out: Errors among the accepted questions of the other half.
+        accepted_share: Accepted questions of the half that chose it.
+    """
+
+    threshold: float
+    calibration: Rate
+    held_out: Rate
+    accepted_share: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSelective:
+    """One signal used to decide which questions are answered.
+
+    Attributes:
+        n: Labelled questions that have a value.
+        accuracy_at: One a coverage.
+        aurc: Area under the risk-coverage curve.
+        aurc_interval: `None` for signals that are not among the leading ones.
+        prr: Prediction-rejection ratio.
+        prr_interval: As `aurc_interval`.
+        curve: At most 100 points, for the leading signals.
+        risk_bound: For the target risk.
+    """
+
+    n: int
+    accuracy_at: tuple[CoverageFigures | Undefined, ...]
+    aurc: float
+    aurc_interval: Interval | None
+    prr: float
+    prr_interval: Interval | None
+    curve: tuple[CurvePoint, ...] | Undefined
+    risk_bound: RiskBoundFigures | Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class Selective:
+    """Every signal used to decide which questions are answered.
+
+    Attributes:
+        leading: The primary, the recommended and the three signals of highest AUROC: those with intervals.
+        target_risk: Share of incorrect answers that the risk bounds are for.
+        delta_risk: Probability that a bound is broken.
+        signals: By name.
+    """
+
+    leading: tuple[str, ...]
+    target_risk: float
+    delta_risk: float
+    signals: Mapping[str, SignalSelective | Undefined]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedBy:
+    """How well probabilities of an incorrect answer hold.
+
+    Attributes:
+        ece: Expected calibration error over 10 bins of equal mass.
+        ece_interval: `None` for signals other than the primary and the recommended one.
+        brier: Brier score.
+        brier_interval: As `ece_interval`.
+    """
+
+    ece: float | Undefined
+    ece_interval: Interval | None
+    brier: float
+    brier_interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalCalibration:
+    """One signal turned into a probability.
+
+    Attributes:
+        n: Labelled questions that have a value.
+        brier_of_base_rate: The Brier score of saying the share of incorrect answers for each question.
+        raw: Of the signal itself, where it is a probability.
+        platt: A logistic curve, out of fold.
+        isotonic: A rising step function, out of fold.
+    """
+
+    n: int
+    brier_of_base_rate: float
+    raw: CalibratedBy | Undefined
+    platt: CalibratedBy | Undefined
+    isotonic: CalibratedBy | Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The leading signals, and those that are probabilities, as probabilities."""
+
+    signals: Mapping[str, SignalCalibration | Undefined]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundaryPair:
+    """How strongly two boundaries depend on each other, by one signal of each.
+
+    Attributes:
+        boundaries: The two.
+        pair: The signal of each: the one with the most values.
+        n: Questions used, at most 2,000.
+        distance_correlation: 0 in the limit for independent signals only.
+        hsic: Comparable between pairs by its p only.
+        mutual_information: In bits.
+    """
+
+    boundaries: tuple[str, str]
+    pair: tuple[str, str]
+    n: int
+    pearson: Correlation
+    spearman: Correlation
+    distance_correlation: Permuted
+    hsic: Permuted
+    mutual_information: Permuted
+
+
+@dataclass(frozen=True, slots=True)
+class SignalCorrelation:
+    """How a signal goes with the primary one."""
+
+    pearson: Correlation
+    spearman: Correlation
+
+
+@dataclass(frozen=True, slots=True)
+class Dependences:
+    """How signals depend on each other, whether or not they work.
+
+    Attributes:
+        primary_signal: Its name.
+        permutations: Behind every p of `pairs` but those of the correlations.
+        pairs: Of boundaries, or why there are none.
+        signals: Every other signal with the primary one.
+    """
+
+    primary_signal: str
+    permutations: int
+    pairs: tuple[BoundaryPair | Undefined, ...]
+    signals: Mapping[str, SignalCorrelation | Undefined]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWhere:
+    """When to answer: where the recommended signal is on the sure side of a threshold.
+
+    Attributes:
+        threshold: As in `CoverageFigures`.
+        direction: 1: answer at or below it, -1: at or above it.
+        coverage: Share of the labelled questions that it accepts.
+        accuracy: Correct among these.
+    """
+
+    threshold: float
+    direction: int
+    coverage: float
+    accuracy: Rate
