@@ -195,7 +195,9 @@ def _scored(name: str, values: Any, incorrect: Any, direction: int) -> SignalSco
     found = Auroc(area, None, None, None, None, *counts, None, None, constant, None, "not shown to work")
     boundary = SIGNALS[name].boundary if name in SIGNALS else "recorded"
     none = Undefined("not made here")
-    return SignalScore(boundary, direction, "", "", Cost("free", none), 0, "", found, none, none, none)
+    return SignalScore(
+        boundary, direction, "", "", Cost("free", 0.0, none, none, none, none), 0, "", found, none, none, none
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,8 +7,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from homogaudit.records import ClusteringMethod
+from homogaudit.records import ClusteringMethod, SignalValue
 from homogaudit.report.build import build
+from homogaudit.report.costs import ResourceCosts, signal_cost
 from homogaudit.report.records import Auroc, Estimate, Report, Undefined
 
 JACCARD = ClusteringMethod("jaccard", "single", 0.4)
@@ -174,7 +176,25 @@ def test_a_recorded_signal_is_turned_where_the_file_says_so(build_run: Callable[
 
 def test_cost_is_the_mean_of_what_was_measured(small_run: Any) -> None:
     cost = build(small_run, draws=200).signals["token_entropy_mean"].cost
-    assert (cost.class_, cost.seconds_per_question) == ("free", 0.5)
+    assert (cost.class_, cost.unit, cost.seconds_per_question, cost.tokens_per_question) == ("free", 0, 0.5, 0)
+
+
+def test_a_signal_pays_for_all_that_it_is_computed_from() -> None:
+    values = [SignalValue("q0", "sindex", 0.1, "", 0.25), SignalValue("q1", "sindex", None, "no samples", 9.0), None]
+    resources = ResourceCosts({"samples": 2.0, "answer_embeddings": 0.5}, {"samples": 400, "answer_embeddings": 0}, 3.0)
+    cost = signal_cost("sindex", values, resources)
+    # 2 s of drawing, 0.5 of embedding, 0.25 of its own; 400 tokens at 3 a million.
+    assert (cost.class_, cost.unit, cost.seconds_per_question, cost.own_seconds_per_question) == (
+        "samples",
+        1,
+        2.75,
+        0.25,
+    )
+    assert (cost.tokens_per_question, cost.price_per_question) == (400, pytest.approx(0.0012))
+    unmeasured = signal_cost("sindex", values, ResourceCosts({"samples": 2.0}, {"samples": 400}, 3.0))
+    assert unmeasured.seconds_per_question == Undefined("the cost of answer_embeddings was not measured")
+    unpriced = signal_cost("sindex", values, replace(resources, price=None))
+    assert unpriced.price_per_question == Undefined("models.toml names no price for this model")
 
 
 def test_a_strong_signal_is_recommended_with_its_held_out_auroc(build_run: Callable[..., Any]) -> None:

@@ -10,6 +10,7 @@ from homogaudit.records import LabelValue
 from homogaudit.report.analyses import analyse
 from homogaudit.report.analysis_inputs import AnalysisInputs
 from homogaudit.report.cascade import cascade_figures, cascade_inputs
+from homogaudit.report.costs import resource_costs
 from homogaudit.report.evidence import Evidence, gather, mapping
 from homogaudit.report.homogenization import Settings, cluster_counts, method_figures, primary_name, run_methods
 from homogaudit.report.labels import choose_judge, count_labels
@@ -67,7 +68,9 @@ def build(
     scores = labelled_scores(run, evidence, values)
     clusters = cluster_counts(run, evidence, methods[primary]) if primary is not None else {}
     warning = label_warning(labels)
-    signals = score_signals(run, evidence, scores, clusters, warning=warning, draws=draws, seed=seed)
+    signals = score_signals(
+        run, evidence, scores, clusters, resource_costs(run, evidence), warning=warning, draws=draws, seed=seed
+    )
     choice = choose_signal(scores, signals, seed)
     facts = _run_facts(run, evidence)
     unlabelled = labels.reason if labels.judge is None else warning

@@ -1,12 +1,20 @@
-"""What one question of a run cost, by what signals are computed from: answers, embeddings, calls."""
+"""What one question of a run cost: by what signals are computed from (answers, embeddings, calls), and by signal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from homogaudit.cascade.boundaries import stage_of
+from homogaudit.records import SignalValue
 from homogaudit.report.evidence import Evidence, mapping
+from homogaudit.report.records import Cost
+from homogaudit.report.undefined import Undefined
+from homogaudit.signals.registry import SIGNALS
 from homogaudit.store.run_file import RunFile
 
-__all__ = ["ResourceCosts", "resource_costs"]
+__all__ = ["ResourceCosts", "resource_costs", "signal_cost"]
+
+_A_PRICE = 1_000_000
+"""Prices are for a million tokens, as in models.toml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +47,32 @@ def resource_costs(run: RunFile, evidence: Evidence) -> ResourceCosts:
         {resource: sum(values) / len(values) for resource, values in tokens.items()},
         None if price is None else float(price),
     )
+
+
+def signal_cost(name: str, values: Sequence[SignalValue | None], resources: ResourceCosts) -> Cost:
+    """Return what one signal costs a question.
+
+    Args:
+        name: As it is stored.
+        values: Of the scored questions.
+        resources: What it may be computed from.
+    """
+    if name not in SIGNALS:
+        unknown = Undefined("recorded with the answers")
+        return Cost("recorded", 1.0, unknown, unknown, unknown, unknown)
+    stage = stage_of(name)
+    taken = [value.seconds for value in values if value is not None and value.value is not None]
+    own = sum(taken) / len(taken) if taken else Undefined("not measured")
+    missing = sorted(stage.resources - resources.seconds.keys())
+    if isinstance(own, Undefined) or missing:
+        seconds = tokens = Undefined(f"the cost of {missing[0]} was not measured" if missing else "not measured")
+    else:
+        seconds = own + sum(resources.seconds[resource] for resource in stage.resources)
+        tokens = float(sum(resources.tokens[resource] for resource in stage.resources))
+    if isinstance(tokens, Undefined):
+        price = tokens
+    elif resources.price is None:
+        price = Undefined("models.toml names no price for this model")
+    else:
+        price = tokens * resources.price / _A_PRICE
+    return Cost(stage.cost_class, stage.unit_cost(), seconds, own, tokens, price)

@@ -296,7 +296,8 @@ def _signals(report: Report, *, full: bool) -> Section:
     notes += _wider_intervals(report.signals)
     notes += _unscored(report.signals)
     if full:
-        tables += _signal_details(report.signals)
+        scored = report.validity.questions_scored
+        tables += _signal_details({name: x for name, x in report.signals.items() if x.missing < scored})
     return Section("Signals", tables=tuple(tables), notes=_plain(notes))
 
 
@@ -327,6 +328,8 @@ def _signal_details(signals: Mapping[str, SignalScore]) -> list[Table]:
             signal.boundary,
             signal.cost.class_,
             _seconds(signal.cost.seconds_per_question),
+            _seconds(signal.cost.own_seconds_per_question),
+            _tokens(signal.cost.tokens_per_question),
             count(signal.missing),
         )
         for name, signal in signals.items()
@@ -341,13 +344,17 @@ def _signal_details(signals: Mapping[str, SignalScore]) -> list[Table]:
         for name, signal in signals.items()
     )
     return [
-        Table(("signal", "from", "cost", "a question", "missing"), costs),
+        Table(("signal", "from", "cost", "time", "of it own", "tokens", "missing"), costs),
         Table(("signal", "one cluster", "several", "Cohen's d"), parts),
     ]
 
 
 def _seconds(seconds: float | Undefined) -> str:
     return MISSING if isinstance(seconds, Undefined) else duration(seconds)
+
+
+def _tokens(tokens: float | Undefined) -> str:
+    return MISSING if isinstance(tokens, Undefined) else count(round(tokens))
 
 
 def _area(auroc: Auroc | Undefined) -> str:

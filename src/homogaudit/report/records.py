@@ -294,11 +294,20 @@ class Cost:
 
     Attributes:
         class_: free, embed, call, samples, nli or recorded.
-        seconds_per_question: Measured, beyond what was there already.
+        unit: 0 where it is free, else 1, as published costs have it.
+        seconds_per_question: Measured, of everything that it takes beyond the greedy answer: answers, embeddings,
+            calls, its own formula. What another signal needs too counts for each.
+        own_seconds_per_question: Of that the clustering and the formula alone.
+        tokens_per_question: Written by the model, and read by it in a call.
+        price_per_question: Of those tokens, at the price of models.toml.
     """
 
     class_: str
+    unit: float
     seconds_per_question: float | Undefined
+    own_seconds_per_question: float | Undefined
+    tokens_per_question: float | Undefined
+    price_per_question: float | Undefined
 
 
 @dataclass(frozen=True, slots=True)

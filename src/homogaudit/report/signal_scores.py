@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval, LabelValue, SignalValue
+from homogaudit.report.costs import ResourceCosts, signal_cost
 from homogaudit.report.evidence import Evidence
-from homogaudit.report.records import Auroc, Cost, Estimate, SignalScore, Undefined
+from homogaudit.report.records import Auroc, Estimate, SignalScore, Undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import (
     auroc,
@@ -105,6 +106,7 @@ def score_signals(
     evidence: Evidence,
     scores: LabelledScores,
     clusters: Mapping[str, int],
+    resources: ResourceCosts,
     *,
     warning: str | None,
     draws: int,
@@ -117,6 +119,7 @@ def score_signals(
         evidence: The scored questions.
         scores: From `labelled_scores`.
         clusters: D of each question by the primary clustering, for the parts.
+        resources: What a question cost, by what signals are computed from.
         warning: Why the labels carry no figure, from `label_warning`; every figure is then undefined for that reason.
         draws: Of the bootstrap.
         seed: Of the bootstrap.
@@ -147,7 +150,7 @@ def score_signals(
             direction=directions.get(name, 1),
             definition=signal.definition if signal else "recorded with the answers",
             source=signal.source if signal else "the recorded file",
-            cost=Cost(signal.cost_class if signal else "recorded", _seconds(values, recorded=signal is None)),
+            cost=signal_cost(name, values, resources),
             missing=len(missing),
             missing_reason=reason,
             auroc=undefined or whole[row],
@@ -172,13 +175,6 @@ def _value(stored: SignalValue | None) -> float | None:
     if stored is None or stored.value is None or not math.isfinite(stored.value):
         return None
     return stored.value
-
-
-def _seconds(values: Sequence[SignalValue | None], *, recorded: bool) -> float | Undefined:
-    seconds = [value.seconds for value in values if value is not None and value.value is not None]
-    if recorded or not seconds:
-        return Undefined("not measured")
-    return sum(seconds) / len(seconds)
 
 
 def _undefined(error: UndefinedStatisticError) -> Undefined:
