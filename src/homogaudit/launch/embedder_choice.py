@@ -1,14 +1,21 @@
-"""Which embedder a job takes, and why there is none where there is none. Loads none."""
+"""Which embedder and which NLI model a job takes, and why there is none where there is none. Loads none."""
 
 from dataclasses import replace
 from pathlib import Path
 
-from homogaudit.config import ModelsFile, ResolvedEmbedder, resolve_embedder
+from homogaudit.config import ModelsFile, ResolvedEmbedder, ResolvedNli, resolve_embedder, resolve_nli
 from homogaudit.config.thresholds import calibrated_thresholds
-from homogaudit.errors import EmbedderError, UsageError
-from homogaudit.events import JobEmbedder
+from homogaudit.errors import EmbedderError, ModelError, UsageError
+from homogaudit.events import JobEmbedder, JobNli
 
-__all__ = ["SWITCHED_OFF", "is_large", "resolve_job_embedder", "with_calibrated_threshold"]
+__all__ = [
+    "SWITCHED_OFF",
+    "is_large",
+    "is_there",
+    "resolve_job_embedder",
+    "resolve_job_nli",
+    "with_calibrated_threshold",
+]
 
 SWITCHED_OFF = "switched off by `--no-embedder`"
 
@@ -47,18 +54,48 @@ def with_calibrated_threshold(embedder: JobEmbedder) -> JobEmbedder:
     return replace(embedder, calibrated_threshold=found.threshold if found else None)
 
 
+def resolve_job_nli(name: str | None, models: ModelsFile, *, question_first: bool = False) -> JobNli | None:
+    """Return the NLI model of a job, `None` where none is asked for.
+
+    Raises:
+        UsageError: The model that was asked for cannot be found.
+        ModelError: Its files cannot be read.
+    """
+    if name is None:
+        return None
+    found = resolve_nli(name, models)
+    try:
+        return JobNli(found.name, _files_key(found), found.location, found.revision, question_first)
+    except OSError as error:
+        raise ModelError(f"cannot read `{found.location}`: {error.strerror}") from error
+
+
 def _key(embedder: ResolvedEmbedder) -> str:
     """Name everything that an embedding depends on: the model's files, its revision and its prompt."""
-    from homogaudit.generation.fingerprint import folder_fingerprint
-
-    folder = Path(embedder.location)
     try:
-        parts = [embedder.name, f"#{folder_fingerprint(folder)}" if folder.is_dir() else f"#{embedder.location}"]
+        return _files_key(embedder) + (f"+{embedder.prompt.strip()}" if embedder.prompt else "")
     except OSError as error:
         raise EmbedderError(f"cannot read `{embedder.location}`: {error.strerror}") from error
-    parts += [f"@{embedder.revision}"] if embedder.revision else []
-    parts += [f"+{embedder.prompt.strip()}"] if embedder.prompt else []
-    return "".join(parts)
+
+
+def _files_key(model: ResolvedEmbedder | ResolvedNli) -> str:
+    """Name a model with its files and its revision."""
+    from homogaudit.generation.fingerprint import fingerprint, folder_fingerprint
+
+    path = Path(model.location)
+    if path.is_dir():
+        files = folder_fingerprint(path)
+    elif path.is_file():
+        found = fingerprint(path)
+        files = f"{found.head_sha256[:4]}{found.tail_sha256[:4]}"
+    else:
+        files = model.location
+    return f"{model.name}#{files}" + (f"@{model.revision}" if model.revision else "")
+
+
+def is_there(location: str) -> bool:
+    """Whether an embedder can still be where it was; a server is not asked."""
+    return location.startswith(("http://", "https://")) or Path(location).exists()
 
 
 def is_large(embedder: JobEmbedder | None) -> bool:

@@ -1,21 +1,45 @@
 """Which model a MODEL argument means, where only some kinds can be drawn from. Loads none."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from homogaudit.config import ModelsFile, ResolvedGenerator, resolve_generator
 from homogaudit.errors import UsageError
+from homogaudit.generation.transformers_folder import find_folder, is_here
 
-__all__ = ["resolve_gguf"]
+__all__ = ["resolve_drawable", "resolve_gguf"]
 
 _NOT_SUPPORTED = {
     "huggingface": (
-        "is a Hugging Face model, which is not supported yet",
+        "is a Hugging Face model, which this command does not measure",
         "convert it to GGUF with llama.cpp's convert_hf_to_gguf.py, and name the .gguf file",
     ),
     "server": (
-        "is a server, which is not supported yet",
-        "name a .gguf file, or record its answers elsewhere and read them with `homogaudit import`",
+        "is a server, which this command does not measure",
+        "name a .gguf file",
     ),
 }
 """What is wrong with a kind of model, and what to do about it."""
+
+
+def resolve_drawable(text: str, models: ModelsFile, warn: Callable[[str], None]) -> ResolvedGenerator:
+    """Return the model that `text` means; one of the Hugging Face Hub lies in a folder then.
+
+    Args:
+        text: As `resolve_generator` takes it.
+        models: The names.
+        warn: Told before a download begins.
+
+    Raises:
+        UsageError: It is no model.
+        ModelError: It cannot be downloaded, its folder holds nothing that can be loaded, or its package failed.
+    """
+    generator = resolve_generator(text, models)
+    if generator.kind != "huggingface":
+        return generator
+    if not is_here(generator.location):
+        warn(f"downloading `{generator.location}` from the Hugging Face Hub")
+    return replace(generator, location=str(find_folder(generator.location)))
 
 
 def resolve_gguf(text: str, models: ModelsFile) -> ResolvedGenerator:

@@ -14,11 +14,12 @@ from homogaudit.clustering.methods import choose_methods
 from homogaudit.config import ResolvedGenerator, did_you_mean, load_models, load_settings, resource
 from homogaudit.errors import HomogauditError, ModelError, UsageError
 from homogaudit.events import Job
-from homogaudit.generation.fingerprint import file_sha256, fingerprint
-from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder
+from homogaudit.generation.fingerprint import file_sha256, model_fingerprint
+from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder, resolve_job_nli
 from homogaudit.launch.judge_choice import choose_judge
-from homogaudit.launch.model_choice import resolve_gguf
+from homogaudit.launch.model_choice import resolve_drawable
 from homogaudit.launch.run_paths import list_runs, new_run_path
+from homogaudit.launch.server_choice import ServerChoice, ServerEstimate, choose_server, estimate_requests
 from homogaudit.questions import Columns, QuestionFile, load_questions, load_template
 from homogaudit.records import Decoding, Prompting
 from homogaudit.signals.registry import choose_signals
@@ -59,15 +60,20 @@ class RunRequest:
     """What the user asks for; `None` leaves the choice to the preset, the model's entry or the settings.
 
     Attributes:
-        model: A GGUF file, a name of models.toml, or `demo`.
+        model: A GGUF file, a name of models.toml, `demo`, or the URLs of servers.
         questions: A question file, `-` for stdin; `None` for the packaged sample.
         output: The run file; `None` for a new one in the runs folder, or an unfinished one with the same parameters.
         new: Start anew even where an unfinished run could go on.
         categories: Take these alone; empty for all.
         system: System line; empty for none.
+        nli: An NLI model: a name of models.toml, a folder or a Hugging Face id; `None` for none.
+        nli_question: Whether it reads the question before each answer.
         clusterings: In place of the defaults, as `--clustering` takes them.
         signals: To compute, or cost classes of them; empty for all.
         density_pool: The question file that `density` measures against; `None` for the run's own questions.
+        server_model: The model's name on the server; `None` for the one in the URL, or the only one.
+        concurrency: Requests at the same time on each server; `None` for the default.
+        max_cost: Refuse a run on a server that may cost more; `None` for no limit.
     """
 
     model: str
@@ -95,6 +101,8 @@ class RunRequest:
     judge: str = "auto"
     embedder: str | None = None
     use_embedder: bool = True
+    nli: str | None = None
+    nli_question: bool = False
     clusterings: tuple[str, ...] = ()
     signals: tuple[str, ...] = ()
     density_pool: Path | None = None
@@ -105,6 +113,9 @@ class RunRequest:
     gpu_layers: int | None = None
     hash_model: bool = False
     models_file: Path | None = None
+    server_model: str | None = None
+    concurrency: int | None = None
+    max_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +124,13 @@ class Prepared:
 
     Attributes:
         goes_on: Whether the run was there, unfinished, and was found by its parameters.
+        estimate: What it asks of servers; `None` where none draw.
     """
 
     path: Path
     job: Job
     goes_on: bool
+    estimate: ServerEstimate | None = None
 
 
 def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
@@ -139,7 +152,10 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
         slots=request.slots,
     )
     decoding = decoding_of(request)
-    generator = resolve_gguf(request.model, named)
+    generator = resolve_drawable(request.model, named, warn)
+    server = _choose_server(generator, request)
+    if server is not None:
+        generator = server.generator
     prompting = Prompting(
         mode=request.mode or (generator.entry.mode if generator.entry else "auto"),
         system=Prompting().system if request.system is None else request.system,
@@ -155,15 +171,22 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
     embedder, reason = resolve_job_embedder(settings.embedder, named, wanted=request.use_embedder)
     if embedder is None and request.use_embedder:
         warn(f"no embedder, so answers are clustered by wording alone: {reason}")
+    nli = resolve_job_nli(request.nli, named, question_first=request.nli_question)
     # Read here too, so that a slip of the pen is told before a run file is made.
     choose_methods(
         embedder=embedder.key if embedder else None,
         numeric=chosen.judge == "numeric",
         specifications=request.clusterings,
+        nli=nli.clustering_key if nli else None,
     )
     signals = choose_signals(request.signals)
     pool = resolve_density_pool(request.density_pool)
-    parameters = _parameters(generator, question_file, decoding, prompting)
+    estimate, budget = None, None
+    if server is not None:
+        price = generator.entry.price_per_million_tokens if generator.entry else None
+        estimate = estimate_requests(question_file.questions, decoding, prompting, price)
+        budget = estimate.token_budget(request.max_cost)
+    parameters = _parameters(generator, question_file, decoding, prompting, server)
     unfinished = _unfinished(settings.runs, parameters) if request.output is None and not request.new else None
     path = unfinished or request.output or new_run_path(settings.runs, generator.name, question_file.name)
     _create_or_check(path, generator, question_file, parameters, hash_model=request.hash_model)
@@ -182,8 +205,34 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
         gpu_layers=settings.gpu_layers,
         defer_embedding=request.defer_embedding or is_large(embedder),
         token_arrays=request.token_arrays,
+        nli=nli,
+        model_kind=generator.kind,
+        server_model=server.model if server else None,
+        concurrency=request.concurrency,
+        token_budget=budget,
     )
-    return Prepared(path, job, unfinished is not None)
+    return Prepared(path, job, unfinished is not None, estimate)
+
+
+def _choose_server(generator: ResolvedGenerator, request: RunRequest) -> ServerChoice | None:
+    """Return the model on the server that is meant, `None` where no server is."""
+    flags = {
+        "--server-model": request.server_model,
+        "--concurrency": request.concurrency,
+        "--max-cost": request.max_cost,
+    }
+    if generator.kind != "server":
+        for flag, value in flags.items():
+            if value is not None:
+                raise UsageError(f"`{flag}` is for servers, and `{generator.name}` is none", "leave it out")
+        return None
+    if request.concurrency is not None and not 1 <= request.concurrency <= 4096:
+        raise UsageError(f"`--concurrency` must lie between 1 and 4096, not `{request.concurrency}`")
+    if request.max_cost is not None and not request.max_cost >= 0:
+        raise UsageError(f"`--max-cost` must not be negative, not `{request.max_cost}`")
+    if request.hash_model:
+        raise UsageError("`--hash-model` is for files, and a server has none", "leave it out")
+    return choose_server(generator, request.server_model)
 
 
 def decoding_of(request: RunRequest) -> Decoding:
@@ -273,6 +322,7 @@ def _parameters(
     question_file: QuestionFile,
     decoding: Decoding,
     prompting: Prompting,
+    server: ServerChoice | None,
 ) -> dict[str, Any]:
     """Return everything that the draws depend on, as it is compared when a run is resumed.
 
@@ -280,17 +330,21 @@ def _parameters(
         ModelError: The file cannot be read.
     """
     try:
-        model = fingerprint(Path(generator.location))
+        model = server.parameters if server else _file_parameters(generator)
     except OSError as error:
         raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
     texts = [[q.id, q.text, q.category, q.answers, q.incorrect_answers] for q in question_file.questions]
     digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
     return {
-        "model": {"kind": generator.kind, "fingerprint": model.to_json()},
+        "model": model,
         "questions": {"count": len(question_file.questions), "sha256": digest},
         "decoding": asdict(decoding),
         "prompting": asdict(prompting),
     }
+
+
+def _file_parameters(generator: ResolvedGenerator) -> dict[str, Any]:
+    return {"kind": generator.kind, "fingerprint": model_fingerprint(Path(generator.location))}
 
 
 def _create_or_check(

@@ -5,8 +5,8 @@ from typing import Any
 
 from homogaudit.config import load_models, load_settings
 from homogaudit.errors import ModelError, RunFileError
-from homogaudit.events import Job, JobEmbedder
-from homogaudit.generation.fingerprint import fingerprint
+from homogaudit.events import Job, JobEmbedder, JobNli
+from homogaudit.generation.fingerprint import model_fingerprint
 from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder
 from homogaudit.launch.judge_choice import choose_judge
 from homogaudit.store import RunFile
@@ -35,7 +35,8 @@ def resume_job(path: Path) -> Job:
         questions = [] if scoring else run.questions()
         recorded = "recorded" in run.judges()
     settings = load_settings(models)
-    if location is not None and (fault := _fault(Path(location), model.get("fingerprint"))):
+    is_server = model.get("kind") == "server"
+    if not is_server and location is not None and (fault := _fault(Path(location), model.get("fingerprint"))):
         if is_missing:
             raise ModelError(f"the model file `{location}` {fault}", "put the file back, or run it under a new name")
         location = None
@@ -46,6 +47,7 @@ def resume_job(path: Path) -> Job:
     else:
         source = scoring.get("embedder_source")
         embedder = JobEmbedder(**source) if source else None
+    nli = scoring.get("nli_source")
     return Job(
         str(path),
         model=location,
@@ -60,13 +62,16 @@ def resume_job(path: Path) -> Job:
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
         defer_embedding=is_large(embedder),
+        nli=JobNli(**nli) if nli else None,
+        model_kind=model.get("kind", "gguf"),
+        server_model=model.get("name") if is_server else None,
     )
 
 
 def _fault(model: Path, stored: Any) -> str | None:
     """Return what is wrong with a model file, `None` where it is the one that the run was begun with."""
     try:
-        found = fingerprint(model).to_json()
+        found = model_fingerprint(model)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return "is not the one that the run was begun with" if stored is not None and found != stored else None

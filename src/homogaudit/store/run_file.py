@@ -592,6 +592,28 @@ class RunFile:
                 found[text] = vector / max(float(np.linalg.norm(vector)), 1e-12)
         return found
 
+    def add_pair_scores(self, model: str, scores: Mapping[tuple[str, str], NDArray[np.float32]]) -> None:
+        """Keep the (3,) scores of pairs (premise, hypothesis) under a model's key."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO pair_scores VALUES (?, ?, ?, ?)",
+                [
+                    (model, _text_hash(premise), _text_hash(hypothesis), _blob(row, "<f4"))
+                    for (premise, hypothesis), row in scores.items()
+                ],
+            )
+
+    def pair_scores(self, model: str, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], NDArray[np.float32]]:
+        """Return the stored scores of the given pairs; a pair that has none is left out."""
+        if self._version < 2:
+            return {}
+        query = "SELECT scores FROM pair_scores WHERE model = ? AND premise_hash = ? AND hypothesis_hash = ?"
+        found: dict[tuple[str, str], NDArray[np.float32]] = {}
+        for premise, hypothesis in dict.fromkeys(pairs):
+            for (blob,) in self._rows(query, (model, _text_hash(premise), _text_hash(hypothesis))):
+                found[premise, hypothesis] = np.frombuffer(blob, dtype="<f4")
+        return found
+
     def add_clusterings(self, clusterings: Iterable[Clustering]) -> None:
         """Store clusterings under everything that they depend on."""
         with self.transaction():

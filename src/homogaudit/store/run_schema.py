@@ -70,6 +70,10 @@ CREATE TABLE costs (
     tokens INTEGER NOT NULL, PRIMARY KEY (position, resource)
 ) WITHOUT ROWID;
 CREATE TABLE token_pieces (id INTEGER PRIMARY KEY, piece BLOB NOT NULL);
+CREATE TABLE pair_scores (
+    model TEXT NOT NULL, premise_hash BLOB NOT NULL, hypothesis_hash BLOB NOT NULL, scores BLOB NOT NULL,
+    PRIMARY KEY (model, premise_hash, hypothesis_hash)
+) WITHOUT ROWID;
 """
 SCHEMA = _TABLES_OF_1 + _ADDED_BY_2
 

@@ -1,0 +1,123 @@
+"""Which model a server serves, and what a run on it asks for and costs at most. Draws nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Any
+
+from homogaudit.config import ResolvedGenerator
+from homogaudit.errors import UsageError
+from homogaudit.records import Decoding, Prompting, Question
+
+__all__ = ["ServerChoice", "ServerEstimate", "choose_server", "estimate_requests"]
+
+_CHARACTERS_PER_TOKEN = 3.0
+"""English has about four; fewer characters a token estimate more tokens."""
+
+_TEMPLATE_TOKENS = 40
+"""What a chat template adds to a prompt."""
+
+_CALLS = 2
+_CALL_TOKENS = 80
+"""Of the two questions about each greedy answer: their own words, and the reply."""
+
+_PROBE_TOKENS = 1500
+"""Of all probes before the first draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChoice:
+    """A model on a server.
+
+    Attributes:
+        generator: With the model's own name.
+        model: As requests name it; `None` where the server takes none.
+        parameters: What tells the model from another one; a resumed run must find the same.
+    """
+
+    generator: ResolvedGenerator
+    model: str | None
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEstimate:
+    """What a run asks of servers at most, if every answer takes its full length; prompt tokens are estimated.
+
+    Attributes:
+        price: Of a million tokens; `None` where it is not known.
+    """
+
+    requests: int
+    prompt_tokens: int
+    answer_tokens: int
+    price: float | None = None
+
+    @property
+    def cost(self) -> float | None:
+        """In the currency of the price; `None` where the price is not known."""
+        return None if self.price is None else (self.prompt_tokens + self.answer_tokens) * self.price / 1e6
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        cost = "" if self.cost is None else f", a cost of {self.cost:,.2f}"
+        return (
+            f"at most {self.requests:,} requests, about {self.prompt_tokens:,} prompt tokens, "
+            f"{self.answer_tokens:,} answer tokens{cost}"
+        )
+
+    def token_budget(self, max_cost: float | None) -> int | None:
+        """Return the tokens that `max_cost` buys, `None` for no limit.
+
+        Raises:
+            UsageError: The price is not known, or the run may cost more.
+        """
+        if max_cost is None:
+            return None
+        if self.price is None:
+            hint = "give the model an entry in models.toml with its URL and `price_per_million_tokens`"
+            raise UsageError("`--max-cost` needs the model's price", hint)
+        if self.cost is not None and self.cost > max_cost:
+            raise UsageError(
+                f"the run may cost {self.cost:,.2f}, more than `--max-cost` {max_cost:g}",
+                "lower `--samples`, `--max-tokens` or `--limit`, or raise it",
+            )
+        return int(max_cost / self.price * 1e6) if self.price else None
+
+
+def choose_server(generator: ResolvedGenerator, model: str | None) -> ServerChoice:
+    """Ask the server for its model.
+
+    Args:
+        generator: Of the kind `server`.
+        model: The name that the user gave; `None` for the one in the address, or the only one.
+
+    Raises:
+        ModelError: The server cannot be reached, refuses the key, or does not say which model is meant.
+    """
+    from homogaudit.generation.openai_api import server_model
+
+    found = server_model(generator.location, model)
+    name = found.name or generator.name
+    # llama-server names a model by the path of its file.
+    short = PurePath(name).stem if name.endswith(".gguf") else name
+    shown = generator if generator.entry else replace(generator, name=short)
+    return ServerChoice(shown, found.name, {"kind": "server", "name": name, "reported": dict(found.identity)})
+
+
+def estimate_requests(
+    questions: Sequence[Question], decoding: Decoding, prompting: Prompting, price: float | None
+) -> ServerEstimate:
+    """Return what a run asks for at most: a request for each answer, and the calls about the greedy ones."""
+    draws = decoding.samples + 1
+    characters = sum(len(question.text) + len(prompting.system) for question in questions)
+    prompt = round(characters / _CHARACTERS_PER_TOKEN) + _TEMPLATE_TOKENS * len(questions)
+    calls = len(questions) * _CALLS * (_CALL_TOKENS + decoding.greedy_max_tokens)
+    answers = len(questions) * (decoding.samples * decoding.max_tokens + decoding.greedy_max_tokens)
+    return ServerEstimate(
+        requests=len(questions) * (draws + _CALLS),
+        prompt_tokens=prompt * (draws + _CALLS) + _PROBE_TOKENS,
+        answer_tokens=answers + calls,
+        price=price,
+    )

@@ -1,0 +1,449 @@
+"""The application: the screens, how one goes from one to the other, and the engine behind them. Draws no figure."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+
+from homogaudit.engine.supervisor import EngineSupervisor
+from homogaudit.errors import HomogauditError
+from homogaudit.events import Job
+from homogaudit.launch.prepare import RunRequest, prepare, remove_if_empty
+from homogaudit.launch.resume import resume_job
+from homogaudit.launch.speeds import find_serial_speed
+from homogaudit.report.numbers import count
+from homogaudit.report.text import plain, shorten
+from homogaudit.tui.app_themes import DARK, LIGHT
+from homogaudit.tui.bridge import Engine, EngineBridge, last_log_lines
+from homogaudit.tui.live_state import LiveState
+from homogaudit.tui.run_panel import STATUS_STYLES, STATUS_WORDS
+from homogaudit.tui.screens.confirm import ConfirmScreen
+from homogaudit.tui.screens.engine_error import EngineErrorScreen, ErrorChoice
+from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
+from homogaudit.tui.screens.placeholder import EmptyScreen
+from homogaudit.tui.session import TuiSession, read_reducer, read_session
+from homogaudit.tui.status_line import StatusLine
+from homogaudit.tui.theme import MUTED
+
+__all__ = ["HomogauditApp"]
+
+_LOG_LINES = 12
+
+
+class HomogauditApp(App[None]):
+    """The live terminal.
+
+    Args:
+        request: What to audit at once; `None` to choose on the start screen.
+        run: A run file to open in place of that.
+        defaults: What the start screen offers at first.
+        theme: `dark` or `light`.
+        make_engine: Makes an engine from a job and the path of its log.
+    """
+
+    TITLE = "homogaudit"
+    CSS_PATH = "app.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (18, "-low"), (32, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "go('start')", "Start"),
+        Binding("2", "go('live')", "Live"),
+        Binding("3", "go('questions')", "Questions"),
+        Binding("4", "go('report')", "Report"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("escape", "back", "Back", show=False),
+        Binding("f2,d", "toggle_theme", "Light or dark", show=False),
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True),
+    ]
+
+    class Told(Message):
+        """The engine has done something."""
+
+        def __init__(self, state: LiveState) -> None:
+            super().__init__()
+            self.state = state
+
+    def __init__(
+        self,
+        *,
+        request: RunRequest | None = None,
+        run: Path | None = None,
+        defaults: RunRequest | None = None,
+        theme: str = "dark",
+        make_engine: Callable[[Job, Path], Engine] = EngineSupervisor,
+    ) -> None:
+        super().__init__()
+        self.session: TuiSession | None = None
+        self.live_state = LiveState()
+        self.serial_speed: float | None = None
+        self.defaults = defaults or request or RunRequest("demo")
+        self._request = request
+        self._run_to_open = run
+        self._make_engine = make_engine
+        self._bridge: EngineBridge | None = None
+        self._is_quitting = False
+        self._is_preparing = request is not None or run is not None
+        self._stale: set[str] = set()
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = LIGHT.name if theme == "light" else DARK.name
+        for mode in ("start", "live", "questions", "report"):
+            self.add_mode(mode, self._maker(mode))
+
+    # Screens
+
+    def on_mount(self) -> None:
+        """Show the first screen."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(signal.SIGINT, self._on_signal)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self._leave_at_once)
+        if self._run_to_open is not None:
+            self.switch_mode("live")
+            self.open_run(self._run_to_open)
+        elif self._request is not None:
+            self.switch_mode("live")
+            self.start_run(self._request)
+        else:
+            self.switch_mode("start")
+
+    def _maker(self, mode: str) -> Callable[[], Screen[Any]]:
+        def make() -> Screen[Any]:
+            title = mode.capitalize()
+            if mode in ("questions", "report") and self.session is None:
+                return EmptyScreen(title, "No run yet: start one or open one on the start screen (key 1).")
+            try:
+                module = import_module(f"homogaudit.tui.screens.{mode}")
+            except ModuleNotFoundError:
+                return EmptyScreen(title, "This screen is not there.")
+            screen: Callable[..., Screen[Any]] = getattr(module, f"{title}Screen")
+            return screen(self.session.run) if mode in ("questions", "report") and self.session else screen()
+
+        return make
+
+    async def action_go(self, mode: str) -> None:
+        """Go to one of the four screens; one that shows an older state of the run is made anew."""
+        if mode == self.current_mode:
+            while len(self.screen_stack) > 1:
+                await self.pop_screen()
+            if mode not in self._stale:
+                return
+            await self.switch_mode("live")
+        if mode in self._stale:
+            self._stale.discard(mode)
+            await self.remove_mode(mode)
+            self.add_mode(mode, self._maker(mode))
+        await self.switch_mode(mode)
+
+    async def action_back(self) -> None:
+        """Close what lies in front, or go back to the live screen, or from there to the start."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            await self.action_go("start" if self.current_mode == "live" or self.session is None else "live")
+
+    def action_toggle_theme(self) -> None:
+        """Change between light and dark."""
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+    def action_help(self) -> None:
+        """Explain the current screen."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def explain(self, term: str) -> None:
+        """Say what a term of the report means."""
+        from homogaudit.report.glossary import lookup
+
+        try:
+            self.push_screen(ExplainScreen(lookup(term)))
+        except HomogauditError as error:
+            self.complain(error)
+
+    def open_question(self, question_id: str) -> None:
+        """Show one question over the current screen."""
+        if self.session is not None:
+            module = import_module("homogaudit.tui.screens.question")
+            self.push_screen(module.QuestionScreen(self.session.run, question_id))
+
+    def on_questions_screen_chosen(self, message: Any) -> None:
+        """Open the question that was chosen in the table."""
+        self.open_question(message.question_id)
+
+    def complain(self, error: HomogauditError) -> None:
+        """Show an error with its hint for some seconds."""
+        hint = f"\nhint: {plain(error.hint)}" if error.hint else ""
+        self.notify(plain(error.message) + hint, severity="error", timeout=10, markup=False)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Yield what the command palette offers."""
+        from homogaudit.report.glossary import all_terms
+
+        for number, mode in enumerate(("start", "live", "questions", "report"), 1):
+            go = partial(self.call_later, self.action_go, mode)
+            yield SystemCommand(f"Go to {mode}", f"Key {number}", go)
+        yield SystemCommand("Light or dark", "Change the theme (F2)", self.action_toggle_theme)
+        yield SystemCommand("Help", "What this screen shows, and its keys", self.action_help)
+        if self.is_working:
+            yield SystemCommand("Pause or go on", "Let the model stand still, or draw again", self.toggle_pause)
+            yield SystemCommand("Cancel the run", "Stop the engine; what is finished is kept", self.ask_cancel)
+        elif self.session is not None and self.live_state.status != "complete":
+            yield SystemCommand("Resume the run", "Go on where it was left", self.resume_run)
+        yield SystemCommand("Quit", "Leave; asks while an engine works", self.action_quit)
+        for term in all_terms().values():
+            explain = partial(self.explain, term.name)
+            yield SystemCommand(f"Explain {term.name}", shorten(term.definition, 90), explain)
+
+    def status_content(self) -> Content:
+        """Return what every status line says of the run."""
+        if self.session is None:
+            return Content.styled("preparing" if self._is_preparing else "no run yet", MUTED)
+        state = self.live_state
+        style = STATUS_STYLES.get(state.status, "$text-primary")
+        parts: list[Any] = [(STATUS_WORDS[state.status], style), "   ", plain(self.session.run.stem)]
+        if state.warnings:
+            noun = "warning" if len(state.warnings) == 1 else "warnings"
+            parts += ["   ", (f"! {len(state.warnings)} {noun}", "$text-warning")]
+        return Content.assemble(*parts)
+
+    # Runs
+
+    @property
+    def is_working(self) -> bool:
+        """Whether an engine is at work."""
+        return self._bridge is not None
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The process of the engine at work."""
+        return self._bridge.pid if self._bridge is not None else None
+
+    @property
+    def run_path(self) -> Path | None:
+        """The run file on the screens."""
+        return self.session.run if self.session else None
+
+    @work(exclusive=True, group="open", exit_on_error=False)
+    async def start_run(self, request: RunRequest) -> None:
+        """Prepare a run as it was asked for, and let an engine begin."""
+        if self.is_working:
+            self.notify("An engine is at work: cancel it first.", severity="warning")
+            return
+        warnings: list[str] = []
+        try:
+            prepared = await asyncio.to_thread(prepare, request, warnings.append)
+        except HomogauditError as error:
+            await self._back_to_start(error)
+            return
+        for warning in warnings:
+            self.notify(plain(warning), severity="warning", timeout=8, markup=False)
+        if prepared.goes_on:
+            self.notify("Going on where an unfinished run with the same parameters was left.", markup=False)
+        await self._begin(prepared.job, tuple(warnings))
+
+    @work(exclusive=True, group="open", exit_on_error=False)
+    async def open_run(self, path: Path) -> None:
+        """Show a run file: a finished one at its report, another where it stands."""
+        if self.is_working:
+            self.notify("An engine is at work: cancel it first.", severity="warning")
+            return
+        try:
+            session = await asyncio.to_thread(read_session, path)
+            reducer = await asyncio.to_thread(read_reducer, path, scored=True)
+        except HomogauditError as error:
+            await self._back_to_start(error)
+            return
+        self._set_session(session)
+        status = "complete" if session.status == "complete" else "unfinished"
+        self._show(reducer.standing(status))
+        await self.action_go("report" if status == "complete" else "live")
+
+    @work(exclusive=True, group="open", exit_on_error=False)
+    async def resume_run(self) -> None:
+        """Let an engine go on where the run on the screens was left."""
+        if self.is_working or self.session is None:
+            return
+        try:
+            job = await asyncio.to_thread(resume_job, self.session.run)
+        except HomogauditError as error:
+            self.complain(error)
+            return
+        await self._begin(job)
+
+    async def _begin(self, job: Job, warnings: tuple[str, ...] = ()) -> None:
+        path = Path(job.run)
+        try:
+            session = await asyncio.to_thread(read_session, path, job)
+            reducer = await asyncio.to_thread(read_reducer, path, scored=False)
+        except HomogauditError as error:
+            self.complain(error)
+            return
+        for warning in warnings:
+            reducer.warn(warning)
+        self._set_session(session)
+        self.serial_speed = await asyncio.to_thread(find_serial_speed, job.model) if job.model else None
+        self._bridge = EngineBridge(job, reducer, self._tell, self._make_engine)
+        self._show(reducer.snapshot())
+        await self.action_go("live")
+        self._work(self._bridge)
+
+    async def _back_to_start(self, error: HomogauditError) -> None:
+        self._is_preparing = False
+        await self.action_go("start")
+        self.complain(error)
+
+    def _set_session(self, session: TuiSession) -> None:
+        self.session = session
+        self._stale |= {"questions", "report"}
+
+    @work(group="engine", exit_on_error=False)
+    async def _work(self, bridge: EngineBridge) -> None:
+        try:
+            await bridge.run()
+        finally:
+            self._bridge = None
+
+    def _tell(self, state: LiveState) -> None:
+        self.post_message(self.Told(state))
+
+    def on_homogaudit_app_told(self, message: Told) -> None:
+        """Show the state, and what follows from its end."""
+        was_working = self.live_state.is_working
+        self._show(message.state)
+        if was_working and not message.state.is_working:
+            self._ended(message.state)
+
+    def _show(self, state: LiveState) -> None:
+        self.live_state = state
+        for screen in self.screen_stack:
+            show = getattr(screen, "show_state", None)
+            if show is not None:
+                show(state)
+        for line in self.screen.query(StatusLine):
+            line.refresh()
+
+    @work(group="ended", exit_on_error=False)
+    async def _ended(self, state: LiveState) -> None:
+        # The engine's process is gone by the time that its last event is shown, or goes within moments.
+        self._stale |= {"questions", "report"}
+        if self._is_quitting or self.session is None:
+            return
+        path = self.session.run
+        if state.failure is not None and state.status == "failed":
+            lines = await asyncio.to_thread(last_log_lines, path, _LOG_LINES)
+            stored = f"{count(sum(row.draws for row in state.rows))} answers are stored; a resume goes on from there."
+            if not any(row.draws for row in state.rows):
+                await asyncio.to_thread(_tidy, path)
+                stored = "Nothing was drawn yet."
+            log = path.with_name(path.name + ".log").name
+            self.push_screen(EngineErrorScreen(state.failure, log, lines, stored), self._after_failure)
+        elif state.status == "complete":
+            is_watching = self.current_mode == "live" and len(self.screen_stack) == 1
+            if is_watching:
+                await self.action_go("report")
+            self.notify("The run is complete." if is_watching else "The run is complete: 4 shows the report.")
+        elif state.status == "cancelled":
+            self.notify("Cancelled. What is finished is kept; r on the live screen goes on.", markup=False)
+
+    def _after_failure(self, choice: ErrorChoice | None) -> None:
+        if choice == "resume":
+            self.resume_run()
+
+    # What the user does to the engine
+
+    async def toggle_pause(self) -> None:
+        """Let the model stand still, or go on."""
+        if self._bridge is None:
+            return
+        if self.live_state.status == "paused":
+            await self._bridge.resume()
+        elif self.live_state.status not in ("cancelling", "loading", "starting"):
+            await self._bridge.pause()
+
+    def ask_cancel(self) -> None:
+        """Ask, and stop the engine."""
+        if self._bridge is None or self.live_state.status == "cancelling":
+            return
+        question = ConfirmScreen(
+            "Cancel this run?",
+            "The model stops after its current step. What is finished is kept, and the run can go on later.",
+            yes="Cancel the run",
+            no="Go on drawing",
+        )
+        self.push_screen(question, self._cancel_if)
+
+    async def _cancel_if(self, answer: bool | None) -> None:
+        if answer and self._bridge is not None:
+            await self._bridge.cancel()
+
+    async def action_quit(self) -> None:
+        """Leave; ask while an engine works."""
+        if self._bridge is None:
+            self.exit()
+            return
+        if isinstance(self.screen, ConfirmScreen):
+            return
+        question = ConfirmScreen(
+            "Stop the engine and quit?",
+            "What is finished is kept; the same command goes on from there.",
+            yes="Quit",
+            no="Go on watching",
+        )
+        self.push_screen(question, self._quit_if)
+
+    def _quit_if(self, answer: bool | None) -> None:
+        if answer:
+            self._quit()
+
+    @work(group="quit", exclusive=True, exit_on_error=False)
+    async def _quit(self) -> None:
+        self._is_quitting = True
+        if self._bridge is not None:
+            await self._bridge.stop()
+        self.exit()
+
+    async def action_interrupt(self) -> None:
+        """Ctrl+C: copy a selection, else ask as `q` does; a second one leaves at once."""
+        if self._bridge is None:
+            if self.screen.get_selected_text():
+                self.screen.action_copy_text()
+            else:
+                self.exit()
+        elif self._is_quitting or isinstance(self.screen, ConfirmScreen):
+            self._leave_at_once()
+        else:
+            await self.action_quit()
+
+    def _on_signal(self) -> None:
+        self.call_later(self.action_interrupt)
+
+    def _leave_at_once(self) -> None:
+        self._is_quitting = True
+        self.end_engine()
+        self.exit()
+
+    def end_engine(self) -> None:
+        """Kill the engine if there is one; every finished answer is stored."""
+        if self.engine_pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.engine_pid, signal.SIGKILL)
+
+
+def _tidy(path: Path) -> None:
+    """Remove a run in which nothing was ever drawn."""
+    with contextlib.suppress(HomogauditError, OSError):
+        remove_if_empty(path)

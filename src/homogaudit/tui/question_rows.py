@@ -1,0 +1,256 @@
+"""The questions of a run as rows of a list: read in bulk, sorted and filtered by pure functions.
+
+It knows the run file and no widget.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from homogaudit.records import ClusteringMethod, LabelValue
+from homogaudit.report.analysis_inputs import PRIMARY_SIGNAL
+from homogaudit.report.evidence import mapping
+from homogaudit.report.homogenization import primary_name, run_methods
+from homogaudit.report.labels import choose_judge
+from homogaudit.report.text import plain
+from homogaudit.signals.sampling import semantic_entropy
+from homogaudit.store import RunFile
+from homogaudit.store.run_file import QuestionOverview
+
+__all__ = [
+    "NO_FILTER",
+    "Column",
+    "Filter",
+    "QuestionRow",
+    "RowSource",
+    "Sort",
+    "categories",
+    "changed_positions",
+    "load_rows",
+    "read_rows",
+    "row_source",
+    "select",
+]
+
+SINGLE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """One question in the list.
+
+    Attributes:
+        position: Its place in the question file, from 0; also its place among all rows.
+        text: One line, made safe for a terminal.
+        state: `waiting`, `unfinished`, `drawn` (not scored yet) or `scored`.
+        samples: Stored samples.
+        sizes: Answers in each cluster, by the cluster's number; empty where nothing is clustered.
+        is_single: All samples hold an answer and form one cluster; such questions make the SCR.
+        entropy: Semantic entropy in nats, `None` where nothing is clustered.
+        label: The judge's word on the greedy answer.
+        signal: The primary signal's value.
+        search: What a search looks through, in lower case.
+        mark: Differs once the question was drawn on or scored again.
+    """
+
+    position: int
+    id: str
+    text: str
+    category: str
+    state: str
+    samples: int
+    sizes: tuple[int, ...]
+    is_single: bool
+    entropy: float | None
+    label: LabelValue | None
+    signal: float | None
+    search: str
+    mark: tuple[int, str | None]
+
+    @property
+    def clusters(self) -> int | None:
+        """D, `None` where nothing is clustered."""
+        return len(self.sizes) or None
+
+    @property
+    def result(self) -> str:
+        """The label where there is one, else the state: a name that has a glyph and a word."""
+        return self.label.value if self.label is not None and self.state == "scored" else self.state
+
+
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """What the columns of a run's list are read from.
+
+    Attributes:
+        method: The primary clustering.
+        judge: Whose labels.
+        samples: N.
+        needs_greedy: A question is not drawn without its greedy answer.
+    """
+
+    method: ClusteringMethod | None
+    judge: str | None
+    samples: int
+    needs_greedy: bool
+
+
+def row_source(run: RunFile) -> RowSource:
+    """Return what the list of a run goes by; in a run at work it can change."""
+    methods = run_methods(run)
+    primary = primary_name(methods)
+    samples = run.expected_samples()
+    draws_greedy = "greedy_max_tokens" in mapping(run.parameters.get("decoding"))
+    return RowSource(
+        method=None if primary is None else methods[primary],
+        judge=choose_judge(run, None),
+        samples=samples,
+        needs_greedy=samples == 0 or (draws_greedy and not run.parameters.get("recorded")),
+    )
+
+
+def load_rows(run: RunFile) -> tuple[QuestionRow, ...]:
+    """Return a row for each question in the order of the file."""
+    return read_rows(run, row_source(run))
+
+
+def read_rows(run: RunFile, source: RowSource, positions: Sequence[int] | None = None) -> tuple[QuestionRow, ...]:
+    """Return the rows of some questions, in the order of the file; `None` for all."""
+    found = run.overviews(method=source.method, judge=source.judge, signal=PRIMARY_SIGNAL, positions=positions)
+    return tuple(_row(overview, source) for overview in found)
+
+
+def changed_positions(run: RunFile, rows: Sequence[QuestionRow]) -> list[int]:
+    """Return the places of the rows that are no longer what the run file holds."""
+    return [position for position, mark in run.question_marks().items() if rows[position].mark != mark]
+
+
+def _row(found: QuestionOverview, source: RowSource) -> QuestionRow:
+    text, category = plain(found.text), plain(found.category or "")
+    sizes = _sizes(found.assignment or ())
+    valid = sum(sizes)
+    return QuestionRow(
+        position=found.position,
+        id=found.id,
+        text=text,
+        category=category,
+        state=_state(found, source),
+        samples=found.drawn.samples,
+        sizes=sizes,
+        is_single=len(sizes) == SINGLE and valid == max(source.samples, found.drawn.samples),
+        entropy=semantic_entropy(found.assignment) if found.assignment else None,
+        label=found.label,
+        signal=found.signal,
+        search=f"{text}\n{category}\n{plain(found.id)}".casefold(),
+        mark=(found.drawn.samples + found.drawn.greedy, found.scoring),
+    )
+
+
+def _sizes(assignment: Sequence[int]) -> tuple[int, ...]:
+    counts: dict[int, int] = {}
+    for cluster in assignment:
+        counts[cluster] = counts.get(cluster, 0) + 1
+    return tuple(counts[cluster] for cluster in sorted(counts))
+
+
+def _state(found: QuestionOverview, source: RowSource) -> str:
+    if found.scoring is not None:
+        return "scored"
+    if not found.drawn.samples and not found.drawn.greedy:
+        return "waiting"
+    is_drawn = found.drawn.samples >= source.samples and (found.drawn.greedy or not source.needs_greedy)
+    return "drawn" if is_drawn else "unfinished"
+
+
+# What is shown of them, and in which order
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows are shown; every part must hold.
+
+    Attributes:
+        text: All of its words stand in the question, its category or its id; case does not matter.
+        category: Exactly this one; `None` for all.
+    """
+
+    text: str = ""
+    only_single: bool = False
+    only_wrong: bool = False
+    only_unfinished: bool = False
+    category: str | None = None
+
+
+NO_FILTER = Filter()
+
+
+class Column(StrEnum):
+    """What rows can be sorted by."""
+
+    POSITION = "#"
+    TEXT = "question"
+    CATEGORY = "category"
+    CLUSTERS = "clusters"
+    ENTROPY = "entropy"
+    SIGNAL = "signal"
+    RESULT = "result"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An order; rows without a value stand at the end in both directions, equal ones in the order of the file."""
+
+    column: Column = Column.POSITION
+    descending: bool = False
+
+
+_RESULTS = ("incorrect", "ambiguous", "no_match", "correct", "scored", "drawn", "unfinished", "waiting")
+"""What needs a look comes first."""
+
+_KEYS: Mapping[Column, Callable[[QuestionRow], float | str | None]] = {
+    Column.POSITION: lambda row: row.position,
+    Column.TEXT: lambda row: row.text.casefold(),
+    Column.CATEGORY: lambda row: row.category.casefold() or None,
+    Column.CLUSTERS: lambda row: row.clusters,
+    Column.ENTROPY: lambda row: row.entropy,
+    Column.SIGNAL: lambda row: row.signal,
+    Column.RESULT: lambda row: _RESULTS.index(row.result),
+}
+
+
+def select(rows: Sequence[QuestionRow], wanted: Filter = NO_FILTER, order: Sort | None = None) -> list[int]:
+    """Return the positions of the rows that are shown, in the order in which they are shown."""
+    order = order or Sort()
+    # One plain pass a part: with tens of thousands of rows this runs at every key that is typed.
+    shown = list(rows)
+    if wanted.only_single:
+        shown = [row for row in shown if row.is_single]
+    if wanted.only_wrong:
+        shown = [row for row in shown if row.label is LabelValue.INCORRECT]
+    if wanted.only_unfinished:
+        shown = [row for row in shown if row.state != "scored"]
+    if wanted.category is not None:
+        shown = [row for row in shown if row.category == wanted.category]
+    for word in wanted.text.casefold().split():
+        shown = [row for row in shown if word in row.search]
+    key = _KEYS[order.column]
+    if order.column is not Column.POSITION or order.descending:
+        keyed = [(value, row.position) for row in shown if (value := key(row)) is not None]
+        without = [row.position for row in shown if key(row) is None]
+        # Python's sort keeps equal ones in their order in both directions.
+        keyed.sort(key=_value, reverse=order.descending)
+        return [position for _, position in keyed] + without
+    return [row.position for row in shown]
+
+
+def _value(pair: tuple[float | str, int]) -> float | str:
+    return pair[0]
+
+
+def categories(rows: Sequence[QuestionRow]) -> dict[str, int]:
+    """Return how many questions each category has, by name."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        if row.category:
+            counts[row.category] = counts.get(row.category, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: item[0].casefold()))

@@ -1,0 +1,126 @@
+"""How far the run is, how fast, and on what: a few lines of text."""
+
+from textual.content import Content
+from textual.reactive import reactive
+
+from homogaudit.report.numbers import count, decimal, duration, percent
+from homogaudit.report.text import plain, shorten
+from homogaudit.tui.live_state import LiveState
+from homogaudit.tui.theme import MUTED, Palette
+from homogaudit.tui.widgets.canvas import Figure
+
+__all__ = ["STATUS_STYLES", "STATUS_WORDS", "RunPanel", "clock"]
+
+STATUS_WORDS = {
+    "starting": "○ starting",
+    "loading": "○ loading",
+    "generating": "▸ drawing answers",
+    "asking": "▸ asking about answers",
+    "scoring": "◌ scoring",
+    "paused": "‖ paused",
+    "cancelling": "◦ cancelling",
+    "cancelled": "◔ cancelled",
+    "complete": "✓ complete",
+    "unfinished": "◔ unfinished",
+    "failed": "! failed",
+}
+"""Every status has a glyph and a word."""
+
+STATUS_STYLES = {
+    "paused": "$text-warning",
+    "cancelling": "$text-warning",
+    "cancelled": "$text-warning",
+    "unfinished": "$text-warning",
+    "complete": "$text-success",
+    "failed": "$text-error",
+}
+
+_MEGABYTE = 1e6
+
+
+def clock(seconds: float | None) -> str:
+    """Return a time left or gone as `1:05` or `2:01:05`, `-` where it is not known."""
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class RunPanel(Figure):
+    """Progress, status, speed, device and memory; two lines carry what matters, two more the rest."""
+
+    state: reactive[LiveState] = reactive(LiveState())
+    serial_speed: reactive[float | None] = reactive(None)
+    """Tokens a second of a serial loop on this model, from a stored bench."""
+
+    def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
+        """Return the lines."""
+        state = self.state
+        lines = [_bar_line(state, width), self._speed_line(state)]
+        if height > 2:
+            lines.append(_machine_line(state))
+        return Content("\n").join(lines[:height])
+
+    def _speed_line(self, state: LiveState) -> Content:
+        word = STATUS_WORDS[state.status]
+        if state.status == "loading":
+            word += f" {shorten(state.loading, 40)}"
+        status = (word, STATUS_STYLES.get(state.status, "$text-primary") + " bold")
+        parts: list[str] = []
+        progress = state.progress
+        if state.status == "asking" and state.asking is not None:
+            parts.append(f"{count(state.asking.done)} of {count(state.asking.calls)} calls")
+        if progress is not None:
+            if state.is_working:
+                parts.append(f"{clock(progress.seconds_left)} left")
+            parts.append(f"{clock(progress.seconds)} gone")
+            parts.append(f"{progress.tokens_per_second:,.0f} tokens/s")
+            if self.serial_speed:
+                parts.append(f"{decimal(progress.tokens_per_second / self.serial_speed, 1)}x serial")
+        elif state.ready is not None and state.ready.seconds_at_most is not None:
+            parts.append(f"at most {duration(state.ready.seconds_at_most)}")
+        if not state.is_working and state.status != "complete" and state.failure is None:
+            parts.append("r resumes")
+        return Content.assemble(status, "   ", "   ".join(parts))
+
+
+def _bar_line(state: LiveState, width: int) -> Content:
+    done, draws, questions_done = _counts(state)
+    if not draws:
+        return Content.styled("─" * width, "$foreground 25%")
+    share = done / draws
+    text = f" {percent(share):>6}  {count(done)} of {count(draws)} answers"
+    if width >= 60:
+        text += f"  {count(questions_done)} of {count(len(state.rows))} questions"
+    cells = max(4, width - len(text))
+    eighths = round(share * cells * 8)
+    full, rest = divmod(eighths, 8)
+    bar = "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
+    empty = cells - len(bar)
+    style = STATUS_STYLES.get(state.status, "$primary")
+    return Content.assemble((bar, style), ("─" * empty, "$foreground 25%"), text)
+
+
+def _counts(state: LiveState) -> tuple[int, int, int]:
+    """Return the draws that are stored, all draws, and the questions that are done."""
+    if state.progress is not None:
+        return state.progress.draws_done, state.progress.draws, state.progress.questions_done
+    done = sum(row.draws for row in state.rows)
+    scored = sum(row.state in ("scored", "scoring") for row in state.rows)
+    if state.ready is not None:
+        return state.ready.draws_done, state.ready.draws, scored
+    # Of a recorded run nobody planned how much there is to draw.
+    return done, max(done, state.draws_planned), scored
+
+
+def _machine_line(state: LiveState) -> Content:
+    ready = state.ready
+    if ready is None:
+        return Content("")
+    slots = state.progress.slots_in_use if state.progress else 0
+    text = (
+        f"{plain(ready.device)}   about {ready.memory_bytes / _MEGABYTE:,.0f} MB   {ready.mode} prompts   "
+        f"{slots} of {ready.slots} slots in use"
+    )
+    return Content.styled(text, MUTED)

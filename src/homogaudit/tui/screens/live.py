@@ -1,0 +1,215 @@
+"""The live screen: the model at work, question by question, and the running figures."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from homogaudit.errors import HomogauditError
+from homogaudit.records import GREEDY
+from homogaudit.report.numbers import percent, percent_interval
+from homogaudit.statistics.rates import wilson
+from homogaudit.tui.answer_slots import AnswerSlots
+from homogaudit.tui.live_state import LiveState, RateSeries
+from homogaudit.tui.question_list import QuestionList
+from homogaudit.tui.run_panel import RunPanel
+from homogaudit.tui.session import read_answer_tokens
+from homogaudit.tui.status_line import StatusLine
+from homogaudit.tui.theme import MUTED
+from homogaudit.tui.widgets.histogram import Bar, Histogram
+from homogaudit.tui.widgets.line_plot import LinePlot, Series
+from homogaudit.tui.widgets.token_strip import StripToken, TokenStrip
+
+if TYPE_CHECKING:
+    from homogaudit.tui.app import HomogauditApp
+
+__all__ = ["LiveScreen", "rate_series"]
+
+_POINTS = 160
+"""Points of a line: two a cell of the widest panel."""
+
+
+def rate_series(rate: RateSeries, points: int = _POINTS, *, short: bool = False) -> Series:
+    """Return the line of a running rate with its Wilson band, thinned to at most `points`, the last one kept.
+
+    Its name carries the rate of now, and, unless it is to be `short`, the interval.
+    """
+    step = max(1, -(-rate.n // points))
+    places = sorted({*range(step, rate.n + 1, step), rate.n}) if rate.n else []
+    rates = [wilson(rate.singles[n - 1], n) for n in places]
+    name = rate.method
+    if rates:
+        last = rates[-1]
+        name = f"{rate.method} {percent(last.value)}"
+        if not short:
+            name += f" {percent_interval(last.low, last.high)}"
+    return Series(
+        name,
+        [float(n) for n in places],
+        [x.value for x in rates],
+        [x.low for x in rates],
+        [x.high for x in rates],
+    )
+
+
+class LiveScreen(Screen[None]):
+    """Shows `LiveState` after `LiveState`; decides nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space,p", "pause", "Pause", key_display="space"),
+        Binding("space,p", "go_on", "Go on", key_display="space"),
+        Binding("x", "cancel", "Cancel"),
+        Binding("r", "resume", "Resume"),
+    ]
+    AUTO_FOCUS = "QuestionList"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._latest: tuple[str, int] | None = None
+        self._is_reading = False
+        self._rates_shown: list[tuple[str, int, int]] | None = None
+
+    app: "HomogauditApp"  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
+
+    def compose(self) -> ComposeResult:
+        """Lay out the panels."""
+        yield StatusLine("Live")
+        with Container(id="live"):
+            yield self._panel(RunPanel(id="run"), "Run", "run-panel")
+            with Vertical(id="slots-panel", classes="panel") as panel:
+                panel.border_title = "Answers"
+                yield AnswerSlots(id="slots")
+                yield Static("", id="strip-title", markup=False)
+                yield TokenStrip(id="strip", empty=" ")
+            plot = LinePlot(
+                id="rates",
+                y_range=(0.0, 1.0),
+                y_percent=True,
+                x_label="questions",
+                empty="no question scored yet",
+            )
+            yield self._panel(plot, "Single-cluster rate", "rates-panel")
+            questions = QuestionList(id="questions", classes="panel")
+            questions.border_title = "Questions"
+            yield questions
+            yield self._panel(Histogram(id="histogram", empty="no question scored yet"), "Clusters", "histogram-panel")
+        yield Footer(show_command_palette=False)
+
+    @staticmethod
+    def _panel(figure: Any, title: str, id: str) -> Vertical:
+        panel = Vertical(figure, id=id, classes="panel")
+        panel.border_title = title
+        return panel
+
+    def on_mount(self) -> None:
+        """Show what is known already."""
+        self.show_state(self.app.live_state)
+
+    def on_screen_resume(self) -> None:
+        """Show what happened while another screen was in front."""
+        self.show_state(self.app.live_state)
+
+    def show_state(self, state: LiveState) -> None:
+        """Show one state; a panel whose part of it is the same is not drawn again."""
+        if not self.is_mounted:
+            return
+        run = self.query_one(RunPanel)
+        run.state = state
+        run.serial_speed = self.app.serial_speed
+        slots = self.query_one(AnswerSlots)
+        slots.groups = state.groups
+        writing = sum(x.state == "drawing" for group in state.groups for x in group.answers)
+        self.query_one("#slots-panel").border_subtitle = f"{writing} being written" if writing else ""
+        methods = [rate.method for rate in state.rates]
+        self.query_one(QuestionList).show(state.rows, methods, state.primary)
+        self.query_one("#questions").border_subtitle = _scored_text(state)
+        plot = self.query_one(LinePlot)
+        ordered = sorted(state.rates, key=lambda rate: rate.method != state.primary)
+        counts = [(rate.method, rate.n, rate.k) for rate in ordered]
+        if counts != self._rates_shown:
+            self._rates_shown = counts
+            is_narrow = not self.has_class("-wide")
+            plot.series = tuple(rate_series(rate, short=is_narrow) for rate in ordered)
+            self._show_histogram(state)
+        if state.latest is not None and state.latest != self._latest and not self._is_reading:
+            self._latest = state.latest
+            self._read_tokens(*state.latest)
+        self.refresh_bindings()
+
+    @work(group="tokens", exit_on_error=False)
+    async def _read_tokens(self, question_id: str, sample_index: int) -> None:
+        """Show the entropies of the answer finished last; one read after the other, however fast answers come."""
+        session = self.app.session
+        if session is None:
+            return
+        self._is_reading = True
+        try:
+            found = await asyncio.to_thread(read_answer_tokens, session.run, question_id, sample_index)
+        except HomogauditError:
+            # The run file is busy or gone; the next answer tries again.
+            return
+        finally:
+            self._is_reading = False
+        if not found.tokens:
+            return
+        position = next((g.position for g in self.app.live_state.groups if g.question_id == question_id), None)
+        name = "greedy answer" if sample_index == GREEDY else f"answer {sample_index + 1}"
+        of = "" if position is None else f" to question {position + 1}"
+        title = Content.styled(f"token entropy of the {name}{of}", MUTED)
+        self.query_one("#strip-title", Static).update(title)
+        self.query_one("#slots-panel").add_class("-with-strip")
+        self.query_one(TokenStrip).tokens = tuple(StripToken(text, entropy) for text, entropy in found.tokens)
+
+    def _show_histogram(self, state: LiveState) -> None:
+        found = state.histograms.get(state.primary, {}) if state.primary else {}
+        most = max(found, default=0)
+        bars = [Bar(str(clusters), found.get(clusters, 0)) for clusters in range(1, most + 1)]
+        self.query_one(Histogram).bars = tuple(bars)
+        self.query_one("#histogram-panel").border_title = f"Clusters, {state.primary}" if state.primary else "Clusters"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done now."""
+        state = self.app.live_state
+        is_working = self.app.is_working
+        match action:
+            case "pause":
+                return is_working and state.status not in ("paused", "cancelling", "loading", "starting")
+            case "go_on":
+                return is_working and state.status == "paused"
+            case "cancel":
+                return is_working and state.status != "cancelling"
+            case "resume":
+                return not is_working and self.app.session is not None and state.status != "complete"
+            case _:
+                return True
+
+    async def action_pause(self) -> None:
+        """Let the model stand still."""
+        await self.app.toggle_pause()
+
+    async def action_go_on(self) -> None:
+        """Let the model go on."""
+        await self.app.toggle_pause()
+
+    def action_cancel(self) -> None:
+        """Ask, and stop the engine."""
+        self.app.ask_cancel()
+
+    def action_resume(self) -> None:
+        """Go on where the run was left."""
+        self.app.resume_run()
+
+    def on_question_list_opened(self, message: QuestionList.Opened) -> None:
+        """Look into the question that was chosen."""
+        self.app.open_question(message.question_id)
+
+
+def _scored_text(state: LiveState) -> str:
+    text = f"{state.scored} scored" if state.scored else ""
+    return text + (f", {state.skipped} with too few answers" if state.skipped else "")

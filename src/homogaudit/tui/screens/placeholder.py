@@ -1,0 +1,29 @@
+"""A screen that stands in for one that has no run to show."""
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from homogaudit.tui.status_line import StatusLine
+
+__all__ = ["EmptyScreen"]
+
+
+class EmptyScreen(Screen[None]):
+    """Says why there is nothing to see.
+
+    Args:
+        title: Name of the screen that would stand here.
+        reason: One sentence.
+    """
+
+    def __init__(self, title: str, reason: str) -> None:
+        super().__init__()
+        self._title = title
+        self._reason = reason
+
+    def compose(self) -> ComposeResult:
+        """Lay out the sentence."""
+        yield StatusLine(self._title)
+        yield Static(self._reason, markup=False, classes="empty-note muted")
+        yield Footer(show_command_palette=False)

@@ -1,0 +1,294 @@
+"""The start screen: model, questions, decoding; what the run would take; and the runs that are there."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.suggester import SuggestFromList
+from textual.widgets import Button, Footer, Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
+
+from homogaudit.config import load_models
+from homogaudit.errors import HomogauditError, UsageError
+from homogaudit.labels.judges import JUDGES
+from homogaudit.launch.prepare import PRESETS, RunRequest
+from homogaudit.launch.run_summary import RunSummary
+from homogaudit.report.numbers import count, duration
+from homogaudit.report.text import plain
+from homogaudit.tui.start_choices import (
+    Estimate,
+    ModelChoice,
+    PathSuggester,
+    estimate,
+    list_models,
+    list_recent_runs,
+    list_samples,
+    question_source,
+)
+from homogaudit.tui.status_line import StatusLine
+from homogaudit.tui.theme import MUTED
+from homogaudit.tui.widgets.choice_line import ChoiceLine
+
+if TYPE_CHECKING:
+    from homogaudit.tui.app import HomogauditApp
+
+__all__ = ["StartScreen"]
+
+_NUMBERS = (
+    ("samples", "Samples", int),
+    ("temperature", "Temperature", float),
+    ("max_tokens", "Tokens", int),
+    ("greedy_max_tokens", "Greedy tokens", int),
+    ("limit", "Limit", int),
+    ("seed", "Seed", int),
+)
+_JUDGES = ("auto", *JUDGES, "none")
+_MARKS = {"recent": ("✓", "$text-success"), "present": ("✓", "$text-success"), "absent": ("○", MUTED)}
+_RUN_MARKS = {
+    "complete": ("✓", "$text-success"),
+    "unfinished": ("◔", "$text-warning"),
+    "in_use": ("▸", "$text-primary"),
+    "newer_schema": ("!", "$text-error"),
+    "not_readable": ("!", "$text-error"),
+}
+_PAUSE_SECONDS = 0.3
+"""After the last key before a question file is counted."""
+
+
+class StartScreen(Screen[None]):
+    """Fields on the left, runs on the right; `ctrl+s` starts from anywhere."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "start", "Start the audit"),
+        Binding("escape", "leave_field", "Leave the field", show=False),
+    ]
+    AUTO_FOCUS = "#models"
+
+    app: "HomogauditApp"  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
+
+    def compose(self) -> ComposeResult:
+        """Lay out the form."""
+        defaults = self.app.defaults
+        yield StatusLine("Start")
+        with Container(id="start"):
+            with VerticalScroll(id="form", can_focus=False):
+                with Vertical(classes="panel", id="what") as panel:
+                    panel.border_title = "What to audit"
+                    yield _field("Model", Input(defaults.model, "a .gguf file or a name", id="model",
+                                                suggester=PathSuggester("model"), compact=True))  # fmt: skip
+                    yield OptionList(id="models", compact=True, markup=False)
+                    yield _field("Questions", Input(_shown_source(defaults.questions), "misconceptions", id="source",
+                                                    suggester=PathSuggester("questions"), compact=True))  # fmt: skip
+                    yield _field(
+                        "", Static(f"{', '.join(list_samples())}, or a file", classes="muted field-note", markup=False)
+                    )
+                with Vertical(classes="panel", id="how") as panel:
+                    panel.border_title = "How answers are drawn"
+                    presets = list(PRESETS)
+                    chosen = presets.index(defaults.preset) if defaults.preset in presets else 1
+                    yield _field("Preset", ChoiceLine(presets, chosen, id="preset"))
+                    with Container(id="numbers"):
+                        for name, label, kind in _NUMBERS:
+                            value = getattr(defaults, name)
+                            shown = "" if value is None else f"{value:g}"
+                            kind_name = "integer" if kind is int else "number"
+                            yield _field(label, Input(shown, id=name, type=kind_name, compact=True))
+                    shown_judge = "" if defaults.judge == "auto" else defaults.judge
+                    judges = SuggestFromList(_JUDGES)
+                    hint = f"auto, or {', '.join(_JUDGES[1:])}"
+                    yield _field("Judge", Input(shown_judge, hint, id="judge", suggester=judges, compact=True))
+                    yield _field("Embedder", Input(defaults.embedder or "", "the default", id="embedder", compact=True))
+                yield Static(id="estimate", markup=False)
+                yield Button("Start (ctrl+s)", id="start-button", variant="primary", compact=True)
+            runs = OptionList(id="runs", classes="panel", compact=True, markup=False)
+            runs.border_title = "Runs"
+            yield runs
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Fill the lists."""
+        self._show_placeholders()
+        self._read_lists()
+        self._estimate()
+
+    def on_screen_resume(self) -> None:
+        """Show runs that came since."""
+        if self.is_mounted:
+            self._read_lists()
+
+    @work(exclusive=True, group="lists", exit_on_error=False)
+    async def _read_lists(self) -> None:
+        try:
+            models, runs = await asyncio.to_thread(_lists)
+        except HomogauditError as error:
+            self.app.complain(error)
+            return
+        self._show_options("#models", [Option(_model_line(x), id=x.text) for x in models])
+        options = [Option(_run_line(run), id=run.path) for run in runs]
+        self._show_options("#runs", options or [Option(Content.styled("no runs yet", MUTED), disabled=True)])
+        self.query_one("#runs", OptionList).border_subtitle = "Enter opens" if runs else ""
+
+    def _show_options(self, selector: str, options: list[Option]) -> None:
+        choices = self.query_one(selector, OptionList)
+        at = choices.highlighted
+        choices.set_options(options)
+        choices.highlighted = at if at is not None and at < len(options) else 0
+
+    # What is typed
+
+    def request(self) -> RunRequest:
+        """Return what the fields ask for.
+
+        Raises:
+            UsageError: A field holds no number.
+        """
+        numbers: dict[str, int | float | None] = {}
+        for name, label, kind in _NUMBERS:
+            text = self._text(name)
+            try:
+                numbers[name] = kind(text) if text else None
+            except ValueError as error:
+                raise UsageError(f"{label.lower()}: `{text}` is no number", "leave it empty for the default") from error
+        temperature, seed = numbers.pop("temperature"), numbers.pop("seed")
+        model = self._text("model")
+        judge = self._text("judge") or "auto"
+        if judge not in _JUDGES:
+            raise UsageError(f"unknown judge `{judge}`", f"one of {', '.join(_JUDGES)}")
+        return replace(
+            self.app.defaults,
+            model=str(Path(model).expanduser()) if model.startswith("~") else model,
+            questions=question_source(self._text("source")),
+            preset=list(PRESETS)[self.query_one("#preset", ChoiceLine).chosen],
+            judge=judge,
+            embedder=self._text("embedder") or None,
+            temperature=1.0 if temperature is None else float(temperature),
+            seed=0 if seed is None else int(seed),
+            **{name: value if value is None else int(value) for name, value in numbers.items()},
+        )
+
+    def _text(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
+
+    @on(ChoiceLine.Changed)
+    def _changed_choice(self) -> None:
+        self._show_placeholders()
+        self._estimate()
+
+    @on(Input.Changed)
+    def _changed_text(self) -> None:
+        self._estimate()
+
+    @on(Input.Submitted)
+    def _next_field(self) -> None:
+        self.focus_next()
+
+    def _show_placeholders(self) -> None:
+        preset = PRESETS[list(PRESETS)[self.query_one("#preset", ChoiceLine).chosen]]
+        shown = {
+            "samples": preset.samples,
+            "temperature": 1,
+            "max_tokens": preset.max_tokens,
+            "greedy_max_tokens": preset.greedy_max_tokens,
+            "limit": "all" if preset.limit is None else preset.limit,
+            "seed": 0,
+        }
+        for name, value in shown.items():
+            self.query_one(f"#{name}", Input).placeholder = str(value)
+
+    @work(exclusive=True, group="estimate", exit_on_error=False)
+    async def _estimate(self) -> None:
+        await asyncio.sleep(_PAUSE_SECONDS)
+        shown = self.query_one("#estimate", Static)
+        try:
+            found = await asyncio.to_thread(estimate, self.request())
+        except HomogauditError as error:
+            shown.update(Content.styled(f"! {plain(error.message)}", "$text-error"))
+        except OSError as error:
+            shown.update(Content.styled(f"! {plain(str(error))}", "$text-error"))
+        else:
+            shown.update(estimate_content(found))
+
+    # What is chosen
+
+    @on(OptionList.OptionSelected, "#models")
+    def _take_model(self, event: OptionList.OptionSelected) -> None:
+        if event.option_id is not None:
+            self.query_one("#model", Input).value = event.option_id
+            self.query_one("#source").focus()
+
+    @on(OptionList.OptionSelected, "#runs")
+    def _take_run(self, event: OptionList.OptionSelected) -> None:
+        if event.option_id is not None:
+            self.app.open_run(Path(event.option_id))
+
+    @on(Button.Pressed, "#start-button")
+    def action_start(self) -> None:
+        """Start the audit that the fields describe."""
+        try:
+            request = self.request()
+        except HomogauditError as error:
+            self.app.complain(error)
+            return
+        self.app.start_run(request)
+
+    async def action_leave_field(self) -> None:
+        """Leave a field, so that single keys go to the screens; or go back."""
+        if isinstance(self.focused, Input):
+            self.query_one("#models").focus()
+        elif self.app.session is not None:
+            await self.app.action_go("live")
+
+
+def estimate_content(found: Estimate) -> Content:
+    """Return an estimate as two lines of text."""
+    time = (
+        "time not known: `homogaudit bench` tells it"
+        if found.seconds is None
+        else f"at most {duration(found.seconds)} at the benched speed"
+    )
+    memory = f"model {found.model_bytes / 1e6:,.0f} MB" if found.model_bytes else "model not on this machine,"
+    if found.available_bytes is not None:
+        memory += f" of {found.available_bytes / 1e6:,.0f} MB free"
+    draws = f"{count(found.questions)} questions, {count(found.draws)} answers, up to {count(found.tokens)} tokens"
+    is_short = found.available_bytes is not None and found.model_bytes > found.available_bytes
+    return Content.assemble(draws, "\n", (f"{time}\n", MUTED), (memory, "$text-warning" if is_short else MUTED))
+
+
+def _lists() -> tuple[list[ModelChoice], list[RunSummary]]:
+    runs = list_recent_runs()
+    return list_models(load_models(), runs, Path()), runs
+
+
+def _field(label: str, widget: Input | ChoiceLine | Static) -> Horizontal:
+    return Horizontal(Label(label, classes="field-label", markup=False), widget, classes="field")
+
+
+def _shown_source(source: str | None) -> str:
+    return source or ""
+
+
+def _model_line(choice: ModelChoice) -> Content:
+    mark, style = _MARKS[choice.state]
+    name = plain(choice.text)
+    return Content.assemble((f"{mark} ", style), name, "  ", (plain(choice.note), MUTED))
+
+
+def _run_line(run: RunSummary) -> Content:
+    mark, style = _RUN_MARKS[run.status]
+    done = "" if run.questions is None else f"{count(run.questions_done)}/{count(run.questions)} x {run.samples}"
+    when = (run.created or "")[:16].replace("T", " ")
+    return Content.assemble(
+        (f"{mark} ", style),
+        (plain(run.model or run.name), "bold"),
+        (f"  {when[5:]}", MUTED),
+        "\n  ",
+        (run.status_words, style),
+        (f"  {done}", MUTED),
+    )

@@ -1,0 +1,136 @@
+"""What the live terminal is about: a run file and, where it can go on, its job. Reads run files, never writes one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from homogaudit.events import Event, Job, QuestionScored
+from homogaudit.store import RunFile
+from homogaudit.tui.live_state import LiveReducer, QuestionRow
+
+__all__ = ["AnswerTokens", "TuiSession", "read_answer_tokens", "read_reducer", "read_session"]
+
+
+@dataclass(frozen=True, slots=True)
+class TuiSession:
+    """One run on the screen.
+
+    Attributes:
+        run: Path of the run file.
+        job: What an engine is to do; `None` for a run that is only looked at.
+        model: Name of the model.
+        questions: Name of the question file.
+        status: Of the run file when it was opened: `complete` or `started`.
+    """
+
+    run: Path
+    job: Job | None = None
+    model: str = ""
+    questions: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTokens:
+    """The tokens of one stored answer.
+
+    Attributes:
+        tokens: (text or `None` where it is not stored, entropy in nats), thinking left out.
+    """
+
+    question_id: str
+    sample_index: int
+    tokens: tuple[tuple[str | None, float], ...] = ()
+
+
+def read_answer_tokens(path: Path, question_id: str, sample_index: int) -> AnswerTokens:
+    """Return the tokens of one answer with their entropies; none where they are not stored.
+
+    Raises:
+        HomogauditError: The run file cannot be read.
+    """
+    with RunFile.open(path) as run:
+        (found,) = run.sample_sets([question_id])
+        draws = [*found.samples, *([found.greedy] if found.greedy else [])]
+        draw = next((x for x in draws if x.sample_index == sample_index), None)
+        entropies = None if draw is None else draw.statistics.of_answer(draw.statistics.entropies)
+        if draw is None or entropies is None:
+            return AnswerTokens(question_id, sample_index)
+        ids = draw.statistics.token_ids
+        mask = draw.statistics.answer_mask
+        kept = [] if ids is None else [int(x) for x in (ids if mask is None else ids[mask])]
+        pieces = run.token_pieces(set(kept))
+    texts = [pieces[x].decode(errors="replace") if x in pieces else None for x in kept]
+    texts += [None] * (len(entropies) - len(texts))
+    return AnswerTokens(question_id, sample_index, tuple(zip(texts, map(float, entropies), strict=True)))
+
+
+def read_session(path: Path, job: Job | None = None) -> TuiSession:
+    """Return what a run file says of itself.
+
+    Raises:
+        RunFileError: It is not there, is none, or is of a newer version.
+        StorageError: It cannot be read.
+    """
+    with RunFile.open(path) as run:
+        return TuiSession(path, job, str(run.meta("model")), str(run.meta("question_source")), run.status)
+
+
+def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
+    """Return a reducer that knows the questions of a run and how much of each is drawn.
+
+    Args:
+        path: The run file.
+        scored: Whether to fold in what is scored already. Not where an engine starts: it tells that itself.
+
+    Raises:
+        RunFileError: It is not there, is none, or is of a newer version.
+        StorageError: It cannot be read.
+    """
+    with RunFile.open(path) as run:
+        counts = run.draw_counts()
+        expected = run.expected_samples()
+        is_recorded = bool(run.parameters.get("recorded"))
+        reducer = LiveReducer(
+            (
+                QuestionRow(
+                    question.id,
+                    question.text,
+                    _state(counts[question.id].samples, counts[question.id].greedy, expected, is_recorded=is_recorded),
+                    counts[question.id].samples + counts[question.id].greedy,
+                )
+                for question in run.questions()
+            ),
+            expected + 1,
+        )
+        if scored:
+            for event in _scored(run, expected):
+                reducer.apply(event)
+    return reducer
+
+
+def _state(samples: int, greedy: bool, expected: int, *, is_recorded: bool) -> str:
+    if samples == 0 and not greedy:
+        return "waiting"
+    return "scoring" if is_recorded or (samples >= expected and greedy) else "unfinished"
+
+
+def _scored(run: RunFile, expected: int) -> Iterator[Event]:
+    """Yield what is stored of every scored question, in the order of the file."""
+    clusterings = {method.name: run.clusterings(method) for method in run.clustering_methods()}
+    scoring = run.meta("scoring") or {}
+    labels = run.labels(scoring["judge"]) if scoring.get("judge") else {}
+    for position, question in enumerate(run.questions()):
+        stored = {name: found[question.id] for name, found in clusterings.items() if question.id in found}
+        if not stored and question.id not in labels:
+            continue
+        label = labels.get(question.id)
+        yield QuestionScored(
+            question.id,
+            position,
+            {name: clustering.clusters for name, clustering in stored.items()},
+            max((len(clustering.assignment) for clustering in stored.values()), default=0),
+            expected,
+            label.value.value if label else None,
+            {name: clustering.assignment for name, clustering in stored.items()},
+        )

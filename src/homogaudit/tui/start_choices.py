@@ -1,0 +1,222 @@
+"""What the start screen offers: models, questions, runs, path completion, and what a run would take.
+
+Everything here may read files, so the screen calls it in a thread.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from textual.suggester import Suggester
+
+from homogaudit.config import (
+    ModelsFile,
+    how_to_get,
+    is_present,
+    load_models,
+    load_settings,
+    resolve_generator,
+    resource,
+)
+from homogaudit.config.machine import machine_memory
+from homogaudit.errors import HomogauditError
+from homogaudit.launch.prepare import PRESETS, RunRequest, decoding_of
+from homogaudit.launch.run_paths import list_runs
+from homogaudit.launch.run_summary import RunSummary, summarize
+from homogaudit.launch.speeds import find_speeds
+from homogaudit.questions import load_questions
+
+__all__ = [
+    "Estimate",
+    "ModelChoice",
+    "PathSuggester",
+    "estimate",
+    "list_models",
+    "list_recent_runs",
+    "list_samples",
+    "path_completion",
+    "question_source",
+]
+
+_RUNS_SHOWN = 200
+"""Each is opened to be described; those before are found with `homogaudit runs`."""
+
+_MODEL_SUFFIXES = (".gguf",)
+_QUESTION_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model that can be chosen.
+
+    Attributes:
+        text: What goes into the field.
+        state: `recent`, `present` or `absent`.
+        note: What it is, or how an absent one is had.
+    """
+
+    text: str
+    state: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run would take.
+
+    Attributes:
+        tokens: At most, every answer at its full length.
+        seconds: At most, at the speed that a bench measured; `None` where none was stored.
+        model_bytes: Size of the model's weights, which it takes in memory at least; 0 where they are not here.
+        available_bytes: Free main memory; `None` where the system does not say.
+    """
+
+    questions: int
+    draws: int
+    tokens: int
+    seconds: float | None
+    model_bytes: int
+    available_bytes: int | None
+
+
+def list_models(models: ModelsFile, runs: Sequence[RunSummary], folder: Path) -> list[ModelChoice]:
+    """Return the models of models.toml that are here, those of earlier runs and of `folder`, and those to be had."""
+    choices: dict[str, ModelChoice] = {}
+    for location in _recent_files(runs, models):
+        choices[location] = ModelChoice(location, "recent", "used in an earlier run")
+    for path in sorted(folder.glob("*.gguf")):
+        choices.setdefault(str(path), ModelChoice(path.name, "present", "in this folder"))
+    here: list[ModelChoice] = []
+    absent: list[ModelChoice] = []
+    for entry in models.generators.values():
+        # A server is not asked before it is chosen.
+        if is_present(entry) is not False:
+            here.append(ModelChoice(entry.name, "present", entry.description))
+        else:
+            absent.append(ModelChoice(entry.name, "absent", how_to_get(entry)))
+    return [*here, *choices.values(), *absent]
+
+
+def _recent_files(runs: Sequence[RunSummary], models: ModelsFile) -> list[str]:
+    """Return the model files of earlier runs that are still there and have no name."""
+    found: dict[str, None] = {}
+    for run in runs:
+        location = run.location
+        if location and run.model not in models.generators and Path(location).is_file():
+            found.setdefault(location)
+    return list(found)
+
+
+def list_samples() -> list[str]:
+    """Return the packaged question files by name."""
+    folder = resource("samples")
+    return sorted(path.stem for path in folder.glob("*.jsonl") if path.stem != "answer_pairs")
+
+
+def list_recent_runs() -> list[RunSummary]:
+    """Return the newest runs of the runs folder."""
+    folder = load_settings(load_models()).runs
+    return [summarize(path) for path in list_runs(folder)[:_RUNS_SHOWN]]
+
+
+def question_source(text: str) -> str | None:
+    """Return what the question field means: a packaged sample by name, else a path; nothing for the default."""
+    text = text.strip()
+    if not text:
+        return None
+    if text in list_samples() and not Path(text).exists():
+        return str(resource("samples") / f"{text}.jsonl")
+    return str(Path(text).expanduser())
+
+
+def estimate(request: RunRequest) -> Estimate:
+    """Return what a run would take.
+
+    Raises:
+        HomogauditError: The model or the questions cannot be found, or a parameter is out of its range.
+    """
+    decoding = decoding_of(request)
+    models = load_models(request.models_file)
+    generator = resolve_generator(request.model, models)
+    source = request.questions or str(resource("samples") / "misconceptions.jsonl")
+    path = Path(source)
+    questions = _question_count(source, path.stat().st_mtime_ns if path.exists() else 0)
+    limit = PRESETS[request.preset].limit if request.limit is None else request.limit
+    questions = questions if limit is None else min(questions, limit)
+    tokens = questions * (decoding.samples * decoding.max_tokens + decoding.greedy_max_tokens)
+    model = Path(generator.location)
+    speeds = find_speeds(load_settings(models).runs, model) if model.is_file() else None
+    return Estimate(
+        questions,
+        questions * (decoding.samples + 1),
+        tokens,
+        tokens / speeds.engine if speeds else None,
+        _model_bytes(model),
+        machine_memory().available,
+    )
+
+
+def _model_bytes(model: Path) -> int:
+    """Return the size of a model's file, or of the weights in its folder; 0 where it does not lie here."""
+    weights = model.rglob("*.safetensors") if model.is_dir() else [model] if model.is_file() else []
+    return sum(path.stat().st_size for path in weights)
+
+
+@lru_cache(maxsize=16)
+def _question_count(source: str, _modified: int) -> int:
+    return len(load_questions(source).questions)
+
+
+def path_completion(text: str, suffixes: Sequence[str], names: Sequence[str] = ()) -> str | None:
+    """Return `text` completed to a name or a path, `None` where nothing fits.
+
+    Args:
+        text: What is typed so far.
+        suffixes: Of files that fit; folders always do.
+        names: Go before paths.
+    """
+    if not text:
+        return None
+    for name in names:
+        if name.startswith(text) and name != text:
+            return name
+    folder_text, slash, start = text.rpartition("/")
+    try:
+        folder = Path(folder_text + slash).expanduser() if slash else Path()
+        found = sorted(folder.iterdir(), key=lambda path: (not path.is_dir(), path.name))
+    except (OSError, RuntimeError):
+        return None
+    for path in found:
+        if not path.name.startswith(start) or path.name == start or (path.name.startswith(".") and not start):
+            continue
+        if path.is_dir():
+            return f"{folder_text}{slash}{path.name}/"
+        if path.suffix.lower() in suffixes:
+            return f"{folder_text}{slash}{path.name}"
+    return None
+
+
+class PathSuggester(Suggester):
+    """Completes names and paths while one types.
+
+    Args:
+        kind: `model` or `questions`.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._suffixes = _MODEL_SUFFIXES if kind == "model" else _QUESTION_SUFFIXES
+        self._kind = kind
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """Return the completed value."""
+        return await asyncio.to_thread(self._complete, value)
+
+    def _complete(self, value: str) -> str | None:
+        try:
+            names = list(load_models().generators) if self._kind == "model" else list_samples()
+        except HomogauditError:
+            names = []
+        return path_completion(value, self._suffixes, names)

@@ -1,0 +1,31 @@
+"""The first line of every screen: where one is, which run, its status and its warnings."""
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.widgets import Static
+
+from homogaudit.report.text import plain
+
+__all__ = ["StatusLine"]
+
+
+class StatusLine(Static):
+    """One line; the app tells it what to say, and without an app of ours it says its title alone.
+
+    Args:
+        title: Name of the screen.
+    """
+
+    DEFAULT_CSS = """
+    StatusLine { dock: top; height: 1; padding: 0 1; background: $panel; color: $foreground; }
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__(markup=False)
+        self._title = title
+
+    def render(self) -> RenderResult:
+        """Return the line."""
+        title = Content.styled(f" {plain(self._title)} ", "$text-primary bold")
+        describe = getattr(self.app, "status_content", None)
+        return Content.assemble(title, " ", describe()) if describe is not None else title

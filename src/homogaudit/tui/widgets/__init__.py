@@ -1,0 +1,1 @@
+"""Small widgets of the live terminal; each draws one kind of figure."""

@@ -1,0 +1,130 @@
+"""A grid of cells to draw on, and the widget that shows one. Knows no figure."""
+
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.content import Content, Span
+from textual.style import Style
+from textual.widget import Widget
+
+from homogaudit.tui.theme import Palette, palette_of
+
+__all__ = ["Canvas", "Figure", "fit"]
+
+CellStyle = Style | str
+
+
+def fit(text: str, width: int) -> str:
+    """Return `text` cut or filled with spaces to exactly `width` cells; a cut end is marked."""
+    if width <= 0:
+        return ""
+    length = cell_len(text)
+    if length <= width:
+        return text + " " * (width - length)
+    kept: list[str] = []
+    room = width - 1
+    for char in text:
+        cells = cell_len(char)
+        if cells > room:
+            break
+        kept.append(char)
+        room -= cells
+    return "".join(kept) + "…" + " " * room
+
+
+class Canvas:
+    """A grid of `width` x `height` cells, each a character and a style. What falls outside is not drawn."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width = max(width, 0)
+        self.height = max(height, 0)
+        self._chars = [[" "] * self.width for _ in range(self.height)]
+        self._styles: list[list[CellStyle]] = [[""] * self.width for _ in range(self.height)]
+
+    def put(self, x: int, y: int, text: str, style: CellStyle = "") -> None:
+        """Write `text` to the right from cell (x, y); a character of no width joins the one before it."""
+        if not 0 <= y < self.height:
+            return
+        for char in text:
+            cells = cell_len(char)
+            if cells == 0:
+                if 0 < x <= self.width:
+                    self._chars[y][x - 1] += char
+                continue
+            if x + cells > self.width:
+                return
+            if x >= 0:
+                self._chars[y][x] = char
+                self._styles[y][x] = style
+                if cells == 2:
+                    # The second half of a wide character holds nothing of its own.
+                    self._chars[y][x + 1] = ""
+                    self._styles[y][x + 1] = style
+            x += cells
+
+    def right(self, x: int, y: int, text: str, style: CellStyle = "") -> None:
+        """Write `text` so that its last cell is the one before x."""
+        self.put(x - cell_len(text), y, text, style)
+
+    def char(self, x: int, y: int) -> str:
+        """Return the character at a cell."""
+        return self._chars[y][x]
+
+    def content(self) -> Content:
+        """Return the grid as lines of text with spans of style."""
+        spans: list[Span] = []
+        lines: list[str] = []
+        offset = 0
+        for chars, styles in zip(self._chars, self._styles, strict=True):
+            start, current = offset, ""
+            for char, style in zip(chars, styles, strict=True):
+                if style != current:
+                    if current:
+                        spans.append(Span(start, offset, current))
+                    start, current = offset, style
+                offset += len(char)
+            if current:
+                spans.append(Span(start, offset, current))
+            lines.append("".join(chars))
+            offset += 1
+        return Content("\n".join(lines), spans)
+
+
+class Figure(Widget):
+    """A widget that draws itself on the cells that it is given, in the colours of the theme.
+
+    A subclass has `draw`, a function of its data, of the size, of the palette and of whether there is colour; it is
+    called again when any of them changes.
+    """
+
+    DEFAULT_CSS = """
+    Figure { height: 1fr; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
+    """
+    ALLOW_SELECT: ClassVar[bool] = True
+
+    def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
+        """Return the figure on `width` x `height` cells.
+
+        Args:
+            width: Cells across, 0 or more.
+            height: Lines, 0 or more.
+            palette: The colours.
+            color: Whether there is colour; without it characters alone must do.
+        """
+        raise NotImplementedError
+
+    def render(self) -> Content:
+        """Return the figure at the widget's size."""
+        width, height = self.content_size
+        return self.draw(width, height, self.palette, color=not self.app.no_color)
+
+    @property
+    def palette(self) -> Palette:
+        """The colours for the theme in use."""
+        return palette_of(self.app.current_theme.dark)
+
+    def notify_style_update(self) -> None:
+        """Draw again: the theme may have changed."""
+        super().notify_style_update()
+        if self.is_mounted:
+            self.refresh()

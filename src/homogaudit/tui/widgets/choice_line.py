@@ -1,0 +1,105 @@
+"""A line of names of which one is chosen, by keys or the mouse."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+
+from homogaudit.report.text import plain
+from homogaudit.tui.theme import MUTED, Palette
+from homogaudit.tui.widgets.canvas import Canvas, Figure
+
+__all__ = ["ChoiceLine", "draw_choices"]
+
+_GAP = 2
+
+
+def _starts(choices: Sequence[str]) -> list[int]:
+    starts: list[int] = []
+    x = 0
+    for choice in choices:
+        starts.append(x)
+        x += cell_len(plain(choice)) + 2 + _GAP
+    return starts
+
+
+def draw_choices(choices: Sequence[str], chosen: int, width: int, *, focused: bool = False) -> Content:
+    """Return the names on one line; the chosen one stands in brackets of its own, so that it shows without colour."""
+    canvas = Canvas(width, 1)
+    for number, (choice, x) in enumerate(zip(choices, _starts(choices), strict=True)):
+        if number == chosen:
+            canvas.put(x, 0, f"▐{plain(choice)}▌", "bold $primary" if focused else "bold $text-primary")
+        else:
+            canvas.put(x, 0, f" {plain(choice)} ", MUTED)
+    return canvas.content()
+
+
+class ChoiceLine(Figure, can_focus=True):
+    """One of a few names; left and right change it, a click takes the name under the mouse.
+
+    Args:
+        choices: The names.
+        chosen: Number of the one that is chosen at the start.
+    """
+
+    DEFAULT_CSS = """
+    ChoiceLine { height: 1; }
+    """
+    ALLOW_SELECT: ClassVar[bool] = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "Previous", show=False),
+        Binding("right", "move(1)", "Next", show=False),
+    ]
+
+    choices: reactive[tuple[str, ...]] = reactive(())
+    chosen: reactive[int] = reactive(0)
+
+    class Changed(Message):
+        """Another name was chosen by a key or the mouse."""
+
+        def __init__(self, line: "ChoiceLine", chosen: int) -> None:
+            super().__init__()
+            self.line = line
+            self.chosen = chosen
+
+        @property
+        def control(self) -> "ChoiceLine":
+            """The line."""
+            return self.line
+
+    def __init__(
+        self, choices: Sequence[str] = (), chosen: int = 0, *, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.set_reactive(ChoiceLine.choices, tuple(choices))
+        self.set_reactive(ChoiceLine.chosen, chosen)
+
+    def action_move(self, steps: int) -> None:
+        """Choose the name some places further, from the last to the first."""
+        if self.choices:
+            self._choose((self.chosen + steps) % len(self.choices))
+
+    def _choose(self, number: int) -> None:
+        if number != self.chosen:
+            self.chosen = number
+            self.post_message(self.Changed(self, number))
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the name under the mouse."""
+        for number, (choice, x) in enumerate(zip(self.choices, _starts(self.choices), strict=True)):
+            if x <= event.x < x + cell_len(plain(choice)) + 2:
+                self._choose(number)
+
+    def watch_has_focus(self, value: bool) -> None:
+        """Show that keys arrive here."""
+        super().watch_has_focus(value)
+        self.refresh()
+
+    def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
+        """Return the line."""
+        return draw_choices(self.choices, self.chosen, width, focused=self.has_focus)

@@ -1,0 +1,67 @@
+"""The job that takes up a run where it was left."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from homogaudit.errors import ModelError, RunFileError
+from homogaudit.events import JobEmbedder
+from homogaudit.generation.fingerprint import fingerprint
+from homogaudit.launch.resume import resume_job
+from homogaudit.store import RunFile, RunLock
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"weights")
+    return path
+
+
+@pytest.fixture
+def run(make_run: Callable[..., RunFile], model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RunFile:
+    monkeypatch.chdir(tmp_path)
+    stored = {"kind": "gguf", "fingerprint": fingerprint(model).to_json()}
+    run = make_run(model=stored, decoding={"samples": 2})
+    run.set_meta("model_entry", {"location": str(model)})
+    return run
+
+
+def test_the_scoring_is_the_one_that_the_run_was_begun_with(run: RunFile, model: Path):
+    embedder = JobEmbedder("mini", "mini#1", "/models/mini")
+    methods = [
+        {"similarity": "jaccard", "linkage": "leader", "threshold": 0.2, "embedder": None},
+        {"similarity": "answer", "linkage": "single", "threshold": None, "embedder": None},
+    ]
+    run.set_meta(
+        "scoring",
+        {
+            "judge": "exact",
+            "judge_reason": "asked",
+            "embedder_source": asdict(embedder),
+            "embedder_reason": "",
+            "methods": methods,
+            "signals": ["density"],
+            "density_pool": None,
+        },
+    )
+    job = resume_job(run.path)
+    assert (job.model, job.judge, job.embedder) == (str(model), "exact", embedder)
+    assert job.clusterings == ("jaccard=0.2/leader", "answer/single")
+    assert job.signals == ("density",)
+
+
+def test_a_model_file_that_vanished_or_changed_is_told(run: RunFile, model: Path):
+    model.write_bytes(b"other weights")
+    with pytest.raises(ModelError, match="is not the one that the run was begun with"):
+        resume_job(run.path)
+    model.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        resume_job(run.path)
+
+
+def test_a_run_that_is_being_written_is_left_alone(run: RunFile):
+    with RunLock(run.path), pytest.raises(RunFileError, match="is in use by process"):
+        resume_job(run.path)

@@ -1,0 +1,34 @@
+import pytest
+
+from homogaudit.errors import UsageError
+from homogaudit.launch.server_choice import ServerEstimate, estimate_requests
+from homogaudit.records import Decoding, Prompting, Question
+
+
+def test_the_estimate_counts_every_answer_at_its_full_length_and_both_calls() -> None:
+    questions = [Question(f"q{number}", "x" * 30) for number in range(10)]
+    decoding = Decoding(samples=4, max_tokens=50, greedy_max_tokens=20)
+    found = estimate_requests(questions, decoding, Prompting(system=""), 2.0)
+    # 4 samples, the greedy answer and two calls; of the calls 80 tokens and the greedy answer that they show.
+    assert found.requests == 10 * 7
+    assert found.answer_tokens == 10 * (4 * 50 + 20) + 10 * 2 * (80 + 20)
+    assert found.prompt_tokens == 7 * (100 + 10 * 40) + 1500
+    assert found.cost == pytest.approx((found.answer_tokens + found.prompt_tokens) * 2e-6)
+
+
+def test_a_limit_buys_tokens_at_the_price() -> None:
+    estimate = ServerEstimate(10, 500_000, 500_000, 2.0)
+    assert estimate.token_budget(None) is None
+    assert estimate.token_budget(3.0) == 1_500_000
+    with pytest.raises(UsageError, match=r"may cost 2\.00, more than `--max-cost` 1\.5"):
+        estimate.token_budget(1.5)
+
+
+def test_a_free_model_has_no_limit() -> None:
+    estimate = ServerEstimate(10, 500, 500, 0.0)
+    assert estimate.cost == 0.0 and estimate.token_budget(0.0) is None
+
+
+def test_a_limit_without_a_price_is_refused() -> None:
+    with pytest.raises(UsageError, match="needs the model's price"):
+        ServerEstimate(10, 500, 500).token_budget(1.0)

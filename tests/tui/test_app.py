@@ -1,0 +1,272 @@
+"""The app over replayed engines: what a user sees and can do from start to end."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, OptionList
+
+from homogaudit.events import EngineFailed, Event, Job, RunFinished
+from homogaudit.tui.answer_slots import AnswerSlots
+from homogaudit.tui.app import HomogauditApp
+from homogaudit.tui.question_list import QuestionList
+from homogaudit.tui.screens.confirm import ConfirmScreen
+from homogaudit.tui.screens.engine_error import EngineErrorScreen
+from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
+from homogaudit.tui.screens.live import LiveScreen
+from homogaudit.tui.screens.start import StartScreen
+
+from .conftest import ReplayEngine, half_a_run, question_events
+
+MakeJob = Callable[..., Job]
+
+
+class Live:
+    """An app whose engine replays events."""
+
+    def __init__(self, job: Job, events: Sequence[Event | None]) -> None:
+        self.engines: list[ReplayEngine] = []
+        self.events = events
+        self.job = job
+        self.app = HomogauditApp(make_engine=self._make)
+
+    def _make(self, job: Job, log: Path) -> ReplayEngine:
+        self.engines.append(ReplayEngine(self.events))
+        return self.engines[-1]
+
+    @property
+    def engine(self) -> ReplayEngine:
+        return self.engines[-1]
+
+    async def begin(self, pilot: Pilot[None]) -> None:
+        await self.app._begin(self.job)  # pyright: ignore[reportPrivateUsage]
+        await until(pilot, lambda: bool(self.app.live_state.rows) and self.app.live_state.status != "starting")
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], Any], tries: int = 1500) -> None:
+    """Let the app work until something holds."""
+    for _ in range(tries):
+        await pilot.pause()
+        if holds():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("it never came to hold")
+
+
+async def test_number_keys_go_to_the_four_screens_and_none_needs_a_run(runs: Path):
+    app = HomogauditApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for key in ("2", "3", "4", "1"):
+            await pilot.press(key)
+        await pilot.pause()
+        assert isinstance(app.screen, StartScreen)
+
+
+async def test_the_live_screen_shows_answers_clusters_and_rates(make_job: MakeJob):
+    live = Live(make_job(), [*half_a_run(), None])
+    async with live.app.run_test(size=(120, 36)) as pilot:
+        await live.begin(pilot)
+        await until(pilot, lambda: live.app.live_state.scored == 6)
+        text = live.app.screen.query_one(AnswerSlots).render().plain
+        assert "▌" in text and " A " in text
+        assert live.app.screen.query_one(QuestionList).cursor == 7
+        live.engine.finish()
+        await until(pilot, lambda: not live.app.is_working)
+
+
+async def test_pause_pauses_the_model_and_space_lets_it_go_on(make_job: MakeJob):
+    live = Live(make_job(), [*half_a_run(), None])
+    async with live.app.run_test() as pilot:
+        await live.begin(pilot)
+        await pilot.press("space")
+        await until(pilot, lambda: live.app.live_state.status == "paused")
+        await pilot.press("space")
+        await until(pilot, lambda: live.app.live_state.status == "generating")
+        assert live.engine.commands == ["pause", "resume"]
+        live.engine.finish()
+
+
+async def test_cancel_asks_and_a_no_changes_nothing(make_job: MakeJob):
+    live = Live(make_job(), [*half_a_run(), None])
+    async with live.app.run_test() as pilot:
+        await live.begin(pilot)
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(live.app.screen, ConfirmScreen))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(live.app.screen, LiveScreen))
+        assert live.engine.commands == []
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(live.app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: live.app.live_state.status == "cancelled")
+        assert live.engine.commands == ["cancel"]
+        assert not live.app.is_working
+
+
+async def test_a_run_that_completes_goes_to_its_report_while_one_is_watching(make_job: MakeJob):
+    live = Live(
+        make_job(TEXTS_OF_TWO), [*question_events(0), *question_events(1), None, RunFinished("complete", 10, 1)]
+    )
+    async with live.app.run_test(size=(100, 30)) as pilot:
+        await live.begin(pilot)
+        live.engine.finish()
+        await until(pilot, lambda: live.app.current_mode == "report")
+
+
+async def test_a_run_that_completes_leaves_another_screen_alone(make_job: MakeJob):
+    live = Live(make_job(TEXTS_OF_TWO), [*question_events(0), None, RunFinished("complete", 10, 1)])
+    async with live.app.run_test(size=(100, 30)) as pilot:
+        await live.begin(pilot)
+        await pilot.press("1")
+        live.engine.finish()
+        await until(pilot, lambda: live.app.live_state.status == "complete")
+        await pilot.pause()
+        assert live.app.current_mode == "start"
+
+
+async def test_a_failure_shows_the_log_and_offers_to_resume(make_job: MakeJob):
+    job = make_job()
+    Path(job.run + ".log").write_text("first line\nggml_abort: [bold]cells[/bold] \x1b[31mgone\n")
+    live = Live(job, [*half_a_run(), None, EngineFailed("engine", "the engine process died (SIGKILL)", "run it again")])
+    async with live.app.run_test(size=(80, 24)) as pilot:
+        await live.begin(pilot)
+        live.engine.finish()
+        await until(pilot, lambda: isinstance(live.app.screen, EngineErrorScreen))
+        await pilot.pause()
+        shown = live.app.export_screenshot()
+        assert "SIGKILL" in shown and "[bold]cells[/bold]" in shown and "\x1b" not in shown
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(live.app.screen, LiveScreen))
+
+
+async def test_quit_asks_while_an_engine_works_and_stops_it(make_job: MakeJob):
+    live = Live(make_job(), [*half_a_run(), None])
+    async with live.app.run_test() as pilot:
+        await live.begin(pilot)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(live.app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: not live.app.is_running or live.engine.is_stopped)
+    assert live.engine.commands == ["stop"]
+    assert live.engine.is_stopped
+
+
+async def test_a_second_ctrl_c_leaves_at_once(make_job: MakeJob):
+    live = Live(make_job(), [*half_a_run(), None])
+    async with live.app.run_test() as pilot:
+        await live.begin(pilot)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: isinstance(live.app.screen, ConfirmScreen))
+        await pilot.press("ctrl+c")
+    assert live.engine.is_stopped
+
+
+@pytest.mark.parametrize("size", [(40, 10), (20, 5), (80, 24), (200, 60)])
+async def test_every_size_shows_something_and_survives_a_resize(make_job: MakeJob, size: tuple[int, int]):
+    live = Live(make_job(), [*half_a_run(), None])
+    async with live.app.run_test(size=size) as pilot:
+        await live.begin(pilot)
+        for key in ("1", "2", "question_mark", "escape"):
+            await pilot.press(key)
+            await pilot.pause()
+        await pilot.resize_terminal(100, 30)
+        await pilot.pause()
+        await pilot.resize_terminal(*size)
+        await pilot.pause()
+        assert isinstance(live.app.screen, LiveScreen)
+        live.engine.finish()
+
+
+async def test_text_of_others_is_shown_as_text(make_job: MakeJob):
+    nasty = ["[red]markup[/red] \x1b[2J\x1b]0;title\x07", "שלום עולם \u202egnp", "🧑‍🚀" * 30, "x" * 10_000]
+    events: list[Event | None] = []
+    for position, text in enumerate(nasty):
+        for event in question_events(position):
+            events.append(type(event)(**{**_fields(event), "answer": text}) if hasattr(event, "answer") else event)
+    live = Live(make_job(nasty), [*events, None])
+    async with live.app.run_test(size=(80, 24)) as pilot:
+        await live.begin(pilot)
+        await until(pilot, lambda: live.app.live_state.scored == 4)
+        await pilot.pause()
+        shown = live.app.export_screenshot()
+        assert "[red]markup[/red]".replace(" ", "&#160;") in shown
+        assert "\x1b" not in shown and "\u202e" not in shown
+        live.engine.finish()
+
+
+async def test_fifty_thousand_questions_are_lines_and_not_widgets(make_job: MakeJob):
+    live = Live(make_job([f"Question {i}?" for i in range(50_000)]), [*question_events(0), None])
+    async with live.app.run_test(size=(80, 24)) as pilot:
+        await live.begin(pilot)
+        await until(pilot, lambda: live.app.live_state.scored == 1)
+        assert len(live.app.screen.query("*")) < 60
+        await pilot.press("end")
+        await until(pilot, lambda: live.app.screen.query_one(QuestionList).cursor == 49_999)
+        live.engine.finish()
+
+
+async def test_a_run_of_a_newer_version_is_an_error_and_not_a_crash(make_job: MakeJob):
+    import sqlite3
+
+    job = make_job()
+    connection = sqlite3.connect(job.run)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    app = HomogauditApp(run=Path(job.run))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.current_mode == "start" and app._notifications)  # pyright: ignore[reportPrivateUsage]
+        assert any("upgrade" in x.message for x in app._notifications)  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_opening_an_unfinished_run_offers_to_resume_and_says_why_it_cannot(make_job: MakeJob):
+    app = HomogauditApp(run=Path(make_job().run))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.live_state.status == "unfinished" and isinstance(app.screen, LiveScreen))
+        assert len(app.live_state.rows) == 12
+
+
+async def test_help_names_the_keys_and_the_palette_explains_terms(runs: Path):
+    app = HomogauditApp()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape")
+        app.explain("auroc")
+        await until(pilot, lambda: isinstance(app.screen, ExplainScreen))
+        names = [command.title for command in app.get_system_commands(app.screen)]
+        assert "Explain scr" in names and "Go to report" in names
+
+
+async def test_the_start_screen_builds_the_request_from_its_fields(runs: Path):
+    app = HomogauditApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, StartScreen)
+        await until(pilot, lambda: screen.query_one("#models", OptionList).option_count > 0)
+        screen.query_one("#samples", Input).value = "3"
+        screen.query_one("#temperature", Input).value = "0.7"
+        screen.query_one("#source", Input).value = "factual"
+        request = screen.request()
+        assert (request.samples, request.temperature, request.max_tokens) == (3, 0.7, None)
+        assert request.questions is not None and request.questions.endswith("factual.jsonl")
+
+
+async def test_a_model_that_is_not_there_is_told_and_nothing_starts(runs: Path):
+    app = HomogauditApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.screen.query_one("#model", Input).value = "/nowhere/model.gguf"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app._notifications)  # pyright: ignore[reportPrivateUsage]
+        assert not app.is_working and app.session is None
+    assert list(runs.iterdir()) == []
+
+
+TEXTS_OF_TWO = ("Where is Rome?", "What is one and one?")
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    import dataclasses
+
+    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}

@@ -1,0 +1,147 @@
+"""Rows of the question list: read from a run file, filtered, sorted."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+
+import pytest
+
+from homogaudit.records import (
+    GREEDY,
+    Clustering,
+    ClusteringMethod,
+    Generation,
+    GenerationState,
+    Label,
+    LabelValue,
+    Question,
+    SignalValue,
+)
+from homogaudit.store import RunFile
+from homogaudit.tui.question_rows import (
+    Column,
+    Filter,
+    QuestionRow,
+    Sort,
+    categories,
+    changed_positions,
+    load_rows,
+    read_rows,
+    row_source,
+    select,
+)
+
+METHOD = ClusteringMethod("jaccard", "single", 0.4)
+QUESTIONS = [
+    Question("a", "Do bats see?", "animals"),
+    Question("b", "Is glass a liquid?", "physics"),
+    Question("c", "Ärgert Rot den Stier?\x1b[31m", "animals"),
+    Question("d", "Who was taller?"),
+    Question("e", "What is left?"),
+]
+
+
+def draw(run: RunFile, question: str, samples: int, greedy: bool = True, empty: int = 0) -> None:
+    for index in range(GREEDY if greedy else 0, samples):
+        state = GenerationState.EMPTY if 0 <= index < empty else GenerationState.VALID
+        answer = "" if state is GenerationState.EMPTY else "an answer"
+        run.add_generation(Generation(question, index, "an answer", answer, state))
+
+
+@pytest.fixture
+def run(make_run: Callable[..., RunFile]) -> RunFile:
+    run = make_run(QUESTIONS, decoding={"samples": 3, "greedy_max_tokens": 9})
+    for question in "abc":
+        draw(run, question, 3, empty=question == "c")
+    draw(run, "d", 1)
+    shapes = {"a": (0, 0, 0), "b": (0, 1, 1), "c": (0, 0)}
+    run.add_clusterings(Clustering(question, METHOD, shape) for question, shape in shapes.items())
+    run.add_labels([Label("a", "exact", LabelValue.INCORRECT), Label("b", "exact", LabelValue.CORRECT)])
+    run.add_signals([SignalValue("a", "token_entropy_mean", 0.5), SignalValue("b", "token_entropy_mean", None, "no")])
+    run.set_meta("scoring", {"judge": "exact", "methods": [asdict(METHOD)]})
+    for question in "abc":
+        run.mark_scored(question, "now")
+    return run
+
+
+def ids(rows: tuple[QuestionRow, ...], positions: list[int]) -> str:
+    return "".join(rows[position].id for position in positions)
+
+
+def test_a_row_holds_what_is_stored_of_its_question(run: RunFile) -> None:
+    first, second, *_ = load_rows(run)
+    assert (first.clusters, first.entropy, first.label, first.signal) == (1, 0.0, LabelValue.INCORRECT, 0.5)
+    assert first.is_single
+    assert second.sizes == (1, 2)
+    # Hand calculation: shares 1/3 and 2/3.
+    assert second.entropy == pytest.approx(-(math.log(1 / 3) / 3 + 2 * math.log(2 / 3) / 3))
+    assert second.signal is None
+
+
+def test_a_question_without_an_answer_in_each_sample_is_not_counted_as_one_cluster(run: RunFile) -> None:
+    third = load_rows(run)[2]
+    assert third.clusters == 1
+    assert not third.is_single
+
+
+def test_states_tell_how_far_a_question_is(run: RunFile) -> None:
+    draw(run, "e", 3)
+    assert [row.state for row in load_rows(run)] == ["scored", "scored", "scored", "unfinished", "drawn"]
+
+
+def test_a_question_without_draws_waits(run: RunFile) -> None:
+    row = load_rows(run)[4]
+    assert (row.state, row.result, row.clusters, row.entropy) == ("waiting", "waiting", None, None)
+
+
+def test_text_of_others_loses_its_escapes(run: RunFile) -> None:
+    assert load_rows(run)[2].text == "Ärgert Rot den Stier?"
+
+
+def test_a_search_finds_all_its_words_in_any_case(run: RunFile) -> None:
+    rows = load_rows(run)
+    assert ids(rows, select(rows, Filter(text="STIER ärgert"))) == "c"
+    assert ids(rows, select(rows, Filter(text="animals"))) == "ac"
+    assert select(rows, Filter(text="stier bats")) == []
+
+
+def test_filters_hold_together(run: RunFile) -> None:
+    rows = load_rows(run)
+    assert ids(rows, select(rows, Filter(only_single=True))) == "a"
+    assert ids(rows, select(rows, Filter(only_wrong=True))) == "a"
+    assert ids(rows, select(rows, Filter(only_unfinished=True))) == "de"
+    assert ids(rows, select(rows, Filter(category="animals"))) == "ac"
+    assert select(rows, Filter(category="physics", only_single=True)) == []
+
+
+def test_rows_without_a_value_come_last_in_both_directions(run: RunFile) -> None:
+    rows = load_rows(run)
+    assert ids(rows, select(rows, order=Sort(Column.ENTROPY))) == "acbde"
+    assert ids(rows, select(rows, order=Sort(Column.ENTROPY, descending=True))) == "bacde"
+    assert ids(rows, select(rows, order=Sort(Column.SIGNAL, descending=True))) == "abcde"
+
+
+def test_sorting_by_result_puts_wrong_answers_first(run: RunFile) -> None:
+    rows = load_rows(run)
+    assert ids(rows, select(rows, order=Sort(Column.RESULT))) == "abcde"
+    assert ids(rows, select(rows, order=Sort(Column.POSITION, descending=True))) == "edcba"
+
+
+def test_only_what_changed_is_read_again(run: RunFile) -> None:
+    source = row_source(run)
+    rows = load_rows(run)
+    assert changed_positions(run, rows) == []
+    draw(run, "e", 1)
+    assert changed_positions(run, rows) == [4]
+    (changed,) = read_rows(run, source, [4])
+    assert (changed.id, changed.state) == ("e", "unfinished")
+
+
+def test_a_scoring_is_a_change(run: RunFile) -> None:
+    rows = load_rows(run)
+    run.mark_scored("b", "later")
+    assert changed_positions(run, rows) == [1]
+
+
+def test_categories_are_counted(run: RunFile) -> None:
+    assert categories(load_rows(run)) == {"animals": 2, "physics": 1}

@@ -1,0 +1,69 @@
+"""The app over a real engine with the packaged model: from the start to the report, and a kill in between."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from homogaudit.launch.prepare import RunRequest
+from homogaudit.store import RunFile
+from homogaudit.tui.app import HomogauditApp
+from homogaudit.tui.screens.engine_error import EngineErrorScreen
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], Any]) -> None:
+    """Let the app work until something holds; a loaded machine may take its time to load a model."""
+    for _ in range(6000):
+        await pilot.pause(0.02)
+        if holds():
+            return
+    raise AssertionError("it never came to hold")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_a_killed_engine_is_told_and_a_resume_finishes_the_run(runs: Path, demo_model: Path):
+    request = RunRequest(
+        "demo", samples=2, max_tokens=8, limit=3, slots=3, use_embedder=False, judge="overlap", signals=("free",)
+    )
+    app = HomogauditApp(request=request)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: any(row.draws for row in app.live_state.rows) or app.live_state.failure)
+        first = app.engine_pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await until(pilot, lambda: isinstance(app.screen, EngineErrorScreen))
+        assert app.live_state.failure is not None and "SIGKILL" in app.live_state.failure.message
+        await pilot.press("r")
+        await until(pilot, lambda: app.is_working or app.live_state.status == "complete")
+        second = app.engine_pid
+        await until(pilot, lambda: app.live_state.status == "complete" and not app.is_working)
+        path = app.run_path
+    assert path is not None
+    with RunFile.open(path) as run:
+        assert run.status == "complete"
+        assert len(run.generation_keys()) == 9
+    assert not is_alive(first) and (second is None or not is_alive(second))
+
+
+async def test_quitting_leaves_no_process(runs: Path, demo_model: Path):
+    request = RunRequest("demo", samples=2, max_tokens=50, limit=3, slots=3, use_embedder=False, signals=("free",))
+    app = HomogauditApp(request=request)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: app.engine_pid is not None)
+        pid = app.engine_pid
+        assert pid is not None
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        await pilot.press("ctrl+c")
+    app.end_engine()
+    assert not is_alive(pid)

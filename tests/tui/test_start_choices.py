@@ -1,0 +1,60 @@
+"""What the start screen offers."""
+
+from pathlib import Path
+
+import pytest
+
+from homogaudit.config import load_models
+from homogaudit.errors import UsageError
+from homogaudit.launch.prepare import RunRequest
+from homogaudit.launch.run_summary import RunSummary
+from homogaudit.launch.speeds import Speeds, store_speeds
+from homogaudit.tui.start_choices import estimate, list_models, list_samples, path_completion, question_source
+
+
+def test_a_path_is_completed_to_folders_and_files_that_fit(tmp_path: Path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tiny.gguf").touch()
+    (tmp_path / "models" / "tiny.txt").touch()
+    assert path_completion(f"{tmp_path}/mo", (".gguf",)) == f"{tmp_path}/models/"
+    assert path_completion(f"{tmp_path}/models/ti", (".gguf",)) == f"{tmp_path}/models/tiny.gguf"
+    assert path_completion(f"{tmp_path}/models/x", (".gguf",)) is None
+    assert path_completion(f"{tmp_path}/nowhere/x", (".gguf",)) is None
+    assert path_completion("de", (".gguf",), ["demo"]) == "demo"
+    assert path_completion("", (".gguf",)) is None
+
+
+def test_a_sample_is_meant_by_its_name_and_anything_else_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert "misconceptions" in list_samples()
+    source = question_source("factual")
+    assert source is not None and Path(source).is_file()
+    assert question_source("mine.jsonl") == "mine.jsonl"
+    assert question_source(" ") is None
+
+
+def test_an_estimate_counts_answers_and_takes_the_speed_of_a_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path))
+    model = tmp_path / "m.gguf"
+    model.write_bytes(b"weights")
+    questions = tmp_path / "q.txt"
+    questions.write_text("One?\nTwo?\nThree?\n", encoding="utf-8")
+    request = RunRequest(str(model), str(questions), samples=4, max_tokens=10, limit=2)
+    found = estimate(request)
+    assert (found.questions, found.draws, found.tokens, found.seconds) == (2, 10, 100, None)
+    store_speeds(tmp_path, model, Speeds(50.0, 20.0))
+    assert estimate(request).seconds == pytest.approx(2.0)
+    with pytest.raises(UsageError, match="samples"):
+        estimate(RunRequest(str(model), str(questions), samples=1))
+
+
+def test_models_of_earlier_runs_are_offered_while_their_files_are_there(tmp_path: Path):
+    model = tmp_path / "used.gguf"
+    model.touch()
+    runs = [
+        RunSummary("a", "a", "used", 1, 1, 2, "complete", None, None, 1, str(model)),
+        RunSummary("b", "b", "gone", 1, 1, 2, "complete", None, None, 1, str(tmp_path / "gone.gguf")),
+    ]
+    offered = [choice.text for choice in list_models(load_models(), runs, tmp_path / "empty")]
+    assert str(model) in offered
+    assert not any("gone" in text for text in offered)
