@@ -796,3 +796,15 @@ def test_density_measures_against_the_named_pool(bench: Bench, tmp_path: Path):
     # Without a pool three questions have no ten others.
     bench.work(model=None)
     assert bench.run.signals()["density"]["q1"].value is None
+
+
+def test_a_run_that_lacks_only_calls_draws_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    bench.work(signals=("token_entropy_mean",))
+
+    def refuse(self: ScriptedGenerator, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:
+        raise AssertionError("a generator with nothing to draw is not asked to draw")
+
+    monkeypatch.setattr(ScriptedGenerator, "draw", refuse)
+    events = bench.work(signals=("token_entropy_mean", "p_true"))
+    assert of(Asking, events)[-1] == Asking(3, 3)
+    assert bench.run.status == "complete"

@@ -36,6 +36,9 @@ def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[
         return
     for sample_set, found in zip(answered, generator.next_tokens(prompts, ("true", "false")), strict=True):
         call = ModelCall(sample_set.question.id, "p_true", None, "", "", found.prompt_tokens, found.seconds)
+        if found.reason:
+            yield replace(call, reason=found.reason)
+            continue
         try:
             yield replace(call, value=p_true_from_logprobs(found.texts, found.logprobs.tolist()))
         except UndefinedStatisticError as error:

@@ -13,14 +13,17 @@ from typing import Any, Protocol
 from homogaudit.audit.calls import CALL_KINDS, ask_p_true, ask_verbalized
 from homogaudit.audit.scoring import Scorer
 from homogaudit.clustering.embedders import Embedder
+from homogaudit.clustering.entailment import EntailmentModel
 from homogaudit.events import (
     Asking,
     Cancelling,
     EngineReady,
     Event,
+    GenerationFailed,
     GenerationFinished,
     Job,
     JobEmbedder,
+    JobNli,
     Loading,
     Paused,
     Progress,
@@ -33,7 +36,16 @@ from homogaudit.events import (
 )
 from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
-from homogaudit.records import GREEDY, Decoding, Generation, ModelCall, Prompting, ResourceCost, SampleSet
+from homogaudit.records import (
+    GREEDY,
+    Decoding,
+    Generation,
+    GenerationState,
+    ModelCall,
+    Prompting,
+    ResourceCost,
+    SampleSet,
+)
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.store import RunFile
 
@@ -77,6 +89,7 @@ class Audit:
         control: Pause, cancel, snapshot.
         load_generator: Makes the generator from the job, the prompting and the run's date.
         load_embedder: Makes the embedder.
+        load_nli: Makes the NLI model.
     """
 
     def __init__(
@@ -87,6 +100,7 @@ class Audit:
         *,
         load_generator: Callable[[Job, Prompting, datetime], Generator],
         load_embedder: Callable[[JobEmbedder], Embedder],
+        load_nli: Callable[[JobNli], EntailmentModel] | None = None,
     ) -> None:
         self._run = run
         self._job = job
@@ -95,12 +109,13 @@ class Audit:
         self._questions = run.questions()
         self._ids = {question.id for question in self._questions}
         self._expected_samples = run.expected_samples()
-        self._scorer = Scorer(run, job, self._questions, load_embedder)
+        self._scorer = Scorer(run, job, self._questions, load_embedder, load_nli)
         self._progress: Progress | None = None
         self._drawing: Drawing | None = None
         self._texts: dict[tuple[str, int], str] = {}
         self._known_tokens: set[int] = set(run.token_pieces())
         self._drawn = 0
+        self._warned = 0
         self._session: int | None = None
         self._session_facts: Mapping[str, Any] = {}
         self._begun = self._session_begun = time.perf_counter()
@@ -150,20 +165,22 @@ class Audit:
         created = datetime.fromisoformat(self._run.meta("created"))
         generator = self._load_generator(self._job, Prompting(**parameters["prompting"]), created)
         try:
-            # Questions that are done go along without a draw: the prefix that all prompts share must not depend on
-            # which of them are left, or a resumed run would not repeat an uninterrupted one.
-            requests = [DrawRequest(q.id, generator.prompt(q.text), missing.get(q.id, ())) for q in self._questions]
-            yield Loading("context", str(self._run.meta("model")))
-            drawing = self._drawing = generator.draw(requests, decoding)
-            self._run.set_meta("chat_template", getattr(generator, "chat_template", None))
+            requests: list[DrawRequest] = []
+            if missing:
+                # Questions that are done go along without a draw: the prefix that all prompts share must not depend
+                # on which of them are left, or a resumed run would not repeat an uninterrupted one.
+                requests = [DrawRequest(q.id, generator.prompt(q.text), missing.get(q.id, ())) for q in self._questions]
+                yield Loading("context", str(self._run.meta("model")))
+                self._drawing = generator.draw(requests, decoding)
+                self._run.set_meta("chat_template", getattr(generator, "chat_template", None))
             self._begin_session("generate", self._provenance(generator))
             yield self._ready(generator, decoding, requests, stored)
-            for warning in generator.facts.warnings:
-                yield Warning(warning)
+            yield from self._new_warnings(generator)
             yield from self._scorer.scored_before()
             try:
                 remaining = {question_id: len(indexes) for question_id, indexes in missing.items()}
-                yield from self._draw(generator, drawing, decoding, remaining, stored)
+                if self._drawing is not None:
+                    yield from self._draw(generator, self._drawing, decoding, remaining, stored)
                 if not self._control.is_cancelled:
                     yield from self._ask(generator, decoding)
             finally:
@@ -182,7 +199,7 @@ class Audit:
             for request in requests
             for index in request.sample_indexes
         )
-        seconds = None if facts.seconds_per_step is None else passes / facts.slots * facts.seconds_per_step
+        seconds = None if facts.seconds_per_step is None else passes / max(1, facts.slots) * facts.seconds_per_step
         return EngineReady(
             device=facts.device,
             slots=facts.slots,
@@ -208,6 +225,7 @@ class Audit:
             if self._control.is_cancelled:
                 return
             finished = drawing.step()
+            yield from self._new_warnings(generator)
             for question_id in drawing.take_started():
                 yield QuestionStarted(question_id, by_id[question_id].text)
             for generation in finished:
@@ -229,15 +247,18 @@ class Audit:
         self._run.add_generation(generation, self._session, self._session_seconds(), pieces)
         self._known_tokens |= new
         self._drawn += 1
-        yield GenerationFinished(
-            generation.question_id,
-            generation.sample_index,
-            generation.answer,
-            generation.state.value,
-            generation.finish_reason,
-            generation.tokens,
-            generation.seconds,
-        )
+        if generation.state is GenerationState.ERROR:
+            yield GenerationFailed(generation.question_id, generation.sample_index, generation.text)
+        else:
+            yield GenerationFinished(
+                generation.question_id,
+                generation.sample_index,
+                generation.answer,
+                generation.state.value,
+                generation.finish_reason,
+                generation.tokens,
+                generation.seconds,
+            )
         remaining[generation.question_id] -= 1
         if not remaining[generation.question_id]:
             self._store_costs(generation.question_id, drawing)
@@ -253,6 +274,12 @@ class Audit:
         tokens = zip(("greedy", "samples"), self._run.drawn_tokens(question_id), strict=True)
         a_token = counts.seconds / counts.tokens
         self._run.add_costs(ResourceCost(question_id, name, count * a_token, count) for name, count in tokens)
+
+    def _new_warnings(self, generator: Generator) -> Iterator[Event]:
+        """Pass on what the generator has warned of since the last call."""
+        warnings = generator.facts.warnings
+        yield from map(Warning, warnings[self._warned :])
+        self._warned = len(warnings)
 
     def _measure(
         self,

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.clustering.embedders import Embedder
+from homogaudit.clustering.entailment import EntailmentModel, PairScores, with_question
 from homogaudit.clustering.methods import choose_methods, cluster_question
-from homogaudit.events import Event, Job, JobEmbedder, Loading, QuestionScored
+from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, QuestionScored
 from homogaudit.generation.token_texts import texts_of_pieces
 from homogaudit.labels.judges import RECORDED, label
 from homogaudit.questions import load_questions
@@ -47,6 +48,7 @@ class Scorer:
         job: Names the scoring.
         questions: Of the run.
         load_embedder: Makes the embedder.
+        load_nli: Makes the NLI model; needed where the job names one.
     """
 
     def __init__(
@@ -55,18 +57,23 @@ class Scorer:
         job: Job,
         questions: Sequence[Question],
         load_embedder: Callable[[JobEmbedder], Embedder],
+        load_nli: Callable[[JobNli], EntailmentModel] | None = None,
     ) -> None:
         self._run = run
         self._job = job
         self._questions = questions
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
+        self._load_nli = load_nli
+        self._nli: EntailmentModel | None = None
+        self._nli_seconds = 0.0
         self._positions = {question.id: position for position, question in enumerate(questions)}
         self._expected_samples = run.expected_samples()
         self._methods: tuple[ClusteringMethod, ...] = choose_methods(
             embedder=job.embedder.key if job.embedder else None,
             numeric=job.judge == "numeric",
             specifications=job.clusterings,
+            nli=job.nli.clustering_key if job.nli else None,
         )
         self._known_methods = run.clustering_methods()
         self._signals = job.signals or tuple(SIGNALS)
@@ -76,8 +83,10 @@ class Scorer:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a question can be scored now: the embedder is loaded, or none is wanted."""
-        return self._embedder is not None or self._job.embedder is None
+        """Whether a question can be scored now: embedder and NLI model are loaded, or none is wanted."""
+        return (self._embedder is not None or self._job.embedder is None) and (
+            self._nli is not None or self._job.nli is None
+        )
 
     def store(self) -> None:
         """Store the scoring itself, and forget the signals that it does not name."""
@@ -91,6 +100,8 @@ class Scorer:
                 "embedder_key": job.embedder.key if job.embedder else None,
                 "embedder_source": asdict(job.embedder) if job.embedder else None,
                 "embedder_reason": job.embedder_reason,
+                "nli": job.nli.name if job.nli else None,
+                "nli_source": asdict(job.nli) if job.nli else None,
                 "methods": [
                     {"similarity": m.similarity, "linkage": m.linkage, "threshold": m.threshold, "embedder": m.embedder}
                     for m in self._methods
@@ -102,10 +113,14 @@ class Scorer:
         self._run.drop_signals(name for name in SIGNALS if name not in self._signals)
 
     def ensure_embedder(self) -> Iterator[Event]:
-        """Load the embedder if there is to be one and it is not there yet."""
+        """Load the embedder and the NLI model if there are to be any and they are not there yet."""
         if self._embedder is None and self._job.embedder is not None:
             yield Loading("embedder", self._job.embedder.name)
             self._embedder = self._load_embedder(self._job.embedder)
+        if self._nli is None and self._job.nli is not None:
+            yield Loading("nli", self._job.nli.name)
+            assert self._load_nli is not None
+            self._nli = self._load_nli(self._job.nli)
 
     def embed_answers(self, sample_sets: Iterable[SampleSet]) -> None:
         """Embed the answers of several questions in one call and note what each question cost."""
@@ -125,7 +140,9 @@ class Scorer:
         self.embed_answers([sample_set])
         vectors = self._vectors(_texts(sample_set))
         sample_vectors = np.stack([vectors[s.answer] for s in valid]) if vectors and valid else None
-        clusterings, seconds = self._cluster(sample_set, sample_vectors)
+        pair_scores = self._pair_scores_of(question)
+        self._nli_seconds = 0.0
+        clusterings, seconds = self._cluster(sample_set, sample_vectors, pair_scores)
         inputs = SignalInputs(
             sample_set,
             self._expected_samples,
@@ -134,6 +151,7 @@ class Scorer:
             vectors[greedy.answer] if vectors and greedy and greedy.is_valid else None,
             self._token_texts(greedy),
             leave_one_out_importance(self._embedder.embed) if self._embedder is not None else None,
+            pair_scores=pair_scores,
             call_p_true=self._called(question.id, "p_true"),
             call_verbalized=self._called(question.id, "verbalized"),
         )
@@ -141,11 +159,14 @@ class Scorer:
         verdict = self._label(question, greedy)
         with self._run.transaction():
             self._run.add_clusterings(clusterings.values())
+            if self._nli_seconds:
+                self._run.add_costs([ResourceCost(question.id, "pair_scores", self._nli_seconds)])
             self._run.add_signals(_with_clustering(value, seconds) for value in values)
             if verdict is not None and self._job.judge != RECORDED:
                 self._run.add_labels([verdict])
             if not self._job.token_arrays:
                 self._run.drop_token_arrays(question.id)
+                self._run.set_meta("token_arrays_dropped", True)
             self._run.mark_scored(question.id, self.key)
         return self._scored(question.id, clusterings, len(valid), verdict)
 
@@ -190,6 +211,7 @@ class Scorer:
             cutoff=None if cutoff is None else date.fromisoformat(cutoff),
             run_date=datetime.fromisoformat(self._run.meta("created")).date(),
             embed=self._rows if self._embedder is not None else None,
+            pair_scores=self._pair_scores if self._nli is not None else None,
         )
         values = compute_run_signals(inputs, self._signals)
         with self._run.transaction():
@@ -204,19 +226,20 @@ class Scorer:
     # Parts
 
     def _cluster(
-        self, sample_set: SampleSet, vectors: NDArray[np.float32] | None
+        self, sample_set: SampleSet, vectors: NDArray[np.float32] | None, pair_scores: PairScores | None
     ) -> tuple[dict[str, Clustering], dict[str, float]]:
         """Return the clusterings of one question, and the seconds that each took, by name."""
         found: dict[str, Clustering] = {}
         seconds: dict[str, float] = {}
         for method in self._methods:
-            if method.embedder is not None and vectors is None:
+            if method.similarity == "embedding" and vectors is None:
                 continue
-            begun = time.perf_counter()
-            clustering = cluster_question(sample_set, method, vectors)
+            # What the NLI model takes is a cost of its own, as embedding is.
+            begun = time.perf_counter() - self._nli_seconds
+            clustering = cluster_question(sample_set, method, vectors, pair_scores)
             if clustering is not None:
                 found[method.name] = clustering
-                seconds[method.name] = time.perf_counter() - begun
+                seconds[method.name] = time.perf_counter() - self._nli_seconds - begun
         return found, seconds
 
     def _scored(
@@ -254,7 +277,7 @@ class Scorer:
     def _signals_to_compute(self, sample_set: SampleSet) -> list[str]:
         """Return the chosen signals but those that are stored and whose token arrays are dropped."""
         draws = [*([sample_set.greedy] if sample_set.greedy else []), *sample_set.samples]
-        if self._run.meta("recorded") or all(draw.statistics.token_ids is not None for draw in draws if draw.tokens):
+        if not self._are_dropped(draws):
             return list(self._signals)
         # What reads token arrays and a new clustering or new embeddings has no stored value to keep: it is undefined.
         new = {f"clustering_{method.name}" for method in self._methods if method not in self._known_methods}
@@ -265,6 +288,14 @@ class Scorer:
             for name in self._signals
             if TOKEN_ARRAY_NEEDS.isdisjoint(SIGNALS[name].needs) or not new.isdisjoint(SIGNALS[name].needs)
         ]
+
+    def _are_dropped(self, draws: Sequence[Generation]) -> bool:
+        """Whether token arrays were there and are no longer; a recorded run and some servers never had any."""
+        kept = (x.statistics.token_ids is not None or x.statistics.logprobs is not None for x in draws if x.tokens)
+        if self._run.meta("recorded") or all(kept):
+            return False
+        is_served = self._run.parameters.get("model", {}).get("kind") == "server"
+        return not is_served or bool(self._run.meta("token_arrays_dropped", False))
 
     def _label(self, question: Question, greedy: Generation | None) -> Label | None:
         if self._job.judge is None:
@@ -279,6 +310,29 @@ class Scorer:
             return None
         texts = [question.text for question in load_questions(Path(self._job.density_pool).as_posix()).questions]
         return ReferencePool(texts, self._rows(texts))
+
+    # Entailment
+
+    def _pair_scores_of(self, question: Question) -> PairScores | None:
+        """Return the scores of one question's answers, `None` without an NLI model."""
+        if self._job.nli is None or self._nli is None:
+            return None
+        return with_question(question.text, self._pair_scores) if self._job.nli.question_first else self._pair_scores
+
+    def _pair_scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """Return (n, 3) scores through the run file's store, where each pair is computed once."""
+        assert self._job.nli is not None and self._nli is not None
+        key = self._job.nli.key
+        found = self._run.pair_scores(key, pairs)
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in found]
+        if new:
+            begun = time.perf_counter()
+            rows = self._nli.scores(new)
+            self._nli_seconds += time.perf_counter() - begun
+            computed = dict(zip(new, rows, strict=True))
+            self._run.add_pair_scores(key, computed)
+            found |= computed
+        return np.stack([found[pair] for pair in pairs]) if pairs else np.zeros((0, 3), dtype=np.float32)
 
     # Embeddings
 
