@@ -11,6 +11,7 @@ from homogaudit.records import Question
 from homogaudit.store import RunFile
 
 _ROOT = Path(__file__).parent.parent
+_NLI_WORDS = "the answer is not paris rome london four five and it was in a city of france yes no they are".split()
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +44,57 @@ def make_run(tmp_path: Path) -> Callable[..., RunFile]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def save_tiny_nli() -> Callable[..., Path]:
+    """Return a function that saves an NLI model of random weights as a real checkpoint."""
+    return _save_tiny_nli
+
+
+def _save_tiny_nli(folder: Path, labels: Sequence[str] = ("entailment", "neutral", "contradiction")) -> Path:
+    """Save a DeBERTa-v2 of two layers; the same weights a label, whatever the order of the labels."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import DebertaV2Config, DebertaV2ForSequenceClassification, PreTrainedTokenizerFast
+
+    special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
+    tokenizer = Tokenizer(
+        models.WordLevel({word: i for i, word in enumerate([*special, *_NLI_WORDS])}, unk_token="[UNK]")
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        unk_token="[UNK]",
+        model_max_length=32,
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = DebertaV2Config(
+        vocab_size=len(special) + len(_NLI_WORDS),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=32,
+        type_vocab_size=0,
+        relative_attention=True,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        # Weights of the usual size would give a third to every label.
+        initializer_range=1.0,
+        id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
+    )
+    model = DebertaV2ForSequenceClassification(config)
+    order = [sorted(labels, key=str.lower).index(label) for label in labels]
+    with torch.no_grad():
+        weight = torch.randn(len(labels), 16, generator=torch.Generator().manual_seed(1))
+        model.classifier.weight.copy_(weight[order])
+    model.save_pretrained(folder)
+    return folder

@@ -284,7 +284,7 @@ def test_embedders_resolve_by_name_folder_and_id():
     assert resolve_embedder("org/embedder", models).location == "org/embedder"
 
 
-@pytest.mark.parametrize("text", ["http://localhost:1", "bge-smal-en", "empty", "all.gguf"])
+@pytest.mark.parametrize("text", ["ftp://localhost:1", "bge-smal-en", "empty", "all.gguf"])
 def test_what_is_no_embedder_is_a_usage_error(text):
     Path("empty").mkdir()
     with pytest.raises(UsageError) as caught:

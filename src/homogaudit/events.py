@@ -23,6 +23,7 @@ __all__ = [
     "GenerationFinished",
     "Job",
     "JobEmbedder",
+    "JobNli",
     "Loading",
     "Paused",
     "Progress",
@@ -65,13 +66,38 @@ class JobEmbedder:
 
 
 @dataclass(frozen=True, slots=True)
+class JobNli:
+    """Where an NLI model lies.
+
+    Attributes:
+        name: As reports show it.
+        key: Names everything that the scores of a pair depend on.
+        location: Folder or Hugging Face id.
+        revision: Of a Hugging Face id.
+        question_first: Whether it reads the question before both answers.
+    """
+
+    name: str
+    key: str
+    location: str
+    revision: str | None = None
+    question_first: bool = False
+
+    @property
+    def clustering_key(self) -> str:
+        """The key, and what else the clusters depend on."""
+        return self.key + ("+question" if self.question_first else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What an engine is to do with a run file: draw what is missing, then score what is not scored.
 
     Attributes:
         run: Path of the run file, which holds questions and parameters already.
-        model: Path of the model; `None` to score only.
+        model: Path of the model, or addresses of servers; `None` to score only.
         embedder: `None` to cluster by wording alone.
+        nli: `None` for no clustering by entailment.
         judge: Who labels the greedy answers; `None` for nobody.
         judge_reason: Why this judge, in words.
         embedder_reason: Why there is no embedder, in words.
@@ -80,6 +106,10 @@ class Job:
         density_pool: Path of the question file that `density` measures against; `None` for the run's own questions.
         defer_embedding: Whether to embed only after the model is gone from memory.
         token_arrays: Whether to keep the arrays of every token in the run file.
+        model_kind: `gguf`, `huggingface` or `server`; which generator draws.
+        server_model: Name of the model on a server; `None` for its only one, or the one in its address.
+        concurrency: Requests at the same time on each server; `None` for the default.
+        token_budget: Prompt and answer tokens that servers may be asked for; `None` for no limit.
     """
 
     run: str
@@ -96,6 +126,11 @@ class Job:
     gpu_layers: int | None = None
     defer_embedding: bool = False
     token_arrays: bool = True
+    nli: JobNli | None = None
+    model_kind: str = "gguf"
+    server_model: str | None = None
+    concurrency: int | None = None
+    token_budget: int | None = None
 
     def encode(self) -> str:
         """Return the job as one line of JSON without its newline."""
@@ -107,6 +142,8 @@ class Job:
         fields = json.loads(line)
         if fields["embedder"] is not None:
             fields["embedder"] = JobEmbedder(**fields["embedder"])
+        if fields.get("nli") is not None:
+            fields["nli"] = JobNli(**fields["nli"])
         for name in ("clusterings", "signals"):
             fields[name] = tuple(fields[name])
         return cls(**fields)

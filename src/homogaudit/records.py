@@ -162,7 +162,7 @@ class Generation:
     """One drawn answer, greedy (`sample_index == GREEDY`) or sampled.
 
     Attributes:
-        text: Raw text, thinking included.
+        text: Raw text, thinking included; of a draw that failed the reason.
         answer: What follows the thinking, stripped; empty when there is no answer.
         finish_reason: `stop`, `length`, or `None` where it was not recorded.
         tokens: Tokens generated, thinking included, end-of-text left out; `None` where it was not recorded.

@@ -308,7 +308,6 @@ def test_a_model_file_that_is_none_is_exit_code_3(
         ("absent/model.gguf", "no such model file or folder: `absent/model.gguf`"),
         ("absent", "unknown model `absent`"),
         ("", "the model is empty"),
-        ("http://localhost:1", "`localhost:1` is a server, which is not supported yet"),
         ("Qwen/Qwen3-0.6B", "`Qwen/Qwen3-0.6B` is a Hugging Face model, which is not supported yet"),
     ],
 )

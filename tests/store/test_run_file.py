@@ -492,10 +492,12 @@ def test_a_run_of_the_first_schema_is_read_and_gains_the_new_tables_when_it_is_w
         pass
     with sqlite3.connect(path) as connection:
         connection.executescript(
-            "DROP TABLE calls; DROP TABLE costs; DROP TABLE token_pieces; PRAGMA user_version = 1;"
+            "DROP TABLE calls; DROP TABLE costs; DROP TABLE token_pieces; DROP TABLE pair_scores; "
+            "PRAGMA user_version = 1;"
         )
     with RunFile.open(path) as old:
         assert (old.calls(), old.costs(), old.token_pieces()) == ({}, [], {})
+        assert old.pair_scores("nli", [("a", "b")]) == {}
     call = ModelCall("q0", "p_true", 0.25, tokens=12, seconds=0.5)
     cost = ResourceCost("q0", "samples", 1.5, 40)
     with RunFile.open(path, writable=True) as run:

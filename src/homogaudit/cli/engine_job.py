@@ -82,6 +82,8 @@ def score_run(
     clusterings: Sequence[str] = (),
     signals: Sequence[str] = (),
     density_pool: Path | None = None,
+    nli: str | None = None,
+    nli_question: bool = False,
     models: ModelsFile | None = None,
 ) -> None:
     """Cluster, label and compute the signals of stored generations in an engine without a generator.
@@ -95,6 +97,8 @@ def score_run(
         clusterings: In place of the defaults, as `--clustering` takes them.
         signals: To compute, or cost classes of them, or `all`; empty for those of the run's last scoring.
         density_pool: The question file that `density` measures against; `None` for that of the run's last scoring.
+        nli: Name of an NLI model, `None` for no clustering by entailment.
+        nli_question: Whether it reads the question before each answer.
         models: The names; read from the default places where left out.
 
     Raises:
@@ -103,7 +107,13 @@ def score_run(
     from homogaudit.cli.progress import make_display
     from homogaudit.clustering.methods import choose_methods
     from homogaudit.config import load_models, load_settings
-    from homogaudit.launch.embedder_choice import SWITCHED_OFF, resolve_job_embedder, with_calibrated_threshold
+    from homogaudit.launch.embedder_choice import (
+        SWITCHED_OFF,
+        is_there,
+        resolve_job_embedder,
+        resolve_job_nli,
+        with_calibrated_threshold,
+    )
     from homogaudit.launch.judge_choice import JudgeChoice, choose_judge
     from homogaudit.launch.prepare import resolve_density_pool
     from homogaudit.signals.registry import choose_signals
@@ -119,17 +129,19 @@ def score_run(
     else:
         chosen = choose_judge(judge, questions, recorded="recorded" in judges)
     source = (scoring or {}).get("embedder_source")
-    if embedder is None and use_embedder and source and Path(source["location"]).exists():
+    if embedder is None and use_embedder and source and is_there(source["location"]):
         job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
     else:
         was_off = embedder is None and (scoring or {}).get("embedder_reason") == SWITCHED_OFF
         name = load_settings(models, embedder=embedder).embedder
         job_embedder, reason = resolve_job_embedder(name, models, wanted=use_embedder and not was_off)
+    job_nli = resolve_job_nli(nli, models, question_first=nli_question)
     # Read here too, so that a slip of the pen is told before anything is changed.
     choose_methods(
         embedder=job_embedder.key if job_embedder else None,
         numeric=chosen.judge == "numeric",
         specifications=clusterings,
+        nli=job_nli.clustering_key if job_nli else None,
     )
     pool = resolve_density_pool(density_pool)
     if density_pool is None and (stored_pool := (scoring or {}).get("density_pool")) and Path(stored_pool).exists():
@@ -143,5 +155,6 @@ def score_run(
         clusterings=tuple(clusterings),
         signals=choose_signals(signals) if signals else tuple((scoring or {}).get("signals", ())),
         density_pool=pool,
+        nli=job_nli,
     )
     run_engine(job, make_display(quiet=quiet))

@@ -1,4 +1,4 @@
-"""`homogaudit models`: which models and embedders have names, and which of them are here.
+"""`homogaudit models`: which models, embedders and NLI models have names, and which of them are here.
 
 Knows models.toml; loads and downloads nothing.
 """
@@ -15,7 +15,9 @@ import typer
 from homogaudit.cli.options import JsonOption, ModelsOption
 
 if TYPE_CHECKING:
-    from homogaudit.config import EmbedderEntry, GeneratorEntry
+    from homogaudit.config import EmbedderEntry, GeneratorEntry, NliEntry
+
+    Entry = GeneratorEntry | EmbedderEntry | NliEntry
 
 __all__ = ["models"]
 
@@ -32,7 +34,7 @@ def models(
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the models and embedders that have names, and how to get those that are absent."""
+    """List the models, embedders and NLI models that have names, and how to get those that are absent."""
     from homogaudit.config import load_models
 
     named = load_models(models_file)
@@ -42,21 +44,23 @@ def models(
             "files": [str(file) for file in named.files],
             "generators": [_facts(entry) for entry in named.generators.values()],
             "embedders": [_facts(entry) for entry in named.embedders.values()],
+            "nli": [_facts(entry) for entry in named.nli.values()],
         }
         typer.echo(json.dumps(listing, indent=2))
         return
     _print(named.generators.values(), "Models", ("stage", "family"))
     _print(named.embedders.values(), "Embedders", ("MB",))
+    _print(named.nli.values(), "NLI models", ("MB",))
     typer.echo("Only models in GGUF files can be audited so far.")
 
 
-def _kind(entry: "GeneratorEntry | EmbedderEntry") -> str:
+def _kind(entry: "Entry") -> str:
     """Return the kind of place that the entry's source names."""
     scheme = entry.source.partition(":")[0]
     return {"package": "package", "hf": "huggingface", "http": "server", "https": "server"}.get(scheme, "file")
 
 
-def _facts(entry: "GeneratorEntry | EmbedderEntry") -> dict[str, Any]:
+def _facts(entry: "Entry") -> dict[str, Any]:
     """Return one entry as JSON values."""
     from homogaudit.config import how_to_get, is_present
 
@@ -71,7 +75,7 @@ def _facts(entry: "GeneratorEntry | EmbedderEntry") -> dict[str, Any]:
     }
 
 
-def _where(entry: "GeneratorEntry | EmbedderEntry") -> str:
+def _where(entry: "Entry") -> str:
     """Return the last cell of an entry's row: here, or how to get it."""
     from homogaudit.config import how_to_get, is_present
 
@@ -81,7 +85,7 @@ def _where(entry: "GeneratorEntry | EmbedderEntry") -> str:
     return entry.source.removeprefix("hf:") if _kind(entry) in ("huggingface", "server") else how_to_get(entry)
 
 
-def _details(entry: "GeneratorEntry | EmbedderEntry") -> tuple[str, ...]:
+def _details(entry: "Entry") -> tuple[str, ...]:
     """Return the middle cells of an entry's row."""
     from homogaudit.config import GeneratorEntry
 
@@ -90,14 +94,14 @@ def _details(entry: "GeneratorEntry | EmbedderEntry") -> tuple[str, ...]:
     return ("-" if entry.size_mb is None else f"{entry.size_mb:.0f}",)
 
 
-def _print(entries: Iterable["GeneratorEntry | EmbedderEntry"], what: str, columns: tuple[str, ...]) -> None:
+def _print(entries: Iterable["Entry"], what: str, columns: tuple[str, ...]) -> None:
     """Print one table for each kind of place, because how an entry is had depends on the kind."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    by_kind: dict[str, list[GeneratorEntry | EmbedderEntry]] = {}
+    by_kind: dict[str, list[Entry]] = {}
     for entry in entries:
         by_kind.setdefault(_kind(entry), []).append(entry)
     for kind, (place, head) in _KINDS.items():

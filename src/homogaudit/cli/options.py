@@ -11,6 +11,8 @@ __all__ = [
     "JsonOption",
     "MaxScrOption",
     "ModelsOption",
+    "NliOption",
+    "NliQuestionOption",
     "QuietOption",
     "RunArgument",
     "SignalsOption",
@@ -45,6 +47,17 @@ ClusteringOption = Annotated[
         metavar="SPEC",
         help="Similarity, threshold and linkage in place of a default, such as jaccard=0.2/leader; may be repeated.",
     ),
+]
+NliOption = Annotated[
+    str | None,
+    typer.Option(
+        "--nli",
+        metavar="NAME",
+        help="An NLI model to cluster by entailment too: a name of models.toml, a folder or a Hugging Face id.",
+    ),
+]
+NliQuestionOption = Annotated[
+    bool, typer.Option("--nli-question", help="The NLI model reads the question before each answer.")
 ]
 DensityPoolOption = Annotated[
     Path | None,

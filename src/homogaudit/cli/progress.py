@@ -78,9 +78,10 @@ def ready_text(event: EngineReady) -> str:
     """Return the plan of a run in one or two lines."""
     at_most = "" if event.seconds_at_most is None else f", at most {seconds_text(event.seconds_at_most)}"
     resumed = f" ({event.draws_done} stored already)" if event.draws_done else ""
-    memory = f"about {event.memory_bytes / _MEGABYTE:,.0f} MB"
+    # A server does not tell its memory.
+    memory = f", about {event.memory_bytes / _MEGABYTE:,.0f} MB" if event.memory_bytes else ""
     return (
-        f"{plain(event.device)}, {event.slots} slots, {event.mode} prompts, {memory}\n"
+        f"{plain(event.device)}, {event.slots} slots, {event.mode} prompts{memory}\n"
         f"{event.questions} questions, {event.draws} answers{resumed}: "
         f"at most {event.passes_at_most:,} passes{at_most}"
     )

@@ -12,6 +12,8 @@ from homogaudit.cli.options import (
     JsonOption,
     MaxScrOption,
     ModelsOption,
+    NliOption,
+    NliQuestionOption,
     QuietOption,
     SignalsOption,
     split_names,
@@ -105,6 +107,8 @@ def run(
     no_embedder: Annotated[
         bool, typer.Option("--no-embedder", help="Cluster by wording alone.", rich_help_panel=_SCORING)
     ] = False,
+    nli: NliOption = None,
+    nli_question: NliQuestionOption = False,
     clustering: ClusteringOption = None,
     signals: SignalsOption = None,
     density_pool: DensityPoolOption = None,
@@ -184,6 +188,8 @@ def run(
             judge=judge,
             embedder=embedder,
             use_embedder=not no_embedder,
+            nli=nli,
+            nli_question=nli_question,
             clusterings=tuple(clustering or ()),
             signals=split_names(signals),
             density_pool=density_pool,

@@ -1,4 +1,4 @@
-"""Embedders: from texts to unit vectors. One small protocol, one implementation on sentence-transformers.
+"""Embedders: from texts to unit vectors. One small protocol, and its implementation on sentence-transformers.
 
 Knows nothing of models.toml, caches or run files: names are resolved and unique texts stored elsewhere.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import EmbedderError
 
-__all__ = ["Embedder", "SentenceTransformersEmbedder"]
+__all__ = ["Embedder", "SentenceTransformersEmbedder", "unit_rows"]
 
 Float32Array = NDArray[np.float32]
 
@@ -137,6 +137,21 @@ class SentenceTransformersEmbedder:
                 f"embedder `{self._name}` gave numbers that are not finite", hint="try another device or precision"
             )
         return embeddings
+
+
+def unit_rows(rows: Sequence[NDArray[np.float64]], width: int, name: str) -> Float32Array:
+    """Return (n, width) float32 rows of length 1; a row of zeros stays one.
+
+    Raises:
+        EmbedderError: A number is not finite.
+    """
+    if not len(rows):
+        return np.zeros((0, width), dtype=np.float32)
+    stacked = np.stack(rows)
+    if not np.isfinite(stacked).all():
+        raise EmbedderError(f"embedder `{name}` gave numbers that are not finite", "try another device or precision")
+    lengths = np.linalg.norm(stacked, axis=1, keepdims=True)
+    return (stacked / np.where(lengths == 0.0, 1.0, lengths)).astype(np.float32)
 
 
 def _refuse_foreign_modules(name: str, folder: Path) -> None:

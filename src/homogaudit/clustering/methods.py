@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.clustering.entailment import PairScores, entailment_assignment
 from homogaudit.clustering.linkage import LINKAGES, are_single_clusters, cluster_counts_by_threshold, link
 from homogaudit.clustering.similarity import answer_similarity, cosine_similarity, jaccard_similarity
 from homogaudit.errors import UsageError
@@ -51,22 +52,27 @@ _EQUAL = 1.0
 
 
 def choose_methods(
-    *, embedder: str | None, numeric: bool, specifications: Sequence[str] = ()
+    *, embedder: str | None, numeric: bool, specifications: Sequence[str] = (), nli: str | None = None
 ) -> tuple[ClusteringMethod, ...]:
-    """Return the clusterings of a run: `jaccard`, `embedding` with an embedder, `answer` for numeric questions.
+    """Return the clusterings of a run.
+
+    `jaccard` always, `embedding` with an embedder, `entailment` with an NLI model, `answer` for numeric questions.
 
     Args:
         embedder: Name of the embedder, `None` where there is none.
         numeric: Whether the questions are answered with numbers.
         specifications: `SIMILARITY[=THRESHOLD][/LINKAGE]`, for example `jaccard=0.2/leader`; each takes the place of
             the default of its similarity.
+        nli: Key of the NLI model, `None` where there is none.
 
     Raises:
-        UsageError: A specification cannot be read, or asks for an embedder that is not there.
+        UsageError: A specification cannot be read, or asks for an embedder or an NLI model that is not there.
     """
     methods = {"jaccard": ClusteringMethod("jaccard", "single", 0.40)}
     if embedder is not None:
         methods["embedding"] = ClusteringMethod("embedding", "average", 0.85, embedder)
+    if nli is not None:
+        methods["entailment"] = ClusteringMethod("entailment", "single", 0.50, nli)
     if numeric:
         methods["answer"] = _ANSWER
     asked: set[str] = set()
@@ -85,11 +91,15 @@ def _parse(specification: str, defaults: Mapping[str, ClusteringMethod]) -> Clus
     similarity, _, threshold = head.partition("=")
     if similarity == "embedding" and similarity not in defaults:
         raise UsageError(f"`{specification}` needs an embedder", "name one with `--embedder`")
+    if similarity == "entailment" and similarity not in defaults:
+        raise UsageError(f"`{specification}` needs an NLI model", "name one with `--nli`")
     if similarity not in defaults:
-        raise UsageError(f"unknown similarity `{similarity}`", "one of jaccard, embedding, answer")
+        raise UsageError(f"unknown similarity `{similarity}`", "one of jaccard, embedding, entailment, answer")
     default = defaults[similarity]
     if linkage and linkage not in LINKAGES:
         raise UsageError(f"unknown linkage `{linkage}`", f"one of {', '.join(LINKAGES)}")
+    if similarity == "entailment" and linkage not in ("", "single"):
+        raise UsageError("`entailment` has single linkage", "two answers entail each other or they do not")
     if threshold and default.threshold is None:
         raise UsageError(f"`{similarity}` takes no threshold", "it joins equal answers")
     try:
@@ -139,7 +149,10 @@ def similarity_matrix(
 
 
 def cluster_question(
-    sample_set: SampleSet, method: ClusteringMethod, embeddings: NDArray[np.floating] | None = None
+    sample_set: SampleSet,
+    method: ClusteringMethod,
+    embeddings: NDArray[np.floating] | None = None,
+    pair_scores: PairScores | None = None,
 ) -> Clustering | None:
     """Cluster the valid samples of one question.
 
@@ -147,17 +160,23 @@ def cluster_question(
         sample_set: The draws of the question.
         method: How.
         embeddings: (valid samples, d) in their order, needed by `embedding`.
+        pair_scores: Of an NLI model, needed by `entailment`.
 
     Returns:
         The clustering, `None` with fewer than two valid samples: one answer agrees with itself whatever it is.
 
     Raises:
         UsageError: The similarity or the linkage is not known.
-        ValueError: `embedding` without one embedding a valid sample.
+        ValueError: `embedding` without one embedding a valid sample, `entailment` without a model's scores.
     """
     answers = [sample.answer for sample in sample_set.valid_samples]
     if len(answers) < 2:
         return None
+    if method.similarity == "entailment":
+        if pair_scores is None:
+            raise ValueError("`entailment` needs the scores of an NLI model")
+        assignment = entailment_assignment(answers, pair_scores, _threshold(method))
+        return Clustering(sample_set.question.id, method, assignment)
     similarity = similarity_matrix(answers, method, embeddings)
     assignment = link(similarity, _threshold(method), method.linkage)
     return Clustering(sample_set.question.id, method, assignment)

@@ -8,6 +8,7 @@ from homogaudit.config.models_file import (
     EmbedderEntry,
     GeneratorEntry,
     ModelsFile,
+    NliEntry,
     load_models,
     resource,
 )
@@ -16,10 +17,12 @@ from homogaudit.config.resolve import (
     DEFAULT_EMBEDDER,
     ResolvedEmbedder,
     ResolvedGenerator,
+    ResolvedNli,
     how_to_get,
     is_present,
     resolve_embedder,
     resolve_generator,
+    resolve_nli,
 )
 from homogaudit.config.settings import Settings, load_settings
 
@@ -28,8 +31,10 @@ __all__ = [
     "EmbedderEntry",
     "GeneratorEntry",
     "ModelsFile",
+    "NliEntry",
     "ResolvedEmbedder",
     "ResolvedGenerator",
+    "ResolvedNli",
     "Settings",
     "did_you_mean",
     "how_to_get",
@@ -39,5 +44,6 @@ __all__ = [
     "nearest",
     "resolve_embedder",
     "resolve_generator",
+    "resolve_nli",
     "resource",
 ]

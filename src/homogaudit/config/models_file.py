@@ -1,4 +1,4 @@
-"""models.toml: the generator models and embedders that have names.
+"""models.toml: the generator models, embedders and NLI models that have names.
 
 The packaged file is the default; one more file lies over it, entry by entry and key by key. Knows the files' form and
 checks it; does not know whether what an entry points to is there.
@@ -24,6 +24,7 @@ __all__ = [
     "GeneratorEntry",
     "Mode",
     "ModelsFile",
+    "NliEntry",
     "Stage",
     "check_setting",
     "load_models",
@@ -93,6 +94,27 @@ class EmbedderEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class NliEntry:
+    """An NLI cross-encoder of models.toml.
+
+    Attributes:
+        name: What the command line calls it.
+        source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
+        origin: The file that gave the entry or changed it last.
+        revision: Branch, tag or commit of a Hugging Face source.
+        size_mb: Size of its weights in megabytes.
+        description: One line for people.
+    """
+
+    name: str
+    source: str
+    origin: Path
+    revision: str | None = None
+    size_mb: float | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelsFile:
     """The packaged models.toml with at most one file laid over it.
 
@@ -101,12 +123,14 @@ class ModelsFile:
         embedders: Embedders by name, in the order of the files.
         settings: The `[settings]` table, checked; see `homogaudit.config.settings`.
         files: The files that were read, the packaged one first.
+        nli: NLI models by name, in the order of the files.
     """
 
     generators: Mapping[str, GeneratorEntry]
     embedders: Mapping[str, EmbedderEntry]
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     files: tuple[Path, ...] = ()
+    nli: Mapping[str, NliEntry] = field(default_factory=dict[str, NliEntry])
 
 
 class _BadValueError(ValueError):
@@ -204,6 +228,7 @@ _EMBEDDER_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
     "prompt": _text,
     "description": _text,
 }
+_NLI_KEYS = {key: check for key, check in _EMBEDDER_KEYS.items() if key != "prompt"}
 _SETTING_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
     "runs": _folder_path,
     "embedder": _filled_text,
@@ -213,7 +238,7 @@ _SETTING_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
     # llama.cpp's LLAMA_MAX_SEQ.
     "slots": _whole(1, 256),
 }
-_TABLES = ("generators", "embedders", "settings")
+_TABLES = ("generators", "embedders", "nli", "settings")
 
 
 def resource(name: str) -> Path:
@@ -253,11 +278,13 @@ def load_models(path: Path | None = None, *, folder: Path | None = None) -> Mode
 
     generators: dict[str, dict[str, Any]] = {}
     embedders: dict[str, dict[str, Any]] = {}
+    nli: dict[str, dict[str, Any]] = {}
     settings: dict[str, Any] = {}
     for file in files:
         tables = _read(file)
         _overlay(generators, tables.get("generators", {}), _GENERATOR_KEYS, "generator", file)
         _overlay(embedders, tables.get("embedders", {}), _EMBEDDER_KEYS, "embedder", file)
+        _overlay(nli, tables.get("nli", {}), _NLI_KEYS, "NLI model", file, table="nli")
         own_settings = _table(tables.get("settings", {}), "`[settings]`", file)
         settings |= _checked(own_settings, _SETTING_KEYS, "`[settings]`", file)
     return ModelsFile(
@@ -265,6 +292,7 @@ def load_models(path: Path | None = None, *, folder: Path | None = None) -> Mode
         embedders={name: EmbedderEntry(name=name, **values) for name, values in embedders.items()},
         settings=settings,
         files=tuple(files),
+        nli={name: NliEntry(name=name, **values) for name, values in nli.items()},
     )
 
 
@@ -294,13 +322,15 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _overlay(
     entries: dict[str, dict[str, Any]],
-    table: object,
+    given_entries: object,
     keys: Mapping[str, Callable[[object, Path], Any]],
     what: str,
     file: Path,
+    *,
+    table: str | None = None,
 ) -> None:
     """Lay one file's entries over `entries`, key by key."""
-    for name, given in _table(table, f"`[{what}s]`", file).items():
+    for name, given in _table(given_entries, f"`[{table or what + 's'}]`", file).items():
         if not _NAME.fullmatch(name):
             raise ConfigError(
                 f"`{file}`: {what} name {name!a} is not usable",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from homogaudit.config.models_file import EmbedderEntry, GeneratorEntry, ModelsFile
+from homogaudit.config.models_file import EmbedderEntry, GeneratorEntry, ModelsFile, NliEntry
 from homogaudit.config.nearest import did_you_mean
 from homogaudit.config.sources import (
     HUB_ID,
@@ -24,10 +24,12 @@ __all__ = [
     "DEFAULT_EMBEDDER",
     "ResolvedEmbedder",
     "ResolvedGenerator",
+    "ResolvedNli",
     "how_to_get",
     "is_present",
     "resolve_embedder",
     "resolve_generator",
+    "resolve_nli",
 ]
 
 DEFAULT_EMBEDDER = "all-minilm-l6-v2"
@@ -36,7 +38,11 @@ DEFAULT_EMBEDDER = "all-minilm-l6-v2"
 GeneratorKind = Literal["gguf", "huggingface", "server"]
 
 _MODEL_FORMS = "a model is a .gguf file, a Hugging Face folder or id, a name of `homogaudit models`, or a URL"
-_EMBEDDER_FORMS = "an embedder is a sentence-transformers folder, a Hugging Face id, or a name of `homogaudit models`"
+_EMBEDDER_FORMS = (
+    "an embedder is a sentence-transformers folder, a Hugging Face id, a .gguf file, a URL, or a name of "
+    "`homogaudit models`"
+)
+_NLI_FORMS = "an NLI model is a folder or Hugging Face id of a cross-encoder, or a name of `homogaudit models`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class ResolvedEmbedder:
 
     Attributes:
         name: Short name for reports and cache keys.
-        location: Folder or Hugging Face id.
+        location: Folder, GGUF file, URL or Hugging Face id.
         revision: Branch, tag or commit of a Hugging Face id; `None` for its default.
         entry: What models.toml says of it; `None` where it was not named there.
     """
@@ -78,11 +84,26 @@ class ResolvedEmbedder:
         return self.entry.prompt if self.entry else ""
 
 
-def _source_of(entry: GeneratorEntry | EmbedderEntry) -> Source:
+@dataclass(frozen=True, slots=True)
+class ResolvedNli:
+    """The NLI model that is meant.
+
+    Attributes:
+        name: Short name for reports and cache keys.
+        location: Folder or Hugging Face id.
+        revision: Branch, tag or commit of a Hugging Face id; `None` for its default.
+    """
+
+    name: str
+    location: str
+    revision: str | None = None
+
+
+def _source_of(entry: GeneratorEntry | EmbedderEntry | NliEntry) -> Source:
     return parse_source(entry.source, entry.origin.parent)
 
 
-def is_present(entry: GeneratorEntry | EmbedderEntry) -> bool | None:
+def is_present(entry: GeneratorEntry | EmbedderEntry | NliEntry) -> bool | None:
     """Whether the entry can be used without a download or an installation; `None` for a server, which is not asked."""
     source = _source_of(entry)
     match source.kind:
@@ -99,7 +120,7 @@ def is_present(entry: GeneratorEntry | EmbedderEntry) -> bool | None:
             return folder is not None and (folder / source.value).exists()
 
 
-def how_to_get(entry: GeneratorEntry | EmbedderEntry) -> str:
+def how_to_get(entry: GeneratorEntry | EmbedderEntry | NliEntry) -> str:
     """Return in a few words how an absent entry is had; a command where there is one."""
     source = _source_of(entry)
     match source.kind:
@@ -156,11 +177,32 @@ def resolve_embedder(text: str | None, models: ModelsFile) -> ResolvedEmbedder:
     else:
         source = _source_of_text(text or "", "embedder", models.embedders, _EMBEDDER_FORMS)
         location, name, revision = locate(source), _short_name(source), None
-    if source.kind is SourceKind.SERVER:
-        raise UsageError(f"embedder `{name}` is a URL", _EMBEDDER_FORMS)
-    if source.kind is not SourceKind.HUB and not (Path(location) / "config.json").is_file():
+    is_gguf = location.lower().endswith(".gguf") and Path(location).is_file()
+    is_elsewhere = source.kind in (SourceKind.HUB, SourceKind.SERVER)
+    if not is_elsewhere and not is_gguf and not (Path(location) / "config.json").is_file():
         raise UsageError(f"`{location}` holds no sentence-transformers model", "the folder has no config.json")
     return ResolvedEmbedder(name, location, revision, entry)
+
+
+def resolve_nli(text: str, models: ModelsFile) -> ResolvedNli:
+    """Return the NLI model that `text` means.
+
+    Raises:
+        UsageError: It is no name, folder or Hugging Face id.
+        ModelError: The package that holds it failed to provide it.
+    """
+    entry = models.nli.get(text)
+    if entry is not None:
+        found = ResolvedNli(entry.name, locate(_source_of(entry)), entry.revision)
+        kind = _source_of(entry).kind
+    else:
+        source = _source_of_text(text, "NLI model", models.nli, _NLI_FORMS)
+        found, kind = ResolvedNli(_short_name(source), locate(source)), source.kind
+    if kind is SourceKind.SERVER:
+        raise UsageError(f"NLI model `{found.name}` is a URL", _NLI_FORMS)
+    if kind is not SourceKind.HUB and not (Path(found.location) / "config.json").is_file():
+        raise UsageError(f"`{found.location}` holds no NLI model", "the folder has no config.json")
+    return found
 
 
 def _source_of_text(text: str, what: str, names: Iterable[str], forms: str) -> Source:

@@ -1,7 +1,8 @@
 """Where a model lies: the `source` strings of models.toml and the paths that they stand for.
 
-A source is a path, `package:MODULE/relative/file`, `package:MODULE:FUNCTION`, `hf:ORG/NAME`, or an http(s) URL. Knows
-nothing of what lies there, and never downloads.
+A source is a path, `package:MODULE/relative/file`, `package:MODULE:FUNCTION`, `hf:ORG/NAME`, or an http(s) URL (several
+with commas between them; `#MODEL` behind one names the model on the server). Knows nothing of what lies there, and
+never downloads.
 """
 
 import os
@@ -70,7 +71,8 @@ def parse_source(text: str, folder: Path) -> Source:
         UsageError: The form is not one of those that the module names.
     """
     if text.startswith(("http://", "https://")):
-        return Source(SourceKind.SERVER, _checked_url(text))
+        # Several addresses are replicas of one model.
+        return Source(SourceKind.SERVER, ",".join(_checked_url(part.strip()) for part in text.split(",")))
     if text.startswith("hf:"):
         if not HUB_ID.fullmatch(text[3:]):
             raise UsageError(f"`{text}` is not a Hugging Face source", "write `hf:ORG/NAME`")
@@ -110,9 +112,10 @@ def _checked_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         host, secret = parts.hostname, parts.username or parts.password
+        is_http = parts.scheme in ("http", "https") and (parts.port is None or parts.port > 0)
     except ValueError as error:
         raise UsageError(f"`{text}` is not a URL") from error
-    if not host:
+    if not host or not is_http:
         raise UsageError(f"`{text}` names no host", "write a base URL such as `http://localhost:8080/v1`")
     if secret:
         raise UsageError(

@@ -18,11 +18,12 @@ from typing import IO, TYPE_CHECKING
 
 from homogaudit import events
 from homogaudit.errors import HomogauditError
-from homogaudit.events import Event, Job, JobEmbedder, Progress
+from homogaudit.events import Event, Job, JobEmbedder, JobNli, Progress
 from homogaudit.records import Prompting
 
 if TYPE_CHECKING:
     from homogaudit.clustering.embedders import Embedder
+    from homogaudit.clustering.entailment import EntailmentModel
     from homogaudit.generation import Generator
 
 __all__ = ["main"]
@@ -193,15 +194,39 @@ def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
 
     path = Path(job.run)
     with RunLock(path), RunFile.open(path, writable=True) as run:
-        audit = Audit(run, job, control, load_generator=_load_generator, load_embedder=_load_embedder)
+        audit = Audit(
+            run, job, control, load_generator=_load_generator, load_embedder=_load_embedder, load_nli=_load_nli
+        )
         for event in audit.events():
             writer.put(event)
 
 
 def _load_generator(job: Job, prompting: Prompting, now: datetime) -> "Generator":
-    from homogaudit.generation.llama_cpp import LlamaCppGenerator
+    if job.model_kind == "server":
+        from homogaudit.generation.openai_api import OpenAIGenerator
+
+        assert job.model is not None
+        return OpenAIGenerator(
+            job.model,
+            prompting,
+            now=now,
+            model=job.server_model,
+            concurrency=job.concurrency,
+            token_budget=job.token_budget,
+        )
 
     assert job.model is not None
+    if job.model_kind == "huggingface":
+        from homogaudit.generation.transformers_model import TransformersGenerator
+
+        # The flag that keeps a GGUF file's layers off the GPU keeps a whole model off it here.
+        device = "cpu" if job.gpu_layers == 0 else None
+        return TransformersGenerator(
+            Path(job.model), prompting, now=now, threads=job.threads, slots=job.slots, device=device
+        )
+
+    from homogaudit.generation.llama_cpp import LlamaCppGenerator
+
     return LlamaCppGenerator(
         Path(job.model),
         prompting,
@@ -213,11 +238,15 @@ def _load_generator(job: Job, prompting: Prompting, now: datetime) -> "Generator
 
 
 def _load_embedder(embedder: JobEmbedder) -> "Embedder":
-    from homogaudit.clustering.embedders import SentenceTransformersEmbedder
+    from homogaudit.clustering.load_embedder import load_embedder
 
-    return SentenceTransformersEmbedder(
-        embedder.name, embedder.location, revision=embedder.revision, prompt=embedder.prompt
-    )
+    return load_embedder(embedder)
+
+
+def _load_nli(nli: JobNli) -> "EntailmentModel":
+    from homogaudit.clustering.entailment import CrossEncoderEntailment
+
+    return CrossEncoderEntailment(nli.name, nli.location, revision=nli.revision)
 
 
 if __name__ == "__main__":

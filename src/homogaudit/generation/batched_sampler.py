@@ -11,18 +11,18 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homogaudit.errors import ContextTooShortError
+from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.generator import DrawRequest, SamplerCounts
-from homogaudit.generation.token_statistics import TokenSampler, uniform_draws
+from homogaudit.generation.token_statistics import Sampler, TokenSampler, uniform_draws
 from homogaudit.questions.prompts import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, Prompting, TokenStatistics
 
-__all__ = ["BatchedSampler", "NoRoomError", "SequenceModel"]
+__all__ = ["BatchedSampler", "DeviceMemoryError", "NoRoomError", "SequenceModel", "answer_mask"]
 
 _WHITE_SPACE = b" \t\r\n\f\v"
 
@@ -31,10 +31,15 @@ class NoRoomError(Exception):
     """The model's cache has no room for this step; nothing was changed."""
 
 
+class DeviceMemoryError(NoRoomError):
+    """The device ran out of memory in this step, as it would again; nothing was changed."""
+
+
 class SequenceModel(Protocol):
     """A model that holds several token sequences whose common beginnings can share memory.
 
-    Sequence numbers run from 0 to `max_sequences - 1`; the caller hands them out.
+    Sequence numbers run from 0 to `max_sequences - 1`; the caller hands them out. Logits are float32 arrays of whatever
+    kind the sampler takes.
     """
 
     @property
@@ -47,7 +52,7 @@ class SequenceModel(Protocol):
         """Whether a sequence can be copied; where not, each draw computes its prompt anew."""
         ...
 
-    def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> NDArray[np.float32]:
+    def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> Any:
         """Append `tokens` at `position`; return the logits (V,) after the last one.
 
         Raises:
@@ -55,9 +60,7 @@ class SequenceModel(Protocol):
         """
         ...
 
-    def step(
-        self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]
-    ) -> NDArray[np.float32]:
+    def step(self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]) -> Any:
         """Append one token to each sequence; return (B, V) logits, valid until the next call.
 
         Raises:
@@ -91,7 +94,7 @@ class _Pending:
     waiting: deque[int]
     root: int | None = None
     """The sequence that holds the prompt while draws wait for a slot."""
-    root_logits: NDArray[np.float32] | None = None
+    root_logits: Any = None
     is_started: bool = False
     """Whether a first draw has ever started, so that a requeued question is not told twice."""
 
@@ -137,9 +140,11 @@ class BatchedSampler:
         prompting: Thinking markers.
         slots: Answers drawn at the same time; needs `slots + 2` sequences of the model.
         share_prefixes: Whether equal prefixes of a question's samples share a pass; off only to measure it.
+        sampler: What turns the model's logits into tokens; `None` for the one that takes NumPy arrays.
 
     Raises:
         ContextTooShortError: While stepping, when not even one answer fits.
+        ModelError: While stepping, when the device has no memory for even one answer.
     """
 
     def __init__(
@@ -153,6 +158,7 @@ class BatchedSampler:
         slots: int,
         prefix: int = 0,
         share_prefixes: bool = True,
+        sampler: Sampler | None = None,
     ) -> None:
         self._model = model
         self._decoding = decoding
@@ -173,7 +179,7 @@ class BatchedSampler:
         self._free_sequences = list(range(slots + 1, 0, -1))
         self._prefix_tokens = list(prompt_tokens[0][:prefix]) if prefix and model.can_fork else []
         self._prefix_is_ready = False
-        self._sampler = TokenSampler(slots, model.vocabulary, decoding)
+        self._sampler: Sampler = sampler or TokenSampler(slots, model.vocabulary, decoding)
         self._branches: list[_Branch] = []
         self._is_holding = False
         self._started: list[str] = []
@@ -183,6 +189,11 @@ class BatchedSampler:
     def is_done(self) -> bool:
         """Whether every requested draw is finished."""
         return not self._queue and not self._branches
+
+    @property
+    def slots(self) -> int:
+        """Answers drawn at the same time, fewer than at first where memory ran out."""
+        return self._slots
 
     @property
     def live(self) -> int:
@@ -213,6 +224,8 @@ class BatchedSampler:
             positions = np.fromiter((b.position for b in branches), np.int32, len(branches))
             try:
                 logits = self._timed_step(sequences, tokens, positions)
+            except DeviceMemoryError:
+                self._halve_live()
             except NoRoomError:
                 self._requeue_newest()
             else:
@@ -227,16 +240,14 @@ class BatchedSampler:
         self.counts.seconds += time.perf_counter() - begun
         return finished
 
-    def _timed_step(
-        self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]
-    ) -> NDArray[np.float32]:
+    def _timed_step(self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]) -> Any:
         begun = time.perf_counter()
         try:
             return self._model.step(sequences, tokens, positions)
         finally:
             self.counts.model_seconds += time.perf_counter() - begun
 
-    def _timed_prefill(self, sequence: int, tokens: Sequence[int], position: int) -> NDArray[np.float32]:
+    def _timed_prefill(self, sequence: int, tokens: Sequence[int], position: int) -> Any:
         begun = time.perf_counter()
         try:
             return self._model.prefill(sequence, tokens, position)
@@ -254,8 +265,8 @@ class BatchedSampler:
             if pending.root is None:
                 try:
                     self._prefill(pending)
-                except NoRoomError:
-                    self._no_room_for_prompt(pending)
+                except NoRoomError as error:
+                    self._no_room_for_prompt(pending, error)
                     break
             assert pending.root is not None and pending.root_logits is not None
             together = len(self._free_rows) if self._model.can_fork and self._share_prefixes else 1
@@ -291,7 +302,7 @@ class BatchedSampler:
             pending.is_started = True
             self._started.append(pending.request.question_id)
         pending.root = sequence
-        pending.root_logits = logits.copy()
+        pending.root_logits = self._sampler.keep(logits)
 
     def _new_draw(self, pending: _Pending, sample_index: int) -> _Draw:
         is_greedy = sample_index == GREEDY
@@ -302,9 +313,7 @@ class BatchedSampler:
 
     # Advancing
 
-    def _advance(
-        self, branches: Sequence[_Branch], logits: NDArray[np.float32], *, keep_sequence: bool = False
-    ) -> list[Generation]:
+    def _advance(self, branches: Sequence[_Branch], logits: Any, *, keep_sequence: bool = False) -> list[Generation]:
         """Choose the next token of every member; finish, continue or fork the branches.
 
         Args:
@@ -329,9 +338,7 @@ class BatchedSampler:
             self._continue(branch, groups, keep_sequence=keep_sequence)
         return finished
 
-    def _choose_and_record(
-        self, draws: Sequence[_Draw], owners: NDArray[np.intp], logits: NDArray[np.float32]
-    ) -> list[int]:
+    def _choose_and_record(self, draws: Sequence[_Draw], owners: NDArray[np.intp], logits: Any) -> list[int]:
         """Choose a token for each draw and write its statistics into the tables."""
         distribution = self._sampler.distribution(logits)
         is_greedy = np.fromiter(
@@ -401,7 +408,7 @@ class BatchedSampler:
         prompt = draw.pending.request.prompt
         text = b"".join(draw.pieces).decode("utf-8", "replace")
         parsed = split_thinking(text, self._prompting, prompt.starts_in_thinking)
-        mask = _answer_mask(draw.pieces, self._prompting.think_close.encode() if parsed.answer else None)
+        mask = answer_mask(draw.pieces, self._prompting.think_close.encode() if parsed.answer else None)
         return Generation(
             question_id=draw.pending.request.question_id,
             sample_index=draw.sample_index,
@@ -426,14 +433,33 @@ class BatchedSampler:
         self._model.free(sequence)
         self._free_sequences.append(sequence)
 
-    def _no_room_for_prompt(self, pending: _Pending) -> None:
+    def _no_room_for_prompt(self, pending: _Pending, error: NoRoomError) -> None:
         """Wait for a slot to free its cells; with none in use the prompt can never fit."""
-        if not self._branches:
+        if isinstance(error, DeviceMemoryError):
+            if not self.live:
+                raise _no_memory()
+            self._limit_slots(self.live)
+        elif not self._branches:
             raise ContextTooShortError(
                 f"the prompt of question `{pending.request.question_id}` does not fit the context",
                 "give a shorter `--system` line, or leave the question out",
             )
         self._is_holding = True
+
+    def _halve_live(self) -> None:
+        """Draw half as many answers as are live now from here on, and give the rest back."""
+        if self.live <= 1:
+            raise _no_memory()
+        limit = self.live // 2
+        while self.live > limit:
+            self._requeue_newest()
+        self._limit_slots(limit)
+
+    def _limit_slots(self, limit: int) -> None:
+        """Draw at most `limit` answers at a time from here on, as many as are live or more."""
+        surplus = max(0, self._slots - limit)
+        self._slots -= surplus
+        del self._free_rows[:surplus]
 
     def _requeue_newest(self) -> None:
         """Give back the draws of the newest question; a redrawn sample keeps its random numbers."""
@@ -468,7 +494,7 @@ class BatchedSampler:
         del self._free_rows[: len(self._free_rows) - self._slots]
 
 
-def _answer_mask(pieces: Iterable[bytes], think_close: bytes | None) -> NDArray[np.bool_]:
+def answer_mask(pieces: Iterable[bytes], think_close: bytes | None) -> NDArray[np.bool_]:
     """Return which tokens add to the answer: not thinking, not white space around it, not control tokens.
 
     Args:
@@ -486,3 +512,10 @@ def _answer_mask(pieces: Iterable[bytes], think_close: bytes | None) -> NDArray[
     ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
     starts = ends - np.fromiter((len(piece) for piece in pieces), np.int64, len(pieces))
     return (ends > start) & (starts < stop) & (ends > starts)
+
+
+def _no_memory() -> ModelError:
+    return ModelError(
+        "the device has no memory for a single answer",
+        "close what else uses it, lower `--max-tokens`, or choose a smaller model",
+    )

@@ -1,10 +1,11 @@
-"""What tells one model file from another without reading all of it."""
+"""What tells one model file or folder from another without reading all of it."""
 
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Fingerprint", "file_sha256", "fingerprint", "folder_fingerprint"]
+__all__ = ["Fingerprint", "file_sha256", "fingerprint", "folder_fingerprint", "model_fingerprint"]
 
 _EDGE = 1 << 20
 """Bytes read at either end: the head holds the header and tokenizer, the tail the last tensor."""
@@ -38,11 +39,16 @@ def fingerprint(path: Path) -> Fingerprint:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a whole file, which takes seconds a gigabyte.
+    """Return the SHA-256 of a whole file, or of the weights in a folder, which takes seconds a gigabyte.
+
+    A folder's is that of a text with the SHA-256 and the name of each weight file a line, as `sha256sum` writes it.
 
     Raises:
         OSError: The file cannot be read.
     """
+    if path.is_dir():
+        lines = [f"{file_sha256(file)}  {file.name}\n" for file in sorted(path.glob("*.safetensors"))]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -55,6 +61,15 @@ def folder_fingerprint(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if path.suffix in (".safetensors", ".json", ".txt", ".model") and path.is_file():
+        if path.suffix in (".safetensors", ".json", ".txt", ".model", ".jinja") and path.is_file():
             digest.update(repr((path.relative_to(folder).as_posix(), fingerprint(path))).encode())
     return digest.hexdigest()[:8]
+
+
+def model_fingerprint(path: Path) -> dict[str, Any]:
+    """Return what tells a generator's file or folder from another, as a JSON object.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    return {"folder": folder_fingerprint(path)} if path.is_dir() else fingerprint(path).to_json()

@@ -81,12 +81,14 @@ class NextTokens:
         logprobs: ln p of each over the full vocabulary, untempered, nats.
         prompt_tokens: Length of the prompt.
         seconds: Wall time.
+        reason: Why nothing is known of them; empty where something is.
     """
 
     texts: tuple[str, ...]
     logprobs: NDArray[np.float64]
     prompt_tokens: int
     seconds: float
+    reason: str = ""
 
 
 class Drawing(Protocol):

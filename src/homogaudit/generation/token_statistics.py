@@ -6,6 +6,7 @@ untempered distribution over the full vocabulary; temperature and truncation tou
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,49 @@ from numpy.typing import NDArray
 from homogaudit.errors import ModelError
 from homogaudit.records import Decoding
 
-__all__ = ["Distribution", "TokenSampler", "uniform_draws"]
+__all__ = ["BLOCK", "Choices", "Distribution", "Sampler", "TokenSampler", "uniform_draws"]
 
-_BLOCK = 512
+BLOCK = 512
 """Tokens a block sum covers: a draw then scans V/512 block sums and one block instead of the vocabulary."""
 
 Float32Array = NDArray[np.float32]
+
+
+class Choices(Protocol):
+    """The next-token distributions of B branches, to choose from; see `Distribution`."""
+
+    @property
+    def entropies(self) -> NDArray[np.float64]:
+        """(B,) entropies in nats."""
+        ...
+
+    def greedy_tokens(self, branches: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the most probable token of each row named by `branches` (ties go to the lowest id)."""
+        ...
+
+    def sampled_tokens(self, branches: NDArray[np.intp], uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Draw one token a member by inverting the cumulative distribution."""
+        ...
+
+    def logprobs(self, branches: NDArray[np.intp], tokens: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return ln p of each member's token."""
+        ...
+
+    def logits(self, branches: NDArray[np.intp], tokens: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the raw logit of each member's token."""
+        ...
+
+
+class Sampler(Protocol):
+    """What turns a model's logits into distributions; it takes the kind of array that the model gives."""
+
+    def distribution(self, logits: Any) -> Choices:
+        """Return the distributions behind (B, V) logits; valid until the next call."""
+        ...
+
+    def keep(self, logits: Any) -> Any:
+        """Return logits that stay valid when the model is called again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +102,8 @@ class Distribution:
         inside = np.cumsum(weights, axis=1)
         offsets = (inside <= (targets - starts)[:, None]).sum(axis=1)
         # A residual at or past the block's own sum (rounding between the two sums) takes its last possible token.
-        last = _BLOCK - 1 - (weights[:, ::-1] > 0).argmax(axis=1)
-        return blocks * _BLOCK + np.minimum(offsets, last)
+        last = BLOCK - 1 - (weights[:, ::-1] > 0).argmax(axis=1)
+        return blocks * BLOCK + np.minimum(offsets, last)
 
     def logprobs(self, branches: NDArray[np.intp], tokens: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return ln p of each member's token."""
@@ -88,9 +126,13 @@ class TokenSampler:
     def __init__(self, rows: int, vocabulary: int, decoding: Decoding) -> None:
         self._vocabulary = vocabulary
         self._decoding = decoding
-        blocks = -(-vocabulary // _BLOCK)
+        blocks = -(-vocabulary // BLOCK)
         self._shifted = np.empty((rows, vocabulary), np.float32)
-        self._weights = np.zeros((rows, blocks * _BLOCK), np.float32)
+        self._weights = np.zeros((rows, blocks * BLOCK), np.float32)
+
+    def keep(self, logits: Float32Array) -> Float32Array:
+        """Return logits that stay valid when the model is called again."""
+        return logits.copy()
 
     def distribution(self, logits: Float32Array) -> Distribution:
         """Return the distributions behind `logits`, (B, V) float32; valid until the next call."""
@@ -110,7 +152,7 @@ class TokenSampler:
                 )
             np.subtract(logits[row], np.float32(maximum[row]), out=values)
             np.exp(values, out=row_weights)
-            normalizer[row] = weights[row].reshape(-1, _BLOCK).sum(axis=1).sum(dtype=np.float64)
+            normalizer[row] = weights[row].reshape(-1, BLOCK).sum(axis=1).sum(dtype=np.float64)
             with np.errstate(invalid="ignore"):
                 product = np.dot(row_weights, values)
             if not np.isfinite(product):
@@ -120,7 +162,7 @@ class TokenSampler:
             if self._decoding.temperature not in (0.0, 1.0):
                 np.exp(values / np.float32(self._decoding.temperature), out=row_weights)
             self._truncate(values, row_weights)
-        blocked = weights.reshape(rows, -1, _BLOCK)
+        blocked = weights.reshape(rows, -1, BLOCK)
         log_normalizer = np.log(normalizer)
         return Distribution(
             shifted=shifted,

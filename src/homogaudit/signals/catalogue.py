@@ -11,7 +11,7 @@ from homogaudit.signals.grounding import grounding
 from homogaudit.signals.importance import mars
 from homogaudit.signals.likelihood import cocoa_signal, sar_signal, semantic_energy
 from homogaudit.signals.sampling import semantic_entropy_of, semantic_entropy_rao_of, sindex
-from homogaudit.signals.selfcheck import selfcheck_embedding
+from homogaudit.signals.selfcheck import selfcheck_embedding, selfcheck_nli
 from homogaudit.signals.signal import AnySignal, RunSignal, Signal
 
 __all__ = ["BUILT_IN"]
@@ -27,18 +27,20 @@ _PAIRS = ("samples", "sample_embeddings")
 _GREEDY_AND_SAMPLES = ("greedy_answer", "samples", "sample_embeddings", "greedy_embedding")
 _SAMPLES = frozenset({"samples"})
 _EMBEDDED_SAMPLES = frozenset({"samples", "answer_embeddings"})
+_READ_BY_CLUSTERING = {"embedding": "answer_embeddings", "entailment": "pair_scores"}
 _SIMILARITY = "Similarity is the cosine, cut off below 0."
 
 _CLUSTERS = {
     "jaccard": "clusters of surface wording (Jaccard index of word bigrams)",
     "embedding": "clusters of meaning (cosine of sentence embeddings)",
+    "entailment": "clusters of meaning (answers that entail each other by an NLI model)",
     "answer": "groups of equal final numbers",
 }
 
 
 def _semantic_entropies(clustering: str, clusters: str) -> tuple[Signal, Signal]:
     needs = ("samples", f"clustering_{clustering}")
-    resources = _SAMPLES | {"answer_embeddings"} if clustering == "embedding" else _SAMPLES
+    resources = _SAMPLES | {_READ_BY_CLUSTERING[clustering]} if clustering in _READ_BY_CLUSTERING else _SAMPLES
     return (
         Signal(
             f"semantic_entropy_{clustering}",
@@ -159,6 +161,17 @@ BUILT_IN: tuple[AnySignal, ...] = (
         "SelfCheckGPT, Manakul et al., arXiv 2303.08896 (with sentence embeddings)",
         selfcheck_embedding,
         _EMBEDDED_SAMPLES | {"greedy"},
+    ),
+    Signal(
+        "selfcheck_nli",
+        "B1",
+        "samples",
+        ("greedy_answer", "samples", "pair_scores"),
+        "Mean probability, by an NLI model, that one of the first 5 samples contradicts the greedy answer; the sample "
+        "is the premise.",
+        "SelfCheckGPT, Manakul et al., arXiv 2303.08896 (NLI; the answer whole, neutral kept apart)",
+        selfcheck_nli,
+        frozenset({"greedy", "samples", "pair_scores"}),
     ),
     Signal(
         "semantic_energy",
@@ -323,10 +336,11 @@ BUILT_IN: tuple[AnySignal, ...] = (
         "grounding",
         "B5",
         "embed",
-        ("embedder",),
-        "1 - the highest cosine of the greedy answer with a sentence of the question's passages, cut off below 0. A "
-        "proxy for 1 - entailment probability: it sees that no sentence is about the answer, not that one denies it.",
-        "arXiv 2603.24124 (B5), with embeddings in place of an entailment model",
+        ("embedder_or_nli",),
+        "With an NLI model: 1 - the highest probability that a sentence of the question's passages entails the greedy "
+        "answer. Without one: 1 - the highest cosine of the answer with a sentence, cut off below 0: it sees that no "
+        "sentence is about the answer, not that one denies it.",
+        "arXiv 2603.24124 (B5)",
         grounding,
         frozenset({"greedy"}),
     ),

@@ -1,15 +1,17 @@
 """B5, `grounding`: whether the passages that came with a question support the answer.
 
-A proxy: nearness of embeddings stands for entailment until an entailment model is there. It sees that no sentence is
-about what the answer says, not that a sentence denies it. It never looks at the reference answers.
+Without an NLI model nearness of embeddings stands for entailment: it sees that no sentence is about what the answer
+says, not that a sentence denies it. The reference answers are never looked at.
 """
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.clustering.entailment import ENTAILMENT, PairScores
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import Unavailable
 from homogaudit.signals.run_inputs import Embed, RunInputs
@@ -24,14 +26,19 @@ _CHUNK = 2048
 
 
 def grounding(inputs: RunInputs) -> dict[str, float | Unavailable]:
-    """Return 1 - the highest cosine of each greedy answer with a sentence of its question's passages.
+    """Return 1 - the highest entailment of each greedy answer by a sentence of its question's passages.
 
-    The answer is compared alone: with the question before it, every passage on the question's topic is near, whatever
-    the answer says. A cosine below 0 counts as 0. The cost is linear in the sentences.
+    Without an NLI model the highest cosine stands for it, cut off below 0. The answer is compared alone: with the
+    question before it, every passage on the question's topic is near, whatever the answer says. The cost is linear in
+    the sentences.
 
-    Source: arXiv 2603.24124 (B5), with an embedding proxy for entailment.
+    Source: arXiv 2603.24124 (B5).
     """
-    if inputs.embed is None:
+    if inputs.pair_scores is not None:
+        distances = partial(_not_entailed, pair_scores=inputs.pair_scores)
+    elif inputs.embed is not None:
+        distances = partial(_distances, embed=inputs.embed)
+    else:
         raise UndefinedStatisticError("there is no embedder")
     values: dict[str, float | Unavailable] = {}
     waiting: dict[str, tuple[str, ...]] = {}
@@ -45,9 +52,9 @@ def grounding(inputs: RunInputs) -> dict[str, float | Unavailable]:
         else:
             waiting[question.id] = (greedy.answer, *texts)
             if sum(map(len, waiting.values())) >= _CHUNK:
-                values |= _distances(waiting, inputs.embed)
+                values |= distances(waiting)
                 waiting.clear()
-    return values | _distances(waiting, inputs.embed)
+    return values | distances(waiting)
 
 
 def sentences(passages: Sequence[str]) -> tuple[str, ...]:
@@ -59,6 +66,13 @@ def sentences(passages: Sequence[str]) -> tuple[str, ...]:
     parts = (part.strip() for passage in passages for part in _BOUNDARY.split(passage))
     whole = [part[i : i + _LONGEST] for part in parts for i in range(0, len(part), _LONGEST)]
     return tuple(dict.fromkeys(text for text in whole if text.strip()))
+
+
+def _not_entailed(groups: dict[str, tuple[str, ...]], pair_scores: PairScores) -> dict[str, float]:
+    """Return for each group 1 - the highest probability that one of its other texts entails the first."""
+    pairs = [(other, answer) for answer, *others in groups.values() for other in others]
+    entailed = iter(pair_scores(pairs)[:, ENTAILMENT].tolist() if pairs else ())
+    return {question_id: 1.0 - max(next(entailed) for _ in texts[1:]) for question_id, texts in groups.items()}
 
 
 def _distances(groups: dict[str, tuple[str, ...]], embed: Embed) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.clustering.entailment import PairScores
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.labels.verdict import NO_ANSWER
 from homogaudit.records import Clustering, Generation, SampleSet
@@ -54,6 +55,7 @@ class SignalInputs:
         token_texts: The text of each answer token of the greedy answer, as it stands in the answer (white space
             included); `None` where it is not known. Only ids are stored.
         importance: What weighs the words of the greedy answer, `None` where there is nothing to weigh them with.
+        pair_scores: Of an NLI model, `None` where there is none.
         call_p_true: P(True) that the model gave its own greedy answer, from `p_true_from_logprobs`; `Unavailable` where
             the call came to nothing, `None` where it was not made.
         call_verbalized: The confidence in [0, 1] that it put into words, from `parse_confidence`; as before.
@@ -66,6 +68,7 @@ class SignalInputs:
     greedy_embedding: NDArray[np.floating] | None = None
     token_texts: Sequence[str] | None = None
     importance: ImportanceModel | None = None
+    pair_scores: PairScores | None = None
     call_p_true: float | Unavailable | None = None
     call_verbalized: float | Unavailable | None = None
 
@@ -173,6 +176,10 @@ def _no_greedy_embedding(inputs: SignalInputs) -> str | None:
     return "the greedy answer was not embedded" if inputs.greedy_embedding is None else None
 
 
+def _no_pair_scores(inputs: SignalInputs) -> str | None:
+    return "there is no NLI model" if inputs.pair_scores is None else None
+
+
 def _no_clustering(name: str) -> Callable[[SignalInputs], str | None]:
     def missing(inputs: SignalInputs) -> str | None:
         return None if name in inputs.clusterings else f"there is no `{name}` clustering"
@@ -202,6 +209,8 @@ NEEDS: Mapping[str, Callable[[SignalInputs], str | None]] = MappingProxyType(
         "clustering_jaccard": _no_clustering("jaccard"),
         "clustering_embedding": _no_clustering("embedding"),
         "clustering_answer": _no_clustering("answer"),
+        "clustering_entailment": _no_clustering("entailment"),
+        "pair_scores": _no_pair_scores,
         "call_p_true": lambda inputs: _no_call(inputs.call_p_true),
         "call_verbalized": lambda inputs: _no_call(inputs.call_verbalized),
     }

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.clustering.entailment import PairScores
 from homogaudit.records import Generation, Question
 from homogaudit.signals.entities import entities
 
@@ -42,6 +43,7 @@ class RunInputs:
         cutoff: The last day that the model's training data can know of, `None` where it is not known.
         run_date: The day on which the run began: what "current" means. Without it such questions have no freshness.
         embed: Embeds what is not stored (entities, passages, answers), `None` where there is no embedder.
+        pair_scores: Of an NLI model, `None` where there is none.
         extract_entities: The entities of a text.
     """
 
@@ -52,6 +54,7 @@ class RunInputs:
     cutoff: date | None = None
     run_date: date | None = None
     embed: Embed | None = None
+    pair_scores: PairScores | None = None
     extract_entities: Callable[[str], Sequence[str]] = entities
 
 
@@ -67,11 +70,16 @@ def _no_embedder(inputs: RunInputs) -> str | None:
     return "there is no embedder" if inputs.embed is None else None
 
 
+def _no_support(inputs: RunInputs) -> str | None:
+    return _no_embedder(inputs) if inputs.pair_scores is None else None
+
+
 RUN_NEEDS: Mapping[str, Callable[[RunInputs], str | None]] = MappingProxyType(
     {
         "question_embeddings": _no_question_embeddings,
         "training_cutoff": _no_cutoff,
         "embedder": _no_embedder,
+        "embedder_or_nli": _no_support,
     }
 )
 """What a signal of a run may need: a check that returns why it is missing, `None` where it is there."""

@@ -121,6 +121,12 @@ class HomogauditApp(App[None]):
         else:
             self.switch_mode("start")
 
+    async def on_unmount(self) -> None:
+        """Wait until what works in the background has ended its processes; the loop closes right after."""
+        workers = list(self.workers)
+        self.workers.cancel_all()
+        await asyncio.gather(*(worker.wait() for worker in workers), return_exceptions=True)
+
     def _maker(self, mode: str) -> Callable[[], Screen[Any]]:
         def make() -> Screen[Any]:
             title = mode.capitalize()

@@ -1,0 +1,437 @@
+"""Draws in progress on servers: which request goes where, and what its answers become.
+
+Requests are made as they are started, so that memory does not grow with the number of questions. A new one starts in
+`step` alone: whoever stops stepping pauses the servers. Each (question, sample) is handed out once.
+"""
+
+import hashlib
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from homogaudit.errors import EngineError, HomogauditError, ModelError
+from homogaudit.generation.batched_sampler import answer_mask
+from homogaudit.generation.generator import DrawRequest, SamplerCounts
+from homogaudit.generation.openai_client import OpenAIClient, RefusedError
+from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tokens, choices_of, usage_of
+from homogaudit.generation.server_probe import head_fault
+from homogaudit.generation.top_k_entropy import TopKEntropy, top_k_entropy
+from homogaudit.questions.prompts import split_thinking
+from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, TokenStatistics
+
+__all__ = ["Server", "ServerDrawing", "ServerWork", "StatisticsPlan", "draw_seed"]
+
+_MOST_CHOICES = 64
+"""Answers asked for in one request."""
+
+_WAIT_SECONDS = 0.1
+"""Longest time that a step waits for an answer, so that a pause or a cancel is heard."""
+
+_MOST_TRIES = 5
+"""Requests for the same answers that came back without all of them."""
+
+_ROUNDING = 1e-6
+"""Two spellings of one log-probability may differ by this."""
+
+_HOPELESS = 20
+"""Requests refused in a row, and none ever answered: it is not the questions."""
+
+
+@dataclass(slots=True)
+class Server:
+    """One base URL in use.
+
+    Attributes:
+        model: As its requests name it.
+        capacity: Requests at the same time.
+        live: Requests under way.
+        answered: Requests answered so far.
+        failure: Why it is left out; `None` while it is used.
+    """
+
+    client: OpenAIClient
+    model: str | None
+    capacity: int
+    live: int = 0
+    answered: int = 0
+    failure: HomogauditError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWork:
+    """The draws of one request, all of one temperature.
+
+    Attributes:
+        is_first: Whether it is the first of its question.
+        tries: Requests that came back without these draws.
+    """
+
+    request: DrawRequest
+    sample_indexes: tuple[int, ...]
+    is_first: bool = False
+    tries: int = 0
+
+
+@dataclass(slots=True)
+class StatisticsPlan:
+    """What token statistics can be had, and how they went.
+
+    Attributes:
+        k: Log-probabilities given of each token; 0 for that of the token alone.
+        vocabulary: V; `None` where it is not known.
+        is_unbiased: Whether samples are of the untempered and untruncated distribution.
+        greedy_fault: Why the greedy answer has none; empty where it may.
+        sample_fault: The same of samples.
+        missing: Answers without statistics, by reason.
+        tokens: Tokens whose entropy was bounded.
+        low: Sum of their lower bounds, nats.
+        high: Sum of their upper bounds; meaningless where V is not known.
+    """
+
+    k: int
+    vocabulary: int | None
+    is_unbiased: bool
+    greedy_fault: str = ""
+    sample_fault: str = ""
+    missing: dict[str, int] = field(default_factory=dict[str, int])
+    tokens: int = 0
+    low: float = 0.0
+    high: float = 0.0
+
+    def note(self, found: Sequence[TopKEntropy]) -> None:
+        """Count the bounds of one answer's tokens."""
+        self.tokens += len(found)
+        self.low += sum(x.low for x in found)
+        self.high += sum(x.high or 0.0 for x in found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    number: int
+    work: ServerWork
+    server: Server
+    future: "Future[dict[str, Any]]"
+    started: float
+
+
+class ServerDrawing:
+    """Draws every requested answer over one or several servers.
+
+    Args:
+        requests: Draws wanted, in the order in which questions start.
+        start: Sends one request to one server.
+        servers: Each takes from one queue as it gets free, so that a faster one does more.
+        decoding: Of the run.
+        prompting: Thinking markers.
+        several: Whether one request may ask for several answers.
+        plan: Of the token statistics.
+        token_budget: Prompt and answer tokens to spend at most; `None` for no limit.
+        warn: Told when a server is left out.
+
+    Raises:
+        EngineError: While stepping, when no server is left or the budget is spent.
+        ModelError: While stepping, when the key is refused, or every request.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[DrawRequest],
+        *,
+        start: "Callable[[ServerWork, Server], Future[dict[str, Any]]]",
+        servers: Sequence[Server],
+        decoding: Decoding,
+        prompting: Prompting,
+        several: bool,
+        plan: StatisticsPlan,
+        token_budget: int | None = None,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._works = _works(requests, _MOST_CHOICES if several and decoding.temperature > 0 else 1)
+        self._next = next(self._works, None)
+        self._again: deque[ServerWork] = deque()
+        self._start_request = start
+        self._servers = servers
+        self._prompting = prompting
+        self._plan = plan
+        self._budget = token_budget
+        self._warn = warn
+        self._replies: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
+        self._live: dict[int, ServerWork] = {}
+        self._requests = 0
+        self._started: list[str] = []
+        self._refused = 0
+        self._error: HomogauditError | None = None
+        self.counts = SamplerCounts()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every requested draw is finished."""
+        return self._next is None and not self._again and not self._live and self._error is None
+
+    @property
+    def live(self) -> int:
+        """Answers being drawn now."""
+        return sum(len(work.sample_indexes) for work in self._live.values())
+
+    def live_texts(self) -> dict[tuple[str, int], str]:
+        """Return nothing: an answer is known once it is whole."""
+        return {}
+
+    def take_started(self) -> list[str]:
+        """Return the ids of the questions whose first draw has started since the last call."""
+        started, self._started = self._started, []
+        return started
+
+    def step(self) -> list[Generation]:
+        """Start requests where servers are free; return the draws that finished in a tenth of a second."""
+        begun = time.perf_counter()
+        try:
+            self._fill()
+            finished: list[Generation] = []
+            for reply in self._arrived():
+                finished += self._take(reply)
+            # What has arrived is stored before the reason to stop is told.
+            if self._error is not None and not finished and (not self._live or self._is_urgent(self._error)):
+                raise self._error
+            return finished
+        finally:
+            spent = time.perf_counter() - begun
+            self.counts.seconds += spent
+            self.counts.model_seconds += spent
+
+    # Starting
+
+    def _fill(self) -> None:
+        if self._budget is not None and self.counts.tokens + self.counts.prompt_tokens >= self._budget:
+            self._error = self._error or EngineError(
+                "the tokens that `--max-cost` allows are used up",
+                "what was drawn is stored: raise it, and the same command goes on",
+            )
+        while self._error is None and (server := self._free_server()) is not None:
+            work = self._pop()
+            if work is None:
+                return
+            if work.is_first:
+                self._started.append(work.request.question_id)
+            server.live += 1
+            number = self._requests
+            self._requests += 1
+            self._live[number] = work
+            started = time.perf_counter()
+            future = self._start_request(work, server)
+            future.add_done_callback(self._arrival(number, work, server, started))
+
+    def _arrival(
+        self, number: int, work: ServerWork, server: Server, started: float
+    ) -> "Callable[[Future[dict[str, Any]]], None]":
+        def arrive(future: "Future[dict[str, Any]]") -> None:
+            self._replies.put(_Reply(number, work, server, future, started))
+
+        return arrive
+
+    def _free_server(self) -> Server | None:
+        free = [x for x in self._servers if x.failure is None and x.live < x.capacity]
+        return min(free, key=lambda x: x.live / x.capacity, default=None)
+
+    def _pop(self) -> ServerWork | None:
+        if self._again:
+            return self._again.popleft()
+        work, self._next = self._next, None
+        if work is not None:
+            self._next = next(self._works, None)
+        return work
+
+    def _arrived(self) -> Iterator[_Reply]:
+        """Yield what has arrived, after a short wait for the first."""
+        try:
+            yield self._replies.get(timeout=_WAIT_SECONDS)
+            while True:
+                yield self._replies.get_nowait()
+        except queue.Empty:
+            return
+
+    # Finishing
+
+    def _take(self, reply: _Reply) -> list[Generation]:
+        work, server = reply.work, reply.server
+        server.live -= 1
+        del self._live[reply.number]
+        try:
+            answer = reply.future.result()
+        except RefusedError as refusal:
+            return self._refuse(work, refusal)
+        except EngineError as error:
+            server.failure = error
+            self._again.appendleft(work)
+            if all(x.failure is not None for x in self._servers):
+                self._error = error
+            else:
+                self._warn(f"{error.message}: the other servers go on without it")
+            return []
+        except HomogauditError as error:
+            self._error = error
+            return []
+        except CancelledError:
+            self._again.appendleft(work)
+            return []
+        server.answered += 1
+        self._refused = -1
+        self.counts.steps += 1
+        return self._generations(work, answer, time.perf_counter() - reply.started)
+
+    def _generations(self, work: ServerWork, answer: Mapping[str, Any], seconds: float) -> list[Generation]:
+        indexes = work.sample_indexes
+        choices = choices_of(answer, len(indexes))
+        usage = usage_of(answer)
+        self.counts.prompt_tokens += usage.prompt or 0
+        lengths = _lengths(choices, len(indexes), usage.completion)
+        found = [
+            self._generation(work, indexes[choice.index], choice, length, seconds)
+            for choice, length in zip(choices, lengths, strict=True)
+        ]
+        tokens = usage.completion
+        if tokens is None:
+            tokens = sum(generation.tokens or 0 for generation in found)
+        self.counts.tokens += tokens
+        self.counts.passes += tokens
+        got = {choice.index for choice in choices}
+        if missing := tuple(index for place, index in enumerate(indexes) if place not in got):
+            self._ask_again(replace(work, sample_indexes=missing, is_first=False, tries=work.tries + (not choices)))
+        return found
+
+    def _ask_again(self, work: ServerWork) -> None:
+        if work.tries >= _MOST_TRIES:
+            self._error = EngineError(
+                f"a server gave no answer to question `{work.request.question_id}` {work.tries} times",
+                "what was drawn is stored: the same command goes on where the run was left",
+            )
+        self._again.append(work)
+
+    def _refuse(self, work: ServerWork, refusal: RefusedError) -> list[Generation]:
+        """Ask for the answers one by one, since several at once may be too many; a refused one has failed."""
+        indexes = list(work.sample_indexes)
+        if len(indexes) > 1:
+            singles = [replace(work, sample_indexes=(index,), is_first=False) for index in indexes]
+            self._again.extendleft(reversed(singles))
+            return []
+        if self._refused >= 0:
+            self._refused += 1
+            if self._refused >= _HOPELESS:
+                self._error = ModelError(f"the server refuses every request: {refusal.reason}")
+                return []
+        return [_failed(work.request.question_id, indexes[0], refusal.reason)]
+
+    def _generation(
+        self, work: ServerWork, sample_index: int, choice: Choice, completion: int | None, seconds: float
+    ) -> Generation:
+        prompt, prompting = work.request.prompt, self._prompting
+        question_id = work.request.question_id
+        if choice.finish_reason == "content_filter":
+            return _failed(question_id, sample_index, "the server's content filter stopped the answer")
+        stops = [at for stop in prompt.stop if (at := choice.text.find(stop)) >= 0]
+        if stops:
+            choice = replace(choice, text=choice.text[: min(stops)], finish_reason="stop")
+        is_truncated = choice.finish_reason == "length"
+        text = choice.text
+        if choice.reasoning:
+            # Cut in its thinking, an answer has not closed it.
+            closing = "" if is_truncated and not text.strip() else prompting.think_close
+            text = f"{prompting.think_open}{choice.reasoning}{closing}{text}"
+        parsed = split_thinking(text, prompting, prompt.starts_in_thinking)
+        tokens = aligned_tokens(choice, completion)
+        statistics = TokenStatistics()
+        if fault := self._fault(choice, tokens, sample_index):
+            self._plan.missing[fault] = self._plan.missing.get(fault, 0) + 1
+        elif tokens is not None:
+            mask = answer_mask([x.text for x in tokens], prompting.think_close.encode() if parsed.answer else None)
+            statistics = self._statistics(tokens, None if mask.all() else mask, sample_index)
+        return Generation(
+            question_id=question_id,
+            sample_index=sample_index,
+            text=text,
+            answer=parsed.answer,
+            state=parsed.state,
+            finish_reason="length" if is_truncated else "stop",
+            tokens=completion if tokens is None else len(tokens),
+            statistics=statistics,
+            seconds=seconds,
+        )
+
+    def _fault(self, choice: Choice, tokens: Sequence[ServerToken] | None, sample_index: int) -> str:
+        """Return why an answer has no token statistics; empty where it has."""
+        plan = self._plan
+        if fault := plan.greedy_fault if sample_index == GREEDY else plan.sample_fault:
+            return fault
+        if choice.tokens is None:
+            return "the server gave no log-probabilities"
+        if tokens is None:
+            return "the log-probabilities are of another length than the tokens"
+        return head_fault([token.head for token in tokens])
+
+    def _statistics(self, tokens: Sequence[ServerToken], mask: Any, sample_index: int) -> TokenStatistics:
+        plan = self._plan
+        logprobs = np.array([token.logprob for token in tokens], np.float32)
+        if not plan.k or not all(token.head for token in tokens):
+            return TokenStatistics(logprobs=logprobs, answer_mask=mask)
+        found = [
+            top_k_entropy(
+                token.head[: plan.k],
+                token.logprob,
+                in_head=token.logprob >= min(token.head[: plan.k]) - _ROUNDING,
+                vocabulary=plan.vocabulary,
+                is_complete=len(token.head) >= plan.k,
+            )
+            for token in tokens
+        ]
+        plan.note(found)
+        # The estimate is for tokens that chance drew; the likeliest token says nothing of what lies outside the head.
+        is_estimated = plan.is_unbiased and sample_index != GREEDY
+        entropies = np.array([x.estimate if is_estimated else x.low for x in found], np.float32)
+        return TokenStatistics(entropies=entropies, logprobs=logprobs, answer_mask=mask)
+
+    def _is_urgent(self, error: HomogauditError) -> bool:
+        """Whether to stop without waiting for the requests that are under way: their server is gone too."""
+        return any(server.failure is error for server in self._servers) or isinstance(error, ModelError)
+
+
+def _failed(question_id: str, sample_index: int, reason: str) -> Generation:
+    """Return the record of a draw that the server will never give."""
+    return Generation(question_id, sample_index, reason, "", GenerationState.ERROR)
+
+
+def draw_seed(seed: int, work: ServerWork) -> int:
+    """Return the seed of one request, in [0, 2^31): of the run's, the question and the first sample in it."""
+    name = f"{seed}\0{work.request.question_id}\0{work.sample_indexes[0]}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(name, digest_size=4).digest(), "big") >> 1
+
+
+def _lengths(choices: Sequence[Choice], n: int, total: int | None) -> list[int | None]:
+    """Return the tokens of each answer as the server counts them, `None` where its total does not tell."""
+    if n == 1:
+        return [total] * len(choices)
+    given = [len(choice.tokens or ()) for choice in choices]
+    # The end of an answer may count as a token and have no log-probability.
+    ends = [int(choice.finish_reason == "stop") for choice in choices]
+    if total == sum(given):
+        return [*given]
+    if total == sum(given) + sum(ends):
+        return [length + end for length, end in zip(given, ends, strict=True)]
+    return [None] * len(choices)
+
+
+def _works(requests: Sequence[DrawRequest], most: int) -> Iterator[ServerWork]:
+    """Yield the requests to make, one at a time: the greedy answer by itself, samples up to `most` together."""
+    for request in requests:
+        is_first = True
+        samples = [index for index in request.sample_indexes if index != GREEDY]
+        parts: list[tuple[int, ...]] = [(GREEDY,)] if GREEDY in request.sample_indexes else []
+        parts += [tuple(samples[start : start + most]) for start in range(0, len(samples), most)]
+        for part in parts:
+            yield ServerWork(request, part, is_first)
+            is_first = False

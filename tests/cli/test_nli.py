@@ -1,0 +1,79 @@
+"""`--nli`: entailment by a small real DeBERTa-v2 in the engine process."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from homogaudit.cli.app import run_app
+from homogaudit.launch.resume import resume_job
+from homogaudit.records import GREEDY, Generation, GenerationState, Question
+from homogaudit.store import RunFile
+
+ANSWERS = ("the answer is paris", "it was paris", "the answer is not rome", "four")
+
+
+@pytest.fixture
+def run_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path))
+    monkeypatch.setenv("HOMOGAUDIT_THRESHOLDS", str(tmp_path / "thresholds.json"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "made.audit"
+    with RunFile.create(
+        path,
+        model="made",
+        question_source="made.jsonl",
+        questions=[Question("q0", "Where is it?"), Question("q1", "How many?", passages=("It was four.",))],
+        parameters={"recorded": True, "decoding": {"samples": 3}},
+    ) as run:
+        for question_id in ("q0", "q1"):
+            for index, text in zip((GREEDY, 0, 1, 2), ANSWERS, strict=True):
+                run.add_generation(Generation(question_id, index, text, text, GenerationState.VALID))
+    return path
+
+
+def test_a_run_is_scored_with_an_nli_model_that_its_report_and_a_resumed_job_name(
+    run_path: Path, save_tiny_nli: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save_tiny_nli(run_path.parent / "tiny-nli")
+    flags = ["--nli", str(folder), "--no-embedder", "--judge", "none", "-q", "--json"]
+    assert run_app(["score", str(run_path), *flags]) == 0
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    entailment = report["homogenization"]["methods"]["entailment"]
+    assert entailment["embedder"].startswith("tiny-nli#")
+    assert entailment["scr"]["n"] == 2
+    assert entailment["thresholds"] == []
+    with RunFile.open(run_path) as run:
+        signals = run.signals()
+        assert signals["selfcheck_nli"]["q0"].value is not None
+        assert signals["grounding"]["q1"].value is not None
+    job = resume_job(run_path)
+    assert job.nli is not None and job.nli.name == "tiny-nli"
+
+
+def test_a_model_with_two_labels_is_one_clear_line_and_leaves_the_run_as_it_was(
+    run_path: Path, save_tiny_nli: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save_tiny_nli(run_path.parent / "two", ("entailment", "not_entailment"))
+    assert run_app(["score", str(run_path), "--nli", str(folder), "--no-embedder", "-q"]) == 3
+    assert "`not_entailment`" in capsys.readouterr().err
+    with RunFile.open(run_path) as run:
+        assert run.meta("scoring") is None
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "nli-deberta-v3-xsmal", "http://localhost:1/v1"])
+def test_a_name_that_means_no_nli_model_is_a_usage_error(
+    run_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_app(["score", str(run_path), "--nli", name, "--no-embedder", "-q"]) == 2
+    assert "NLI model" in capsys.readouterr().err
+
+
+def test_named_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_app(["models", "--json"]) == 0
+    found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)["nli"]}
+    assert list(found) == ["nli-deberta-v3-xsmall", "nli-deberta-v3-base", "nli-deberta-v3-large"]
+    assert found["nli-deberta-v3-base"]["how_to_get"] == "hf download cross-encoder/nli-deberta-v3-base"

@@ -1,0 +1,120 @@
+"""The pipeline over servers that misbehave: what is stored, what is told, and what a resumed run repeats."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from homogaudit.audit import Audit
+from homogaudit.errors import EngineError
+from homogaudit.events import Event, GenerationFailed, Job, RunFinished, Warning
+from homogaudit.generation.openai_api import OpenAIGenerator
+from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
+from homogaudit.records import GREEDY, Decoding, GenerationState, Prompting, Question
+from homogaudit.store import RunFile
+
+SAMPLES = 3
+QUESTIONS = [Question(f"q{number}", f"Question {number}?") for number in range(4)]
+POLICY = RetryPolicy(attempts=3, first_seconds=0.001, most_seconds=0.01, timeout_seconds=20.0)
+
+
+class Running:
+    is_cancelled = False
+    is_paused = False
+
+    def wait_while_paused(self) -> None:
+        raise AssertionError("nobody pauses here")
+
+    def take_snapshot_request(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def run(make_run: Callable[..., RunFile], monkeypatch: pytest.MonkeyPatch) -> Iterable[RunFile]:
+    for name in KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    decoding = Decoding(samples=SAMPLES, max_tokens=6, greedy_max_tokens=6)
+    parameters: dict[str, Any] = {"decoding": asdict(decoding), "prompting": asdict(Prompting())}
+    made = make_run(QUESTIONS, model={"kind": "server", "name": "toy"}, **parameters)
+    yield made
+    made.close()
+
+
+def _audit(run: RunFile, server: Any, *signals: str) -> list[Event]:
+    job = Job(str(run.path), model=server.url, model_kind="server", signals=signals or ("response_length",))
+
+    def load(job: Job, prompting: Prompting, now: datetime) -> OpenAIGenerator:
+        generator = OpenAIGenerator(server.url, prompting, now=now, policy=POLICY)
+        server.is_probed = True
+        return generator
+
+    def no_embedder(_: Any) -> Any:
+        raise AssertionError("no embedder is wanted")
+
+    return list(Audit(run, job, Running(), load_generator=load, load_embedder=no_embedder).events())
+
+
+def _stored(run: RunFile) -> list[tuple[str, int]]:
+    return sorted(run.generation_keys())
+
+
+ALL = sorted((question.id, index) for question in QUESTIONS for index in (GREEDY, *range(SAMPLES)))
+
+
+def test_a_refused_draw_is_stored_as_failed_and_told(faults: ModuleType, run: RunFile) -> None:
+    def refuse(_: int, request: dict[str, Any]) -> str | None:
+        return "refuse" if "Question 1?" in str(request) else None
+
+    with faults.FaultServer(refuse) as server:
+        events = _audit(run, server)
+    failed = [event for event in events if isinstance(event, GenerationFailed)]
+    assert [event.question_id for event in failed] == ["q1"] * (SAMPLES + 1)
+    assert {event.message for event in failed} == {"`this prompt breaks our rules (content_filter)`"}
+    assert _stored(run) == ALL
+    (refused,) = run.sample_sets(["q1"])
+    assert refused.greedy is not None and refused.greedy.state is GenerationState.ERROR
+    assert refused.valid_samples == []
+    assert isinstance(events[-1], RunFinished) and events[-1].status == "complete"
+
+
+def test_a_run_whose_server_died_goes_on_where_it_was_left(faults: ModuleType, run: RunFile) -> None:
+    def die(number: int, _: dict[str, Any]) -> str | None:
+        return "cut" if number > 4 else None
+
+    with faults.FaultServer(die, ignores=frozenset({"n"})) as server, pytest.raises(EngineError):
+        _audit(run, server)
+    before = {(x.question_id, x.sample_index): x.text for s in run.sample_sets() for x in [s.greedy, *s.samples] if x}
+    assert 0 < len(before) < len(ALL)
+    with faults.FaultServer(ignores=frozenset({"n"})) as server:
+        events = _audit(run, server)
+    after = {(x.question_id, x.sample_index): x.text for s in run.sample_sets() for x in [s.greedy, *s.samples] if x}
+    assert sorted(after) == ALL
+    assert before.items() <= after.items()
+    assert isinstance(events[-1], RunFinished) and events[-1].status == "complete"
+
+
+def test_a_run_without_log_probabilities_says_why_its_token_signals_are_missing(
+    faults: ModuleType, run: RunFile
+) -> None:
+    with faults.FaultServer(ignores=frozenset({"logprobs"})) as server:
+        events = _audit(run, server, "token_entropy_mean", "p_true")
+    warnings = [event.message for event in events if isinstance(event, Warning)]
+    assert "no token statistics: the server gives no log-probabilities" in warnings
+    values = run.signals()
+    reasons = {name: {value.reason for value in values[name].values()} for name in ("token_entropy_mean", "p_true")}
+    assert reasons["token_entropy_mean"] == {"token entropies were not recorded"}
+    assert reasons["p_true"] == {"the server gives no log-probabilities"}
+
+
+def test_token_signals_are_computed_without_token_ids(faults: ModuleType, run: RunFile) -> None:
+    with faults.FaultServer() as server:
+        _audit(run, server, "token_entropy_mean", "response_length", "perplexity")
+    values = run.signals()
+    assert {value.value for value in values["response_length"].values()} == {4.0}
+    # The greedy answer is the likeliest word four times, so 1 / p is its perplexity.
+    expected = float(1.0 / faults.np.exp(faults.LOGPROBS[0]))
+    assert all(value.value == pytest.approx(expected, rel=1e-5) for value in values["perplexity"].values())
+    assert all(0.0 < (value.value or 0.0) <= faults.ENTROPY for value in values["token_entropy_mean"].values())

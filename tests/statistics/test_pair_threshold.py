@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from homogaudit.errors import UndefinedStatisticError
+from homogaudit.statistics.pair_threshold import pair_threshold
+
+
+def even_pairs(n: int = 100) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """n different pairs at 0.005, 0.015, ... and as many of one meaning 0.3 above them, four pairs a question."""
+    different = (np.arange(n) + 0.5) / n
+    similarity = np.concatenate([different, np.minimum(different + 0.3, 1.0)])
+    same = np.repeat([False, True], n)
+    return similarity, same, [str(number % (n // 2)) for number in range(2 * n)]
+
+
+def test_five_of_a_hundred_different_pairs_merge_and_the_threshold_lies_halfway_to_the_next() -> None:
+    found = pair_threshold(*even_pairs(), draws=200)
+    # 0.955 to 0.995 are five; the next below is 0.945.
+    assert found.threshold == pytest.approx(0.95)
+    assert (found.false_merges.k, found.false_merges.n) == (5, 100)
+    # min(x + 0.3, 1) >= 0.95 from x = 0.655 on: 65 of 100 stay below.
+    assert (found.false_splits.k, found.false_splits.n) == (65, 100)
+
+
+def test_the_interval_holds_the_threshold_and_narrows_with_more_pairs() -> None:
+    few, many = (pair_threshold(*even_pairs(n), draws=400) for n in (100, 1600))
+    assert few.interval is not None and many.interval is not None
+    assert few.interval.low < 0.95 < few.interval.high
+    assert many.interval.high - many.interval.low < (few.interval.high - few.interval.low) / 2
+
+
+def test_held_out_rates_count_every_pair_once_and_lie_near_the_target() -> None:
+    found = pair_threshold(*even_pairs(1000), draws=10)
+    assert found.held_out_false_merges.n == found.held_out_false_splits.n == 1000
+    assert found.held_out_false_merges.value == pytest.approx(0.05, abs=0.01)
+
+
+def test_tied_pairs_never_merge_too_many() -> None:
+    similarity, same, question = even_pairs()
+    similarity[90:100] = 0.9
+    found = pair_threshold(similarity, same, question, draws=10)
+    # All ten tied pairs merge or none of them.
+    assert found.threshold == pytest.approx(0.95)
+    assert found.false_merges.k == 0
+
+
+def test_the_order_of_the_pairs_does_not_matter() -> None:
+    similarity, same, question = even_pairs()
+    order = np.random.default_rng(0).permutation(len(same))
+    shuffled = pair_threshold(similarity[order], same[order], [question[i] for i in order], draws=50)
+    assert shuffled == pair_threshold(similarity, same, question, draws=50)
+
+
+@pytest.mark.parametrize("fault", ["few", "one class", "few questions", "identical"])
+def test_a_threshold_that_does_not_exist_is_no_number(fault: str) -> None:
+    similarity, same, question = even_pairs()
+    match fault:
+        case "few":
+            similarity, same, question = even_pairs(30)
+        case "one class":
+            same[:] = False
+        case "few questions":
+            question = ["one"] * len(question)
+        case _:
+            similarity[80:100] = 1.0
+    with pytest.raises(UndefinedStatisticError):
+        pair_threshold(similarity, same, question, draws=10)
