@@ -127,7 +127,7 @@ def score_signals(
     stored = run.signals()
     directions = signal_directions(run)
     if warning is None:
-        whole = _with_holm(scores, _aurocs(scores, draws=draws, seed=seed))
+        whole = _with_holm(scores, _aurocs(scores, draws=draws, seed=seed, by_category=True))
         single = frozenset(question_id for question_id, count in clusters.items() if count == 1)
         parts = [_aurocs(scores.part(ids), draws=draws, seed=seed) for ids in (single, frozenset(clusters) - single)]
         effects = _effects(scores, draws=draws, seed=seed)
@@ -183,14 +183,16 @@ def _undefined(error: UndefinedStatisticError) -> Undefined:
     return Undefined(reason.replace("`", ""))
 
 
-def _aurocs(scores: LabelledScores, *, draws: int, seed: int) -> list[Auroc | Undefined]:
-    """Return the AUROC of every signal without its p."""
+def _aurocs(scores: LabelledScores, *, draws: int, seed: int, by_category: bool = False) -> list[Auroc | Undefined]:
+    """Return the AUROC of every signal without its p, on request with the bootstrap over categories."""
     if not scores.question_ids:
         return [Undefined("no question here is labelled correct or incorrect")] * len(scores.names)
     intervals = bootstrap_auroc(scores.matrix, scores.incorrect, draws, seed)
-    wider = _category_intervals(scores, intervals, draws=draws, seed=seed)
+    wider: list[Interval | None] = [None] * len(intervals)
+    if by_category:
+        wider = _category_intervals(scores, intervals, draws=draws, seed=seed)
     result: list[Auroc | Undefined] = []
-    for row, interval, by_category in zip(scores.matrix, intervals, wider, strict=True):
+    for row, interval, clustered in zip(scores.matrix, intervals, wider, strict=True):
         defined = ~np.isnan(row)
         values, incorrect = row[defined], scores.incorrect[defined]
         try:
@@ -213,7 +215,7 @@ def _aurocs(scores: LabelledScores, *, draws: int, seed: int) -> list[Auroc | Un
                 p=None,
                 p_holm=None,
                 constant=constant,
-                by_category=by_category,
+                by_category=clustered,
                 reading=_reading(value, interval, constant=constant, p_holm=None),
             )
         )

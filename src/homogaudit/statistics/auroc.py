@@ -247,24 +247,26 @@ def p_differs(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
 def _mann_whitney(
     scores: ArrayLike, positive: ArrayLike, alternative: Literal["greater", "two-sided"]
 ) -> NDArray[np.float64]:
-    from scipy.stats import mannwhitneyu
-
     matrix = score_matrix(scores)
     labels = class_vector(positive, matrix.shape[1])
     p_values = np.ones(matrix.shape[0])
-    defined = ~np.isnan(matrix)
-    # Signals that are defined on the same questions are tested in one call: each call has a cost of its own.
-    patterns, pattern_of = np.unique(defined, axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
-        classes = labels[pattern]
+    for row, signal in enumerate(matrix):
+        defined = ~np.isnan(signal)
+        values, classes = signal[defined], labels[defined]
         require_classes(classes, 1, "an AUROC")
-        rows = np.flatnonzero(pattern_of.ravel() == number)
-        # Of a constant signal SciPy divides by a variance of 0 and warns.
-        rows = rows[np.ptp(matrix[rows][:, pattern], axis=1) > 0]
-        if rows.size:
-            values = matrix[rows][:, pattern]
-            test = mannwhitneyu(
-                values[:, classes], values[:, ~classes], alternative=alternative, method="asymptotic", axis=1
-            )
-            p_values[rows] = test.pvalue
+        if np.ptp(values) > 0:
+            p_values[row] = _mann_whitney_p(values, classes, alternative)
     return p_values
+
+
+def _mann_whitney_p(values: FloatArray, classes: BoolArray, alternative: Literal["greater", "two-sided"]) -> float:
+    """Return the p of one signal that is not constant; SciPy's own takes a millisecond a call, and folds need many."""
+    n, k = values.size, int(np.count_nonzero(classes))
+    _, inverse, ties = np.unique(values, return_inverse=True, return_counts=True)
+    midranks = np.cumsum(ties) - (ties - 1) / 2
+    wins = float(midranks[inverse][classes].sum()) - k * (k + 1) / 2
+    variance = k * (n - k) / 12 * (n + 1 - float((ties.astype(np.float64) ** 3 - ties).sum()) / (n * (n - 1)))
+    distance = wins - k * (n - k) / 2
+    if alternative == "two-sided":
+        return min(1.0, math.erfc((abs(distance) - 0.5) / math.sqrt(2 * variance)))
+    return math.erfc((distance - 0.5) / math.sqrt(2 * variance)) / 2

@@ -107,14 +107,21 @@ def _drawn_weights(questions: int, draws: int, seed: int) -> Iterator[WeightArra
 
 
 def _aurocs(signal: _SortedSignal, weights: NDArray[np.signedinteger]) -> FloatArray:
-    """Return one AUROC a draw, NaN where a class was not drawn."""
-    positives = np.take(weights, signal.positives, axis=1)
-    cumulative = np.zeros((weights.shape[0], signal.negatives.size + 1), dtype=weights.dtype)
-    np.cumsum(np.take(weights, signal.negatives, axis=1), axis=1, out=cumulative[:, 1:])
+    """Return one AUROC a draw, NaN where a class was not drawn.
+
+    Args:
+        signal: The signal.
+        weights: Shape (questions, draws): a question's weights lie side by side, so that a look-up copies a row.
+    """
+    positives = np.take(weights, signal.positives, axis=0)
+    cumulative = np.zeros((signal.negatives.size + 1, weights.shape[1]), dtype=weights.dtype)
+    np.cumsum(np.take(weights, signal.negatives, axis=0), axis=0, out=cumulative[1:])
     # Twice the number of pairs won, a tie counting one: an integer.
-    wins = np.einsum("ij,ij->i", positives, np.take(cumulative, signal.below, axis=1))
-    wins += np.einsum("ij,ij->i", positives, np.take(cumulative, signal.not_above, axis=1))
-    pairs = positives.sum(axis=1, dtype=np.float64) * cumulative[:, -1]
+    won = np.take(cumulative, signal.below, axis=0)
+    won += np.take(cumulative, signal.not_above, axis=0)
+    won *= positives
+    wins = won.sum(axis=0, dtype=np.int64)
+    pairs = positives.sum(axis=0, dtype=np.float64) * cumulative[-1]
     return np.divide(wins, 2 * pairs, out=np.full(wins.size, np.nan), where=pairs > 0)
 
 
@@ -127,7 +134,8 @@ def _auroc_intervals(
     for weights in chunks:
         # Twice the pairs of a draw is at most half its squared weight: int64 where int32 could overflow.
         heaviest = int(weights.sum(axis=1, dtype=np.int64).max())
-        exact = weights if heaviest**2 // 2 <= np.iinfo(np.int32).max else weights.astype(np.int64)
+        dtype = np.int32 if heaviest**2 // 2 <= np.iinfo(np.int32).max else np.int64
+        exact = np.ascontiguousarray(weights.T, dtype=dtype)
         for signal, values in zip(signals, drawn, strict=True):
             if signal is not None:
                 values.append(_aurocs(signal, exact))
