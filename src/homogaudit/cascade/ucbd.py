@@ -28,8 +28,8 @@ __all__ = ["CascadeEvaluation", "CascadePoint", "CascadeSaving", "evaluate_casca
 REPEATS = 10
 """One split into folds moves an AUROC of 400 questions by about 0.01; the mean over ten by a third of that."""
 
-MOST_DRAWS, FEWEST_DRAWS = 200, 40
-"""Bootstrap draws, a multiple of `REPEATS`. Each refits five cascades; 200 give a standard error to 5%, 40 to 11%
+MOST_DRAWS, FEWEST_DRAWS = 100, 40
+"""Bootstrap draws, a multiple of `REPEATS`. Each refits five cascades; 100 give a standard error to 7%, 40 to 11%
 (Efron and Tibshirani 1993, section 6.4)."""
 
 DRAWN_QUESTIONS = 100_000
@@ -156,7 +156,7 @@ def evaluate_cascade(
         signals: Shape (k, n), finite, higher = more uncertain, in the order of the stages.
         positive: Shape (n,), True for an incorrect answer.
         costs: One or more kinds; the first decides condition (c), the others are only shown.
-        draws: Bootstrap draws, at least two for each of the repeats; `None` for 200, fewer over many questions.
+        draws: Bootstrap draws, at least two for each of the repeats; `None` for 100, fewer over many questions.
         seed: Of the folds and the draws.
 
     Raises:

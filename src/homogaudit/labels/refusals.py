@@ -5,6 +5,7 @@ It knows English and Chinese phrases of refusing, and nothing of what was asked.
 """
 
 import re
+from functools import lru_cache
 
 __all__ = ["is_refusal"]
 
@@ -42,6 +43,7 @@ _REFUSAL = re.compile("|".join(f"(?:{rule})" for rule in _RULES))
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'", "`": "'"})
 
 
+@lru_cache(maxsize=1 << 14)
 def is_refusal(text: str) -> bool:
     """Whether an answer refuses instead of answering.
 

@@ -18,7 +18,7 @@ __all__ = ["PRIMARY_SIGNAL", "AnalysisInputs"]
 PRIMARY_SIGNAL = "token_entropy_mean"
 """What every other signal is compared with (METHODS): it needs no second answer."""
 
-_BEST = 3
+_BEST = 2
 """Signals of highest AUROC among the leading ones; a bootstrap of all would take longer than the rest of the report."""
 
 

@@ -64,25 +64,25 @@ def build(
     settings = Settings(draws=draws, seed=seed, sweeps=sweeps)
     methods = run_methods(run)
     primary = primary_name(methods)
-    figures = {name: method_figures(run, evidence, method, values, settings) for name, method in methods.items()}
     scores = labelled_scores(run, evidence, values)
-    clusters = cluster_counts(run, evidence, methods[primary]) if primary is not None else {}
     warning = label_warning(labels)
+    unlabelled = labels.reason if labels.judge is None else warning
+    stages = cascade_inputs(run, evidence, scores)
+    cascade = cascade_figures(stages, scores, warning=unlabelled, full=full, seed=seed)
+    figures = {name: method_figures(run, evidence, method, values, settings) for name, method in methods.items()}
+    clusters = cluster_counts(run, evidence, methods[primary]) if primary is not None else {}
     signals = score_signals(
         run, evidence, scores, clusters, resource_costs(run, evidence), warning=warning, draws=draws, seed=seed
     )
     choice = choose_signal(scores, signals, seed)
-    facts = _run_facts(run, evidence)
-    unlabelled = labels.reason if labels.judge is None else warning
-    stages = cascade_inputs(run, evidence, scores)
-    cascade = cascade_figures(stages, scores, warning=unlabelled, full=full, seed=seed)
-    pointer = pointer_figures(run, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
     analysed = analyse(
         AnalysisInputs(scores, signals, choice.name, draws, seed),
         unlabelled=unlabelled,
         full=full,
         target_risk=target_risk,
     )
+    pointer = pointer_figures(run, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
+    facts = _run_facts(run, evidence)
     verdict = decide(
         validity, figures, primary, labels, signals, choice, analysed.selective, cascade, facts.question_source
     )

@@ -29,7 +29,7 @@ def pointer_figures(run: RunFile, scores: LabelledScores, *, warning: str | None
     rows: list[NDArray[np.float64]] = []
     incorrect: list[bool] = []
     labels = dict(zip(scores.question_ids, scores.incorrect.tolist(), strict=True))
-    for draws in run.sample_sets(scores.question_ids):
+    for draws in run.sample_sets(scores.question_ids, samples=False):
         greedy = draws.greedy
         entropies = None if greedy is None else greedy.statistics.of_answer(greedy.statistics.entropies)
         if greedy is None or entropies is None:

@@ -39,6 +39,9 @@ _LEVEL = 0.05
 _WIDER = 1.25
 """Factor above which the bootstrap over categories is shown beside that over questions (METHODS)."""
 
+_NEARLY_WIDER, _FEW_DRAWS = 1.1, 1000
+"""A bootstrap of so many draws gives a width to a few percent: below this factor it need not be repeated with all."""
+
 _RECORDED_BOUNDARIES = {"density": "B2", "density_full_pool": "B2", "association": "B4"}
 """Boundaries of signals that published recordings carry and that METHODS defines."""
 
@@ -241,11 +244,27 @@ def _category_intervals(
     """Return the bootstrap over categories where it is much wider than that over questions."""
     if not any(scores.categories):
         return [None] * len(intervals)
-    by_category = bootstrap_auroc_by_category(scores.matrix, scores.incorrect, scores.categories, draws, seed)
-    return [
-        clustered if plain and clustered and _width(clustered) > _WIDER * _width(plain) else None
-        for plain, clustered in zip(intervals, by_category, strict=True)
-    ]
+    near = _wider(scores, intervals, range(len(intervals)), _NEARLY_WIDER, draws=min(draws, _FEW_DRAWS), seed=seed)
+    found = _wider(scores, intervals, list(near), _WIDER, draws=draws, seed=seed)
+    return [found.get(row) for row in range(len(intervals))]
+
+
+def _wider(
+    scores: LabelledScores,
+    intervals: Sequence[Interval | None],
+    rows: Sequence[int],
+    factor: float,
+    *,
+    draws: int,
+    seed: int,
+) -> dict[int, Interval]:
+    """Return by row the intervals over categories that are wider by a factor than those over questions."""
+    by_category = bootstrap_auroc_by_category(scores.matrix[rows], scores.incorrect, scores.categories, draws, seed)
+    return {
+        row: clustered
+        for row, clustered in zip(rows, by_category, strict=True)
+        if (plain := intervals[row]) and clustered and _width(clustered) > factor * _width(plain)
+    }
 
 
 def _width(interval: Interval) -> float:

@@ -46,6 +46,7 @@ from homogaudit.store.run_schema import (
 
 __all__ = ["DrawCount", "QuestionOverview", "RunFile", "Session"]
 
+_LAST_SAMPLE = 2**62
 _QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"
 _GENERATION_COLUMNS = "sample_index, text, answer, state, finish_reason, tokens, seconds"
 _ARRAY_COLUMNS = "token_ids, entropies, logprobs, logits, answer_mask"
@@ -494,13 +495,14 @@ class RunFile:
         ]
 
     def sample_sets(
-        self, question_ids: Iterable[str] | None = None, *, token_arrays: bool = True
+        self, question_ids: Iterable[str] | None = None, *, token_arrays: bool = True, samples: bool = True
     ) -> Iterator[SampleSet]:
         """Yield the draws of every question (or of `question_ids`) in the order of the file.
 
         Args:
             question_ids: Which questions; `None` for all. Nothing of the others is read.
             token_arrays: Whether to read the token arrays; they are most of the file.
+            samples: Whether to read the samples, beside the greedy answer.
         """
         wanted = self._positions if question_ids is None else question_ids
         columns = _GENERATION_COLUMNS + (f", {_ARRAY_COLUMNS}" if token_arrays else "")
@@ -508,7 +510,8 @@ class RunFile:
             (row,) = self._rows(f"SELECT {_QUESTION_COLUMNS} FROM questions WHERE position = ?", (position,))
             question = _question(row)
             rows = self._rows(
-                f"SELECT {columns} FROM generations WHERE position = ? ORDER BY sample_index", (position,)
+                f"SELECT {columns} FROM generations WHERE position = ? AND sample_index <= ? ORDER BY sample_index",
+                (position, _LAST_SAMPLE if samples else GREEDY),
             )
             generations = [_generation(question.id, row) for row in rows]
             greedy = generations[0] if generations and generations[0].sample_index == GREEDY else None
