@@ -308,7 +308,6 @@ def test_a_model_file_that_is_none_is_exit_code_3(
         ("absent/model.gguf", "no such model file or folder: `absent/model.gguf`"),
         ("absent", "unknown model `absent`"),
         ("", "the model is empty"),
-        ("Qwen/Qwen3-0.6B", "`Qwen/Qwen3-0.6B` is a Hugging Face model, which is not supported yet"),
     ],
 )
 def test_a_model_that_is_not_there_is_exit_code_2(model: str, message: str, run: Run, questions: Path, runs: Path):
