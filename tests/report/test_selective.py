@@ -45,7 +45,7 @@ def test_only_leading_signals_have_intervals_and_curves(make_inputs: Callable[..
     found = score_selective(
         make_inputs(incorrect, token_entropy_mean=rng.normal(size=300), recommended="s1", **signals), full=True
     )
-    assert found.leading == ("token_entropy_mean", "s1", "s5", "s4", "s3")
+    assert found.leading == ("token_entropy_mean", "s1", "s5", "s4")
     assert found.signals["s2"].prr_interval is None
     assert isinstance(found.signals["s2"].curve, Undefined)
     best = found.signals["s5"]

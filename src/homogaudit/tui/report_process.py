@@ -4,9 +4,9 @@ Building takes seconds to minutes of work in Python: in a thread it would hold u
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import json
+import subprocess
 import sys
 import types
 import typing
@@ -40,17 +40,16 @@ async def build_report(path: Path, *, full: bool) -> BuiltReport:
         HomogauditError: The run cannot be read, or the process failed.
     """
     command = [sys.executable, "-m", "homogaudit", "report", str(path), "--json", *(["--full"] if full else [])]
-    pipe, devnull = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=devnull, stdout=pipe, stderr=pipe, start_new_session=True
-    )
+    pipe, devnull = subprocess.PIPE, subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=devnull, stdout=pipe, stderr=pipe, start_new_session=True)
+    # A thread waits for it: unlike a transport of the loop it outlives an application that is torn down meanwhile.
+    waiting = asyncio.get_running_loop().run_in_executor(None, process.communicate)
     try:
-        output, errors = await process.communicate()
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        output, errors = await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        process.kill()
+        await asyncio.shield(waiting)
+        raise
     text = output.decode("utf-8", "replace")
     try:
         values = json.loads(text)
