@@ -131,11 +131,11 @@ def question_events(position: int, samples: int = 4) -> list[Event]:
         QuestionScored(
             question_id,
             position,
-            {"jaccard": clusters, "embedding": min(clusters, 2)},
+            {"jaccard": clusters, "embedding": (clusters + 1) // 2},
             samples,
             samples,
             label,
-            {"jaccard": assignment, "embedding": tuple(min(x, 1) for x in assignment)},
+            {"jaccard": assignment, "embedding": tuple(x // 2 for x in assignment)},
         )
     )
     return events

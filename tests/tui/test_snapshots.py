@@ -4,9 +4,11 @@
 are committed. Times on these screens come from events and run files, so no clock needs to be frozen.
 """
 
+import html
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,22 @@ from textual.pilot import Pilot
 
 from homogaudit.events import EngineFailed, Event, Job
 from homogaudit.launch.run_summary import RunSummary
+from homogaudit.report.build import build
+from homogaudit.report.json import dumps
+from homogaudit.store import RunFile
 from homogaudit.tui.app import HomogauditApp
+from homogaudit.tui.question_table import QuestionTable
+from homogaudit.tui.report_process import BuiltReport
+from homogaudit.tui.screens import report as report_screen
 from homogaudit.tui.screens import start
 from homogaudit.tui.screens.engine_error import EngineErrorScreen
+from homogaudit.tui.screens.question import QuestionScreen
+from homogaudit.tui.screens.questions import QuestionsScreen
 from homogaudit.tui.start_choices import Estimate, ModelChoice
+from homogaudit.tui.widgets.signal_table import SignalTable
 
 from .conftest import ReplayEngine, half_a_run
+from .small_run import make_small_run
 
 FOLDER = Path(__file__).parent / "snapshots"
 SIZES = [(80, 24), (120, 36)]
@@ -144,3 +156,103 @@ async def test_without_colour(make_job: Callable[..., Job], monkeypatch: pytest.
         await settle(pilot, lambda: app.live_state.scored == 6 and app.live_state.progress is not None)
         check(app, "live-no-colour")
         engines[0].finish()
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_small_run(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def built(small_run: Path) -> BuiltReport:
+    """The full report, of few draws."""
+    with RunFile.open(small_run) as run:
+        report = build(run, draws=100, full=True)
+    return BuiltReport(report, dumps(report))
+
+
+@pytest.fixture
+def opened(runs: Path, small_run: Path, built: BuiltReport, monkeypatch: pytest.MonkeyPatch) -> HomogauditApp:
+    """The application on a finished run, whose report is there at once."""
+
+    async def at_once(path: Path, full: bool) -> BuiltReport:
+        return built
+
+    make = partial(report_screen.ReportScreen, build=at_once)
+    monkeypatch.setattr(report_screen, "ReportScreen", make)
+    return HomogauditApp(run=small_run)
+
+
+async def report_is_shown(app: HomogauditApp, pilot: Pilot[None]) -> None:
+    await settle(pilot, lambda: app.current_mode == "report" and bool(app.screen.query("#section-verdict")))
+    await app.workers.wait_for_complete()
+    await settle(pilot, lambda: "more to come" not in str(app.screen.query_one("#anchors", start.Static).content))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_report(opened: HomogauditApp, size: tuple[int, int]):
+    async with opened.run_test(size=size) as pilot:
+        await report_is_shown(opened, pilot)
+        check(opened, "report-dark")
+        if size == (120, 36):
+            await pilot.press("f2")
+            await pilot.pause()
+            check(opened, "report-light")
+            await pilot.press("f2")
+        for name, presses in (("rates", 2), ("signals", 4)):
+            await pilot.press(*["right_square_bracket"] * presses)
+            await pilot.pause()
+            check(opened, f"report-{name}")
+
+
+@pytest.mark.usefixtures("opened")
+async def test_without_colour_every_screen_says_in_words_what_colours_say(
+    monkeypatch: pytest.MonkeyPatch, small_run: Path
+):
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = HomogauditApp(run=small_run)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await report_is_shown(app, pilot)
+        assert_drawn_in_grey(app, "✓ complete", "Verdict: severe", "●")
+        await pilot.press("3")
+        await settle(pilot, lambda: app.screen.query_one(QuestionTable).display)
+        assert_drawn_in_grey(app, "✗ incorrect", "✓ correct", "AAABBB")
+        app.open_question("misc-006")
+        await settle(pilot, lambda: bool(app.screen.query("SignalTable")))
+        await settle(pilot, lambda: bool(app.screen.query_one(SignalTable).lines))
+        assert_drawn_in_grey(app, "✓ correct", "7 of 10")
+        await pilot.press("2", "end")
+        await settle(pilot, lambda: app.current_mode == "live")
+        assert_drawn_in_grey(app, "✓ complete", "✗ incorrect", "✓ correct")
+
+
+def assert_drawn_in_grey(app: HomogauditApp, *texts: str) -> None:
+    picture = app.export_screenshot()
+    text = html.unescape(re.sub(r"<[^>]*>", "", picture)).replace("\xa0", " ")
+    assert [x for x in texts if x not in text] == []
+    colours = re.findall(r"-r\d+ \{ fill: #(\w{6})", picture) + re.findall(r'<rect fill="#(\w{6})" x', picture)
+    # c5c8c6 is what a picture gives to text that has no colour of its own.
+    assert {x for x in colours if len({x[:2], x[2:4], x[4:]}) > 1} <= {"c5c8c6"}
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_questions(opened: HomogauditApp, size: tuple[int, int]):
+    async with opened.run_test(size=size) as pilot:
+        await report_is_shown(opened, pilot)
+        await pilot.press("3")
+        await settle(pilot, lambda: isinstance(opened.screen, QuestionsScreen))
+        await opened.workers.wait_for_complete()
+        await settle(pilot, lambda: opened.screen.query_one(QuestionTable).display)
+        await pilot.press("down", "down", "down")
+        check(opened, "questions")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_question(opened: HomogauditApp, size: tuple[int, int]):
+    async with opened.run_test(size=size) as pilot:
+        await report_is_shown(opened, pilot)
+        opened.open_question("misc-006")
+        await settle(pilot, lambda: isinstance(opened.screen, QuestionScreen))
+        await opened.workers.wait_for_complete()
+        await settle(pilot, lambda: bool(opened.screen.query_one(SignalTable).lines))
+        check(opened, "question")

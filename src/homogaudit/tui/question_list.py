@@ -23,7 +23,10 @@ from homogaudit.tui.widgets.canvas import fit
 __all__ = ["QuestionList"]
 
 _WIDE = 72
-"""From this width on there is a column for every clustering and the label is a word."""
+"""From this width on there is a column for every clustering."""
+
+_WORDS = 60
+"""From this width on the label is a word, and before there is one the state."""
 
 _LABEL_WIDTH = 11
 
@@ -134,7 +137,7 @@ class QuestionList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one line: the head, which does not scroll, or a question."""
-        width = self.size.width
+        width = self.scrollable_content_region.width
         position = self.scroll_offset.y + y - 1
         if y == 0:
             content = self._head(width)
@@ -156,7 +159,7 @@ class QuestionList(ScrollView, can_focus=True):
 
     def _head(self, width: int) -> Content:
         right = "".join(f"{_short(method):>7}" for method in self._columns(width)) + f"{'SE':>7}"
-        right += "  " + ("label".ljust(_LABEL_WIDTH) if width >= _WIDE else "  ")
+        right += "  " + ("label".ljust(_LABEL_WIDTH) if width >= _WORDS else "  ")
         number = len(str(len(self._rows)))
         left = fit(f"  {'#':>{number}}  question", max(0, width - len(right)))
         return Content.styled(left + right, MUTED)
@@ -167,8 +170,11 @@ class QuestionList(ScrollView, can_focus=True):
         counts = "".join(_count(row.clusters.get(method)) for method in self._columns(width))
         right = counts + f"{decimal(row.entropy, 2) if row.state == 'scored' else '':>7}"
         label = state_mark(row.label) if row.label else None
-        word = "" if label is None else f"{label.glyph} {label.word}" if width >= _WIDE else label.glyph
-        word = "  " + word.ljust(_LABEL_WIDTH if width >= _WIDE else 2)
+        if width >= _WORDS:
+            word = f"  {mark.word}" if label is None else f"{label.glyph} {label.word}"
+        else:
+            word = "" if label is None else label.glyph
+        word = "  " + word.ljust(_LABEL_WIDTH if width >= _WORDS else 2)
         number = f"{position + 1:>{len(str(len(self._rows)))}}"
         room = max(0, width - len(right) - len(word) - len(number) - 4)
         # No more than can be seen is made plain: a question can be a page long.
@@ -178,7 +184,7 @@ class QuestionList(ScrollView, can_focus=True):
             (number + "  ", MUTED),
             (text, MUTED if row.state == "waiting" else ""),
             right,
-            (word, label.style if label else ""),
+            (word, label.style if label else MUTED),
         )
 
 

@@ -1,6 +1,6 @@
 """The blocks of the report as widgets with a cursor: rows, dots and curves. They draw, and tell what it stands on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -188,20 +188,10 @@ class DotsFigure(BlockFigure):
 
     def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
         """Return the plot."""
-        axis = DotAxis(reference=self._block.reference)
-        # The plot gives names a third of the width; those of a family differ in their ends.
-        rows = [replace(row, name=_short(row.name, max(width // 3, 6))) for row in self._block.rows]
-        plot = draw_dot_plot(rows, axis, width, len(self.items) + 2, palette)
+        axis = DotAxis(reference=self._block.reference, percent=self._block.percent)
+        plot = draw_dot_plot(self._block.rows, axis, width, len(self.items) + 2, palette)
         title = Content.styled(fit(self._block.title, width), _TITLE)
         return self.marked(Content("\n").join([title, plot]), width, color=color)
-
-
-def _short(name: str, width: int) -> str:
-    """Return a name that keeps its end where its middle must go."""
-    if len(name) <= width:
-        return name
-    tail = (width - 1) // 2
-    return f"{name[: width - 1 - tail]}…{name[len(name) - tail :]}"
 
 
 class CurvesFigure(BlockFigure):

@@ -74,6 +74,7 @@ class Dots:
     rows: tuple[DotRow, ...]
     reference: float | None
     label: str = ""
+    percent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ def _rates(report: Report) -> Section:
     for name, figures in found.methods.items():
         shown = name + (" *" if name == found.primary and len(found.methods) > 1 else "")
         _add_rate(items, rows, shown, figures.scr, "scr", LEVEL_STYLES.get(figures.level, ""))
-    blocks: list[Block] = [Dots("Single-cluster rate by clustering", tuple(items), tuple(rows), None)]
+    blocks: list[Block] = [Dots("Single-cluster rate by clustering", tuple(items), tuple(rows), None, percent=True)]
     primary = found.methods.get(found.primary or "")
     if primary is not None:
         blocks.append(
@@ -217,8 +218,8 @@ def _rates(report: Report) -> Section:
                     _rate("best case", primary.scr_best_case, "scr_best_case"),
                     _rate("worst case", primary.scr_worst_case, "scr_worst_case"),
                     _rate("without refusals", primary.scr_without_refusals, "scr_without_refusals"),
-                    _rate("errors in one cluster", primary.wrong_in_single_cluster, "wrong_in_single_cluster"),
-                    _mean("clusters a question", primary.mean_clusters, "clusters"),
+                    _rate("unseen errors", primary.wrong_in_single_cluster, "wrong_in_single_cluster"),
+                    _mean("mean clusters", primary.mean_clusters, "clusters"),
                     _mean("semantic entropy", primary.mean_semantic_entropy, "semantic_entropy"),
                     _mean("alignment tax", primary.mean_alignment_tax, "alignment_tax"),
                 ),

@@ -120,7 +120,11 @@ class Palette:
 
     def tint(self, number: int, strength: float = 0.22) -> Color:
         """Return a cluster's colour mixed into the background, for the area of an interval."""
-        return Color.parse(self.background).blend(self.cluster_color(number), strength)
+        return self.tint_over(Color.parse(self.background), number, strength)
+
+    def tint_over(self, under: Color, number: int, strength: float = 0.22) -> Color:
+        """Return a cluster's colour mixed into another colour."""
+        return under.blend(self.cluster_color(number), strength)
 
     def heat_style(self, share: float) -> Style:
         """Return the field for an entropy at `share` in [0, 1] of the scale, with text that can be read on it."""

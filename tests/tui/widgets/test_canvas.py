@@ -1,6 +1,6 @@
 from textual.content import Span
 
-from homogaudit.tui.widgets.canvas import Canvas, fit
+from homogaudit.tui.widgets.canvas import Canvas, fit, fit_name
 
 
 def test_what_falls_outside_is_not_drawn() -> None:
@@ -46,3 +46,10 @@ def test_fit_fills_and_cuts_to_cells() -> None:
     assert fit("abcdef", 4) == "abc…"
     assert fit("東京都", 4) == "東… "
     assert fit("abc", 0) == ""
+
+
+def test_a_name_that_is_too_long_keeps_what_tells_it_from_its_family() -> None:
+    assert fit_name("semantic_entropy_embedding_rao", 24) == "s…_entropy_embedding_rao"
+    assert fit_name("semantic_entropy_embedding_rao", 23) == "…_entropy_embedding_rao"
+    assert fit_name("semantic_entropy_embedding_rao", 12) == "semantic_en…"
+    assert fit_name("cocoa", 8) == "cocoa   "

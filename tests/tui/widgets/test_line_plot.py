@@ -1,6 +1,8 @@
 import math
 
 import pytest
+from textual.color import Color
+from textual.style import Style
 
 from homogaudit.tui.theme import DARK_PALETTE, LIGHT_PALETTE
 from homogaudit.tui.widgets.line_plot import Axes, Series, draw_line_plot
@@ -67,6 +69,33 @@ def test_without_colour_the_interval_has_dotted_edges() -> None:
         return sum((ord(char) - 0x2800).bit_count() for line in lines for char in line if 0x2800 < ord(char) < 0x2900)
 
     assert dots(plot([LINE], color=False)) > dots(plot([LINE], color=True)) + 30
+
+
+def backgrounds(series: list[Series], width: int = 40, height: int = 12) -> list[set[Color]]:
+    """Return the tints of each line of the plot."""
+    content = draw_line_plot(series, Axes("x", y_range=(0.0, 1.0)), width, height, DARK_PALETTE)
+    found: list[set[Color]] = []
+    for line in content.split(allow_blank=True):
+        styles = [span.style for span in line.spans]
+        found.append({x.background for x in styles if isinstance(x, Style) and x.background is not None})
+    return found
+
+
+def test_a_band_reaches_the_value_of_its_end() -> None:
+    x = [0.0, 1.0]
+    tinted = [bool(line) for line in backgrounds([Series("a", x, [0.5, 0.5], [0.005, 0.005], [0.995, 0.995])])]
+    first = tinted.index(True)
+    # All lines between the legend and the axis, its labels and its name.
+    assert tinted == [False] * first + [True] * (12 - first - 3) + [False] * 3
+
+
+def test_where_bands_overlap_the_tint_is_of_both_colours() -> None:
+    x = [0.0, 1.0]
+    low, high = ([0.1, 0.1], [0.6, 0.6]), ([0.4, 0.4], [0.9, 0.9])
+    tints = set().union(*backgrounds([Series("a", x, [0.3, 0.3], *low), Series("b", x, [0.7, 0.7], *high)]))
+    alone = {DARK_PALETTE.tint(0), DARK_PALETTE.tint(1)}
+    assert alone < tints
+    assert len(tints) == 3
 
 
 def test_without_data_it_says_so() -> None:

@@ -7,11 +7,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from homogaudit.errors import UsageError
 from homogaudit.report.glossary import Term, lookup
+from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.theme import MUTED
 
 __all__ = ["ExplainScreen", "HelpScreen", "term_content"]
@@ -81,7 +83,7 @@ class HelpScreen(ModalScreen[None]):
                 Content.styled("ctrl+p and a term, such as `auroc`, explains any other figure.", MUTED),
                 classes="help-text",
             )
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
 
 class ExplainScreen(ModalScreen[None]):
@@ -99,7 +101,7 @@ class ExplainScreen(ModalScreen[None]):
             dialog.border_title = "Explain"
             dialog.border_subtitle = "esc closes"
             yield Static(term_content(self._term))
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
 
 def term_content(term: Term) -> Content:
@@ -113,15 +115,27 @@ def term_content(term: Term) -> Content:
 
 def _keys(screen: Screen[Any]) -> Iterable[tuple[str, str]]:
     """Yield the keys that do something now, those of the screen first, each action once."""
-    seen: set[str] = set()
+    found: dict[str, tuple[str, str]] = {}
     active = sorted(screen.active_bindings.values(), key=lambda x: x.node is screen.app)
     for binding in active:
         about = binding.binding
-        is_ours = about.show or binding.node is screen.app
-        if not is_ours or not about.description or about.system or about.action in seen or not binding.enabled:
+        if (
+            not (about.show or _is_ours(binding.node, about.action))
+            or not about.description
+            or about.system
+            or not binding.enabled
+        ):
             continue
-        seen.add(about.action)
-        yield screen.app.get_key_display(about), about.description
+        key = screen.app.get_key_display(about)
+        if about.action not in found or len(key) < len(found[about.action][0]):
+            found[about.action] = (key, about.description)
+    yield from found.values()
+
+
+def _is_ours(node: DOMNode, action: str) -> bool:
+    """Whether an action is no key of Textual's own for scrolling and editing."""
+    ours = (kind for kind in type(node).__mro__ if kind.__module__.startswith("homogaudit."))
+    return any(getattr(x, "action", None) == action for kind in ours for x in kind.__dict__.get("BINDINGS", ()))
 
 
 def _keys_content(keys: Sequence[tuple[str, str]]) -> Content:

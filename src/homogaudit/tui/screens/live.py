@@ -9,13 +9,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from homogaudit.errors import HomogauditError
 from homogaudit.records import GREEDY
 from homogaudit.report.numbers import percent, percent_interval
 from homogaudit.statistics.rates import wilson
 from homogaudit.tui.answer_slots import AnswerSlots
+from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.live_state import LiveState, RateSeries
 from homogaudit.tui.question_list import QuestionList
 from homogaudit.tui.run_panel import RunPanel
@@ -98,8 +99,10 @@ class LiveScreen(Screen[None]):
             questions = QuestionList(id="questions", classes="panel")
             questions.border_title = "Questions"
             yield questions
-            yield self._panel(Histogram(id="histogram", empty="no question scored yet"), "Clusters", "histogram-panel")
-        yield Footer(show_command_palette=False)
+            yield self._panel(
+                Histogram(id="histogram", empty="no question scored yet"), "Clusters a question", "histogram-panel"
+            )
+        yield KeyLine()
 
     @staticmethod
     def _panel(figure: Any, title: str, id: str) -> Vertical:
@@ -171,7 +174,7 @@ class LiveScreen(Screen[None]):
         most = max(found, default=0)
         bars = [Bar(str(clusters), found.get(clusters, 0)) for clusters in range(1, most + 1)]
         self.query_one(Histogram).bars = tuple(bars)
-        self.query_one("#histogram-panel").border_title = f"Clusters, {state.primary}" if state.primary else "Clusters"
+        self.query_one("#histogram-panel").border_subtitle = f"questions, by {state.primary}" if state.primary else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""

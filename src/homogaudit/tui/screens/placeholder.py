@@ -2,8 +2,9 @@
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
+from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.status_line import StatusLine
 
 __all__ = ["EmptyScreen"]
@@ -26,4 +27,4 @@ class EmptyScreen(Screen[None]):
         """Lay out the sentence."""
         yield StatusLine(self._title)
         yield Static(self._reason, markup=False, classes="empty-note muted")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()

@@ -12,15 +12,16 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from homogaudit.errors import HomogauditError
 from homogaudit.records import Label
-from homogaudit.report.numbers import count, decimal, percent
+from homogaudit.report.numbers import count, decimal
 from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.store import RunFile
+from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.question_view import (
     DrawView,
     MethodView,
@@ -91,7 +92,7 @@ class QuestionScreen(Screen[None]):
         Binding("n", "step(1)", "Next"),
         Binding("p", "step(-1)", "Previous"),
         Binding("m", "method", "Method"),
-        Binding("t", "reset", "Reset"),
+        Binding("t", "reset", "Reset", show=False),
         Binding("x", "full", "Full"),
         Binding("escape", "close", "Back"),
     ]
@@ -145,7 +146,7 @@ class QuestionScreen(Screen[None]):
                     yield HeatMap(id="question-similarity", empty="reading ...")
                 with VerticalScroll(classes="panel", id="question-signals"):
                     yield SignalTable(id="question-values")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Name the panels and read the question."""
@@ -379,7 +380,7 @@ def _numbers(method: MethodView, threshold: float | None, assignment: tuple[int,
             f" of {len(assignment)} answers",
             (f" {at}", MUTED),
         ),
-        Content(f"semantic entropy {decimal(semantic_entropy(assignment))} nats · alignment tax {percent(tax)}"),
+        Content(f"semantic entropy {decimal(semantic_entropy(assignment))} nats · alignment tax {decimal(tax, 2)}"),
     ]
     own, height = method.method.threshold, method.one_cluster_to
     if own is not None and not isinstance(height, Undefined):

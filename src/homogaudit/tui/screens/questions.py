@@ -17,13 +17,14 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.style import Style
 from textual.timer import Timer
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from homogaudit.errors import HomogauditError
 from homogaudit.report.numbers import count, decimal
 from homogaudit.report.text import plain
 from homogaudit.store import RunFile
+from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.question_rows import (
     NO_FILTER,
     Column,
@@ -82,7 +83,7 @@ class QuestionsScreen(Screen[None]):
     HELP_TEXT = (
         "All questions of the run. Sort and filter to find those whose answers all fell into one cluster and are "
         "wrong: these are what sampling cannot tell you about. Letters stand for clusters, one letter an answer; "
-        "3/10 means three clusters among ten answers."
+        "3/10 means three clusters among ten answers; entropy is the semantic entropy of these clusters, in nats."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "search", "Search", key_display="/"),
@@ -138,7 +139,7 @@ class QuestionsScreen(Screen[None]):
         yield Static("Reading the questions.", id="notice", markup=False)
         yield Static(id="facts", markup=False)
         yield Static(id="detail", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin to read."""

@@ -16,7 +16,7 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from homogaudit.errors import HomogauditError
 from homogaudit.report.glossary import lookup
@@ -24,6 +24,7 @@ from homogaudit.report.markdown import to_markdown
 from homogaudit.report.numbers import MISSING
 from homogaudit.report.text import plain, shorten
 from homogaudit.tui.export import Export, ExportScreen, write_export
+from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.report_blocks import BlockFigure, block_figure
 from homogaudit.tui.report_figures import Item, Section, report_sections
 from homogaudit.tui.report_process import BuiltReport, build_report
@@ -105,8 +106,8 @@ class ReportScreen(Screen[None]):
     }
     ReportScreen.-wide {
         #columns { layout: horizontal; }
-        #left { width: 7fr; }
-        #right { width: 8fr; margin-left: 1; }
+        #left { width: 9fr; }
+        #right { width: 11fr; margin-left: 1; }
     }
     """
 
@@ -133,7 +134,7 @@ class ReportScreen(Screen[None]):
                 yield Vertical(id="left")
                 yield Vertical(id="right")
         yield Static(id="pointed", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin to build: the short report for a first look, then the full one in its place."""
@@ -222,6 +223,8 @@ class ReportScreen(Screen[None]):
         while isinstance(node, Widget) and node is not scroll:
             top += node.virtual_region.y
             node = node.parent
+            if isinstance(node, Widget) and node is not scroll:
+                top += node.gutter.top
         return top
 
     @on(BlockFigure.Left)

@@ -12,7 +12,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.suggester import SuggestFromList
-from textual.widgets import Button, Footer, Input, Label, OptionList, Static
+from textual.widgets import Button, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from homogaudit.config import load_models
@@ -22,6 +22,7 @@ from homogaudit.launch.prepare import PRESETS, RunRequest
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.report.numbers import count, duration
 from homogaudit.report.text import plain
+from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.start_choices import (
     Estimate,
     ModelChoice,
@@ -87,7 +88,7 @@ class StartScreen(Screen[None]):
                     yield _field("Questions", Input(_shown_source(defaults.questions), "misconceptions", id="source",
                                                     suggester=PathSuggester("questions"), compact=True))  # fmt: skip
                     yield _field(
-                        "", Static(f"{', '.join(list_samples())}, or a file", classes="muted field-note", markup=False)
+                        "", Static(f"a file, or {', '.join(list_samples())}", classes="muted field-note", markup=False)
                     )
                 with Vertical(classes="panel", id="how") as panel:
                     panel.border_title = "How answers are drawn"
@@ -102,7 +103,7 @@ class StartScreen(Screen[None]):
                             yield _field(label, Input(shown, id=name, type=kind_name, compact=True))
                     shown_judge = "" if defaults.judge == "auto" else defaults.judge
                     judges = SuggestFromList(_JUDGES)
-                    hint = f"auto, or {', '.join(_JUDGES[1:])}"
+                    hint = ", ".join(_JUDGES)
                     yield _field("Judge", Input(shown_judge, hint, id="judge", suggester=judges, compact=True))
                     yield _field("Embedder", Input(defaults.embedder or "", "the default", id="embedder", compact=True))
                 yield Static(id="estimate", markup=False)
@@ -110,7 +111,7 @@ class StartScreen(Screen[None]):
             runs = OptionList(id="runs", classes="panel", compact=True, markup=False)
             runs.border_title = "Runs"
             yield runs
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Fill the lists."""
@@ -133,7 +134,7 @@ class StartScreen(Screen[None]):
         self._show_options("#models", [Option(_model_line(x), id=x.text) for x in models])
         options = [Option(_run_line(run), id=run.path) for run in runs]
         self._show_options("#runs", options or [Option(Content.styled("no runs yet", MUTED), disabled=True)])
-        self.query_one("#runs", OptionList).border_subtitle = "Enter opens" if runs else ""
+        self.query_one("#runs", OptionList).border_subtitle = "done/all · Enter opens" if runs else ""
 
     def _show_options(self, selector: str, options: list[Option]) -> None:
         choices = self.query_one(selector, OptionList)
@@ -282,7 +283,7 @@ def _model_line(choice: ModelChoice) -> Content:
 
 def _run_line(run: RunSummary) -> Content:
     mark, style = _RUN_MARKS[run.status]
-    done = "" if run.questions is None else f"{count(run.questions_done)}/{count(run.questions)} x {run.samples}"
+    done = "" if run.questions is None else f"{count(run.questions_done)}/{count(run.questions)}"
     when = (run.created or "")[:16].replace("T", " ")
     return Content.assemble(
         (f"{mark} ", style),

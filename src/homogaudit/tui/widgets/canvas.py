@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from homogaudit.tui.theme import Palette, palette_of
 
-__all__ = ["Canvas", "Figure", "fit"]
+__all__ = ["Canvas", "Figure", "fit", "fit_name"]
 
 CellStyle = Style | str
 
@@ -30,6 +30,15 @@ def fit(text: str, width: int) -> str:
         kept.append(char)
         room -= cells
     return "".join(kept) + "…" + " " * room
+
+
+def fit_name(name: str, width: int) -> str:
+    """Return the name of a signal on exactly `width` cells; what is cut is its first word: families differ in ends."""
+    head, line, tail = name.partition("_")
+    room = width - len(tail) - 2
+    if len(name) <= width or room < 0 or not name.isascii():
+        return fit(name, width)
+    return fit(f"{head[:room]}…{line}{tail}", width)
 
 
 class Canvas:

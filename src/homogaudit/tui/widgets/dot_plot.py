@@ -9,10 +9,10 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
 
-from homogaudit.report.numbers import decimal, interval
+from homogaudit.report.numbers import decimal, interval, percent, percent_interval
 from homogaudit.report.text import plain
 from homogaudit.tui.theme import FAINT, MUTED, Palette
-from homogaudit.tui.widgets.canvas import Canvas, Figure, fit
+from homogaudit.tui.widgets.canvas import Canvas, Figure, fit, fit_name
 from homogaudit.tui.widgets.scale import format_tick, ticks
 
 __all__ = ["DotAxis", "DotPlot", "DotRow", "draw_dot_plot"]
@@ -43,13 +43,17 @@ class DotRow:
 
 @dataclass(frozen=True, slots=True)
 class DotAxis:
-    """The axis of a dot plot; `reference` is `None` for no line, `places` the decimals of the numbers."""
+    """The axis of a dot plot; `reference` is `None` for no line, `places` the decimals of the numbers.
+
+    With `percent` the numbers are written as percentages.
+    """
 
     low: float = 0.0
     high: float = 1.0
     reference: float | None = 0.5
     label: str = ""
     places: int = 3
+    percent: bool = False
 
 
 def draw_dot_plot(rows: Sequence[DotRow], axis: DotAxis, width: int, height: int, palette: Palette) -> Content:
@@ -60,13 +64,13 @@ def draw_dot_plot(rows: Sequence[DotRow], axis: DotAxis, width: int, height: int
     """
     canvas = Canvas(width, height)
     shown = rows[: max(height - 2, 1)] if height < len(rows) + 2 else rows
-    values = [decimal(row.value, axis.places) for row in rows if not row.heading]
+    values = [_value(row, axis) for row in rows if not row.heading]
     value_width = max(map(len, values), default=0)
-    intervals = [_interval(row, axis.places) for row in rows]
+    intervals = [_interval(row, axis) for row in rows]
     interval_width = max(map(len, intervals), default=0)
     note_width = max((cell_len(plain(row.note)) for row in rows if row.value is not None), default=0)
     names = max((cell_len(plain(row.name)) for row in rows if not row.heading), default=0)
-    name_width = min(names, max(width // 3, 6))
+    name_width = min(names, max(2 * width // 5, 6))
     left = name_width + 1
     right = width
     columns: dict[str, int] = {}
@@ -79,7 +83,7 @@ def draw_dot_plot(rows: Sequence[DotRow], axis: DotAxis, width: int, height: int
         if row.heading:
             canvas.put(0, y, fit(plain(row.name), width), "bold $text-primary")
             continue
-        canvas.put(0, y, fit(plain(row.name), name_width))
+        canvas.put(0, y, fit_name(plain(row.name), name_width))
         _draw_row(canvas, y, row, axis, left, right)
         x = right + 2
         if row.value is None:
@@ -87,10 +91,10 @@ def draw_dot_plot(rows: Sequence[DotRow], axis: DotAxis, width: int, height: int
             canvas.put(left + 2, y, fit(plain(row.note) or "not defined", room), MUTED)
             continue
         if "value" in columns:
-            canvas.right(x + value_width, y, decimal(row.value, axis.places))
+            canvas.right(x + value_width, y, _value(row, axis))
             x += value_width + 2
         if "interval" in columns:
-            canvas.put(x, y, _interval(row, axis.places), MUTED)
+            canvas.put(x, y, _interval(row, axis), MUTED)
             x += interval_width + 2
         if "note" in columns:
             canvas.put(x, y, plain(row.note), MUTED)
@@ -99,8 +103,14 @@ def draw_dot_plot(rows: Sequence[DotRow], axis: DotAxis, width: int, height: int
     return canvas.content()
 
 
-def _interval(row: DotRow, places: int) -> str:
-    return "" if row.low is None or row.high is None or row.value is None else interval(row.low, row.high, places)
+def _value(row: DotRow, axis: DotAxis) -> str:
+    return percent(row.value) if axis.percent and row.value is not None else decimal(row.value, axis.places)
+
+
+def _interval(row: DotRow, axis: DotAxis) -> str:
+    if row.low is None or row.high is None or row.value is None:
+        return ""
+    return percent_interval(row.low, row.high) if axis.percent else interval(row.low, row.high, axis.places)
 
 
 def _dot_style(row: DotRow, axis: DotAxis) -> tuple[str, str]:
@@ -152,7 +162,7 @@ def _draw_axis(canvas: Canvas, y: int, axis: DotAxis, left: int, right: int) -> 
     step = places[1] - places[0] if len(places) > 1 else axis.high - axis.low
     free = 0
     for place in places:
-        label = format_tick(place, step)
+        label = format_tick(place, step, percent=axis.percent)
         column = left + round((place - axis.low) / (axis.high - axis.low) * (2 * cells - 1)) // 2
         canvas.put(column, y, "┴", FAINT)
         start = min(max(column - len(label) // 2, 0), canvas.width - len(label))

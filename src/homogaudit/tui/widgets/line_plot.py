@@ -211,8 +211,7 @@ def _draw_bands(
     tints: dict[tuple[int, int], Style] = {}
     for line, color in zip(reversed(shown), reversed(colors), strict=True):
         tint = palette.tint(color)
-        full, half = Style(background=tint), Style(foreground=tint)
-        mark_style = Style(background=tint, dim=True)
+        half = Style(foreground=tint)
         for column in range(frame.width):
             x = frame.x0 + (2 * column + 0.5) / (2 * frame.width - 1) * (frame.x1 - frame.x0)
             band = _at(line, x)
@@ -221,13 +220,16 @@ def _draw_bands(
             first, last = frame.dot_y(band[1]), frame.dot_y(band[0])
             for row in range(max(int(first // 4), 0), min(int(last // 4), frame.height - 1) + 1):
                 # A half cell is filled where its middle lies in the band.
-                upper = first <= 4 * row + 1 <= last
-                lower = first <= 4 * row + 3 <= last
+                upper = first <= 4 * row + 0.5 <= last
+                lower = first <= 4 * row + 2.5 <= last
                 cell = (frame.left + column, frame.top + row)
                 if upper and lower:
-                    tints[cell] = full
+                    # Where bands overlap the tint is of both colours, so that each can be followed to its ends.
+                    under = tints[cell].background if cell in tints else None
+                    field = Style(background=tint if under is None else palette.tint_over(under, color))
+                    tints[cell] = field
                     mark = canvas.char(*cell)
-                    canvas.put(*cell, mark if mark in "┈┊" else " ", mark_style)
+                    canvas.put(*cell, mark if mark in "┈┊" else " ", field + Style(dim=True))
                 elif (upper or lower) and cell not in tints:
                     canvas.put(*cell, "▀" if upper else "▄", half)
     return tints

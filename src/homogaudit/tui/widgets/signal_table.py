@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from homogaudit.report.numbers import count, decimal
 from homogaudit.report.text import plain
 from homogaudit.tui.theme import FAINT, MUTED, Palette
-from homogaudit.tui.widgets.canvas import Canvas, Figure, fit
+from homogaudit.tui.widgets.canvas import Canvas, Figure, fit, fit_name
 
 __all__ = ["SignalLine", "SignalTable", "draw_signal_table"]
 
@@ -95,7 +95,7 @@ def draw_signal_table(
         if track:
             canvas.put(rank_end + total + 2, 0, f"unsure{'sure':>{track - 6}}", MUTED)
     for y, line in enumerate(valued, start=1):
-        canvas.put(0, y, fit(plain(line.name), names))
+        canvas.put(0, y, fit_name(plain(line.name), names))
         canvas.right(value_end, y, decimal(line.value))
         canvas.right(rank_end, y, _rank(line))
         canvas.put(rank_end, y, f"of {count(line.n)}".rjust(total), MUTED)
