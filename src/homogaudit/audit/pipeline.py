@@ -341,20 +341,22 @@ class Audit:
             wanted = {CALL_KINDS[need] for signal in chosen for need in signal.needs if need in CALL_KINDS}
             self._run.set_meta("calls", sorted(wanted))
 
-    def _uncalled(self) -> dict[str, list[SampleSet]]:
+    def _uncalled(self) -> dict[str, list[str]]:
         """Return the questions with a valid greedy answer that the model was not asked about, by kind of call."""
         stored = self._run.calls()
         wanted: list[str] = self._run.meta("calls", [])
         if not wanted:
             return {}
-        sets = [x for x in self._run.sample_sets(token_arrays=False) if x.greedy is not None and x.greedy.is_valid]
-        missing = {kind: [x for x in sets if kind not in stored.get(x.question.id, {})] for kind in wanted}
+        greedy = [x.greedy for x in self._run.sample_sets(token_arrays=False, samples=False)]
+        answered = [x.question_id for x in greedy if x is not None and x.is_valid]
+        missing = {kind: [x for x in answered if kind not in stored.get(x, {})] for kind in wanted}
         return {kind: found for kind, found in missing.items() if found}
 
     def _ask(self, generator: Generator, decoding: Decoding) -> Iterator[Event]:
         uncalled = self._uncalled()
         total, done, last = sum(map(len, uncalled.values())), 0, 0.0
-        for kind, sample_sets in uncalled.items():
+        for kind, question_ids in uncalled.items():
+            sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False))
             by_id = {x.question.id: x for x in sample_sets}
             replies: Iterator[ModelCall | None] = (
                 ask_p_true(generator, sample_sets)

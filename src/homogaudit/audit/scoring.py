@@ -17,7 +17,7 @@ from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel, PairScores, with_question
 from homogaudit.clustering.methods import choose_methods, cluster_question
 from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, QuestionScored
-from homogaudit.generation.token_texts import texts_of_pieces
+from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.labels.judges import RECORDED, label
 from homogaudit.questions import load_questions
 from homogaudit.records import (
@@ -149,7 +149,7 @@ class Scorer:
             clusterings,
             sample_vectors,
             vectors[greedy.answer] if vectors and greedy and greedy.is_valid else None,
-            self._token_texts(greedy),
+            answer_token_texts(greedy.statistics, self._run.token_pieces) if greedy else None,
             leave_one_out_importance(self._embedder.embed) if self._embedder is not None else None,
             pair_scores=pair_scores,
             call_p_true=self._called(question.id, "p_true"),
@@ -200,7 +200,7 @@ class Scorer:
         new, seconds = self._embed_new(texts)
         vectors = self._vectors(texts)
         cutoff = (self._run.meta("model_entry") or {}).get("training_cutoff")
-        greedy = (s.greedy for s in self._run.sample_sets(token_arrays=False))
+        greedy = (s.greedy for s in self._run.sample_sets(token_arrays=False, samples=False))
         inputs = RunInputs(
             questions=self._questions,
             greedy={generation.question_id: generation for generation in greedy if generation is not None},
@@ -254,18 +254,6 @@ class Scorer:
             verdict.value.value if verdict else None,
             {name: clustering.assignment for name, clustering in clusterings.items()},
         )
-
-    def _token_texts(self, greedy: Generation | None) -> tuple[str, ...] | None:
-        """Return the texts of the answer tokens of the greedy answer, `None` where they are not stored."""
-        if greedy is None or greedy.statistics.token_ids is None:
-            return None
-        ids = greedy.statistics.token_ids
-        pieces = self._run.token_pieces(set(ids.tolist()))
-        if any(number not in pieces for number in ids.tolist()):
-            return None
-        texts = texts_of_pieces([pieces[number] for number in ids.tolist()])
-        mask = greedy.statistics.answer_mask
-        return texts if mask is None else tuple(text for text, kept in zip(texts, mask, strict=True) if kept)
 
     def _called(self, question_id: str, kind: str) -> float | Unavailable | None:
         """Return what the model said of this answer, `None` where it was not asked."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from homogaudit.cascade.boundaries import stage_of
+from homogaudit.cascade.costs import TOKENS_A_PRICE
 from homogaudit.records import SignalValue
 from homogaudit.report.evidence import Evidence, mapping
 from homogaudit.report.records import Cost
@@ -12,9 +13,6 @@ from homogaudit.signals.registry import SIGNALS
 from homogaudit.store.run_file import RunFile
 
 __all__ = ["ResourceCosts", "resource_costs", "signal_cost"]
-
-_A_PRICE = 1_000_000
-"""Prices are for a million tokens, as in models.toml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +72,5 @@ def signal_cost(name: str, values: Sequence[SignalValue | None], resources: Reso
     elif resources.price is None:
         price = Undefined("models.toml names no price for this model")
     else:
-        price = tokens * resources.price / _A_PRICE
+        price = tokens * resources.price / TOKENS_A_PRICE
     return Cost(stage.cost_class, stage.unit_cost(), seconds, own, tokens, price)

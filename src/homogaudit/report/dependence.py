@@ -13,14 +13,13 @@ from homogaudit.report.analysis_inputs import PRIMARY_SIGNAL, AnalysisInputs
 from homogaudit.report.analysis_records import BoundaryPair, Dependences, SignalCorrelation
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.signals.registry import SIGNALS
+from homogaudit.signals.signal import BOUNDARIES
 from homogaudit.statistics import dependence, pearson, spearman
 
 __all__ = ["score_dependence"]
 
 PERMUTATIONS = 99
 """The least p is 0.01. A thousand would take a second and a half a pair of 800 questions, and pairs can be ten."""
-
-_BOUNDARIES = ("B1", "B2", "B3", "B4", "B5")
 
 
 def score_dependence(inputs: AnalysisInputs) -> Dependences | Undefined:
@@ -42,7 +41,7 @@ def score_dependence(inputs: AnalysisInputs) -> Dependences | Undefined:
 def _best_covered(inputs: AnalysisInputs) -> dict[str, str]:
     """Return the signal of each boundary that has the most values, the project's own definitions first."""
     found: dict[str, str] = {}
-    for boundary in _BOUNDARIES:
+    for boundary in BOUNDARIES:
         names = [name for name in inputs.usable() if inputs.signals[name].boundary == boundary]
         if names:
             found[boundary] = max(names, key=lambda name: (_values(inputs, name), _rank(name)))

@@ -16,7 +16,8 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval, LabelValue, SignalValue
 from homogaudit.report.costs import ResourceCosts, signal_cost
 from homogaudit.report.evidence import Evidence
-from homogaudit.report.records import Auroc, Estimate, SignalScore, Undefined
+from homogaudit.report.records import Auroc, Estimate, SignalScore
+from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import (
     auroc,
@@ -180,12 +181,6 @@ def _value(stored: SignalValue | None) -> float | None:
     return stored.value
 
 
-def _undefined(error: UndefinedStatisticError) -> Undefined:
-    """Return the reason that an error gives, as one line without code marks."""
-    reason = error.message if error.hint is None else f"{error.message}: {error.hint}"
-    return Undefined(reason.replace("`", ""))
-
-
 def _aurocs(scores: LabelledScores, *, draws: int, seed: int, by_category: bool = False) -> list[Auroc | Undefined]:
     """Return the AUROC of every signal without its p, on request with the bootstrap over categories."""
     if not scores.question_ids:
@@ -201,7 +196,7 @@ def _aurocs(scores: LabelledScores, *, draws: int, seed: int, by_category: bool 
         try:
             value = auroc(values, incorrect)
         except UndefinedStatisticError as error:
-            result.append(_undefined(error))
+            result.append(undefined(error))
             continue
         constant = bool(np.ptp(values) == 0)
         by_delong = None if constant else _delong(values, incorrect)
@@ -312,7 +307,7 @@ def _effects(scores: LabelledScores, *, draws: int, seed: int) -> list[Estimate 
         try:
             value = cohens_d(row[defined], scores.incorrect[defined])
         except UndefinedStatisticError as error:
-            result.append(_undefined(error))
+            result.append(undefined(error))
             continue
         interval = _proper(interval)
         low, high = (interval.low, interval.high) if interval else (None, None)

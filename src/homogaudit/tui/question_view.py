@@ -15,7 +15,7 @@ from homogaudit.clustering.entailment import ENTAILMENT
 from homogaudit.clustering.linkage import cluster_counts_by_threshold, link
 from homogaudit.clustering.methods import similarity_matrix
 from homogaudit.errors import UsageError
-from homogaudit.generation.token_texts import texts_of_pieces
+from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.labels.refusals import is_refusal
 from homogaudit.records import Clustering, ClusteringMethod, Generation, Label, Question, SampleSet, SignalValue
 from homogaudit.report.homogenization import run_methods
@@ -333,15 +333,7 @@ def _tokens(run: RunFile, greedy: Generation | None) -> tuple[TokenView, ...] | 
     entropies = statistics.of_answer(statistics.entropies)
     if entropies is None:
         return Undefined("no token entropies are stored")
-    texts: Sequence[str | None] = [None] * len(entropies)
-    ids = statistics.token_ids
-    if ids is not None:
-        answer_ids = [
-            int(number) for number in (ids if statistics.answer_mask is None else ids[statistics.answer_mask])
-        ]
-        pieces = run.token_pieces(answer_ids)
-        if len(answer_ids) == len(entropies) and all(number in pieces for number in answer_ids):
-            texts = texts_of_pieces([pieces[number] for number in answer_ids])
+    texts = answer_token_texts(statistics, run.token_pieces) or [None] * len(entropies)
     return tuple(TokenView(text, float(entropy)) for text, entropy in zip(texts, entropies, strict=True))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homogaudit.events import Event, Job, QuestionScored
+from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.store import RunFile
 from homogaudit.tui.live_state import LiveReducer, QuestionRow
 
@@ -56,12 +57,7 @@ def read_answer_tokens(path: Path, question_id: str, sample_index: int) -> Answe
         entropies = None if draw is None else draw.statistics.of_answer(draw.statistics.entropies)
         if draw is None or entropies is None:
             return AnswerTokens(question_id, sample_index)
-        ids = draw.statistics.token_ids
-        mask = draw.statistics.answer_mask
-        kept = [] if ids is None else [int(x) for x in (ids if mask is None else ids[mask])]
-        pieces = run.token_pieces(set(kept))
-    texts = [pieces[x].decode(errors="replace") if x in pieces else None for x in kept]
-    texts += [None] * (len(entropies) - len(texts))
+        texts = answer_token_texts(draw.statistics, run.token_pieces) or [None] * len(entropies)
     return AnswerTokens(question_id, sample_index, tuple(zip(texts, map(float, entropies), strict=True)))
 
 
