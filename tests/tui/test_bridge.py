@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import pytest
+
 from homogaudit.errors import StorageError
-from homogaudit.events import Event, Job, RunFinished
-from homogaudit.tui.bridge import EngineBridge, last_log_lines
+from homogaudit.events import EngineReady, Event, Job, RunFinished
+from homogaudit.tui.bridge import EngineBridge, Pace, last_log_lines
 from homogaudit.tui.live_state import LiveReducer, LiveState, QuestionRow
 
 from .conftest import ReplayEngine, half_a_run
@@ -59,6 +61,53 @@ async def test_a_bug_in_a_screen_does_not_leave_an_engine_behind(make_job: Calla
     await EngineBridge(make_job(), reducer(), told.append, lambda job, log: engine).run()
     assert engine.is_stopped
     assert told[-1].failure is not None
+
+
+def ready(device: str, **details: object) -> EngineReady:
+    return EngineReady(device, 8, 4096, 1, "chat", 12, 60, 0, 100, None, details=details)
+
+
+def rests(event: EngineReady, *computed: float) -> list[float]:
+    """Return the rests of a process that computes so many seconds for each picture."""
+    clock = iter([0.0, *(sum(computed[: i + 1]) for i in range(len(computed)))])
+    pace = Pace(lambda: next(clock))
+    pace.set_engine(event)
+    return [round(pace.rest(), 6) for _ in computed]
+
+
+def test_pictures_rest_so_that_they_take_a_fiftieth_of_a_core_from_an_engine_that_has_them_all(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    # 10 ms of computing are a fiftieth of 0.5 s; never more than ten pictures a second nor fewer than one.
+    assert rests(ready("CPU (4 threads)", threads=4), 0.010, 0.001, 0.015, 0.3) == [0.5, 0.1, 0.75, 1.0]
+    assert rests(ready("CPU"), 0.010) == [0.5]
+    assert rests(ready("CPU (3 threads)", threads=3), 0.010, 0.06) == [0.1, 0.12]
+    assert rests(ready("NVIDIA L4", threads=4), 0.010, 0.001) == [0.1, 0.1]
+
+
+async def test_a_pause_is_shown_at_once_however_long_pictures_rest(
+    make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Pace, "rest", lambda self: 3600.0)
+    told: list[LiveState] = []
+    is_paused = asyncio.Event()
+
+    def tell(state: LiveState) -> None:
+        told.append(state)
+        if state.status == "paused":
+            is_paused.set()
+
+    engine = ReplayEngine([*half_a_run(), None])
+    bridge = EngineBridge(make_job(), reducer(), tell, lambda job, log: engine)
+    working = asyncio.create_task(bridge.run())
+    while not told:
+        await asyncio.sleep(0)
+    await bridge.pause()
+    async with asyncio.timeout(60):
+        await is_paused.wait()
+    await bridge.stop()
+    await working
 
 
 def test_the_last_lines_of_a_log_are_those_that_say_something(tmp_path: Path):

@@ -456,6 +456,7 @@ class Audit:
             "passes": counts.passes if counts else 0,
             "tokens": counts.tokens if counts else 0,
             "prompt_tokens": counts.prompt_tokens if counts else 0,
+            "drawing_seconds": counts.seconds if counts else 0.0,
         }
 
 

@@ -44,10 +44,14 @@ class SlotPlan:
         for key in sorted(self._finished, key=lambda key: -self._finished[key]):
             if key not in shown:
                 waiting.append(key)
+        free = [line for line, key in enumerate(self._lines) if key is None]
+        done = [line for line, key in enumerate(self._lines) if key in self._finished]
+        done.sort(key=lambda line: self._finished[self._lines[line]])  # type: ignore[index]
         for key in waiting:
-            line = self._free_line(is_writing=key not in self._finished)
-            if line is not None:
-                self._lines[line] = key
+            # An empty line, else, for an answer that is being written, that of the answer finished first.
+            places = free or (done if key not in self._finished else [])
+            if places:
+                self._lines[places.pop(0)] = key
         return [found.get(key) if key is not None else None for key in self._lines]
 
     def _resize(self, height: int, found: dict[_Key, tuple[AnswerGroup, LiveAnswer]]) -> None:
@@ -59,15 +63,6 @@ class SlotPlan:
             )[:height]
             self._lines = [self._lines[line] for line in sorted(kept)]
         self._lines += [None] * (height - len(self._lines))
-
-    def _free_line(self, *, is_writing: bool) -> int | None:
-        """Return an empty line, else, for an answer that is being written, that of the answer finished first."""
-        if None in self._lines:
-            return self._lines.index(None)
-        if not is_writing:
-            return None
-        done = [line for line, key in enumerate(self._lines) if key in self._finished]
-        return min(done, key=lambda line: self._finished[self._lines[line]], default=None)  # type: ignore[index]
 
 
 class AnswerSlots(Figure):

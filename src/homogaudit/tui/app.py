@@ -340,7 +340,7 @@ class HomogauditApp(App[None]):
             if show is not None:
                 show(state)
         for line in self.screen.query(StatusLine):
-            line.refresh()
+            line.show_changes()
 
     @work(group="ended", exit_on_error=False)
     async def _ended(self, state: LiveState) -> None:

@@ -1,6 +1,12 @@
-"""Between one engine and the screens: folds its events and tells at most ten times a second what holds now."""
+"""Between one engine and the screens: folds its events and tells at most ten times a second what holds now.
+
+On a machine whose cores the engine needs it tells less often: watching must not slow what is watched.
+"""
 
 import asyncio
+import contextlib
+import os
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
@@ -8,14 +14,38 @@ from typing import Protocol, Self
 
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import HomogauditError
-from homogaudit.events import EngineFailed, Event, Job, RunFinished
+from homogaudit.events import (
+    Asking,
+    EngineFailed,
+    EngineReady,
+    Event,
+    GenerationFinished,
+    Job,
+    Progress,
+    QuestionScored,
+    QuestionStarted,
+    RunFinished,
+)
 from homogaudit.launch.run_paths import log_path
 from homogaudit.tui.live_state import LiveReducer, LiveState
 
-__all__ = ["Engine", "EngineBridge", "last_log_lines"]
+__all__ = ["Engine", "EngineBridge", "Pace", "last_log_lines"]
 
-_TELL_SECONDS = 0.1
-"""Ten pictures a second: more is not seen, and each costs a redraw."""
+_SHORTEST_REST = 0.1
+"""Seconds between two pictures: ten a second, as more are not seen."""
+
+_LONGEST_REST = 1.0
+"""Seconds: a screen that stands still for longer looks dead."""
+
+_STEADY = (Asking, GenerationFinished, Progress, QuestionScored, QuestionStarted)
+"""What comes all the time and can wait for the next picture; all else is shown at once."""
+
+_SHARE_BESIDE_THREADS = 0.02
+"""Of one core, where the engine's threads have all of them: they wait for each other at every layer of the model, so
+that what this process takes from one core all of them lose."""
+
+_SHARE = 0.5
+"""Of one core, where a core is left or the model is on a GPU: still enough for keys to be answered at once."""
 
 _LOG_BYTES = 8192
 """Of the end of the log: more lines than any screen shows."""
@@ -56,6 +86,30 @@ class Engine(Protocol):
         ...
 
 
+class Pace:
+    """How long to rest between two pictures, so that this process computes no more than its share of a core.
+
+    Args:
+        clock: Seconds that this process has computed so far, all threads together.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.process_time) -> None:
+        self._clock = clock
+        self._computed = clock()
+        self.share = _SHARE
+
+    def set_engine(self, ready: EngineReady) -> None:
+        """Learn what the engine runs on."""
+        threads = ready.details.get("threads")
+        leaves_a_core = isinstance(threads, int) and threads < (os.cpu_count() or 1)
+        self.share = _SHARE if leaves_a_core or not ready.device.startswith("CPU") else _SHARE_BESIDE_THREADS
+
+    def rest(self) -> float:
+        """Return the seconds to wait now: as long as what was computed since the last call takes at this share."""
+        before, self._computed = self._computed, self._clock()
+        return min(max((self._computed - before) / self.share, _SHORTEST_REST), _LONGEST_REST)
+
+
 class EngineBridge:
     """One engine at work for the screens.
 
@@ -77,7 +131,9 @@ class EngineBridge:
         self._engine = make_engine(job, self.log)
         self._reducer = reducer
         self._tell = tell
+        self._pace = Pace()
         self._changed = asyncio.Event()
+        self._is_urgent = asyncio.Event()
         self._done = asyncio.Event()
 
     @property
@@ -92,7 +148,9 @@ class EngineBridge:
             async with self._engine:
                 async for event in self._engine.events():
                     self._reducer.apply(event)
-                    self._changed.set()
+                    if isinstance(event, EngineReady):
+                        self._pace.set_engine(event)
+                    self._note(urgent=not isinstance(event, _STEADY))
                     if isinstance(event, RunFinished):
                         # What the log holds after a good end is nobody's concern.
                         self.log.unlink(missing_ok=True)
@@ -116,22 +174,31 @@ class EngineBridge:
     async def cancel(self) -> None:
         """Let the engine stop after the current step; what is finished is stored."""
         self._reducer.cancelling()
-        self._changed.set()
+        self._note(urgent=True)
         await self._engine.cancel()
 
     async def stop(self) -> None:
         """Make the engine end, however long it takes to obey, and wait until it is gone."""
         self._reducer.cancelling()
-        self._changed.set()
+        self._note(urgent=True)
         await self._engine.stop()
         await self._done.wait()
+
+    def _note(self, *, urgent: bool) -> None:
+        """Have the new state told: at the next picture, or as soon as pictures may follow each other."""
+        self._changed.set()
+        if urgent:
+            self._is_urgent.set()
 
     async def _tell_changes(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            self._is_urgent.clear()
             self._tell(self._reducer.snapshot())
-            await asyncio.sleep(_TELL_SECONDS)
+            await asyncio.sleep(_SHORTEST_REST)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_urgent.wait(), self._pace.rest() - _SHORTEST_REST)
 
 
 def last_log_lines(run: Path, most: int) -> list[str]:

@@ -23,9 +23,19 @@ class StatusLine(Static):
     def __init__(self, title: str) -> None:
         super().__init__(markup=False)
         self._title = title
+        self._shown = Content()
 
     def render(self) -> RenderResult:
         """Return the line."""
+        self._shown = self._describe()
+        return self._shown
+
+    def show_changes(self) -> None:
+        """Draw the line again if it says something else now."""
+        if not self._describe().is_same(self._shown):
+            self.refresh()
+
+    def _describe(self) -> Content:
         title = Content.styled(f" {plain(self._title)} ", "$text-primary bold")
         describe = getattr(self.app, "status_content", None)
         return Content.assemble(title, " ", describe()) if describe is not None else title

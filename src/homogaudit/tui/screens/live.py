@@ -75,6 +75,8 @@ class LiveScreen(Screen[None]):
         self._latest: tuple[str, int] | None = None
         self._is_reading = False
         self._rates_shown: list[tuple[str, int, int]] | None = None
+        self._keys_shown: tuple[str, bool] | None = None
+        self._subtitles: dict[str, str] = {}
 
     app: "HomogauditApp"  # pyright: ignore[reportIncompatibleMethodOverride, reportIncompatibleVariableOverride]
 
@@ -128,10 +130,10 @@ class LiveScreen(Screen[None]):
         slots = self.query_one(AnswerSlots)
         slots.groups = state.groups
         writing = sum(x.state == "drawing" for group in state.groups for x in group.answers)
-        self.query_one("#slots-panel").border_subtitle = f"{writing} being written" if writing else ""
+        self._subtitle("#slots-panel", f"{writing} being written" if writing else "")
         methods = [rate.method for rate in state.rates]
         self.query_one(QuestionList).show(state.rows, methods, state.primary)
-        self.query_one("#questions").border_subtitle = _scored_text(state)
+        self._subtitle("#questions", _scored_text(state))
         plot = self.query_one(LinePlot)
         ordered = sorted(state.rates, key=lambda rate: rate.method != state.primary)
         counts = [(rate.method, rate.n, rate.k) for rate in ordered]
@@ -143,7 +145,11 @@ class LiveScreen(Screen[None]):
         if state.latest is not None and state.latest != self._latest and not self._is_reading:
             self._latest = state.latest
             self._read_tokens(*state.latest)
-        self.refresh_bindings()
+        keys = (state.status, self.app.is_working)
+        if keys != self._keys_shown:
+            # The line of keys is composed anew, which costs as much as several pictures of all the rest.
+            self._keys_shown = keys
+            self.refresh_bindings()
 
     @work(group="tokens", exit_on_error=False)
     async def _read_tokens(self, question_id: str, sample_index: int) -> None:
@@ -165,7 +171,7 @@ class LiveScreen(Screen[None]):
         name = "greedy answer" if sample_index == GREEDY else f"answer {sample_index + 1}"
         of = "" if position is None else f" to question {position + 1}"
         title = Content.styled(f"token entropy of the {name}{of}", MUTED)
-        self.query_one("#strip-title", Static).update(title)
+        self.query_one("#strip-title", Static).update(title, layout=False)
         self.query_one("#slots-panel").add_class("-with-strip")
         self.query_one(TokenStrip).tokens = tuple(StripToken(text, entropy) for text, entropy in found.tokens)
 
@@ -174,7 +180,13 @@ class LiveScreen(Screen[None]):
         most = max(found, default=0)
         bars = [Bar(str(clusters), found.get(clusters, 0)) for clusters in range(1, most + 1)]
         self.query_one(Histogram).bars = tuple(bars)
-        self.query_one("#histogram-panel").border_subtitle = f"questions, by {state.primary}" if state.primary else ""
+        self._subtitle("#histogram-panel", f"questions, by {state.primary}" if state.primary else "")
+
+    def _subtitle(self, panel: str, text: str) -> None:
+        """Set what stands in a panel's lower border; Textual draws the whole panel again, the same text or not."""
+        if self._subtitles.get(panel, "") != text:
+            self._subtitles[panel] = text
+            self.query_one(panel).border_subtitle = text
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
