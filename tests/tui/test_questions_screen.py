@@ -244,3 +244,22 @@ async def test_a_tiny_terminal_does_not_break_it(run: RunFile, size: tuple[int, 
         table = await ready(app, pilot)
         await pilot.press("end", "pageup", "s", "slash", "1", "enter")
         assert table.current is not None
+
+
+@SIZES
+async def test_text_is_selected_with_the_mouse_and_copied(run: RunFile, size: tuple[int, int]):
+    app = TableApp(run.path)
+    async with app.run_test(size=size) as pilot:
+        table = await ready(app, pilot)
+        await pilot.press("end")
+        await pilot.pause()
+        # The scrolled table: what is selected are lines of the content, not of the screen.
+        first, second = lines(table)[2], lines(table)[3]
+        start, left = first.index("number"), table.gutter.left
+        await pilot.mouse_down(table, offset=(left + start, 2))
+        await pilot.hover(table, offset=(left + start + 9, 3))
+        await pilot.mouse_up(table, offset=(left + start + 9, 3))
+        await pilot.pause()
+        assert app.screen.get_selected_text() == first[start:].rstrip() + "\n" + second[: start + 10]
+        await pilot.click(table, offset=(start, 4))
+        assert not app.screen.get_selected_text()

@@ -10,7 +10,6 @@ from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
@@ -19,19 +18,21 @@ from homogaudit.report.text import plain
 from homogaudit.tui.live_state import QuestionRow
 from homogaudit.tui.theme import MUTED, state_mark
 from homogaudit.tui.widgets.canvas import fit
+from homogaudit.tui.widgets.selectable_lines import SelectableLines
 
 __all__ = ["QuestionList"]
 
 _WIDE = 72
 """From this width on there is a column for every clustering."""
 
-_WORDS = 60
-"""From this width on the label is a word, and before there is one the state."""
+_NUMBER_WIDTHS = (5, 7)
+"""Cells of a column of numbers: below `_WIDE`, and from it on."""
 
-_LABEL_WIDTH = 11
+_WORD_WIDTH = 11
+"""Cells of the last column: the glyph and the word of a label; before there is one, the word of the state."""
 
 
-class QuestionList(ScrollView, can_focus=True):
+class QuestionList(SelectableLines, can_focus=True):
     """The questions with their state, clusters, semantic entropy and label; one line is the cursor.
 
     It follows the newest question until the cursor is moved, and again once it is moved to the last line.
@@ -135,20 +136,19 @@ class QuestionList(ScrollView, can_focus=True):
         self.virtual_size = Size(self.size.width, len(self._rows) + 1)
         self.watch_cursor(self.cursor, self.cursor)
 
-    def render_line(self, y: int) -> Strip:
-        """Return one line: the head, which does not scroll, or a question."""
+    def content_line(self, line: int) -> Strip:
+        """Return the head, or a question."""
         width = self.scrollable_content_region.width
-        position = self.scroll_offset.y + y - 1
-        if y == 0:
+        position = line - 1
+        if line == 0:
             content = self._head(width)
         elif position < len(self._rows):
             content = self._line(position, width)
         else:
             return Strip.blank(width, self.visual_style.rich_style)
-        style = self.visual_style
-        if y and position == self.cursor and self.has_focus:
+        if line and position == self.cursor and self.has_focus:
             content = content.stylize("reverse") if self.app.no_color else content.stylize("on $primary 25%")
-        strips = Visual.to_strips(self, content, width, 1, style, pad=True)
+        strips = Visual.to_strips(self, content, width, 1, self.visual_style, pad=True, apply_selection=False)
         return strips[0] if strips else Strip([Segment(" " * width)])
 
     def _columns(self, width: int) -> tuple[str, ...]:
@@ -158,8 +158,9 @@ class QuestionList(ScrollView, can_focus=True):
         return (self._primary,) if self._primary else ()
 
     def _head(self, width: int) -> Content:
-        right = "".join(f"{_short(method):>7}" for method in self._columns(width)) + f"{'SE':>7}"
-        right += "  " + ("label".ljust(_LABEL_WIDTH) if width >= _WORDS else "  ")
+        cells = _NUMBER_WIDTHS[width >= _WIDE]
+        right = "".join(f"{_short(method):>{cells}}" for method in (*self._columns(width), "SE"))
+        right += "  " + "label".ljust(_WORD_WIDTH)
         number = len(str(len(self._rows)))
         left = fit(f"  {'#':>{number}}  question", max(0, width - len(right)))
         return Content.styled(left + right, MUTED)
@@ -167,14 +168,12 @@ class QuestionList(ScrollView, can_focus=True):
     def _line(self, position: int, width: int) -> Content:
         row = self._rows[position]
         mark = state_mark(row.state)
-        counts = "".join(_count(row.clusters.get(method)) for method in self._columns(width))
-        right = counts + f"{decimal(row.entropy, 2) if row.state == 'scored' else '':>7}"
+        cells = _NUMBER_WIDTHS[width >= _WIDE]
+        counts = [row.clusters.get(method) for method in self._columns(width)]
+        right = "".join(f"{'' if clusters is None else clusters:>{cells}}" for clusters in counts)
+        right += f"{decimal(row.entropy, 2) if row.state == 'scored' else '':>{cells}}"
         label = state_mark(row.label) if row.label else None
-        if width >= _WORDS:
-            word = f"  {mark.word}" if label is None else f"{label.glyph} {label.word}"
-        else:
-            word = "" if label is None else label.glyph
-        word = "  " + word.ljust(_LABEL_WIDTH if width >= _WORDS else 2)
+        word = "  " + (mark.word if label is None else f"{label.glyph} {label.word}").ljust(_WORD_WIDTH)
         number = f"{position + 1:>{len(str(len(self._rows)))}}"
         room = max(0, width - len(right) - len(word) - len(number) - 4)
         # No more than can be seen is made plain: a question can be a page long.
@@ -190,8 +189,4 @@ class QuestionList(ScrollView, can_focus=True):
 
 def _short(method: str) -> str:
     """Return the head of a clustering's column."""
-    return {"embedding": "embed", "jaccard": "jacc"}.get(method, method)[:6]
-
-
-def _count(clusters: int | None) -> str:
-    return f"{'' if clusters is None else clusters:>7}"
+    return {"embedding": "emb", "jaccard": "jacc", "entailment": "nli"}.get(method, method)[:4]

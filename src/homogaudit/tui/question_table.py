@@ -15,7 +15,6 @@ from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
 
@@ -23,6 +22,7 @@ from homogaudit.report.numbers import MISSING, count, decimal
 from homogaudit.tui.question_rows import Column, QuestionRow, Sort
 from homogaudit.tui.theme import MUTED, cluster_glyph, palette_of, state_mark
 from homogaudit.tui.widgets.canvas import fit
+from homogaudit.tui.widgets.selectable_lines import SelectableLines
 
 __all__ = ["QuestionTable"]
 
@@ -95,7 +95,7 @@ _COLUMNS = (
 )
 
 
-class QuestionTable(ScrollView, can_focus=True):
+class QuestionTable(SelectableLines, can_focus=True):
     """Rows of questions with a cursor.
 
     Its rows are those of a run, and what it shows a list of their positions: both come from outside.
@@ -294,12 +294,12 @@ class QuestionTable(ScrollView, can_focus=True):
                 return spec.column
         return None
 
-    def render_line(self, y: int) -> Strip:
-        """Return one line of the screen: the titles, then rows."""
+    def content_line(self, line: int) -> Strip:
+        """Return the titles, or a question."""
         width = self.scrollable_content_region.width
-        if y == 0:
+        if line == 0:
             return self._titles(width)
-        line = self.scroll_offset.y + y - 1
+        line -= 1
         if not 0 <= line < len(self._shown):
             return Strip.blank(width, self._style("$foreground"))
         key = (self._shown[line], line == self._cursor)

@@ -100,7 +100,7 @@ class StartScreen(Screen[None]):
                             value = getattr(defaults, name)
                             shown = "" if value is None else f"{value:g}"
                             kind_name = "integer" if kind is int else "number"
-                            yield _field(label, Input(shown, id=name, type=kind_name, compact=True))
+                            yield _field(label, Input(shown, id=name, type=kind_name, valid_empty=True, compact=True))
                     shown_judge = "" if defaults.judge == "auto" else defaults.judge
                     judges = SuggestFromList(_JUDGES)
                     hint = ", ".join(_JUDGES)
