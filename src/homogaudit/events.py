@@ -171,6 +171,8 @@ class EngineReady(Event):
         draws_done: Of these, stored by earlier sessions.
         passes_at_most: Forward passes still to do if every answer takes its full length.
         seconds_at_most: Time for that at the speed of a few warm-up steps; `None` where not measured.
+        serial_tokens_per_second: What one answer after the other would take, at the speed of a warm-up step with one
+            sequence; `None` where not measured.
     """
 
     device: str
@@ -184,6 +186,7 @@ class EngineReady(Event):
     passes_at_most: int
     seconds_at_most: float | None
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    serial_tokens_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,7 +326,9 @@ def test_slots_never_need_more_sequences_than_llama_cpp_has(demo_model: Path, mo
 def test_many_slots_for_answers_of_one_token_have_room_to_warm_up(demo_model: Path) -> None:
     with opened(demo_model, slots=100) as generator:
         found = draw(generator, {"hamlet": range(100)}, Decoding(samples=100, max_tokens=1, greedy_max_tokens=1))
-        assert generator.facts.slots == 100
+        facts = generator.facts
+    assert facts.slots == 100
+    assert facts.seconds_per_step and facts.seconds_per_single_step
     assert {generation.tokens for generation in found.values()} <= {0, 1}
 
 

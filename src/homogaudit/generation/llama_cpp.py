@@ -141,6 +141,7 @@ class LlamaCppGenerator:
             warnings.append(f"memory holds {slots} answers at a time, not {wanted}")
         if self._model.gives_up_layers:
             warnings.append(f"memory holds only part of the model on the GPU: {self._device()}")
+        seconds = warm_up(sequences, prompts[0], slots) if can_fork else None
         self.facts = dataclasses.replace(
             self.facts,
             device=self._device(),
@@ -149,7 +150,8 @@ class LlamaCppGenerator:
             slots=slots,
             context=cells,
             memory_bytes=self._memory_bytes(slots, cells),
-            seconds_per_step=warm_up(sequences, prompts[0], slots) if can_fork else None,
+            seconds_per_step=seconds.full if seconds else None,
+            seconds_per_single_step=seconds.single if seconds else None,
         )
         return BatchedSampler(
             sequences,

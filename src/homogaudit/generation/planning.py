@@ -5,6 +5,7 @@ Pure functions and a warm-up through the `SequenceModel` protocol; nothing of an
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from homogaudit.generation.batched_sampler import SequenceModel
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.records import Decoding
 
-__all__ = ["WARM_UP_STEPS", "check_lengths", "common_prefix", "warm_up"]
+__all__ = ["WARM_UP_STEPS", "StepSeconds", "check_lengths", "common_prefix", "warm_up"]
 
 WARM_UP_STEPS = 3
 """Steps timed before drawing; the context has room for them even where answers are shorter."""
@@ -59,23 +60,43 @@ def check_lengths(
             )
 
 
-def warm_up(sequences: SequenceModel, prompt: Sequence[int], slots: int) -> float:
-    """Return the seconds of one step with every slot in use; the caches are warm and the cells free afterwards.
+@dataclass(frozen=True, slots=True)
+class StepSeconds:
+    """Seconds of one step with every slot in use, and with one."""
+
+    full: float
+    single: float
+
+
+def warm_up(sequences: SequenceModel, prompt: Sequence[int], slots: int) -> StepSeconds:
+    """Return what a step takes; the caches are warm and the cells free afterwards.
 
     Raises:
         NoRoomError: The cache does not hold so many.
     """
-    numbers = np.arange(slots, dtype=np.int32)
+
+    def measure(live: int, position: int) -> float:
+        numbers = np.arange(live, dtype=np.int32)
+        seconds: list[float] = []
+        for step in range(position, position + WARM_UP_STEPS):
+            begun = time.perf_counter()
+            sequences.step(numbers, np.full(live, prompt[-1], np.int32), np.full(live, step, np.int32))
+            seconds.append(time.perf_counter() - begun)
+        return min(seconds)
+
+    live = slots
     try:
         sequences.prefill(0, prompt, 0)
         for sequence in range(1, slots):
             sequences.fork(0, sequence)
-        seconds: list[float] = []
-        for step in range(WARM_UP_STEPS):
-            begun = time.perf_counter()
-            sequences.step(numbers, np.full(slots, prompt[-1], np.int32), np.full(slots, len(prompt) + step, np.int32))
-            seconds.append(time.perf_counter() - begun)
-        return min(seconds)
+        full = measure(slots, len(prompt))
+        if slots == 1:
+            return StepSeconds(full, full)
+        # The cells of the others have room for what one writes on.
+        while live > 1:
+            live -= 1
+            sequences.free(live)
+        return StepSeconds(full, measure(1, len(prompt) + WARM_UP_STEPS))
     finally:
-        for sequence in range(slots):
+        for sequence in range(live):
             sequences.free(sequence)

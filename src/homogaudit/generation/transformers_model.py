@@ -20,7 +20,7 @@ from homogaudit.config.machine import physical_cores
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.batched_sampler import BatchedSampler, DeviceMemoryError
 from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens
-from homogaudit.generation.planning import check_lengths, common_prefix, warm_up
+from homogaudit.generation.planning import StepSeconds, check_lengths, common_prefix, warm_up
 from homogaudit.generation.torch_statistics import TorchTokenSampler
 from homogaudit.generation.transformers_cache import can_batch
 from homogaudit.generation.transformers_folder import check_folder
@@ -155,7 +155,7 @@ class TransformersGenerator:
         cells = len(longest) + max(decoding.max_tokens, decoding.greedy_max_tokens)
         warnings: list[str] = []
         sequences: BatchedSequences | SerialSequences
-        seconds: float | None = None
+        seconds: StepSeconds | None = None
         prefix, slots = 0, 1
         bytes_per_cell = self._probe(prompts[0])
         if bytes_per_cell is None:
@@ -177,7 +177,8 @@ class TransformersGenerator:
             slots=slots,
             context=slots * cells,
             memory_bytes=self._size + slots * self._slot_bytes(cells * (bytes_per_cell or 0)),
-            seconds_per_step=seconds,
+            seconds_per_step=seconds.full if seconds else None,
+            seconds_per_single_step=seconds.single if seconds else None,
         )
         self._drawing = BatchedSampler(
             sequences,
@@ -297,8 +298,8 @@ class TransformersGenerator:
         # The cache twice: where sequences join or end, the rows of the others are copied.
         return 2 * cache_bytes + _LOGIT_COPIES * 4 * self._tokens.vocabulary
 
-    def _warm_up(self, prompt: Sequence[int], slots: int) -> tuple[int, float]:
-        """Return the slots that fit, at most `slots`, and the seconds of a step with all of them.
+    def _warm_up(self, prompt: Sequence[int], slots: int) -> tuple[int, StepSeconds]:
+        """Return the slots that fit, at most `slots`, and the seconds of a step.
 
         Raises:
             ModelError: There is no memory for a single answer.

@@ -52,7 +52,7 @@ class RunPanel(Figure):
 
     state: reactive[LiveState] = reactive(LiveState())
     serial_speed: reactive[float | None] = reactive(None)
-    """Tokens a second of a serial loop on this model, from a stored bench."""
+    """Tokens a second of a serial loop on this model, from a stored bench; else the warm-up's stand for it."""
 
     def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
         """Return the lines."""
@@ -76,8 +76,9 @@ class RunPanel(Figure):
                 parts.append(f"{clock(progress.seconds_left)} left")
             parts.append(f"{clock(progress.seconds)} gone")
             parts.append(f"{progress.tokens_per_second:,.0f} tokens/s")
-            if self.serial_speed:
-                parts.append(f"{decimal(progress.tokens_per_second / self.serial_speed, 1)}x serial")
+            serial = self.serial_speed or (state.ready and state.ready.serial_tokens_per_second)
+            if serial and progress.tokens_per_second:
+                parts.append(f"{decimal(progress.tokens_per_second / serial, 1)}x serial")
         elif state.ready is not None and state.ready.seconds_at_most is not None:
             parts.append(f"at most {duration(state.ready.seconds_at_most)}")
         if not state.is_working and state.status != "complete" and state.failure is None:
