@@ -58,6 +58,10 @@ def _forward(model: Any, accepted: Collection[str], **arguments: Any) -> Any:
         return model(**{name: value for name, value in arguments.items() if name in accepted})
 
 
+_CACHE_NAMES = ("cache", "past_key_values", "cache_params")
+"""What models call their cache: since transformers 5.24, before, and recurrent ones before."""
+
+
 class _Sequences:
     """What both kinds of sequences share."""
 
@@ -66,6 +70,7 @@ class _Sequences:
         self._tokens = tokens
         self._device: torch.device = model.device
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
+        self._cache_name = next((name for name in _CACHE_NAMES if name in self._accepted), _CACHE_NAMES[0])
         self.vocabulary: int = tokens.vocabulary
 
     def ends(self, token: int) -> bool:
@@ -212,7 +217,7 @@ class BatchedSequences(_Sequences):
                 input_ids=self._tensor(padded),
                 attention_mask=self._mask(lengths, width),
                 position_ids=self._tensor(positions),
-                past_key_values=block.cache,
+                **{self._cache_name: block.cache},
             )
         except DeviceMemoryError:
             # Some layers have the new tokens and some have not.
@@ -260,8 +265,6 @@ class SerialSequences(_Sequences):
 
     def __init__(self, model: Any, tokens: ModelTokens) -> None:
         super().__init__(model, tokens)
-        # Recurrent models have a name of their own for the same thing.
-        self._cache_name = "past_key_values" if "past_key_values" in self._accepted else "cache_params"
         self._past: dict[int, Any] = {}
 
     def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> Tensor:
