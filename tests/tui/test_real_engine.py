@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from homogaudit.launch.prepare import RunRequest
 from homogaudit.store import RunFile
 from homogaudit.tui.app import HomogauditApp
+from homogaudit.tui.question_table import QuestionTable
 from homogaudit.tui.screens.engine_error import EngineErrorScreen
+from homogaudit.tui.screens.help import HelpScreen
+from homogaudit.tui.screens.live import LiveScreen
+from homogaudit.tui.screens.question import QuestionScreen
+from homogaudit.tui.screens.report import ReportScreen
+from homogaudit.tui.widgets.heat_map import HeatMap
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], Any]) -> None:
@@ -67,3 +74,27 @@ async def test_quitting_leaves_no_process(runs: Path, demo_model: Path):
         await pilot.press("ctrl+c")
     app.end_engine()
     assert not is_alive(pid)
+
+
+async def test_all_screens_show_a_run_from_its_start_to_its_report(runs: Path, demo_model: Path):
+    app = HomogauditApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.screen.query("#limit"))
+        for field, value in (("samples", "3"), ("max_tokens", "12"), ("limit", "4"), ("judge", "overlap")):
+            app.screen.query_one(f"#{field}", Input).value = value
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: any(row.draws for row in app.live_state.rows))
+        assert isinstance(app.screen, LiveScreen)
+        await until(pilot, lambda: isinstance(app.screen, ReportScreen))
+        await until(pilot, lambda: app.screen.query_one("#report").display)
+        await pilot.press("3")
+        await until(pilot, lambda: app.screen.query(QuestionTable) and app.screen.query_one(QuestionTable).current)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, QuestionScreen) and app.screen.query(HeatMap))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        path = app.run_path
+    assert path is not None
+    with RunFile.open(path) as run:
+        assert run.status == "complete"
+        assert len(run.generation_keys()) == 4 * 4

@@ -37,9 +37,9 @@ class GeneratorFacts:
         memory_bytes: Estimate of weights, cache and logits.
         mode: `chat` or `base`.
         seconds_per_step: Time of one step with every slot in use, measured; `None` before `draw`.
-        seconds_per_single_step: The same with one slot in use: what drawing one answer after the other would take.
-        warnings: What did not go as planned, for example fewer layers on the GPU for lack of memory.
         details: Versions, layers on the GPU, and what else belongs into the provenance.
+        warnings: What did not go as planned, for example fewer layers on the GPU for lack of memory.
+        seconds_per_single_step: Time of one step with one slot in use, measured: that of one answer after the other.
     """
 
     device: str
@@ -48,9 +48,9 @@ class GeneratorFacts:
     memory_bytes: int
     mode: str
     seconds_per_step: float | None = None
-    seconds_per_single_step: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     warnings: tuple[str, ...] = ()
+    seconds_per_single_step: float | None = None
 
 
 @dataclass(slots=True)
