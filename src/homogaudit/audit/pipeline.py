@@ -426,7 +426,8 @@ class Audit:
 
     def _is_complete(self) -> bool:
         return (
-            self._finished_questions() == self._ids
+            not self._run.meta("missing_shards")
+            and self._finished_questions() == self._ids
             and self._run.scored(self._scorer.key) == self._ids
             and not self._uncalled()
             and not self._waits_for_run_signals()

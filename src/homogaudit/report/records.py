@@ -21,6 +21,7 @@ from homogaudit.report.analysis_records import (
 from homogaudit.report.cascade_records import Cascade, Pointer
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Rate
+from homogaudit.store.shards import Shards
 
 __all__ = [
     "Auroc",
@@ -84,13 +85,14 @@ class RunFacts:
         id: The run's own.
         model: Its name as given.
         model_details: Kind, fingerprint and what else was stored of it.
-        question_source: Name of the question file.
-        questions: How many questions it holds.
+        question_source: Name of the question file, and which shards of it.
+        shards: Which shards of the question file the run holds, `None` for all of it.
+        questions: How many questions the run holds.
         status: `started` until everything is drawn and scored, then `complete`.
         samples: N, the samples a question.
         decoding: The decoding parameters.
         prompting: How a question becomes a prompt.
-        device: What the newest session that draws ran on.
+        device: What the newest session that draws ran on; of a merged run what all did.
         versions: Of the packages that figures can depend on, as the newest session had them.
         embedder: Plain name of that behind the clustering `embedding`, `None` where there is none.
         embedder_reason: Why there is none, or why this one.
@@ -102,6 +104,7 @@ class RunFacts:
     model: str
     model_details: Mapping[str, Any]
     question_source: str
+    shards: Shards | None
     questions: int
     status: str
     created: str

@@ -15,6 +15,7 @@ from homogaudit.report.evidence import Evidence, sampler
 from homogaudit.report.numbers import count, percent, share
 from homogaudit.report.records import DrawCounts, Labels, Undefined, Validity
 from homogaudit.store.run_file import RunFile
+from homogaudit.store.shards import Shards
 
 __all__ = ["FEWEST_OF_A_CLASS", "assess", "is_refused", "label_warning"]
 
@@ -193,10 +194,19 @@ def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:
 def _question_warnings(validity: Validity, run: RunFile) -> list[str]:
     """Return what is wrong with the questions that enter."""
     warnings: list[str] = []
+    missing = run.meta("missing_shards")
+    if missing:
+        shards = Shards.of_parameters(run.parameters)
+        absent = Shards(tuple(missing), shards.of)
+        total = int(run.parameters["questions"]["count"])
+        warnings.append(
+            f"{absent} {'is' if len(missing) == 1 else 'are'} missing: {share(total - validity.questions, total)} "
+            "questions of the file enter nothing"
+        )
     if validity.questions_unfinished:
         unfinished = share(validity.questions_unfinished, validity.questions)
         warnings.append(f"{unfinished} questions are unfinished and enter nothing")
-    elif run.status != "complete":
+    elif run.status != "complete" and not missing:
         how = "run `homogaudit score RUN`" if run.parameters.get("recorded") else "run the same command again"
         warnings.append(f"everything is drawn but the run is not complete: {how} to score it")
     short = validity.questions_scored - validity.questions_fully_valid

@@ -44,7 +44,7 @@ from homogaudit.store.run_schema import (
     storage_errors,
 )
 
-__all__ = ["DrawCount", "QuestionOverview", "RunFile", "Session"]
+__all__ = ["DrawCount", "QuestionOverview", "RunFile", "Session", "differences", "put_in_place"]
 
 _LAST_SAMPLE = 2**62
 _QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"
@@ -113,7 +113,7 @@ def _array(blob: bytes | None, dtype: str) -> NDArray[Any] | None:
     return None if blob is None else np.frombuffer(blob, dtype=dtype)
 
 
-def _put_in_place(draft: Path, path: Path) -> None:
+def put_in_place(draft: Path, path: Path) -> None:
     """Give the finished `draft` its name; unlike a rename, a link never replaces what another process put there.
 
     Raises:
@@ -221,7 +221,7 @@ class RunFile:
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
-            _put_in_place(draft, path)
+            put_in_place(draft, path)
         except OSError as error:
             raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
         finally:
@@ -332,12 +332,12 @@ class RunFile:
         Raises:
             ParametersDifferError: They are not; the message names each difference.
         """
-        differences = [
+        changed = [
             f"`{name}` was {json.dumps(was)}, is {json.dumps(now)}"
-            for name, was, now in _differences(self.parameters, json.loads(json.dumps(parameters)))
+            for name, was, now in differences(self.parameters, json.loads(json.dumps(parameters)))
         ]
-        if differences:
-            message = f"`{self.path}` was started with other parameters: {'; '.join(differences)}"
+        if changed:
+            message = f"`{self.path}` was started with other parameters: {'; '.join(changed)}"
             raise ParametersDifferError(message, "choose another file with `-o`, or give the same parameters")
 
     # Questions and generations
@@ -767,10 +767,10 @@ def _generation(question_id: str, row: Sequence[Any]) -> Generation:
     )
 
 
-def _differences(was: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+def differences(was: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield (dotted name, old value, new value) of every leaf that differs between two JSON values."""
     if isinstance(was, dict) and isinstance(now, dict):
         for key in sorted(was.keys() | now.keys()):
-            yield from _differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
+            yield from differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
     elif was != now:
         yield name, was, now
