@@ -1,11 +1,17 @@
-"""An OpenAI-compatible server on loopback that can misbehave: its model draws words from one known distribution."""
+"""An OpenAI-compatible server on loopback that can misbehave: its model draws words from one known distribution.
+
+`python fault_server.py PORT LOG MOST` is one that ignores `n`, in a process of its own that can be killed; LOG gains a
+line of JSON a request, and after MOST requests every one hangs.
+"""
 
 import json
 import math
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +43,8 @@ class FaultServer:
         tempered: Whether log-probabilities are those after temperature and truncation.
         length: Words of an answer.
         requests: All payloads, in their order.
+        port: 0 for any that is free.
+        log: Gains a line of JSON for each request.
     """
 
     fault: Callable[[int, dict[str, Any]], Fault] = lambda number, request: None
@@ -51,6 +59,8 @@ class FaultServer:
     models: tuple[str, ...] = ("toy",)
     requests: list[dict[str, Any]] = field(default_factory=list)
     is_probed: bool = False
+    port: int = 0
+    log: Path | None = None
     _number: int = 0
 
     def __enter__(self) -> "FaultServer":
@@ -70,7 +80,7 @@ class FaultServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._http.daemon_threads = True
         # A client that gives up leaves half a request behind.
         self._http.handle_error = lambda *_: None
@@ -100,6 +110,9 @@ class FaultServer:
         request = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
         with self._lock:
             self.requests.append(request)
+            if self.log is not None:
+                with self.log.open("a") as file:
+                    file.write(json.dumps(request) + "\n")
             fault = None
             if self.is_probed:
                 fault = self.fault(self._number, request)
@@ -244,3 +257,12 @@ def _send_bytes(
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body)
+
+
+if __name__ == "__main__":
+    port, log, most = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    with FaultServer(
+        lambda number, _: "hang" if number >= most else None, frozenset({"n"}), port=port, log=log, is_probed=True
+    ):
+        # Whoever started it closes this.
+        sys.stdin.read()

@@ -43,7 +43,8 @@ def server(smollm_f16: Path) -> Iterator[str]:
 
 async def _wait_for(url: str) -> None:
     client = OpenAIClient(
-        parse_addresses(url)[0], policy=RetryPolicy(attempts=600, first_seconds=0.2, most_seconds=0.2)
+        parse_addresses(url)[0],
+        policy=RetryPolicy(attempts=600, unreachable_attempts=600, first_seconds=0.2, most_seconds=0.2),
     )
     await client.get("models")
     await client.close()

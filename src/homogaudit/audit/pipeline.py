@@ -364,6 +364,7 @@ class Audit:
                 else ask_verbalized(generator, sample_sets, decoding)
             )
             for call in replies:
+                yield from self._new_warnings(generator)
                 if call is not None:
                     self._store_call(call, by_id[call.question_id])
                     done += 1
