@@ -72,10 +72,17 @@ class FaultServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                owner.list_models(self)
+                self._unless_closed(owner.list_models)
 
             def do_POST(self) -> None:
-                owner.answer(self)
+                self._unless_closed(owner.answer)
+
+            def _unless_closed(self, act: Callable[[BaseHTTPRequestHandler], None]) -> None:
+                # A connection that was kept outlives the server that took it.
+                if owner._released.is_set():
+                    self.close_connection = True
+                else:
+                    act(self)
 
             def log_message(self, *_: Any) -> None:
                 pass
