@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 from homogaudit.audit.calls import CALL_KINDS, ask_p_true, ask_verbalized
 from homogaudit.audit.scoring import Scorer
@@ -43,6 +43,7 @@ from homogaudit.records import (
     GenerationState,
     ModelCall,
     Prompting,
+    Question,
     ResourceCost,
     SampleSet,
 )
@@ -148,13 +149,14 @@ class Audit:
         """Return the sample indexes still to draw, by question in the order of the file; none without a model."""
         if self._job.model is None:
             return {}
-        stored = self._run.generation_keys()
-        wanted = [GREEDY, *range(self._expected_samples)]
-        missing = {
-            question.id: tuple(index for index in wanted if (question.id, index) not in stored)
-            for question in self._questions
-        }
-        return {question_id: indexes for question_id, indexes in missing.items() if indexes}
+        wanted = (GREEDY, *range(self._expected_samples))
+        missing = dict.fromkeys((question.id for question in self._questions), wanted)
+        begun = [key for key, count in self._run.draw_counts().items() if count.samples or count.greedy]
+        for question_id, stored in self._run.sample_indexes(begun):
+            missing[question_id] = tuple(index for index in wanted if index not in stored)
+            if not missing[question_id]:
+                del missing[question_id]
+        return missing
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> Iterator[Event]:
         parameters = self._run.parameters
@@ -165,16 +167,18 @@ class Audit:
         created = datetime.fromisoformat(self._run.meta("created"))
         generator = self._load_generator(self._job, Prompting(**parameters["prompting"]), created)
         try:
-            requests: list[DrawRequest] = []
             if missing:
                 # Questions that are done go along without a draw: the prefix that all prompts share must not depend
                 # on which of them are left, or a resumed run would not repeat an uninterrupted one.
-                requests = [DrawRequest(q.id, generator.prompt(q.text), missing.get(q.id, ())) for q in self._questions]
+                requests: Sequence[DrawRequest] = _Requests(self._questions, generator, missing)
+                if self._job.model_kind != "server":
+                    # A local engine reads them again and again, to size its cache.
+                    requests = list(requests)
                 yield Loading("context", str(self._run.meta("model")))
                 self._drawing = generator.draw(requests, decoding)
                 self._run.set_meta("chat_template", getattr(generator, "chat_template", None))
             self._begin_session("generate", self._provenance(generator))
-            yield self._ready(generator, decoding, requests, stored)
+            yield self._ready(generator, decoding, missing, stored)
             yield from self._new_warnings(generator)
             yield from self._scorer.scored_before()
             try:
@@ -191,13 +195,13 @@ class Audit:
             generator.close()
 
     def _ready(
-        self, generator: Generator, decoding: Decoding, requests: Sequence[DrawRequest], stored: int
+        self, generator: Generator, decoding: Decoding, missing: Mapping[str, tuple[int, ...]], stored: int
     ) -> EngineReady:
         facts = generator.facts
         passes = sum(
             decoding.greedy_max_tokens if index == GREEDY else decoding.max_tokens
-            for request in requests
-            for index in request.sample_indexes
+            for indexes in missing.values()
+            for index in indexes
         )
         seconds = None if facts.seconds_per_step is None else passes / max(1, facts.slots) * facts.seconds_per_step
         return EngineReady(
@@ -410,10 +414,8 @@ class Audit:
         """Return the questions all of whose draws are stored; a recorded run is finished as it came."""
         if self._run.meta("recorded"):
             return set(self._ids)
-        counts: dict[str, int] = {}
-        for question_id, _ in self._run.generation_keys():
-            counts[question_id] = counts.get(question_id, 0) + 1
-        return {question_id for question_id, count in counts.items() if count == self._expected_samples + 1}
+        counts = self._run.draw_counts().items()
+        return {key for key, count in counts if count.greedy and count.samples == self._expected_samples}
 
     def _waiting(self) -> list[str]:
         """Return the finished questions that are not scored under this scoring, in the order of the file."""
@@ -459,6 +461,31 @@ class Audit:
             "tokens": counts.tokens if counts else 0,
             "prompt_tokens": counts.prompt_tokens if counts else 0,
         }
+
+
+class _Requests(Sequence[DrawRequest]):
+    """The draws of every question; a prompt is rendered when its turn comes, not for all questions at once."""
+
+    def __init__(
+        self, questions: Sequence[Question], generator: Generator, missing: Mapping[str, tuple[int, ...]]
+    ) -> None:
+        self._questions = questions
+        self._generator = generator
+        self._missing = missing
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    @overload
+    def __getitem__(self, index: int) -> DrawRequest: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[DrawRequest]: ...
+    def __getitem__(self, index: int | slice) -> DrawRequest | list[DrawRequest]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        question = self._questions[index]
+        prompt = self._generator.prompt(question.text)
+        return DrawRequest(question.id, prompt, self._missing.get(question.id, ()))
 
 
 def _machine() -> dict[str, Any]:

@@ -424,6 +424,12 @@ class RunFile:
         rows = self._rows("SELECT questions.id, sample_index FROM generations JOIN questions USING (position)")
         return {(question_id, index) for question_id, index in rows}
 
+    def sample_indexes(self, question_ids: Iterable[str]) -> Iterator[tuple[str, set[int]]]:
+        """Yield the id and the stored sample indexes of each of some questions."""
+        query = "SELECT sample_index FROM generations WHERE position = ?"
+        for question_id in question_ids:
+            yield question_id, {index for (index,) in self._rows(query, (self._positions[question_id],))}
+
     def drawn_tokens(self, question_id: str) -> tuple[int, int]:
         """Return the tokens of the greedy answer and of all samples of one question, as far as they are drawn."""
         ((greedy, samples),) = self._rows(
