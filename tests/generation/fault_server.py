@@ -43,6 +43,7 @@ class FaultServer:
         tempered: Whether log-probabilities are those after temperature and truncation.
         length: Words of an answer.
         requests: All payloads, in their order.
+        slow_seconds: How long every answer takes.
         port: 0 for any that is free.
         log: Gains a line of JSON for each request.
     """
@@ -59,6 +60,7 @@ class FaultServer:
     models: tuple[str, ...] = ("toy",)
     requests: list[dict[str, Any]] = field(default_factory=list)
     is_probed: bool = False
+    slow_seconds: float = 0.0
     port: int = 0
     log: Path | None = None
     _number: int = 0
@@ -132,6 +134,7 @@ class FaultServer:
         if named is not None:
             _send(handler, 400, {"error": {"message": f"Unrecognized request argument supplied: {named}"}})
             return
+        self._released.wait(self.slow_seconds)
         body = self.completion(request, is_chat)
         choices = body["choices"]
         match fault:

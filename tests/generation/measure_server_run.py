@@ -48,7 +48,9 @@ def measure(folder: Path, url: str, count: int) -> dict[str, float]:
     decoding = Decoding(samples=SAMPLES, max_tokens=4, greedy_max_tokens=4)
     parameters = {"decoding": asdict(decoding), "prompting": asdict(Prompting()), "model": {"kind": "server"}}
     RunFile.create(path, model="toy", question_source="made", questions=questions, parameters=parameters).close()
-    job = Job(str(path), model=url, model_kind="server", signals=("token_entropy_mean", "semantic_entropy_jaccard"))
+    job = Job(
+        str(path), model=url, model_kind="server", signals=("token_entropy_mean", "semantic_entropy_jaccard", "p_true")
+    )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     child = subprocess.Popen(
@@ -76,7 +78,7 @@ def measure(folder: Path, url: str, count: int) -> dict[str, float]:
         "MB after the last draw": round(at_end, 1),
         "MB at most, scoring included": round(after.ru_maxrss / 1024, 1),
         "MB of the run file": round(path.stat().st_size / 1e6, 1),
-        "processor ms a request": round(1000 * processor / (2 * count), 2),
+        "processor ms a request": round(1000 * processor / (3 * count), 2),
         "answers a second": round(count * (SAMPLES + 1) / seconds),
     }
 

@@ -105,6 +105,15 @@ def test_a_server_that_is_gone_is_one_clear_error(faults: ModuleType, make: Call
     assert raised.value.exit_code == 3
 
 
+def test_a_server_that_never_gives_an_answer_is_one_clear_error(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer(lambda *_: "no_choices") as server:
+        generator = make(server)
+        with pytest.raises(EngineError, match=r"gave no answer to question `q\d` 5 times"):
+            _drawn(generator)
+
+
 def test_a_longer_wait_than_allowed_stops_the_run(faults: ModuleType, make: Callable[..., OpenAIGenerator]) -> None:
     with faults.FaultServer(lambda *_: "429", retry_after="3600") as server:
         generator = make(server)

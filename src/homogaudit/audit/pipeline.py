@@ -55,6 +55,12 @@ __all__ = ["Audit", "Control"]
 _PROGRESS_SECONDS = 0.1
 """At most ten progress events a second: more is not seen, and each costs the reader a redraw."""
 
+_NOTE_SECONDS = 1.0
+"""How much of what an engine learns about itself while it draws may be lost in a kill."""
+
+_ASKING_CHUNK = 1024
+"""Questions whose prompts about their answers are made at once for a server; a local engine sizes its cache by all."""
+
 _SCORING_CHUNK = 32
 """Questions embedded in one call where answers are stored already: an embedder is fastest on full batches."""
 
@@ -117,6 +123,7 @@ class Audit:
         self._known_tokens: set[int] = set(run.token_pieces())
         self._drawn = 0
         self._warned = 0
+        self._noted = 0.0
         self._session: int | None = None
         self._session_facts: Mapping[str, Any] = {}
         self._begun = self._session_begun = time.perf_counter()
@@ -150,7 +157,7 @@ class Audit:
         if self._job.model is None:
             return {}
         wanted = (GREEDY, *range(self._expected_samples))
-        missing = dict.fromkeys((question.id for question in self._questions), wanted)
+        missing: dict[str, tuple[int, ...]] = {question.id: wanted for question in self._questions}
         begun = [key for key, count in self._run.draw_counts().items() if count.samples or count.greedy]
         for question_id, stored in self._run.sample_indexes(begun):
             missing[question_id] = tuple(index for index in wanted if index not in stored)
@@ -266,6 +273,7 @@ class Audit:
         remaining[generation.question_id] -= 1
         if not remaining[generation.question_id]:
             self._store_costs(generation.question_id, drawing)
+            self._note_details(generator)
             if self._scorer.is_ready:
                 (sample_set,) = self._run.sample_sets([generation.question_id])
                 yield self._scorer.score(sample_set)
@@ -278,6 +286,13 @@ class Audit:
         tokens = zip(("greedy", "samples"), self._run.drawn_tokens(question_id), strict=True)
         a_token = counts.seconds / counts.tokens
         self._run.add_costs(ResourceCost(question_id, name, count * a_token, count) for name, count in tokens)
+
+    def _note_details(self, generator: Generator) -> None:
+        """Keep what the engine says of itself, now and then, for a session that is killed."""
+        now = time.perf_counter()
+        if self._session is not None and now - self._noted >= _NOTE_SECONDS:
+            self._noted = now
+            self._run.note_session_details(self._session, generator.facts.details)
 
     def _new_warnings(self, generator: Generator) -> Iterator[Event]:
         """Pass on what the generator has warned of since the last call."""
@@ -359,8 +374,8 @@ class Audit:
     def _ask(self, generator: Generator, decoding: Decoding) -> Iterator[Event]:
         uncalled = self._uncalled()
         total, done, last = sum(map(len, uncalled.values())), 0, 0.0
-        for kind, question_ids in uncalled.items():
-            sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False))
+        for kind, question_ids in _chunks(uncalled, _ASKING_CHUNK if self._job.model_kind == "server" else total):
+            sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False, samples=False))
             by_id = {x.question.id: x for x in sample_sets}
             replies: Iterator[ModelCall | None] = (
                 ask_p_true(generator, sample_sets)
@@ -461,6 +476,13 @@ class Audit:
             "tokens": counts.tokens if counts else 0,
             "prompt_tokens": counts.prompt_tokens if counts else 0,
         }
+
+
+def _chunks(of_kinds: Mapping[str, list[str]], size: int) -> Iterator[tuple[str, list[str]]]:
+    """Yield each kind with at most `size` of its questions at a time."""
+    for kind, question_ids in of_kinds.items():
+        for start in range(0, len(question_ids), max(1, size)):
+            yield kind, question_ids[start : start + size]
 
 
 class _Requests(Sequence[DrawRequest]):

@@ -23,7 +23,7 @@ from homogaudit.generation.openai_client import (
     parse_addresses,
 )
 from homogaudit.generation.openai_format import choices_of, payload, usage_of
-from homogaudit.generation.server_drawing import ServerDrawing, ServerWork, StatisticsPlan, draw_seed
+from homogaudit.generation.server_drawing import BoundSums, ServerDrawing, ServerWork, StatisticsPlan, draw_seed
 from homogaudit.generation.server_probe import ServerModel, ServerProbe, find_model, head_fault, same_head
 from homogaudit.generation.server_queue import RequestQueue, Server
 from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment
@@ -128,9 +128,16 @@ class OpenAIGenerator:
             "top_k": said[found.honours_top_k],
             "min_p": said[found.honours_min_p],
             "top_logprobs": found.top_logprobs,
-            "token_entropies": self._entropy_words(),
-            "token_entropy_bounds": _mean_bounds(plan),
+            "token_entropies": "not available" if self._no_entropies() else "bounded",
+            "no_token_entropies": {
+                "greedy": self._no_entropies() or (plan.greedy_fault if plan else ""),
+                "samples": self._no_entropies() or (plan.sample_fault if plan else ""),
+            },
+            "token_entropy_bounds": {"greedy": _bounds(plan, plan.greedy), "samples": _bounds(plan, plan.samples)}
+            if plan
+            else {},
             "without_token_statistics": dict(plan.missing) if plan else {},
+            "probe_warnings": list(self._found.warnings),
         } | dict(self._model.identity)
 
     @property
@@ -138,12 +145,11 @@ class OpenAIGenerator:
         """The model as the first server that answers tells it."""
         return next(iter(self._models.values()))
 
-    def _entropy_words(self) -> str:
+    def _no_entropies(self) -> str:
+        """Return why there are no token entropies at all; empty where they are bounded."""
         if self._found.no_statistics:
-            return f"not available: {self._found.no_statistics}"
-        if not self._found.top_logprobs:
-            return "not available: the server gives the log-probability of the token alone"
-        return f"bounded by the top {self._found.top_logprobs} log-probabilities"
+            return self._found.no_statistics
+        return "" if self._found.top_logprobs else "the server gives the log-probability of the token alone"
 
     def prompt(self, question: str) -> Prompt:
         """Render the prompt of one question; in chat mode it is the user's turn, which the server renders."""
@@ -192,7 +198,7 @@ class OpenAIGenerator:
         Raises:
             EngineError: Every server fails again and again.
         """
-        if fault := self._found.no_statistics or ("" if self._found.top_logprobs else self._entropy_words()):
+        if fault := self._no_entropies():
             yield from (NextTokens((), np.empty(0), 0, 0.0, fault) for _ in prompts)
             return
 
@@ -406,11 +412,12 @@ def server_model(location: str, model: str | None = None, policy: RetryPolicy | 
     raise first
 
 
-def _mean_bounds(plan: StatisticsPlan | None) -> dict[str, float | None] | None:
-    """Return the means of the lower and upper bounds over all tokens, nats; no upper one where V is not known."""
-    if plan is None or not plan.tokens:
-        return None
-    return {"low": plan.low / plan.tokens, "high": plan.high / plan.tokens if plan.vocabulary else None}
+def _bounds(plan: StatisticsPlan, sums: BoundSums) -> dict[str, Any]:
+    """Return how many tokens have bounds, and the means of these, nats; no upper one where V is not known."""
+    if not sums.tokens:
+        return {"tokens": 0}
+    high = sums.high / sums.tokens if plan.vocabulary else None
+    return {"tokens": sums.tokens, "low": sums.low / sums.tokens, "high": high}
 
 
 def _truncation(decoding: Decoding) -> tuple[float, int, float]:

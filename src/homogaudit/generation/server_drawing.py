@@ -24,7 +24,7 @@ from homogaudit.generation.top_k_entropy import TopKEntropy, top_k_entropy
 from homogaudit.questions.prompts import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, TokenStatistics
 
-__all__ = ["ServerDrawing", "ServerWork", "StatisticsPlan", "draw_seed"]
+__all__ = ["BoundSums", "ServerDrawing", "ServerWork", "StatisticsPlan", "draw_seed"]
 
 _MOST_CHOICES = 64
 """Answers asked for in one request."""
@@ -55,6 +55,27 @@ class ServerWork:
 
 
 @dataclass(slots=True)
+class BoundSums:
+    """Bounds of the entropies of some tokens, summed, in nats.
+
+    Attributes:
+        tokens: Tokens whose entropy was bounded.
+        low: Sum of their lower bounds.
+        high: Sum of their upper bounds; meaningless where V is not known.
+    """
+
+    tokens: int = 0
+    low: float = 0.0
+    high: float = 0.0
+
+    def add(self, found: Sequence[TopKEntropy]) -> None:
+        """Count the bounds of one answer's tokens."""
+        self.tokens += len(found)
+        self.low += sum(x.low for x in found)
+        self.high += sum(x.high or 0.0 for x in found)
+
+
+@dataclass(slots=True)
 class StatisticsPlan:
     """What token statistics can be had, and how they went.
 
@@ -65,9 +86,8 @@ class StatisticsPlan:
         greedy_fault: Why the greedy answer has none; empty where it may.
         sample_fault: The same of samples.
         missing: Answers without statistics, by reason.
-        tokens: Tokens whose entropy was bounded.
-        low: Sum of their lower bounds, nats.
-        high: Sum of their upper bounds; meaningless where V is not known.
+        greedy: Bounds of the tokens of the greedy answers.
+        samples: Bounds of those of the samples.
     """
 
     k: int
@@ -76,15 +96,8 @@ class StatisticsPlan:
     greedy_fault: str = ""
     sample_fault: str = ""
     missing: dict[str, int] = field(default_factory=dict[str, int])
-    tokens: int = 0
-    low: float = 0.0
-    high: float = 0.0
-
-    def note(self, found: Sequence[TopKEntropy]) -> None:
-        """Count the bounds of one answer's tokens."""
-        self.tokens += len(found)
-        self.low += sum(x.low for x in found)
-        self.high += sum(x.high or 0.0 for x in found)
+    greedy: BoundSums = field(default_factory=lambda: BoundSums())
+    samples: BoundSums = field(default_factory=lambda: BoundSums())
 
 
 class ServerDrawing:
@@ -304,7 +317,7 @@ class ServerDrawing:
             )
             for token in tokens
         ]
-        plan.note(found)
+        (plan.greedy if sample_index == GREEDY else plan.samples).add(found)
         # The estimate is for tokens that chance drew; the likeliest token says nothing of what lies outside the head.
         is_estimated = plan.is_unbiased and sample_index != GREEDY
         entropies = np.array([x.estimate if is_estimated else x.low for x in found], np.float32)

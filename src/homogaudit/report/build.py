@@ -18,6 +18,7 @@ from homogaudit.report.pointer import pointer_figures
 from homogaudit.report.records import Homogenization, Report, RunFacts, Undefined
 from homogaudit.report.signal_choice import choose_signal
 from homogaudit.report.signal_scores import labelled_scores, score_signals
+from homogaudit.report.token_entropies import token_entropies
 from homogaudit.report.undefined import WITH_FULL
 from homogaudit.report.validity import assess, label_warning
 from homogaudit.report.verdict import decide
@@ -136,6 +137,7 @@ def _run_facts(run: RunFile, evidence: Evidence) -> RunFacts:
         embedder_reason=str(scoring.get("embedder_reason") or ""),
         sessions=len(sessions),
         seconds=sum(seconds) if seconds else Undefined("no session measured its time"),
+        token_entropies=token_entropies(run),
     )
 
 

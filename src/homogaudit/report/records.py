@@ -27,6 +27,7 @@ __all__ = [
     "Auroc",
     "Cost",
     "DrawCounts",
+    "EntropyBounds",
     "Estimate",
     "HistogramBin",
     "Homogenization",
@@ -38,6 +39,7 @@ __all__ = [
     "SampleSizePoint",
     "SignalScore",
     "ThresholdPoint",
+    "TokenEntropies",
     "Undefined",
     "Validity",
     "Verdict",
@@ -78,6 +80,44 @@ class DrawCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class EntropyBounds:
+    """How far the entropies of some tokens are known from the likeliest tokens alone; means over tokens, nats.
+
+    Attributes:
+        low: Mean lower bound.
+        high: Mean upper bound.
+        width: Their difference.
+        tokens: How many tokens have bounds.
+        share: Of all tokens that such answers hold.
+    """
+
+    low: float
+    high: float | Undefined
+    width: float | Undefined
+    tokens: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEntropies:
+    """Where the token entropies come from.
+
+    Attributes:
+        source: `exact`, `bounded`, `recorded` or `not available`.
+        reason: Why they are not available, else empty.
+        top_k: Log-probabilities a token that bound them, `None` where they are not bounded.
+        greedy: Bounds of the greedy answers' tokens; signals read the lower one.
+        samples: Bounds of the samples' tokens.
+    """
+
+    source: str
+    reason: str
+    top_k: int | None
+    greedy: EntropyBounds | Undefined
+    samples: EntropyBounds | Undefined
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What was audited, how, and on what.
 
@@ -98,6 +138,7 @@ class RunFacts:
         embedder_reason: Why there is none, or why this one.
         sessions: How many processes worked on the run.
         seconds: Their wall time together.
+        token_entropies: Where they come from.
     """
 
     id: str
@@ -118,6 +159,7 @@ class RunFacts:
     embedder_reason: str
     sessions: int
     seconds: float | Undefined
+    token_entropies: TokenEntropies
 
 
 @dataclass(frozen=True, slots=True)

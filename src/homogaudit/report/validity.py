@@ -11,7 +11,7 @@ from itertools import groupby
 from homogaudit.labels.refusals import is_refusal
 from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.records import Generation, GenerationState, LabelValue, SampleSet
-from homogaudit.report.evidence import Evidence, sampler
+from homogaudit.report.evidence import Evidence, mapping, sampler
 from homogaudit.report.numbers import count, percent, share
 from homogaudit.report.records import DrawCounts, Labels, Undefined, Validity
 from homogaudit.store.run_file import RunFile
@@ -147,13 +147,23 @@ def _is_frozen(sample_set: SampleSet) -> bool:
 
 
 def _with_warnings(validity: Validity, run: RunFile, evidence: Evidence, labels: Labels) -> Validity:
-    warnings = [*_draw_warnings(validity, sampler(run, "max_tokens")), *_question_warnings(validity, run)]
+    warnings = [
+        *_server_warnings(run),
+        *_draw_warnings(validity, sampler(run, "max_tokens")),
+        *_question_warnings(validity, run),
+    ]
     if run.parameters.get("keep_thinking") is True:
         warnings.append("the raw text is taken as the answer, thinking included (`--keep-thinking`)")
     if evidence.samples == 1:
         warnings.append("one sample a question: clusterings need at least two")
     warnings += _label_warnings(validity, labels)
     return replace(validity, warnings=tuple(warnings))
+
+
+def _server_warnings(run: RunFile) -> list[str]:
+    """Return what the probes of a server found before anything was drawn, such as a cache."""
+    details = [mapping(session.provenance.get("details")) for session in run.sessions()]
+    return list(dict.fromkeys(str(text) for found in details for text in found.get("probe_warnings") or ()))
 
 
 def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:

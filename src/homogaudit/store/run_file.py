@@ -439,6 +439,14 @@ class RunFile:
         )
         return int(greedy), int(samples)
 
+    def total_tokens(self) -> tuple[int, int]:
+        """Return the tokens of all greedy answers and of all samples."""
+        ((greedy, samples),) = self._rows(
+            "SELECT coalesce(sum(tokens) FILTER (WHERE sample_index < 0), 0), "
+            "coalesce(sum(tokens) FILTER (WHERE sample_index >= 0), 0) FROM generations"
+        )
+        return int(greedy), int(samples)
+
     def draw_counts(self) -> dict[str, DrawCount]:
         """Return how many draws are stored, by question id, in the order of the file."""
         rows = self._rows(
@@ -735,6 +743,14 @@ class RunFile:
             self._connection.execute(
                 "UPDATE sessions SET provenance = ?, seconds = ?, ended = ? WHERE number = ?",
                 (json.dumps(provenance), seconds, _now(), number),
+            )
+
+    def note_session_details(self, number: int, details: Mapping[str, Any]) -> None:
+        """Keep what an engine says of itself so far, so that a killed session is not without."""
+        with self.transaction():
+            self._connection.execute(
+                "UPDATE sessions SET provenance = json_set(provenance, '$.details', json(?)) WHERE number = ?",
+                (json.dumps(details), number),
             )
 
     def sessions(self) -> list[Session]:
