@@ -140,11 +140,11 @@ def test_the_report_gives_the_bounds_of_the_entropies_of_a_server(faults: Module
     low = float(-(faults.np.exp(logs) * logs).sum() - rest * logs[-1])
     high = float(-(faults.np.exp(logs) * logs).sum() + rest * faults.np.log(20 / rest))
     assert low < faults.ENTROPY < high
-    assert (found.source, found.top_k, found.reason) == ("bounded", 20, "")
+    assert (found.entropy_source, found.top_logprobs, found.reason) == ("bounded", 20, "")
     for bounds, tokens in ((found.greedy, 4 * len(QUESTIONS)), (found.samples, 4 * len(QUESTIONS) * SAMPLES)):
         assert isinstance(bounds, EntropyBounds)
         assert (bounds.low, bounds.high, bounds.width) == pytest.approx((low, high, high - low))
-        assert (bounds.tokens, bounds.share) == (tokens, 1.0)
+        assert (bounds.bounded_tokens, bounds.tokens_share) == (tokens, 1.0)
     text = to_markdown(build(run, draws=50))
     assert f"bounded by the top 20 log-probabilities, nats a token on average: greedy {low:.3f} to {high:.3f}" in text
     Draft202012Validator(schema()).validate(json.loads(dumps(build(run, draws=50))))
@@ -155,7 +155,7 @@ def test_the_report_says_why_a_server_gives_no_entropies(faults: ModuleType, run
         _audit(run, server)
     report = build(run, draws=50)
     found = report.run.token_entropies
-    assert (found.source, found.reason) == ("not available", "the server gives no log-probabilities")
+    assert (found.entropy_source, found.reason) == ("not available", "the server gives no log-probabilities")
     assert "Token entropies: not available, the server gives no log-probabilities" in to_markdown(report)
     Draft202012Validator(schema()).validate(json.loads(dumps(report)))
 

@@ -90,13 +90,13 @@ def _run(report: Report) -> Section:
 
 def _entropy_lines(found: TokenEntropies) -> list[str]:
     """Return how far token entropies are known; nothing of exact ones, which are what a reader expects."""
-    if found.source == "not available":
+    if found.entropy_source == "not available":
         return [f"Token entropies: not available, {found.reason}"]
-    if found.source != "bounded":
+    if found.entropy_source != "bounded":
         return []
     parts = [f"{name} {_entropy_bounds(x)}" for name, x in (("greedy", found.greedy), ("samples", found.samples))]
     return [
-        f"Token entropies: bounded by the top {found.top_k} log-probabilities, nats a token on average: "
+        f"Token entropies: bounded by the top {found.top_logprobs} log-probabilities, nats a token on average: "
         f"{'; '.join(parts)}. Signals of the greedy answer take the lower bound"
     ]
 
@@ -104,7 +104,7 @@ def _entropy_lines(found: TokenEntropies) -> list[str]:
 def _entropy_bounds(found: EntropyBounds | Undefined) -> str:
     if isinstance(found, Undefined):
         return f"not available, {found.reason}"
-    known = f"{count(found.tokens)} tokens, {percent(found.share)} of those drawn"
+    known = f"{count(found.bounded_tokens)} tokens, {percent(found.tokens_share)} of those drawn"
     if isinstance(found.high, Undefined) or isinstance(found.width, Undefined):
         return f"at least {decimal(found.low)} ({known})"
     return f"{decimal(found.low)} to {decimal(found.high)} (width {decimal(found.width)}; {known})"

@@ -87,15 +87,15 @@ class EntropyBounds:
         low: Mean lower bound.
         high: Mean upper bound.
         width: Their difference.
-        tokens: How many tokens have bounds.
-        share: Of all tokens that such answers hold.
+        bounded_tokens: How many tokens have bounds.
+        tokens_share: Their share of all tokens that such answers hold.
     """
 
     low: float
     high: float | Undefined
     width: float | Undefined
-    tokens: int
-    share: float
+    bounded_tokens: int
+    tokens_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,16 @@ class TokenEntropies:
     """Where the token entropies come from.
 
     Attributes:
-        source: `exact`, `bounded`, `recorded` or `not available`.
+        entropy_source: `exact`, `bounded`, `recorded` or `not available`.
         reason: Why they are not available, else empty.
-        top_k: Log-probabilities a token that bound them, `None` where they are not bounded.
+        top_logprobs: Log-probabilities a token that bound them, `None` where they are not bounded.
         greedy: Bounds of the greedy answers' tokens; signals read the lower one.
         samples: Bounds of the samples' tokens.
     """
 
-    source: str
+    entropy_source: str
     reason: str
-    top_k: int | None
+    top_logprobs: int | None
     greedy: EntropyBounds | Undefined
     samples: EntropyBounds | Undefined
 
