@@ -1,6 +1,7 @@
 """The frozen records that every package shares. They hold facts; they compute nothing expensive and do no I/O."""
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ __all__ = [
     "TokenStatistics",
     "collapse",
     "make_question_id",
+    "questions_digest",
 ]
 
 GREEDY = -1
@@ -80,6 +82,12 @@ def make_question_id(text: str) -> str:
     wherever the question stands in its file.
     """
     return "q-" + hashlib.sha256(collapse(text).encode()).hexdigest()[:12]
+
+
+def questions_digest(questions: Sequence[Question]) -> str:
+    """Return the SHA-256 of everything that draws and labels read of some questions, in their order."""
+    texts = [[q.id, q.text, q.category, q.answers, q.incorrect_answers] for q in questions]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

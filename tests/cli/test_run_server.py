@@ -3,7 +3,10 @@
 import importlib.util
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 
@@ -66,6 +69,42 @@ def test_a_server_that_is_not_there_is_exit_code_3(folder: Path, capsys: Capture
     assert run_app(["run", "http://127.0.0.1:9/v1", "questions.jsonl"]) == 3
     assert "error: the server `http://127.0.0.1:9/v1` cannot be reached" in capsys.readouterr().err
     assert not (folder / "runs").exists()
+
+
+def test_a_wrong_key_is_exit_code_3_with_a_hint_and_is_not_shown(
+    faults: ModuleType, folder: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMOGAUDIT_API_KEY", "sk-wrong-one")
+    with faults.FaultServer(key="right-one") as server:
+        assert run_app(["run", server.url, "questions.jsonl", "-o", "keyed.audit", *SHORT[:-1]]) == 3
+        error = capsys.readouterr().err
+        assert "does not accept the key" in error and "hint: set HOMOGAUDIT_API_KEY" in error
+        assert "sk-wrong-one" not in error and not (folder / "keyed.audit").exists()
+        monkeypatch.setenv("HOMOGAUDIT_API_KEY", "right-one")
+        assert run_app(["run", server.url, "questions.jsonl", "-o", "keyed.audit", *SHORT]) == 0
+    assert b"right-one" not in (folder / "keyed.audit").read_bytes()
+
+
+def test_a_web_site_is_no_server_of_models(folder: Path, capsys: Captured) -> None:
+    (folder / "page").mkdir()
+    (folder / "page" / "models").write_text("<html><body>Welcome</body></html>")
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
+        thread = threading.Thread(target=site.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{site.server_address[1]}"
+        assert run_app(["run", f"{url}/nowhere", "questions.jsonl"]) == 3
+        assert "does not list its models" in (error := capsys.readouterr().err) and "usually ends in `/v1`" in error
+        assert run_app(["run", f"{url}/page", "questions.jsonl"]) == 3
+        assert "answers with a web page in place of JSON" in capsys.readouterr().err
+        site.shutdown()
+        thread.join()
+    assert not (folder / "runs").exists()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture

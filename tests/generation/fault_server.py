@@ -1,11 +1,17 @@
-"""An OpenAI-compatible server on loopback that can misbehave: its model draws words from one known distribution."""
+"""An OpenAI-compatible server on loopback that can misbehave: its model draws words from one known distribution.
+
+`python fault_server.py PORT LOG MOST` is one that ignores `n`, in a process of its own that can be killed; LOG gains a
+line of JSON a request, and after MOST requests every one hangs.
+"""
 
 import json
 import math
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +43,9 @@ class FaultServer:
         tempered: Whether log-probabilities are those after temperature and truncation.
         length: Words of an answer.
         requests: All payloads, in their order.
+        slow_seconds: How long every answer takes.
+        port: 0 for any that is free.
+        log: Gains a line of JSON for each request.
     """
 
     fault: Callable[[int, dict[str, Any]], Fault] = lambda number, request: None
@@ -51,6 +60,9 @@ class FaultServer:
     models: tuple[str, ...] = ("toy",)
     requests: list[dict[str, Any]] = field(default_factory=list)
     is_probed: bool = False
+    slow_seconds: float = 0.0
+    port: int = 0
+    log: Path | None = None
     _number: int = 0
 
     def __enter__(self) -> "FaultServer":
@@ -62,15 +74,22 @@ class FaultServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                owner.list_models(self)
+                self._unless_closed(owner.list_models)
 
             def do_POST(self) -> None:
-                owner.answer(self)
+                self._unless_closed(owner.answer)
+
+            def _unless_closed(self, act: Callable[[BaseHTTPRequestHandler], None]) -> None:
+                # A connection that was kept outlives the server that took it.
+                if owner._released.is_set():
+                    self.close_connection = True
+                else:
+                    act(self)
 
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._http.daemon_threads = True
         # A client that gives up leaves half a request behind.
         self._http.handle_error = lambda *_: None
@@ -100,6 +119,9 @@ class FaultServer:
         request = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
         with self._lock:
             self.requests.append(request)
+            if self.log is not None:
+                with self.log.open("a") as file:
+                    file.write(json.dumps(request) + "\n")
             fault = None
             if self.is_probed:
                 fault = self.fault(self._number, request)
@@ -112,6 +134,7 @@ class FaultServer:
         if named is not None:
             _send(handler, 400, {"error": {"message": f"Unrecognized request argument supplied: {named}"}})
             return
+        self._released.wait(self.slow_seconds)
         body = self.completion(request, is_chat)
         choices = body["choices"]
         match fault:
@@ -244,3 +267,12 @@ def _send_bytes(
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body)
+
+
+if __name__ == "__main__":
+    port, log, most = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    with FaultServer(
+        lambda number, _: "hang" if number >= most else None, frozenset({"n"}), port=port, log=log, is_probed=True
+    ):
+        # Whoever started it closes this.
+        sys.stdin.read()

@@ -10,7 +10,7 @@ import pytest
 
 from homogaudit.errors import EngineError, ModelError
 from homogaudit.generation.generator import DrawRequest
-from homogaudit.generation.openai_api import OpenAIGenerator
+from homogaudit.generation.openai_api import OpenAIGenerator, server_model
 from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting
 
@@ -103,6 +103,15 @@ def test_a_server_that_is_gone_is_one_clear_error(faults: ModuleType, make: Call
             _drawn(generator)
     assert raised.value.hint is not None and "goes on where" in raised.value.hint
     assert raised.value.exit_code == 3
+
+
+def test_a_server_that_never_gives_an_answer_is_one_clear_error(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer(lambda *_: "no_choices") as server:
+        generator = make(server)
+        with pytest.raises(EngineError, match=r"gave no answer to question `q\d` 5 times"):
+            _drawn(generator)
 
 
 def test_a_longer_wait_than_allowed_stops_the_run(faults: ModuleType, make: Callable[..., OpenAIGenerator]) -> None:
@@ -304,7 +313,43 @@ def test_a_server_that_dies_leaves_its_work_to_the_other(
     with faults.FaultServer() as healthy, faults.FaultServer(lambda number, _: "cut") as dying:
         generator = make(healthy, dying, policy=QUICK)
         found = _drawn(generator)
-        assert any("the other servers go on without it" in warning for warning in generator.facts.warnings)
+        warnings = generator.facts.warnings
+        assert any("the other servers go on until it is back" in warning for warning in warnings)
+    assert _keys(found) == _each_once()
+
+
+def test_a_server_that_is_gone_at_the_start_is_left_out_where_another_answers(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    class Nowhere:
+        url = "http://127.0.0.1:9/v1"
+
+    with faults.FaultServer() as server:
+        generator = make(Nowhere(), server, policy=QUICK)
+        assert _keys(_drawn(generator)) == _each_once()
+        gone = next(text for text in generator.facts.warnings if "the other servers go on" in text)
+        assert "127.0.0.1:9/v1` cannot be reached" in gone
+        assert server_model(f"{Nowhere.url},{server.url}", policy=QUICK).name == "toy"
+
+
+def test_a_server_that_comes_back_with_another_model_is_not_asked(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    ignores = frozenset({"n"})
+    with faults.FaultServer(ignores=ignores) as server:
+        generator = make(server, policy=QUICK, concurrency=1)
+        drawing = generator.draw(_requests(generator), DECODING)
+        found = drawing.step()
+        port = int(server.url.split(":")[2].split("/")[0])
+    while not any("the run waits" in text for text in generator.facts.warnings):
+        found += drawing.step()
+    with faults.FaultServer(ignores=ignores, port=port, models=("other",)) as other:
+        while not any("has another model now: the run waits" in text for text in generator.facts.warnings):
+            found += drawing.step()
+        assert other.requests == [] and not drawing.is_done
+    with faults.FaultServer(ignores=ignores, port=port):
+        while not drawing.is_done:
+            found += drawing.step()
     assert _keys(found) == _each_once()
 
 
@@ -319,8 +364,8 @@ def test_the_next_token_is_read_from_the_likeliest(faults: ModuleType, make: Cal
     with faults.FaultServer() as server:
         generator = make(server)
         prompts = [generator.prompt(f"Question {i}?") for i in range(40)]
-        found = list(generator.next_tokens(prompts, ("w00", "w03")))
-        unknown = next(generator.next_tokens(prompts[:1], ("w39",)))
+        found = [x for x in generator.next_tokens(prompts, ("w00", "w03")) if x is not None]
+        (unknown,) = (x for x in generator.next_tokens(prompts[:1], ("w39",)) if x is not None)
     assert len(found) == 40
     assert all(x.texts == (" w00", " w03") and x.prompt_tokens == 7 for x in found)
     assert found[0].logprobs == pytest.approx(faults.LOGPROBS[[0, 3]])

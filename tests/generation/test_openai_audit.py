@@ -1,19 +1,25 @@
 """The pipeline over servers that misbehave: what is stored, what is told, and what a resumed run repeats."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from types import ModuleType
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from homogaudit.audit import Audit
 from homogaudit.errors import EngineError
-from homogaudit.events import Event, GenerationFailed, Job, RunFinished, Warning
+from homogaudit.events import Event, GenerationFailed, Job, QuestionScored, RunFinished, Warning
 from homogaudit.generation.openai_api import OpenAIGenerator
 from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
 from homogaudit.records import GREEDY, Decoding, GenerationState, Prompting, Question
+from homogaudit.report.build import build
+from homogaudit.report.json import dumps, schema
+from homogaudit.report.markdown import to_markdown
+from homogaudit.report.records import EntropyBounds
 from homogaudit.store import RunFile
 
 SAMPLES = 3
@@ -44,6 +50,10 @@ def run(make_run: Callable[..., RunFile], monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def _audit(run: RunFile, server: Any, *signals: str) -> list[Event]:
+    return list(_events(run, server, *signals))
+
+
+def _events(run: RunFile, server: Any, *signals: str) -> Iterator[Event]:
     job = Job(str(run.path), model=server.url, model_kind="server", signals=signals or ("response_length",))
 
     def load(job: Job, prompting: Prompting, now: datetime) -> OpenAIGenerator:
@@ -54,7 +64,7 @@ def _audit(run: RunFile, server: Any, *signals: str) -> list[Event]:
     def no_embedder(_: Any) -> Any:
         raise AssertionError("no embedder is wanted")
 
-    return list(Audit(run, job, Running(), load_generator=load, load_embedder=no_embedder).events())
+    return Audit(run, job, Running(), load_generator=load, load_embedder=no_embedder).events()
 
 
 def _stored(run: RunFile) -> list[tuple[str, int]]:
@@ -118,3 +128,70 @@ def test_token_signals_are_computed_without_token_ids(faults: ModuleType, run: R
     expected = float(1.0 / faults.np.exp(faults.LOGPROBS[0]))
     assert all(value.value == pytest.approx(expected, rel=1e-5) for value in values["perplexity"].values())
     assert all(0.0 < (value.value or 0.0) <= faults.ENTROPY for value in values["token_entropy_mean"].values())
+
+
+def test_the_report_gives_the_bounds_of_the_entropies_of_a_server(faults: ModuleType, run: RunFile) -> None:
+    with faults.FaultServer() as server:
+        _audit(run, server, "token_entropy_mean")
+    found = build(run, draws=50).run.token_entropies
+    # Every position has the same distribution of 40 words, of which the 20 likeliest are told.
+    logs = faults.LOGPROBS[:20]
+    rest = 1 - faults.np.exp(logs).sum()
+    low = float(-(faults.np.exp(logs) * logs).sum() - rest * logs[-1])
+    high = float(-(faults.np.exp(logs) * logs).sum() + rest * faults.np.log(20 / rest))
+    assert low < faults.ENTROPY < high
+    assert (found.entropy_source, found.top_logprobs, found.reason) == ("bounded", 20, "")
+    for bounds, tokens in ((found.greedy, 4 * len(QUESTIONS)), (found.samples, 4 * len(QUESTIONS) * SAMPLES)):
+        assert isinstance(bounds, EntropyBounds)
+        assert (bounds.low, bounds.high, bounds.width) == pytest.approx((low, high, high - low))
+        assert (bounds.bounded_tokens, bounds.tokens_share) == (tokens, 1.0)
+    text = to_markdown(build(run, draws=50))
+    assert f"bounded by the top 20 log-probabilities, nats a token on average: greedy {low:.3f} to {high:.3f}" in text
+    Draft202012Validator(schema()).validate(json.loads(dumps(build(run, draws=50))))
+
+
+def test_the_report_says_why_a_server_gives_no_entropies(faults: ModuleType, run: RunFile) -> None:
+    with faults.FaultServer(ignores=frozenset({"logprobs"})) as server:
+        _audit(run, server)
+    report = build(run, draws=50)
+    found = report.run.token_entropies
+    assert (found.entropy_source, found.reason) == ("not available", "the server gives no log-probabilities")
+    assert "Token entropies: not available, the server gives no log-probabilities" in to_markdown(report)
+    Draft202012Validator(schema()).validate(json.loads(dumps(report)))
+
+
+def test_what_is_known_of_the_entropies_is_kept_while_the_run_draws(
+    faults: ModuleType, run: RunFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("homogaudit.audit.pipeline._NOTE_SECONDS", 0.0)
+    known: list[int] = []
+    with faults.FaultServer() as server:
+        for event in _events(run, server, "response_length"):
+            if isinstance(event, QuestionScored):
+                (session,) = run.sessions()
+                known.append(session.provenance["details"]["token_entropy_bounds"]["samples"]["tokens"])
+                assert session.ended is None
+    assert known == sorted(known) and 0 < known[0]
+
+
+def test_a_cache_on_the_server_is_told_first_in_the_report(faults: ModuleType, run: RunFile) -> None:
+    with faults.FaultServer(cached=True, length=6) as server:
+        events = _audit(run, server)
+    (warned,) = (event.message for event in events if isinstance(event, Warning))
+    validity = build(run, draws=50).validity
+    assert "10 answers at T = 1 under different seeds are equal: a cache" in warned
+    assert validity.warnings[0] == warned
+    # Six words of known probabilities: chance does not draw them again.
+    assert validity.duplicated == len(QUESTIONS) * (SAMPLES - 1)
+
+
+@pytest.mark.parametrize("name", ["n", "seed", "top_k", "min_p"])
+def test_a_run_is_whole_whatever_the_server_ignores(faults: ModuleType, run: RunFile, name: str) -> None:
+    with faults.FaultServer(ignores=frozenset({name})) as server:
+        _audit(run, server)
+    assert _stored(run) == ALL
+    texts = {sample.text for x in run.sample_sets() for sample in x.samples}
+    assert len(texts) == len(QUESTIONS) * SAMPLES
+    warnings = build(run, draws=50).validity.warnings
+    named = {"seed": "ignores the seed", "top_k": "`top_k`", "min_p": "`min_p`"}
+    assert any(named[name] in text for text in warnings) if name in named else not any("ignores" in x for x in warnings)

@@ -1,11 +1,12 @@
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from homogaudit.errors import ModelError
+from homogaudit.errors import EngineError, ModelError
 from homogaudit.generation.openai_client import (
     KEY_VARIABLES,
     OpenAIClient,
@@ -22,9 +23,9 @@ QUICK = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.05, timeout_
 
 @pytest.fixture
 def probe(faults: ModuleType) -> Callable[..., ServerFacts]:
-    def run(*, mode: str = "auto", **options: Any) -> ServerFacts:
+    def run(*, mode: str = "auto", policy: RetryPolicy = QUICK, **options: Any) -> ServerFacts:
         async def ask(url: str) -> ServerFacts:
-            client = OpenAIClient(ServerAddress(url), policy=QUICK)
+            client = OpenAIClient(ServerAddress(url), policy=policy)
             try:
                 return await ServerProbe(client, "toy", mode).run()
             finally:
@@ -76,6 +77,16 @@ def test_equal_answers_from_a_cache_are_told(probe: Callable[..., ServerFacts]) 
     found = probe(cached=True)
     assert any("a cache" in text and "10 answers" in text for text in found.warnings)
     assert found.honours_seed is None
+
+
+def test_a_slow_server_is_found_to_do_what_a_fast_one_does(probe: Callable[..., ServerFacts]) -> None:
+    assert probe(slow_seconds=0.1) == probe()
+
+
+def test_a_server_slower_than_the_time_limit_is_one_clear_error(probe: Callable[..., ServerFacts]) -> None:
+    with pytest.raises(EngineError, match="does not answer in time") as raised:
+        probe(slow_seconds=60.0, policy=replace(QUICK, timeout_seconds=0.1))
+    assert raised.value.exit_code == 3
 
 
 @pytest.mark.parametrize("name", ["top_k", "min_p", "repeat_penalty", "chat_template_kwargs", "logprobs", "seed"])

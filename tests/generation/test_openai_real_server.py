@@ -20,30 +20,49 @@ from homogaudit.records import GREEDY, Decoding, Prompting
 PROMPT = "Q: Name a city in Italy.\nA:"
 
 
+class Serving:
+    """llama-cpp-python's own server in a process that can be killed, always on one port."""
+
+    def __init__(self, model: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}/v1"
+        options = {"--port": port, "--n_ctx": 256, "--n_threads": 2, "--logits_all": "true", "--model_alias": "smol"}
+        self._command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model)]
+        self._command += [str(part) for pair in options.items() for part in pair]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
 @pytest.fixture(scope="module")
-def server(smollm_f16: Path) -> Iterator[str]:
-    """The base URL of llama-cpp-python's own server."""
+def serving(smollm_f16: Path) -> Iterator[Serving]:
     for module in ("fastapi", "uvicorn", "sse_starlette", "starlette_context", "pydantic_settings"):
         pytest.importorskip(module)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/v1"
-    options = {"--port": port, "--n_ctx": 256, "--n_threads": 2, "--logits_all": "true", "--model_alias": "smol"}
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(smollm_f16)]
-    command += [str(part) for pair in options.items() for part in pair]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    made = Serving(smollm_f16)
     try:
-        asyncio.run(_wait_for(url))
-        yield url
+        asyncio.run(_wait_for(made.url))
+        yield made
     finally:
-        process.kill()
-        process.wait()
+        made.kill()
+
+
+@pytest.fixture
+def server(serving: Serving) -> str:
+    """The base URL of the server."""
+    return serving.url
 
 
 async def _wait_for(url: str) -> None:
     client = OpenAIClient(
-        parse_addresses(url)[0], policy=RetryPolicy(attempts=600, first_seconds=0.2, most_seconds=0.2)
+        parse_addresses(url)[0],
+        policy=RetryPolicy(attempts=600, unreachable_attempts=600, first_seconds=0.2, most_seconds=0.2),
     )
     await client.get("models")
     await client.close()
@@ -85,16 +104,43 @@ def test_log_probabilities_and_entropy_bounds_are_those_of_the_model_in_this_pro
     assert np.percentile(differences, 99) < 0.2
 
 
+@pytest.fixture(scope="module")
+def generator(serving: Serving) -> Iterator[OpenAIGenerator]:
+    """One for both tests: the probes take most of their time."""
+    policy = RetryPolicy(first_seconds=0.1)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    made = OpenAIGenerator(serving.url, Prompting(mode="base"), now=now, concurrency=1, policy=policy)
+    yield made
+    made.close()
+
+
+def _requests(generator: OpenAIGenerator, *indexes: int) -> list[DrawRequest]:
+    return [DrawRequest("q0", generator.prompt("Name a city in Italy."), indexes)]
+
+
 @pytest.mark.slow
-def test_the_probes_find_what_the_server_does(server: str) -> None:
-    prompting = Prompting(mode="base")
-    generator = OpenAIGenerator(server, prompting, now=datetime(2026, 1, 1, tzinfo=UTC), concurrency=1)
-    requests = [DrawRequest("q0", generator.prompt("Name a city in Italy."), (GREEDY, 0))]
-    drawing = generator.draw(requests, Decoding(max_tokens=6, greedy_max_tokens=6))
+def test_the_probes_find_what_the_server_does(generator: OpenAIGenerator) -> None:
+    drawing = generator.draw(_requests(generator, GREEDY, 0), Decoding(max_tokens=6, greedy_max_tokens=6))
     found = [generation for _ in iter(lambda: drawing.is_done, True) for generation in drawing.step()]
     facts = generator.facts
-    generator.close()
     assert facts.details["top_k"] == facts.details["min_p"] == facts.details["seed"] == "honoured"
     assert facts.details["n"] == "separate requests" and facts.details["top_logprobs"] == 20 and not facts.warnings
     assert {x.sample_index for x in found} == {GREEDY, 0}
     assert all(x.statistics.entropies is not None and len(x.statistics.entropies) == x.tokens for x in found)
+
+
+@pytest.mark.slow
+def test_draws_go_on_when_the_server_is_back_after_it_was_killed(serving: Serving, generator: OpenAIGenerator) -> None:
+    drawing = generator.draw(_requests(generator, GREEDY, 0, 1), Decoding(max_tokens=6, greedy_max_tokens=6))
+    found = []
+    while not found:
+        found += drawing.step()
+    serving.kill()
+    while not any("the run waits for it" in warning for warning in generator.facts.warnings):
+        found += drawing.step()
+    assert len(found) < 3 and not drawing.is_done
+    serving.start()
+    while not drawing.is_done:
+        found += drawing.step()
+    assert sorted(x.sample_index for x in found) == [GREEDY, 0, 1]
+    assert generator.facts.warnings[-1] == f"the server `{serving.url}` answers again"

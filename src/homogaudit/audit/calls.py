@@ -21,8 +21,10 @@ _REPLY_TOKENS = 16
 """A percentage and some words around it; what comes later is an explanation."""
 
 
-def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[ModelCall]:
+def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[ModelCall | None]:
     """Yield P(True) of each greedy answer, from the probabilities of the next token.
+
+    `None` stands for a moment in which no reply came, so that whoever iterates can stop.
 
     Args:
         generator: With no drawing in progress.
@@ -34,7 +36,12 @@ def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[
         reason = "the model thinks before it answers, so its next token is no answer"
         yield from (ModelCall(x.question.id, "p_true", None, reason) for x in answered)
         return
-    for sample_set, found in zip(answered, generator.next_tokens(prompts, ("true", "false")), strict=True):
+    waiting = iter(answered)
+    for found in generator.next_tokens(prompts, ("true", "false")):
+        if found is None:
+            yield None
+            continue
+        sample_set = next(waiting)
         call = ModelCall(sample_set.question.id, "p_true", None, "", "", found.prompt_tokens, found.seconds)
         if found.reason:
             yield replace(call, reason=found.reason)

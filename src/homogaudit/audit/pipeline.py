@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 from homogaudit.audit.calls import CALL_KINDS, ask_p_true, ask_verbalized
 from homogaudit.audit.scoring import Scorer
@@ -43,6 +43,7 @@ from homogaudit.records import (
     GenerationState,
     ModelCall,
     Prompting,
+    Question,
     ResourceCost,
     SampleSet,
 )
@@ -53,6 +54,12 @@ __all__ = ["Audit", "Control"]
 
 _PROGRESS_SECONDS = 0.1
 """At most ten progress events a second: more is not seen, and each costs the reader a redraw."""
+
+_NOTE_SECONDS = 1.0
+"""How much of what an engine learns about itself while it draws may be lost in a kill."""
+
+_ASKING_CHUNK = 1024
+"""Questions whose prompts about their answers are made at once for a server; a local engine sizes its cache by all."""
 
 _SCORING_CHUNK = 32
 """Questions embedded in one call where answers are stored already: an embedder is fastest on full batches."""
@@ -116,6 +123,7 @@ class Audit:
         self._known_tokens: set[int] = set(run.token_pieces())
         self._drawn = 0
         self._warned = 0
+        self._noted = 0.0
         self._session: int | None = None
         self._session_facts: Mapping[str, Any] = {}
         self._begun = self._session_begun = time.perf_counter()
@@ -148,13 +156,14 @@ class Audit:
         """Return the sample indexes still to draw, by question in the order of the file; none without a model."""
         if self._job.model is None:
             return {}
-        stored = self._run.generation_keys()
-        wanted = [GREEDY, *range(self._expected_samples)]
-        missing = {
-            question.id: tuple(index for index in wanted if (question.id, index) not in stored)
-            for question in self._questions
-        }
-        return {question_id: indexes for question_id, indexes in missing.items() if indexes}
+        wanted = (GREEDY, *range(self._expected_samples))
+        missing: dict[str, tuple[int, ...]] = {question.id: wanted for question in self._questions}
+        begun = [key for key, count in self._run.draw_counts().items() if count.samples or count.greedy]
+        for question_id, stored in self._run.sample_indexes(begun):
+            missing[question_id] = tuple(index for index in wanted if index not in stored)
+            if not missing[question_id]:
+                del missing[question_id]
+        return missing
 
     def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> Iterator[Event]:
         parameters = self._run.parameters
@@ -165,16 +174,18 @@ class Audit:
         created = datetime.fromisoformat(self._run.meta("created"))
         generator = self._load_generator(self._job, Prompting(**parameters["prompting"]), created)
         try:
-            requests: list[DrawRequest] = []
             if missing:
                 # Questions that are done go along without a draw: the prefix that all prompts share must not depend
                 # on which of them are left, or a resumed run would not repeat an uninterrupted one.
-                requests = [DrawRequest(q.id, generator.prompt(q.text), missing.get(q.id, ())) for q in self._questions]
+                requests: Sequence[DrawRequest] = _Requests(self._questions, generator, missing)
+                if self._job.model_kind != "server":
+                    # A local engine reads them again and again, to size its cache.
+                    requests = list(requests)
                 yield Loading("context", str(self._run.meta("model")))
                 self._drawing = generator.draw(requests, decoding)
                 self._run.set_meta("chat_template", getattr(generator, "chat_template", None))
             self._begin_session("generate", self._provenance(generator))
-            yield self._ready(generator, decoding, requests, stored)
+            yield self._ready(generator, decoding, missing, stored)
             yield from self._new_warnings(generator)
             yield from self._scorer.scored_before()
             try:
@@ -191,13 +202,13 @@ class Audit:
             generator.close()
 
     def _ready(
-        self, generator: Generator, decoding: Decoding, requests: Sequence[DrawRequest], stored: int
+        self, generator: Generator, decoding: Decoding, missing: Mapping[str, tuple[int, ...]], stored: int
     ) -> EngineReady:
         facts = generator.facts
         passes = sum(
             decoding.greedy_max_tokens if index == GREEDY else decoding.max_tokens
-            for request in requests
-            for index in request.sample_indexes
+            for indexes in missing.values()
+            for index in indexes
         )
         seconds = None if facts.seconds_per_step is None else passes / max(1, facts.slots) * facts.seconds_per_step
         return EngineReady(
@@ -263,6 +274,7 @@ class Audit:
         remaining[generation.question_id] -= 1
         if not remaining[generation.question_id]:
             self._store_costs(generation.question_id, drawing)
+            self._note_details(generator)
             if self._scorer.is_ready:
                 (sample_set,) = self._run.sample_sets([generation.question_id])
                 yield self._scorer.score(sample_set)
@@ -275,6 +287,13 @@ class Audit:
         tokens = zip(("greedy", "samples"), self._run.drawn_tokens(question_id), strict=True)
         a_token = counts.seconds / counts.tokens
         self._run.add_costs(ResourceCost(question_id, name, count * a_token, count) for name, count in tokens)
+
+    def _note_details(self, generator: Generator) -> None:
+        """Keep what the engine says of itself, now and then, for a session that is killed."""
+        now = time.perf_counter()
+        if self._session is not None and now - self._noted >= _NOTE_SECONDS:
+            self._noted = now
+            self._run.note_session_details(self._session, generator.facts.details)
 
     def _new_warnings(self, generator: Generator) -> Iterator[Event]:
         """Pass on what the generator has warned of since the last call."""
@@ -356,8 +375,8 @@ class Audit:
     def _ask(self, generator: Generator, decoding: Decoding) -> Iterator[Event]:
         uncalled = self._uncalled()
         total, done, last = sum(map(len, uncalled.values())), 0, 0.0
-        for kind, question_ids in uncalled.items():
-            sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False))
+        for kind, question_ids in _chunks(uncalled, _ASKING_CHUNK if self._job.model_kind == "server" else total):
+            sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False, samples=False))
             by_id = {x.question.id: x for x in sample_sets}
             replies: Iterator[ModelCall | None] = (
                 ask_p_true(generator, sample_sets)
@@ -365,6 +384,7 @@ class Audit:
                 else ask_verbalized(generator, sample_sets, decoding)
             )
             for call in replies:
+                yield from self._new_warnings(generator)
                 if call is not None:
                     self._store_call(call, by_id[call.question_id])
                     done += 1
@@ -410,10 +430,8 @@ class Audit:
         """Return the questions all of whose draws are stored; a recorded run is finished as it came."""
         if self._run.meta("recorded"):
             return set(self._ids)
-        counts: dict[str, int] = {}
-        for question_id, _ in self._run.generation_keys():
-            counts[question_id] = counts.get(question_id, 0) + 1
-        return {question_id for question_id, count in counts.items() if count == self._expected_samples + 1}
+        counts = self._run.draw_counts().items()
+        return {key for key, count in counts if count.greedy and count.samples == self._expected_samples}
 
     def _waiting(self) -> list[str]:
         """Return the finished questions that are not scored under this scoring, in the order of the file."""
@@ -427,7 +445,8 @@ class Audit:
 
     def _is_complete(self) -> bool:
         return (
-            self._finished_questions() == self._ids
+            not self._run.meta("missing_shards")
+            and self._finished_questions() == self._ids
             and self._run.scored(self._scorer.key) == self._ids
             and not self._uncalled()
             and not self._waits_for_run_signals()
@@ -459,6 +478,38 @@ class Audit:
             "prompt_tokens": counts.prompt_tokens if counts else 0,
             "drawing_seconds": counts.seconds if counts else 0.0,
         }
+
+
+def _chunks(of_kinds: Mapping[str, list[str]], size: int) -> Iterator[tuple[str, list[str]]]:
+    """Yield each kind with at most `size` of its questions at a time."""
+    for kind, question_ids in of_kinds.items():
+        for start in range(0, len(question_ids), max(1, size)):
+            yield kind, question_ids[start : start + size]
+
+
+class _Requests(Sequence[DrawRequest]):
+    """The draws of every question; a prompt is rendered when its turn comes, not for all questions at once."""
+
+    def __init__(
+        self, questions: Sequence[Question], generator: Generator, missing: Mapping[str, tuple[int, ...]]
+    ) -> None:
+        self._questions = questions
+        self._generator = generator
+        self._missing = missing
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    @overload
+    def __getitem__(self, index: int) -> DrawRequest: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[DrawRequest]: ...
+    def __getitem__(self, index: int | slice) -> DrawRequest | list[DrawRequest]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(len(self))[index]]
+        question = self._questions[index]
+        prompt = self._generator.prompt(question.text)
+        return DrawRequest(question.id, prompt, self._missing.get(question.id, ()))
 
 
 def _machine() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from homogaudit.cli.calibrate import calibrate
 from homogaudit.cli.doctor import doctor
 from homogaudit.cli.error_line import show_error
 from homogaudit.cli.explain import explain
+from homogaudit.cli.merge import merge
 from homogaudit.cli.models import models
 from homogaudit.cli.recorded import export, import_
 from homogaudit.cli.report import report
@@ -59,6 +60,7 @@ app.command()(run)
 app.command()(tui)
 app.command()(report)
 app.command()(score)
+app.command()(merge)
 app.add_typer(runs.app, name="runs")
 app.add_typer(cascade.app, name="cascade")
 app.command("import")(import_)

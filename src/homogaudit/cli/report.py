@@ -76,6 +76,12 @@ def check_complete(run: "RunFile") -> None:
         IncompleteRunError: It is not.
     """
     if run.status != "complete":
+        if missing := run.meta("missing_shards"):
+            from homogaudit.store.shards import Shards
+
+            absent = Shards(tuple(missing), Shards.of_parameters(run.parameters).of)
+            message = f"`{run.path}` is not complete: {absent} {'is' if len(missing) == 1 else 'are'} missing"
+            raise IncompleteRunError(message, "`homogaudit merge` it with the missing runs into another file")
         hint = "run its command again to go on"
         if run.parameters.get("recorded"):
             hint = f"`homogaudit score {shlex.quote(str(run.path))}` goes on"

@@ -68,6 +68,14 @@ def run(
     category: Annotated[
         list[str] | None, typer.Option(help="Take this category alone; may be repeated.", rich_help_panel=_QUESTIONS)
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N",
+            help="Take every N-th question from the K-th on; `homogaudit merge` joins the runs.",
+            rich_help_panel=_QUESTIONS,
+        ),
+    ] = None,
     question_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column of the question.", rich_help_panel=_QUESTIONS)
     ] = None,
@@ -203,6 +211,7 @@ def run(
             server_model=server_model,
             concurrency=concurrency,
             max_cost=max_cost,
+            shard=shard,
         ),
         (lambda _: None) if quiet else (lambda warning: typer.echo(f"warning: {warning}", err=True)),
     )

@@ -140,10 +140,11 @@ class Generator(Protocol):
         """Start to draw; nothing runs before the first `step`."""
         ...
 
-    def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens]:
+    def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens | None]:
         """Yield, for each prompt, the tokens that spell one of `words` in any case, white space around it or not.
 
-        Not while a drawing is in progress: they use the same cache.
+        `None` stands for a moment in which nothing came, so that whoever iterates can stop. Not while a drawing is in
+        progress: they use the same cache.
         """
         ...
 

@@ -3,17 +3,16 @@
 It knows the servers by their HTTP interface alone. Several base URLs are replicas of one model and share one queue.
 """
 
+import asyncio
 import dataclasses
-import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from homogaudit.errors import ModelError
+from homogaudit.errors import EngineError, ModelError
 from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens, SamplerCounts
 from homogaudit.generation.openai_client import (
     LoopThread,
@@ -24,8 +23,9 @@ from homogaudit.generation.openai_client import (
     parse_addresses,
 )
 from homogaudit.generation.openai_format import choices_of, payload, usage_of
-from homogaudit.generation.server_drawing import Server, ServerDrawing, ServerWork, StatisticsPlan, draw_seed
+from homogaudit.generation.server_drawing import BoundSums, ServerDrawing, ServerWork, StatisticsPlan, draw_seed
 from homogaudit.generation.server_probe import ServerModel, ServerProbe, find_model, head_fault, same_head
+from homogaudit.generation.server_queue import RequestQueue, Server
 from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment
 from homogaudit.records import GREEDY, Decoding, Prompting
 
@@ -33,6 +33,8 @@ __all__ = ["DEFAULT_CONCURRENCY", "OpenAIGenerator", "server_model"]
 
 DEFAULT_CONCURRENCY = 16
 """Requests at the same time on each server: they fill a batch, and a server of one slot still answers in time."""
+
+W = TypeVar("W")
 
 _NEUTRAL = Decoding()
 _HEAD_TRIES = 3
@@ -85,11 +87,10 @@ class OpenAIGenerator:
                     address, key=api_key(), connections=self._concurrency, policy=policy, on_trouble=self._warn
                 )
                 self._clients.append(client)
-            self._models = [self._loop.run(find_model(client)) for client in self._clients]
+            self._servers = self._find_models()
             needs_renderer = prompting.template is not None or prompting.mode == "base"
             mode = "base" if needs_renderer else prompting.mode
-            pairs = zip(self._clients, self._models, strict=True)
-            self._probes = [ServerProbe(client, model.name, mode) for client, model in pairs]
+            self._probes = [ServerProbe(x.client, x.model, mode) for x in self._servers if x.failure is None]
             self._found = self._loop.run(self._probes[0].run())
             self._renderer: PromptRenderer | None = None
             if not self._found.dialect.chat:
@@ -104,7 +105,7 @@ class OpenAIGenerator:
     @property
     def facts(self) -> GeneratorFacts:
         """What the servers are; warnings and details grow while answers are drawn."""
-        context = min((model.context for model in self._models if model.context), default=0)
+        context = min((model.context for model in self._models.values() if model.context), default=0)
         return GeneratorFacts(
             device=", ".join(client.address.url for client in self._clients),
             slots=self._concurrency * len(self._clients),
@@ -120,24 +121,35 @@ class OpenAIGenerator:
         plan = self._plan
         said = {True: "honoured", False: "ignored", None: "cannot be told"}
         return {
-            "server_model": self._models[0].name,
+            "server_model": self._model.name,
             "interface": "chat completions" if found.dialect.chat else "completions",
             "n": "honoured" if found.honours_n else "separate requests",
             "seed": said[found.honours_seed],
             "top_k": said[found.honours_top_k],
             "min_p": said[found.honours_min_p],
             "top_logprobs": found.top_logprobs,
-            "token_entropies": self._entropy_words(),
-            "token_entropy_bounds": _mean_bounds(plan),
+            "token_entropies": "not available" if self._no_entropies() else "bounded",
+            "no_token_entropies": {
+                "greedy": self._no_entropies() or (plan.greedy_fault if plan else ""),
+                "samples": self._no_entropies() or (plan.sample_fault if plan else ""),
+            },
+            "token_entropy_bounds": {"greedy": _bounds(plan, plan.greedy), "samples": _bounds(plan, plan.samples)}
+            if plan
+            else {},
             "without_token_statistics": dict(plan.missing) if plan else {},
-        } | dict(self._models[0].identity)
+            "probe_warnings": list(self._found.warnings),
+        } | dict(self._model.identity)
 
-    def _entropy_words(self) -> str:
+    @property
+    def _model(self) -> ServerModel:
+        """The model as the first server that answers tells it."""
+        return next(iter(self._models.values()))
+
+    def _no_entropies(self) -> str:
+        """Return why there are no token entropies at all; empty where they are bounded."""
         if self._found.no_statistics:
-            return f"not available: {self._found.no_statistics}"
-        if not self._found.top_logprobs:
-            return "not available: the server gives the log-probability of the token alone"
-        return f"bounded by the top {self._found.top_logprobs} log-probabilities"
+            return self._found.no_statistics
+        return "" if self._found.top_logprobs else "the server gives the log-probability of the token alone"
 
     def prompt(self, question: str) -> Prompt:
         """Render the prompt of one question; in chat mode it is the user's turn, which the server renders."""
@@ -157,7 +169,7 @@ class OpenAIGenerator:
         is_neutral = decoding.temperature == 1.0 and _truncation(decoding) == _truncation(_NEUTRAL)
         plan = StatisticsPlan(
             k=self._found.top_logprobs,
-            vocabulary=self._models[0].vocabulary,
+            vocabulary=self._model.vocabulary,
             is_unbiased=is_neutral,
             greedy_fault=greedy,
             sample_fault=sample,
@@ -167,50 +179,52 @@ class OpenAIGenerator:
         spent = sum(counts.tokens + counts.prompt_tokens for counts in self._spent)
         drawing = ServerDrawing(
             requests,
-            start=lambda work, server: self._start(work, server, decoding),
-            servers=[
-                Server(client, model.name, self._concurrency)
-                for client, model in zip(self._clients, self._models, strict=True)
-            ],
+            self._queue(lambda work, server: self._work_payload(work, server, decoding)),
             decoding=decoding,
             prompting=self._prompting,
             several=self._found.honours_n,
             plan=plan,
             token_budget=None if self._budget is None else max(0, self._budget - spent),
-            warn=self._warn,
         )
         self._spent.append(drawing.counts)
         return drawing
 
-    def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens]:
+    def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens | None]:
         """Yield, for each prompt, the tokens among the likeliest that spell one of `words`.
 
-        What lies outside the server's head is not known. Where there is no head, `reason` says why.
+        What lies outside the server's head is not known. Where there is no head, `reason` says why. `None` stands for
+        a moment in which no answer came.
 
         Raises:
-            EngineError: The server is gone.
+            EngineError: Every server fails again and again.
         """
-        if fault := self._found.no_statistics or ("" if self._found.top_logprobs else self._entropy_words()):
+        if fault := self._no_entropies():
             yield from (NextTokens((), np.empty(0), 0, 0.0, fault) for _ in prompts)
             return
-        live: deque[tuple[float, Future[dict[str, Any]]]] = deque()
-        waiting = enumerate(prompts)
-        while True:
-            while len(live) < self._concurrency * len(self._clients) and (entry := next(waiting, None)) is not None:
-                number, prompt = entry
-                place = number % len(self._clients)
-                request = self._payload(prompt, self._models[place].name, _NEUTRAL, 1.0, 1, seed=0, n=1)
-                future = self._loop.start(self._clients[place].post(self._path, request))
-                live.append((time.perf_counter(), future))
-            if not live:
-                return
-            begun, future = live.popleft()
-            try:
-                answer = future.result()
-            except RefusedError as refusal:
-                yield NextTokens((), np.empty(0), 0, time.perf_counter() - begun, refusal.reason)
-                continue
-            yield _next_tokens(answer, words, time.perf_counter() - begun)
+
+        def asked(number: int, server: Server) -> dict[str, Any]:
+            return self._payload(prompts[number], server.model, _NEUTRAL, 1.0, 1, seed=0, n=1)
+
+        queue = self._queue(asked)
+        waiting = deque(range(len(prompts)))
+        found: dict[int, NextTokens] = {}
+        given = 0
+        while given < len(prompts):
+            queue.fill(lambda: waiting.popleft() if waiting else None)
+            for reply in queue.arrived():
+                if isinstance(reply.error, RefusedError):
+                    found[reply.work] = NextTokens((), np.empty(0), 0, reply.seconds, reply.error.reason)
+                elif reply.error is not None:
+                    raise reply.error
+                elif reply.answer is None:
+                    waiting.appendleft(reply.work)
+                else:
+                    found[reply.work] = _next_tokens(reply.answer, words, reply.seconds)
+            if given not in found:
+                yield None
+            while given in found:
+                yield found.pop(given)
+                given += 1
 
     def token_pieces(self, ids: Iterable[int]) -> dict[int, bytes]:
         """Return nothing: servers tell no token ids."""
@@ -226,9 +240,18 @@ class OpenAIGenerator:
 
     # Requests
 
-    def _start(self, work: ServerWork, server: Server, decoding: Decoding) -> "Future[dict[str, Any]]":
+    def _queue(self, payload_of: "Callable[[W, Server], dict[str, Any]]") -> "RequestQueue[W]":
+        return RequestQueue(
+            self._servers,
+            self._loop,
+            send=lambda work, server: server.client.send(self._path, payload_of(work, server)),
+            probe=self._check_return,
+            warn=self._warn,
+        )
+
+    def _work_payload(self, work: ServerWork, server: Server, decoding: Decoding) -> dict[str, Any]:
         is_greedy = work.sample_indexes[0] == GREEDY
-        request = self._payload(
+        return self._payload(
             work.request.prompt,
             server.model,
             decoding,
@@ -237,7 +260,6 @@ class OpenAIGenerator:
             seed=draw_seed(decoding.seed, work),
             n=len(work.sample_indexes),
         )
-        return self._loop.start(server.client.post(self._path, request))
 
     def _payload(
         self,
@@ -273,14 +295,59 @@ class OpenAIGenerator:
 
     # Checks
 
+    def _find_models(self) -> list[Server]:
+        """Ask every server for its model; one that cannot be reached is set aside where others can."""
+        servers: list[Server] = []
+        self._models: dict[str, ServerModel] = {}
+        lost: list[tuple[Server, ModelError]] = []
+        for client in self._clients:
+            server = Server(client, client.address.model, self._concurrency)
+            servers.append(server)
+            try:
+                found = self._loop.run(find_model(client))
+            except ModelError as error:
+                if not isinstance(error.__cause__, EngineError):
+                    raise
+                server.failure = error
+                lost.append((server, error))
+            else:
+                server.model = found.name
+                self._models[client.address.url] = found
+        if not self._models:
+            raise lost[0][1]
+        for server, error in lost:
+            server.model = server.model or self._model.name
+            self._warn(f"{error.message}: the other servers go on until it is back")
+        return servers
+
+    async def _check_return(self, server: Server) -> None:
+        """Return where a server is back with the model that it had.
+
+        Raises:
+            EngineError: It is not.
+            ModelError: It has another model now, or does not accept the key.
+        """
+        url = server.client.address.url
+        try:
+            async with asyncio.timeout(server.client.policy.connect_seconds):
+                found = await find_model(server.client, attempts=1)
+        except ModelError as error:
+            # That it is still gone is no news.
+            raise error.__cause__ if isinstance(error.__cause__, EngineError) else error from None
+        known = self._models.get(url, dataclasses.replace(self._model, name=found.name))
+        if (found.name, dict(found.identity)) != (known.name, dict(known.identity)):
+            raise ModelError(f"the server `{url}` has another model now", "start it with the model of this run")
+        self._models.setdefault(url, found)
+
     def _check_replicas(self) -> None:
         """Warn where two servers give the same prompt different probabilities: they would not be one model."""
-        if len(self._clients) < 2 or not self._found.top_logprobs or self._found.no_statistics:
+        if len(self._probes) < 2 or not self._found.top_logprobs or self._found.no_statistics:
             return
+        urls = [server.client.address.url for server in self._servers if server.failure is None]
         heads = [self._head(probe, _NEUTRAL, 1.0) for probe in self._probes]
-        for client, head in zip(self._clients[1:], heads[1:], strict=True):
+        for url, head in zip(urls[1:], heads[1:], strict=True):
             if not same_head(heads[0], head):
-                self._warn(f"`{client.address.url}` and `{self._clients[0].address.url}` do not serve the same model")
+                self._warn(f"`{url}` and `{urls[0]}` do not serve the same model")
 
     def _statistics_faults(self, decoding: Decoding) -> tuple[str, str]:
         """Return why the greedy answer's and the samples' log-probabilities are of no use; empty where they are.
@@ -321,25 +388,36 @@ class OpenAIGenerator:
 
 
 def server_model(location: str, model: str | None = None, policy: RetryPolicy | None = None) -> ServerModel:
-    """Return what the first server of `location` says of its model, without drawing anything.
+    """Return what the first server of `location` that can be reached says of its model, without drawing anything.
 
     Raises:
-        ModelError: It cannot be reached, refuses the key or lacks the model.
+        ModelError: None can be reached, or one refuses the key or lacks the model.
     """
     loop = LoopThread()
-    client = OpenAIClient(parse_addresses(location, model)[0], key=api_key(), policy=policy or _FIRST_CONTACT)
+    first: ModelError | None = None
     try:
-        return loop.run(find_model(client))
+        for address in parse_addresses(location, model):
+            client = OpenAIClient(address, key=api_key(), policy=policy or _FIRST_CONTACT)
+            try:
+                return loop.run(find_model(client))
+            except ModelError as error:
+                if not isinstance(error.__cause__, EngineError):
+                    raise
+                first = first or error
+            finally:
+                loop.run(client.close())
     finally:
-        loop.run(client.close())
         loop.close()
+    assert first is not None
+    raise first
 
 
-def _mean_bounds(plan: StatisticsPlan | None) -> dict[str, float | None] | None:
-    """Return the means of the lower and upper bounds over all tokens, nats; no upper one where V is not known."""
-    if plan is None or not plan.tokens:
-        return None
-    return {"low": plan.low / plan.tokens, "high": plan.high / plan.tokens if plan.vocabulary else None}
+def _bounds(plan: StatisticsPlan, sums: BoundSums) -> dict[str, Any]:
+    """Return how many tokens have bounds, and the means of these, nats; no upper one where V is not known."""
+    if not sums.tokens:
+        return {"tokens": 0}
+    high = sums.high / sums.tokens if plan.vocabulary else None
+    return {"tokens": sums.tokens, "low": sums.low / sums.tokens, "high": high}
 
 
 def _truncation(decoding: Decoding) -> tuple[float, int, float]:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from homogaudit.errors import EngineError, HomogauditError, ModelError
+from homogaudit.errors import EngineError, ModelError
 from homogaudit.questions.wording import quoted
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "RefusedError",
     "RetryPolicy",
     "ServerAddress",
+    "UnreachableError",
     "api_key",
     "parse_addresses",
 ]
@@ -70,6 +71,7 @@ class RetryPolicy:
         most_seconds: Also the longest wait that a server may ask for.
         timeout_seconds: For one attempt from its start to the last byte.
         connect_seconds: For the connection alone.
+        unreachable_attempts: Of one request that gets no answer of any kind: its server is gone, not busy.
     """
 
     attempts: int = 8
@@ -77,6 +79,7 @@ class RetryPolicy:
     most_seconds: float = 60.0
     timeout_seconds: float = 600.0
     connect_seconds: float = 10.0
+    unreachable_attempts: int = 3
 
 
 class RefusedError(Exception):
@@ -88,13 +91,22 @@ class RefusedError(Exception):
         self.reason = reason
 
 
+class UnreachableError(Exception):
+    """The server is gone, or fails again and again; `error` says so to the user."""
+
+    def __init__(self, error: EngineError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 class _TransientError(Exception):
     """The same request may succeed later."""
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, *, is_unreachable: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait = wait
+        self.is_unreachable = is_unreachable
 
 
 def parse_addresses(text: str, model: str | None = None) -> list[ServerAddress]:
@@ -174,14 +186,14 @@ class OpenAIClient:
         on_trouble: Callable[[str], None] | None = None,
     ) -> None:
         self.address = address
+        self.policy = policy or RetryPolicy()
         self._key = key
-        self._policy = policy or RetryPolicy()
         self._on_trouble = on_trouble
         self._is_in_trouble = False
         self._random = random.Random()
         self._http = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(self._policy.timeout_seconds, connect=self._policy.connect_seconds, pool=None),
+            timeout=httpx.Timeout(self.policy.timeout_seconds, connect=self.policy.connect_seconds, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             # A proxy of the environment is for hosts outside; requests to this machine must not leave it.
             trust_env=not _is_loopback(address.url),
@@ -189,7 +201,10 @@ class OpenAIClient:
 
     async def get(self, path: str, *, attempts: int | None = None) -> dict[str, Any]:
         """Return the JSON object behind `path`, such as `models`; raises as `post` does."""
-        return await self._until_done("GET", path, None, attempts)
+        try:
+            return await self._until_done("GET", path, None, attempts)
+        except UnreachableError as error:
+            raise error.error from None
 
     async def post(self, path: str, payload: Mapping[str, Any], *, attempts: int | None = None) -> dict[str, Any]:
         """Return the server's JSON object for `payload`.
@@ -204,7 +219,14 @@ class OpenAIClient:
             ModelError: The key is wrong or missing.
             EngineError: The server is gone, or fails again and again; the whole run must stop.
         """
-        return await self._until_done("POST", path, payload, attempts)
+        try:
+            return await self._until_done("POST", path, payload, attempts)
+        except UnreachableError as error:
+            raise error.error from None
+
+    async def send(self, path: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what `post` does; a server that may come back is no `EngineError` but an `UnreachableError`."""
+        return await self._until_done("POST", path, payload, None)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -213,7 +235,7 @@ class OpenAIClient:
     async def _until_done(
         self, method: str, path: str, payload: Mapping[str, Any] | None, attempts: int | None
     ) -> dict[str, Any]:
-        policy = self._policy
+        policy = self.policy
         attempts = attempts or policy.attempts
         for attempt in range(1, attempts + 1):
             try:
@@ -222,8 +244,8 @@ class OpenAIClient:
                 wait = failure.wait
                 if wait is not None and wait > policy.most_seconds:
                     raise self._gone(f"{failure.reason}, and asks to wait for {wait:,.0f} s") from None
-                if attempt == attempts:
-                    raise self._gone(failure.reason) from None
+                if attempt >= (min(attempts, policy.unreachable_attempts) if failure.is_unreachable else attempts):
+                    raise UnreachableError(self._gone(failure.reason)) from None
                 self._tell(f"{failure.reason}; trying again")
                 if wait is None:
                     longest = min(policy.most_seconds, policy.first_seconds * 2 ** (attempt - 1))
@@ -240,16 +262,16 @@ class OpenAIClient:
 
     async def _once(self, method: str, path: str, payload: Mapping[str, Any] | None) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(self._policy.timeout_seconds):
+            async with asyncio.timeout(self.policy.timeout_seconds):
                 status, headers, body = await self._exchange(method, path, payload)
         except (TimeoutError, httpx.TimeoutException):
-            raise _TransientError("does not answer in time") from None
+            raise _TransientError("does not answer in time", is_unreachable=True) from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise ModelError(f"`{self.address.url}` is no URL of a server") from None
         except httpx.ConnectError as error:
-            raise _TransientError(f"cannot be reached ({self._safe(error)})") from None
+            raise _TransientError(f"cannot be reached ({self._safe(error)})", is_unreachable=True) from None
         except httpx.HTTPError as error:
-            raise _TransientError(f"cut the connection ({self._safe(error)})") from None
+            raise _TransientError(f"cut the connection ({self._safe(error)})", is_unreachable=True) from None
         return self._judge(status, headers, body)
 
     async def _exchange(
@@ -292,7 +314,7 @@ class OpenAIClient:
             reason = "it redirects, which is not followed because the key would go along"
         raise RefusedError(status, reason)
 
-    def _gone(self, reason: str) -> HomogauditError:
+    def _gone(self, reason: str) -> EngineError:
         hint = "what was drawn is stored: once the server answers, the same command goes on where the run was left"
         return EngineError(f"the server `{self.address.url}` {reason}", hint)
 

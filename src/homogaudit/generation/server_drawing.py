@@ -1,15 +1,13 @@
-"""Draws in progress on servers: which request goes where, and what its answers become.
+"""Draws in progress on servers: which requests they take, and what the answers become.
 
 Requests are made as they are started, so that memory does not grow with the number of questions. A new one starts in
 `step` alone: whoever stops stepping pauses the servers. Each (question, sample) is handed out once.
 """
 
 import hashlib
-import queue
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,20 +16,18 @@ import numpy as np
 from homogaudit.errors import EngineError, HomogauditError, ModelError
 from homogaudit.generation.batched_sampler import answer_mask
 from homogaudit.generation.generator import DrawRequest, SamplerCounts
-from homogaudit.generation.openai_client import OpenAIClient, RefusedError
+from homogaudit.generation.openai_client import RefusedError
 from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tokens, choices_of, usage_of
 from homogaudit.generation.server_probe import head_fault
+from homogaudit.generation.server_queue import Reply, RequestQueue
 from homogaudit.generation.top_k_entropy import TopKEntropy, top_k_entropy
 from homogaudit.questions.prompts import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, TokenStatistics
 
-__all__ = ["Server", "ServerDrawing", "ServerWork", "StatisticsPlan", "draw_seed"]
+__all__ = ["BoundSums", "ServerDrawing", "ServerWork", "StatisticsPlan", "draw_seed"]
 
 _MOST_CHOICES = 64
 """Answers asked for in one request."""
-
-_WAIT_SECONDS = 0.1
-"""Longest time that a step waits for an answer, so that a pause or a cancel is heard."""
 
 _MOST_TRIES = 5
 """Requests for the same answers that came back without all of them."""
@@ -41,26 +37,6 @@ _ROUNDING = 1e-6
 
 _HOPELESS = 20
 """Requests refused in a row, and none ever answered: it is not the questions."""
-
-
-@dataclass(slots=True)
-class Server:
-    """One base URL in use.
-
-    Attributes:
-        model: As its requests name it.
-        capacity: Requests at the same time.
-        live: Requests under way.
-        answered: Requests answered so far.
-        failure: Why it is left out; `None` while it is used.
-    """
-
-    client: OpenAIClient
-    model: str | None
-    capacity: int
-    live: int = 0
-    answered: int = 0
-    failure: HomogauditError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +55,27 @@ class ServerWork:
 
 
 @dataclass(slots=True)
+class BoundSums:
+    """Bounds of the entropies of some tokens, summed, in nats.
+
+    Attributes:
+        tokens: Tokens whose entropy was bounded.
+        low: Sum of their lower bounds.
+        high: Sum of their upper bounds; meaningless where V is not known.
+    """
+
+    tokens: int = 0
+    low: float = 0.0
+    high: float = 0.0
+
+    def add(self, found: Sequence[TopKEntropy]) -> None:
+        """Count the bounds of one answer's tokens."""
+        self.tokens += len(found)
+        self.low += sum(x.low for x in found)
+        self.high += sum(x.high or 0.0 for x in found)
+
+
+@dataclass(slots=True)
 class StatisticsPlan:
     """What token statistics can be had, and how they went.
 
@@ -89,9 +86,8 @@ class StatisticsPlan:
         greedy_fault: Why the greedy answer has none; empty where it may.
         sample_fault: The same of samples.
         missing: Answers without statistics, by reason.
-        tokens: Tokens whose entropy was bounded.
-        low: Sum of their lower bounds, nats.
-        high: Sum of their upper bounds; meaningless where V is not known.
+        greedy: Bounds of the tokens of the greedy answers.
+        samples: Bounds of those of the samples.
     """
 
     k: int
@@ -100,70 +96,45 @@ class StatisticsPlan:
     greedy_fault: str = ""
     sample_fault: str = ""
     missing: dict[str, int] = field(default_factory=dict[str, int])
-    tokens: int = 0
-    low: float = 0.0
-    high: float = 0.0
-
-    def note(self, found: Sequence[TopKEntropy]) -> None:
-        """Count the bounds of one answer's tokens."""
-        self.tokens += len(found)
-        self.low += sum(x.low for x in found)
-        self.high += sum(x.high or 0.0 for x in found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    number: int
-    work: ServerWork
-    server: Server
-    future: "Future[dict[str, Any]]"
-    started: float
+    greedy: BoundSums = field(default_factory=lambda: BoundSums())
+    samples: BoundSums = field(default_factory=lambda: BoundSums())
 
 
 class ServerDrawing:
     """Draws every requested answer over one or several servers.
 
     Args:
-        requests: Draws wanted, in the order in which questions start.
-        start: Sends one request to one server.
-        servers: Each takes from one queue as it gets free, so that a faster one does more.
+        requests: Draws wanted, in the order in which questions start; read once, as they start.
+        queue: Of the servers.
         decoding: Of the run.
         prompting: Thinking markers.
         several: Whether one request may ask for several answers.
         plan: Of the token statistics.
         token_budget: Prompt and answer tokens to spend at most; `None` for no limit.
-        warn: Told when a server is left out.
 
     Raises:
-        EngineError: While stepping, when no server is left or the budget is spent.
+        EngineError: While stepping, when every server fails again and again, or the budget is spent.
         ModelError: While stepping, when the key is refused, or every request.
     """
 
     def __init__(
         self,
-        requests: Sequence[DrawRequest],
+        requests: Iterable[DrawRequest],
+        queue: RequestQueue[ServerWork],
         *,
-        start: "Callable[[ServerWork, Server], Future[dict[str, Any]]]",
-        servers: Sequence[Server],
         decoding: Decoding,
         prompting: Prompting,
         several: bool,
         plan: StatisticsPlan,
         token_budget: int | None = None,
-        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._works = _works(requests, _MOST_CHOICES if several and decoding.temperature > 0 else 1)
         self._next = next(self._works, None)
         self._again: deque[ServerWork] = deque()
-        self._start_request = start
-        self._servers = servers
+        self._queue = queue
         self._prompting = prompting
         self._plan = plan
         self._budget = token_budget
-        self._warn = warn
-        self._replies: queue.SimpleQueue[_Reply] = queue.SimpleQueue()
-        self._live: dict[int, ServerWork] = {}
-        self._requests = 0
         self._started: list[str] = []
         self._refused = 0
         self._error: HomogauditError | None = None
@@ -172,12 +143,12 @@ class ServerDrawing:
     @property
     def is_done(self) -> bool:
         """Whether every requested draw is finished."""
-        return self._next is None and not self._again and not self._live and self._error is None
+        return self._next is None and not self._again and not self._queue.live and self._error is None
 
     @property
     def live(self) -> int:
         """Answers being drawn now."""
-        return sum(len(work.sample_indexes) for work in self._live.values())
+        return sum(len(work.sample_indexes) for work in self._queue.live)
 
     def live_texts(self) -> dict[tuple[str, int], str]:
         """Return nothing: an answer is known once it is whole."""
@@ -192,52 +163,31 @@ class ServerDrawing:
         """Start requests where servers are free; return the draws that finished in a tenth of a second."""
         begun = time.perf_counter()
         try:
-            self._fill()
+            self._check_budget()
+            if self._error is None:
+                self._queue.fill(self._pop)
             finished: list[Generation] = []
-            for reply in self._arrived():
+            for reply in self._queue.arrived():
                 finished += self._take(reply)
             # What has arrived is stored before the reason to stop is told.
-            if self._error is not None and not finished and (not self._live or self._is_urgent(self._error)):
+            if self._error is not None and not finished and (not self._queue.live or self._is_urgent()):
                 raise self._error
             return finished
         finally:
-            spent = time.perf_counter() - begun
-            self.counts.seconds += spent
-            self.counts.model_seconds += spent
+            # Waiting for a server that is gone is no time that an answer took.
+            if not self._queue.is_waiting:
+                spent = time.perf_counter() - begun
+                self.counts.seconds += spent
+                self.counts.model_seconds += spent
 
     # Starting
 
-    def _fill(self) -> None:
+    def _check_budget(self) -> None:
         if self._budget is not None and self.counts.tokens + self.counts.prompt_tokens >= self._budget:
             self._error = self._error or EngineError(
                 "the tokens that `--max-cost` allows are used up",
                 "what was drawn is stored: raise it, and the same command goes on",
             )
-        while self._error is None and (server := self._free_server()) is not None:
-            work = self._pop()
-            if work is None:
-                return
-            if work.is_first:
-                self._started.append(work.request.question_id)
-            server.live += 1
-            number = self._requests
-            self._requests += 1
-            self._live[number] = work
-            started = time.perf_counter()
-            future = self._start_request(work, server)
-            future.add_done_callback(self._arrival(number, work, server, started))
-
-    def _arrival(
-        self, number: int, work: ServerWork, server: Server, started: float
-    ) -> "Callable[[Future[dict[str, Any]]], None]":
-        def arrive(future: "Future[dict[str, Any]]") -> None:
-            self._replies.put(_Reply(number, work, server, future, started))
-
-        return arrive
-
-    def _free_server(self) -> Server | None:
-        free = [x for x in self._servers if x.failure is None and x.live < x.capacity]
-        return min(free, key=lambda x: x.live / x.capacity, default=None)
 
     def _pop(self) -> ServerWork | None:
         if self._again:
@@ -245,45 +195,23 @@ class ServerDrawing:
         work, self._next = self._next, None
         if work is not None:
             self._next = next(self._works, None)
+            if work.is_first:
+                self._started.append(work.request.question_id)
         return work
-
-    def _arrived(self) -> Iterator[_Reply]:
-        """Yield what has arrived, after a short wait for the first."""
-        try:
-            yield self._replies.get(timeout=_WAIT_SECONDS)
-            while True:
-                yield self._replies.get_nowait()
-        except queue.Empty:
-            return
 
     # Finishing
 
-    def _take(self, reply: _Reply) -> list[Generation]:
-        work, server = reply.work, reply.server
-        server.live -= 1
-        del self._live[reply.number]
-        try:
-            answer = reply.future.result()
-        except RefusedError as refusal:
-            return self._refuse(work, refusal)
-        except EngineError as error:
-            server.failure = error
-            self._again.appendleft(work)
-            if all(x.failure is not None for x in self._servers):
-                self._error = error
-            else:
-                self._warn(f"{error.message}: the other servers go on without it")
+    def _take(self, reply: Reply[ServerWork]) -> list[Generation]:
+        work = reply.work
+        if isinstance(reply.error, RefusedError):
+            return self._refuse(work, reply.error)
+        if reply.answer is None:
+            self._error = self._error or reply.error
+            self._again.appendleft(replace(work, is_first=False))
             return []
-        except HomogauditError as error:
-            self._error = error
-            return []
-        except CancelledError:
-            self._again.appendleft(work)
-            return []
-        server.answered += 1
         self._refused = -1
         self.counts.steps += 1
-        return self._generations(work, answer, time.perf_counter() - reply.started)
+        return self._generations(work, reply.answer, reply.seconds)
 
     def _generations(self, work: ServerWork, answer: Mapping[str, Any], seconds: float) -> list[Generation]:
         indexes = work.sample_indexes
@@ -389,15 +317,15 @@ class ServerDrawing:
             )
             for token in tokens
         ]
-        plan.note(found)
+        (plan.greedy if sample_index == GREEDY else plan.samples).add(found)
         # The estimate is for tokens that chance drew; the likeliest token says nothing of what lies outside the head.
         is_estimated = plan.is_unbiased and sample_index != GREEDY
         entropies = np.array([x.estimate if is_estimated else x.low for x in found], np.float32)
         return TokenStatistics(entropies=entropies, logprobs=logprobs, answer_mask=mask)
 
-    def _is_urgent(self, error: HomogauditError) -> bool:
-        """Whether to stop without waiting for the requests that are under way: their server is gone too."""
-        return any(server.failure is error for server in self._servers) or isinstance(error, ModelError)
+    def _is_urgent(self) -> bool:
+        """Whether to stop without waiting for the requests that are under way: nothing will come of them either."""
+        return self._queue.is_waiting or isinstance(self._error, ModelError)
 
 
 def _failed(question_id: str, sample_index: int, reason: str) -> Generation:
@@ -425,7 +353,7 @@ def _lengths(choices: Sequence[Choice], n: int, total: int | None) -> list[int |
     return [None] * len(choices)
 
 
-def _works(requests: Sequence[DrawRequest], most: int) -> Iterator[ServerWork]:
+def _works(requests: Iterable[DrawRequest], most: int) -> Iterator[ServerWork]:
     """Yield the requests to make, one at a time: the greedy answer by itself, samples up to `most` together."""
     for request in requests:
         is_first = True

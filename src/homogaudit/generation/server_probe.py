@@ -84,8 +84,12 @@ class ServerFacts:
     warnings: tuple[str, ...] = ()
 
 
-async def find_model(client: OpenAIClient) -> ServerModel:
+async def find_model(client: OpenAIClient, attempts: int = _FIRST_ATTEMPTS) -> ServerModel:
     """Return the model that the client's address means.
+
+    Args:
+        client: Of the server.
+        attempts: Until it counts as gone; the `ModelError` has an `EngineError` as its cause then.
 
     Raises:
         ModelError: The server cannot be reached, is no such server, lacks the model, or has several and none is named.
@@ -93,7 +97,7 @@ async def find_model(client: OpenAIClient) -> ServerModel:
     wanted = client.address.model
     url = client.address.url
     try:
-        answer = await client.get("models", attempts=_FIRST_ATTEMPTS)
+        answer = await client.get("models", attempts=attempts)
     except EngineError as error:
         hint = "start it first, and name its base URL, which usually ends in `/v1`"
         raise ModelError(error.message, hint) from error

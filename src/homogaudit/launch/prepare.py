@@ -3,9 +3,7 @@
 The same request finds the same unfinished run. It prints nothing.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,11 @@ from homogaudit.launch.model_choice import resolve_drawable
 from homogaudit.launch.run_paths import list_runs, new_run_path
 from homogaudit.launch.server_choice import ServerChoice, ServerEstimate, choose_server, estimate_requests
 from homogaudit.questions import Columns, QuestionFile, load_questions, load_template
-from homogaudit.records import Decoding, Prompting
+from homogaudit.records import Decoding, Prompting, Question, questions_digest
 from homogaudit.signals.registry import choose_signals
 from homogaudit.store import RunFile
 from homogaudit.store.run_lock import lock_owner
+from homogaudit.store.shards import Shards
 
 __all__ = [
     "PRESETS",
@@ -74,6 +73,7 @@ class RunRequest:
         server_model: The model's name on the server; `None` for the one in the URL, or the only one.
         concurrency: Requests at the same time on each server; `None` for the default.
         max_cost: Refuse a run on a server that may cost more; `None` for no limit.
+        shard: `K/N` for the K-th of N shares of the questions; `None` for all.
     """
 
     model: str
@@ -116,6 +116,7 @@ class RunRequest:
     server_model: str | None = None
     concurrency: int | None = None
     max_cost: float | None = None
+    shard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,9 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
     question_file = _load_questions(request)
     for warning in question_file.warnings:
         warn(warning)
+    shards = Shards((1,), 1) if request.shard is None else Shards.parse(request.shard)
+    questions = shards.take(question_file.questions)
+    # By the kind of the whole file's questions, so that all shards are judged alike.
     chosen = choose_judge(request.judge, question_file.questions)
     embedder, reason = resolve_job_embedder(settings.embedder, named, wanted=request.use_embedder)
     if embedder is None and request.use_embedder:
@@ -184,12 +188,21 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
     estimate, budget = None, None
     if server is not None:
         price = generator.entry.price_per_million_tokens if generator.entry else None
-        estimate = estimate_requests(question_file.questions, decoding, prompting, price)
+        estimate = estimate_requests(questions, decoding, prompting, price)
         budget = estimate.token_budget(request.max_cost)
-    parameters = _parameters(generator, question_file, decoding, prompting, server)
+    parameters = _parameters(generator, question_file, decoding, prompting, server, shards)
     unfinished = _unfinished(settings.runs, parameters) if request.output is None and not request.new else None
-    path = unfinished or request.output or new_run_path(settings.runs, generator.name, question_file.name)
-    _create_or_check(path, generator, question_file, parameters, hash_model=request.hash_model)
+    path = (
+        unfinished
+        or request.output
+        or new_run_path(
+            settings.runs,
+            generator.name,
+            question_file.name,
+            "" if shards.of == 1 else f"{shards.held[0]}of{shards.of}",
+        )
+    )
+    _create_or_check(path, generator, question_file, questions, parameters, hash_model=request.hash_model)
     job = Job(
         str(path),
         model=generator.location,
@@ -323,6 +336,7 @@ def _parameters(
     decoding: Decoding,
     prompting: Prompting,
     server: ServerChoice | None,
+    shards: Shards,
 ) -> dict[str, Any]:
     """Return everything that the draws depend on, as it is compared when a run is resumed.
 
@@ -333,14 +347,14 @@ def _parameters(
         model = server.parameters if server else _file_parameters(generator)
     except OSError as error:
         raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
-    texts = [[q.id, q.text, q.category, q.answers, q.incorrect_answers] for q in question_file.questions]
-    digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
-    return {
+    parameters = {
         "model": model,
-        "questions": {"count": len(question_file.questions), "sha256": digest},
+        "questions": {"count": len(question_file.questions), "sha256": questions_digest(question_file.questions)},
         "decoding": asdict(decoding),
         "prompting": asdict(prompting),
     }
+    # A run of one shard tells the whole file all the same: so shards are known to belong together.
+    return parameters if shards.of == 1 else parameters | {"shard": shards.as_parameter()}
 
 
 def _file_parameters(generator: ResolvedGenerator) -> dict[str, Any]:
@@ -351,6 +365,7 @@ def _create_or_check(
     path: Path,
     generator: ResolvedGenerator,
     question_file: QuestionFile,
+    questions: Sequence[Question],
     parameters: dict[str, Any],
     *,
     hash_model: bool,
@@ -368,7 +383,7 @@ def _create_or_check(
         path,
         model=generator.name,
         question_source=question_file.name,
-        questions=question_file.questions,
+        questions=questions,
         parameters=parameters,
     ) as created:
         entry = generator.entry

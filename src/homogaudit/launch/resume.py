@@ -15,8 +15,12 @@ from homogaudit.store.run_lock import lock_owner
 __all__ = ["resume_job"]
 
 
-def resume_job(path: Path) -> Job:
+def resume_job(path: Path, *, draws: bool = True) -> Job:
     """Return the job that finishes a run: the same model, and the scoring that it was begun with.
+
+    Args:
+        path: The run file.
+        draws: Whether the job draws what is missing; for one that only scores the model need not be there.
 
     Raises:
         RunFileError: Another process is at work on it.
@@ -30,13 +34,15 @@ def resume_job(path: Path) -> Job:
         scoring: dict[str, Any] | None = run.meta("scoring")
         location: str | None = (run.meta("model_entry") or {}).get("location")
         model = run.parameters.get("model", {})
-        draws = len(run) * (run.expected_samples() + 1)
-        is_missing = not run.parameters.get("recorded") and len(run.generation_keys()) < draws
+        planned = len(run) * (run.expected_samples() + 1)
+        is_missing = not run.parameters.get("recorded") and len(run.generation_keys()) < planned
         questions = [] if scoring else run.questions()
         recorded = "recorded" in run.judges()
     settings = load_settings(models)
     is_server = model.get("kind") == "server"
-    if not is_server and location is not None and (fault := _fault(Path(location), model.get("fingerprint"))):
+    if not draws:
+        location = None
+    elif not is_server and location is not None and (fault := _fault(Path(location), model.get("fingerprint"))):
         if is_missing:
             raise ModelError(f"the model file `{location}` {fault}", "put the file back, or run it under a new name")
         location = None

@@ -91,16 +91,17 @@ def find_run(text: str | None, folder: Path) -> Path:
     raise RunFileError(f"no run `{text}`", near or f"`homogaudit runs` lists those in `{folder}`")
 
 
-def new_run_path(folder: Path, model: str, questions: str) -> Path:
+def new_run_path(folder: Path, model: str, questions: str, part: str = "") -> Path:
     """Return the path of a new run: named after its model, its questions and the time, and not there yet.
 
     Args:
         folder: Where.
         model: The model's name or path.
         questions: The question file's name or path.
+        part: Of the questions; empty for all.
     """
     time = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    stem = f"{_slug(model)}-{_slug(questions)}-{time}"
+    stem = "-".join([_slug(model), _slug(questions), *([part] if part else []), time])
     path, number = folder / (stem + SUFFIX), 2
     while path.exists():
         path, number = folder / f"{stem}-{number}{SUFFIX}", number + 1

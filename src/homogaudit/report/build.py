@@ -18,11 +18,13 @@ from homogaudit.report.pointer import pointer_figures
 from homogaudit.report.records import Homogenization, Report, RunFacts, Undefined
 from homogaudit.report.signal_choice import choose_signal
 from homogaudit.report.signal_scores import labelled_scores, score_signals
+from homogaudit.report.token_entropies import token_entropies
 from homogaudit.report.undefined import WITH_FULL
 from homogaudit.report.validity import assess, label_warning
 from homogaudit.report.verdict import decide
 from homogaudit.statistics import DRAWS
 from homogaudit.store.run_file import RunFile
+from homogaudit.store.shards import Shards
 
 __all__ = ["SEED", "build"]
 
@@ -112,11 +114,15 @@ def _run_facts(run: RunFile, evidence: Evidence) -> RunFacts:
     provenances = [session.provenance for session in sessions]
     seconds = [session.seconds for session in sessions if session.seconds is not None]
     embedder = scoring.get("embedder")
+    shards = Shards.of_parameters(parameters)
+    source = str(run.meta("question_source"))
+    devices = list(dict.fromkeys(x["device"] for x in provenances if x.get("device")))
     return RunFacts(
         id=str(run.meta("id")),
         model=str(run.meta("model")),
         model_details=mapping(parameters.get("model")),
-        question_source=str(run.meta("question_source")),
+        question_source=source if shards.of == 1 else f"{source}, {shards}",
+        shards=None if shards.of == 1 else shards,
         questions=evidence.questions,
         status=run.status,
         created=str(run.meta("created")),
@@ -124,12 +130,14 @@ def _run_facts(run: RunFile, evidence: Evidence) -> RunFacts:
         samples=evidence.samples,
         decoding=mapping(parameters.get("decoding")),
         prompting=mapping(parameters.get("prompting")),
-        device=_last("device", provenances),
+        # A run that was merged was drawn on all of them at once.
+        device=", ".join(map(str, devices)) if run.meta("merged") and devices else _last("device", provenances),
         versions=mapping(_last("versions", provenances)),
         embedder=str(embedder) if embedder is not None else None,
         embedder_reason=str(scoring.get("embedder_reason") or ""),
         sessions=len(sessions),
         seconds=sum(seconds) if seconds else Undefined("no session measured its time"),
+        token_entropies=token_entropies(run),
     )
 
 

@@ -23,11 +23,13 @@ from homogaudit.report.numbers import (
 from homogaudit.report.records import (
     Auroc,
     DrawCounts,
+    EntropyBounds,
     Estimate,
     JudgeCounts,
     MethodFigures,
     Report,
     SignalScore,
+    TokenEntropies,
     Undefined,
     Validity,
 )
@@ -83,7 +85,29 @@ def _run(report: Report) -> Section:
         lines.append(f"Embedder: {run.embedder}")
     elif run.embedder_reason:
         lines.append(f"No embedder: {run.embedder_reason}")
-    return Section("homogaudit report", lines=_plain(lines))
+    return Section("homogaudit report", lines=_plain([*lines, *_entropy_lines(run.token_entropies)]))
+
+
+def _entropy_lines(found: TokenEntropies) -> list[str]:
+    """Return how far token entropies are known; nothing of exact ones, which are what a reader expects."""
+    if found.entropy_source == "not available":
+        return [f"Token entropies: not available, {found.reason}"]
+    if found.entropy_source != "bounded":
+        return []
+    parts = [f"{name} {_entropy_bounds(x)}" for name, x in (("greedy", found.greedy), ("samples", found.samples))]
+    return [
+        f"Token entropies: bounded by the top {found.top_logprobs} log-probabilities, nats a token on average: "
+        f"{'; '.join(parts)}. Signals of the greedy answer take the lower bound"
+    ]
+
+
+def _entropy_bounds(found: EntropyBounds | Undefined) -> str:
+    if isinstance(found, Undefined):
+        return f"not available, {found.reason}"
+    known = f"{count(found.bounded_tokens)} tokens, {percent(found.tokens_share)} of those drawn"
+    if isinstance(found.high, Undefined) or isinstance(found.width, Undefined):
+        return f"at least {decimal(found.low)} ({known})"
+    return f"{decimal(found.low)} to {decimal(found.high)} (width {decimal(found.width)}; {known})"
 
 
 def _validity(validity: Validity) -> Section:

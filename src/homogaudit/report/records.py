@@ -21,11 +21,13 @@ from homogaudit.report.analysis_records import (
 from homogaudit.report.cascade_records import Cascade, Pointer
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Rate
+from homogaudit.store.shards import Shards
 
 __all__ = [
     "Auroc",
     "Cost",
     "DrawCounts",
+    "EntropyBounds",
     "Estimate",
     "HistogramBin",
     "Homogenization",
@@ -37,6 +39,7 @@ __all__ = [
     "SampleSizePoint",
     "SignalScore",
     "ThresholdPoint",
+    "TokenEntropies",
     "Undefined",
     "Validity",
     "Verdict",
@@ -77,6 +80,44 @@ class DrawCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class EntropyBounds:
+    """How far the entropies of some tokens are known from the likeliest tokens alone; means over tokens, nats.
+
+    Attributes:
+        low: Mean lower bound.
+        high: Mean upper bound.
+        width: Their difference.
+        bounded_tokens: How many tokens have bounds.
+        tokens_share: Their share of all tokens that such answers hold.
+    """
+
+    low: float
+    high: float | Undefined
+    width: float | Undefined
+    bounded_tokens: int
+    tokens_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEntropies:
+    """Where the token entropies come from.
+
+    Attributes:
+        entropy_source: `exact`, `bounded`, `recorded` or `not available`.
+        reason: Why they are not available, else empty.
+        top_logprobs: Log-probabilities a token that bound them, `None` where they are not bounded.
+        greedy: Bounds of the greedy answers' tokens; signals read the lower one.
+        samples: Bounds of the samples' tokens.
+    """
+
+    entropy_source: str
+    reason: str
+    top_logprobs: int | None
+    greedy: EntropyBounds | Undefined
+    samples: EntropyBounds | Undefined
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What was audited, how, and on what.
 
@@ -84,24 +125,27 @@ class RunFacts:
         id: The run's own.
         model: Its name as given.
         model_details: Kind, fingerprint and what else was stored of it.
-        question_source: Name of the question file.
-        questions: How many questions it holds.
+        question_source: Name of the question file, and which shards of it.
+        shards: Which shards of the question file the run holds, `None` for all of it.
+        questions: How many questions the run holds.
         status: `started` until everything is drawn and scored, then `complete`.
         samples: N, the samples a question.
         decoding: The decoding parameters.
         prompting: How a question becomes a prompt.
-        device: What the newest session that draws ran on.
+        device: What the newest session that draws ran on; of a merged run what all did.
         versions: Of the packages that figures can depend on, as the newest session had them.
         embedder: Plain name of that behind the clustering `embedding`, `None` where there is none.
         embedder_reason: Why there is none, or why this one.
         sessions: How many processes worked on the run.
         seconds: Their wall time together.
+        token_entropies: Where they come from.
     """
 
     id: str
     model: str
     model_details: Mapping[str, Any]
     question_source: str
+    shards: Shards | None
     questions: int
     status: str
     created: str
@@ -115,6 +159,7 @@ class RunFacts:
     embedder_reason: str
     sessions: int
     seconds: float | Undefined
+    token_entropies: TokenEntropies
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from itertools import groupby
 from homogaudit.labels.refusals import is_refusal
 from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.records import Generation, GenerationState, LabelValue, SampleSet
-from homogaudit.report.evidence import Evidence, sampler
+from homogaudit.report.evidence import Evidence, mapping, sampler
 from homogaudit.report.numbers import count, percent, share
 from homogaudit.report.records import DrawCounts, Labels, Undefined, Validity
 from homogaudit.store.run_file import RunFile
+from homogaudit.store.shards import Shards
 
 __all__ = ["FEWEST_OF_A_CLASS", "assess", "is_refused", "label_warning"]
 
@@ -146,13 +147,23 @@ def _is_frozen(sample_set: SampleSet) -> bool:
 
 
 def _with_warnings(validity: Validity, run: RunFile, evidence: Evidence, labels: Labels) -> Validity:
-    warnings = [*_draw_warnings(validity, sampler(run, "max_tokens")), *_question_warnings(validity, run)]
+    warnings = [
+        *_server_warnings(run),
+        *_draw_warnings(validity, sampler(run, "max_tokens")),
+        *_question_warnings(validity, run),
+    ]
     if run.parameters.get("keep_thinking") is True:
         warnings.append("the raw text is taken as the answer, thinking included (`--keep-thinking`)")
     if evidence.samples == 1:
         warnings.append("one sample a question: clusterings need at least two")
     warnings += _label_warnings(validity, labels)
     return replace(validity, warnings=tuple(warnings))
+
+
+def _server_warnings(run: RunFile) -> list[str]:
+    """Return what the probes of a server found before anything was drawn, such as a cache."""
+    details = [mapping(session.provenance.get("details")) for session in run.sessions()]
+    return list(dict.fromkeys(str(text) for found in details for text in found.get("probe_warnings") or ()))
 
 
 def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:
@@ -193,10 +204,19 @@ def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:
 def _question_warnings(validity: Validity, run: RunFile) -> list[str]:
     """Return what is wrong with the questions that enter."""
     warnings: list[str] = []
+    missing = run.meta("missing_shards")
+    if missing:
+        shards = Shards.of_parameters(run.parameters)
+        absent = Shards(tuple(missing), shards.of)
+        total = int(run.parameters["questions"]["count"])
+        warnings.append(
+            f"{absent} {'is' if len(missing) == 1 else 'are'} missing: {share(total - validity.questions, total)} "
+            "questions of the file enter nothing"
+        )
     if validity.questions_unfinished:
         unfinished = share(validity.questions_unfinished, validity.questions)
         warnings.append(f"{unfinished} questions are unfinished and enter nothing")
-    elif run.status != "complete":
+    elif run.status != "complete" and not missing:
         how = "run `homogaudit score RUN`" if run.parameters.get("recorded") else "run the same command again"
         warnings.append(f"everything is drawn but the run is not complete: {how} to score it")
     short = validity.questions_scored - validity.questions_fully_valid

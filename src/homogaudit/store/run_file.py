@@ -44,7 +44,7 @@ from homogaudit.store.run_schema import (
     storage_errors,
 )
 
-__all__ = ["DrawCount", "QuestionOverview", "RunFile", "Session"]
+__all__ = ["DrawCount", "QuestionOverview", "RunFile", "Session", "differences", "put_in_place"]
 
 _LAST_SAMPLE = 2**62
 _QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"
@@ -113,7 +113,7 @@ def _array(blob: bytes | None, dtype: str) -> NDArray[Any] | None:
     return None if blob is None else np.frombuffer(blob, dtype=dtype)
 
 
-def _put_in_place(draft: Path, path: Path) -> None:
+def put_in_place(draft: Path, path: Path) -> None:
     """Give the finished `draft` its name; unlike a rename, a link never replaces what another process put there.
 
     Raises:
@@ -221,7 +221,7 @@ class RunFile:
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
-            _put_in_place(draft, path)
+            put_in_place(draft, path)
         except OSError as error:
             raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
         finally:
@@ -332,12 +332,12 @@ class RunFile:
         Raises:
             ParametersDifferError: They are not; the message names each difference.
         """
-        differences = [
+        changed = [
             f"`{name}` was {json.dumps(was)}, is {json.dumps(now)}"
-            for name, was, now in _differences(self.parameters, json.loads(json.dumps(parameters)))
+            for name, was, now in differences(self.parameters, json.loads(json.dumps(parameters)))
         ]
-        if differences:
-            message = f"`{self.path}` was started with other parameters: {'; '.join(differences)}"
+        if changed:
+            message = f"`{self.path}` was started with other parameters: {'; '.join(changed)}"
             raise ParametersDifferError(message, "choose another file with `-o`, or give the same parameters")
 
     # Questions and generations
@@ -424,12 +424,26 @@ class RunFile:
         rows = self._rows("SELECT questions.id, sample_index FROM generations JOIN questions USING (position)")
         return {(question_id, index) for question_id, index in rows}
 
+    def sample_indexes(self, question_ids: Iterable[str]) -> Iterator[tuple[str, set[int]]]:
+        """Yield the id and the stored sample indexes of each of some questions."""
+        query = "SELECT sample_index FROM generations WHERE position = ?"
+        for question_id in question_ids:
+            yield question_id, {index for (index,) in self._rows(query, (self._positions[question_id],))}
+
     def drawn_tokens(self, question_id: str) -> tuple[int, int]:
         """Return the tokens of the greedy answer and of all samples of one question, as far as they are drawn."""
         ((greedy, samples),) = self._rows(
             "SELECT coalesce(sum(tokens) FILTER (WHERE sample_index < 0), 0), "
             "coalesce(sum(tokens) FILTER (WHERE sample_index >= 0), 0) FROM generations WHERE position = ?",
             (self._positions[question_id],),
+        )
+        return int(greedy), int(samples)
+
+    def total_tokens(self) -> tuple[int, int]:
+        """Return the tokens of all greedy answers and of all samples."""
+        ((greedy, samples),) = self._rows(
+            "SELECT coalesce(sum(tokens) FILTER (WHERE sample_index < 0), 0), "
+            "coalesce(sum(tokens) FILTER (WHERE sample_index >= 0), 0) FROM generations"
         )
         return int(greedy), int(samples)
 
@@ -731,6 +745,14 @@ class RunFile:
                 (json.dumps(provenance), seconds, _now(), number),
             )
 
+    def note_session_details(self, number: int, details: Mapping[str, Any]) -> None:
+        """Keep what an engine says of itself so far, so that a killed session is not without."""
+        with self.transaction():
+            self._connection.execute(
+                "UPDATE sessions SET provenance = json_set(provenance, '$.details', json(?)) WHERE number = ?",
+                (json.dumps(details), number),
+            )
+
     def sessions(self) -> list[Session]:
         """Return the processes that worked on the run, oldest first."""
         rows = self._rows(
@@ -767,10 +789,10 @@ def _generation(question_id: str, row: Sequence[Any]) -> Generation:
     )
 
 
-def _differences(was: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+def differences(was: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield (dotted name, old value, new value) of every leaf that differs between two JSON values."""
     if isinstance(was, dict) and isinstance(now, dict):
         for key in sorted(was.keys() | now.keys()):
-            yield from _differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
+            yield from differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
     elif was != now:
         yield name, was, now

@@ -1,0 +1,59 @@
+"""`homogaudit merge RUN RUN ... -o OUT`: one run file out of shards, or of runs on several servers."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from homogaudit.cli.options import JsonOption, QuietOption
+from homogaudit.errors import HomogauditError
+
+__all__ = ["merge"]
+
+
+def merge(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Run files, or names of runs.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="The run file to write.", show_default=False)
+    ],
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Join the shards of one question file into one run, score what is over all questions, and print the report.
+
+    The runs must be of one model, one decoding and one question file; a sample that two of them hold must be the
+    same in both. Where shards are missing the merged run stays unfinished: merge it with them later.
+    """
+    from homogaudit.cli.engine_job import run_engine
+    from homogaudit.cli.error_line import after_report
+    from homogaudit.cli.progress import make_display
+    from homogaudit.cli.report import check_complete, print_report
+    from homogaudit.launch.resume import resume_job
+    from homogaudit.launch.run_paths import find_run, runs_folder
+    from homogaudit.questions.wording import listed
+    from homogaudit.report.text import plain
+    from homogaudit.signals.registry import SIGNALS, RunSignal
+    from homogaudit.store.merge import merge_runs
+    from homogaudit.store.run_file import RunFile
+
+    folder = runs_folder()
+    paths = list(dict.fromkeys(find_run(run, folder) for run in runs))
+    merged = merge_runs(paths, output, run_signals=[x.name for x in SIGNALS.values() if isinstance(x, RunSignal)])
+    if not quiet:
+        typer.echo(f"merged {len(paths)} runs into {plain(str(output))}", err=True)
+        for warning in merged.warnings:
+            typer.echo(f"warning: {plain(warning)}", err=True)
+        if merged.unfinished:
+            typer.echo(f"warning: not all drawn: {plain(listed(merged.unfinished))}", err=True)
+    try:
+        run_engine(resume_job(output, draws=False), make_display(quiet=quiet))
+    except HomogauditError:
+        typer.echo(f"merged, not scored: `homogaudit score {plain(shlex.quote(str(output)))}` goes on", err=True)
+        raise
+    with RunFile.open(output) as stored:
+        print_report(stored, as_json=as_json)
+        with after_report(as_json=as_json):
+            check_complete(stored)

@@ -1,0 +1,239 @@
+"""One run file out of several: shards of one question file, or runs of it that were each left unfinished.
+
+Copies what is stored and computes nothing. What was computed over all questions of one run at once is left behind,
+because it would be another figure over all questions of the merged one.
+"""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from homogaudit.errors import ParametersDifferError, RunFileError
+from homogaudit.records import Question, questions_digest
+from homogaudit.store.run_file import RunFile, differences, put_in_place
+from homogaudit.store.run_lock import lock_owner
+from homogaudit.store.run_schema import reading_mode, storage_errors
+from homogaudit.store.shards import Shards
+
+__all__ = ["Merged", "merge_runs"]
+
+_DERIVED = ("clusterings", "labels", "signals", "scorings")
+"""What is computed from all draws of a question."""
+
+_OF_QUESTIONS = ("generations", "calls", "costs")
+_OF_TEXTS = ("embeddings", "pair_scores", "token_pieces")
+_SHOWN = 5
+"""How many of many an error line names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What came together.
+
+    Attributes:
+        shards: That the merged run holds.
+        warnings: What of it the user should know, a line each.
+        unfinished: The questions, by their id, whose draws are not all there.
+    """
+
+    shards: Shards
+    warnings: tuple[str, ...]
+    unfinished: tuple[str, ...]
+
+
+def merge_runs(paths: Sequence[Path], output: Path, *, run_signals: Iterable[str]) -> Merged:
+    """Write a run file that holds what several hold together.
+
+    A draw that several hold must be the same in all of them.
+
+    Args:
+        paths: Of the runs; none is changed.
+        output: The run file to write; must not exist.
+        run_signals: Names of the signals over all questions of a run, which are not copied.
+
+    Raises:
+        ParametersDifferError: The runs are of other questions, another model, other prompts or another decoding.
+        RunFileError: One cannot be read, is at work, or two hold different draws of one sample; or `output` exists.
+        StorageError: `output` cannot be written.
+    """
+    if output.exists():
+        raise RunFileError(f"`{output}` exists", "choose another file with `-o`")
+    for path in paths:
+        if (pid := lock_owner(path)) is not None:
+            raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or end it")
+    with contextlib.ExitStack() as opened:
+        runs = [opened.enter_context(RunFile.open(path)) for path in paths]
+        _check_alike(runs)
+        shards = _together(runs)
+        warnings = _warnings(runs)
+        draft = output.with_name(f".{output.name}.{uuid4().hex[:8]}")
+        try:
+            _create(draft, runs, shards)
+            with storage_errors(draft):
+                for run in runs:
+                    _copy(run.path, draft)
+            with RunFile.open(draft, writable=True) as merged:
+                merged.drop_signals(run_signals)
+                wanted = merged.expected_samples()
+                counts = merged.draw_counts().items()
+                unfinished = tuple(key for key, found in counts if found.samples < wanted or not found.greedy)
+            put_in_place(draft, output)
+        finally:
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                with contextlib.suppress(OSError):
+                    draft.with_name(draft.name + suffix).unlink()
+    return Merged(shards, tuple(warnings), unfinished)
+
+
+# Whether they belong together
+
+
+def _check_alike(runs: Sequence[RunFile]) -> None:
+    """Check that all runs draw from one model, in one way, to questions of one file."""
+    first = runs[0]
+    for run in runs:
+        if "questions" not in run.parameters:
+            hint = "recorded generations merge as files: put their lines into one"
+            raise RunFileError(f"`{run.path}` does not tell its question file's fingerprint", hint)
+        found = [
+            f"`{name}` is {json.dumps(one)} and {json.dumps(other)}"
+            for name, one, other in differences(_facts(first), _facts(run))
+        ]
+        if found:
+            message = f"`{first.path}` and `{run.path}` do not belong together: {'; '.join(found)}"
+            raise ParametersDifferError(message, "merge runs of one model, one decoding and one question file")
+
+
+def _facts(run: RunFile) -> dict[str, Any]:
+    """Return what must be equal in all runs."""
+    parameters = run.parameters
+    of = Shards.of_parameters(parameters).of
+    modes = sorted({str(x.provenance["mode"]) for x in run.sessions() if x.provenance.get("mode")})
+    facts = {key: value for key, value in parameters.items() if key != "shard"} | {"shard": {"of": of}}
+    # A run in which nothing was drawn yet has neither.
+    if modes:
+        facts |= {"prompt mode": modes, "chat_template": run.meta("chat_template")}
+    return facts
+
+
+def _together(runs: Sequence[RunFile]) -> Shards:
+    """Return the shards that the runs hold together."""
+    each = [Shards.of_parameters(run.parameters) for run in runs]
+    return Shards(tuple(sorted({number for shards in each for number in shards.held})), each[0].of)
+
+
+def _warnings(runs: Sequence[RunFile]) -> list[str]:
+    warnings: list[str] = []
+    if len(days := {str(run.meta("created"))[:10] for run in runs}) > 1:
+        warnings.append(f"the runs were begun on {len(days)} days: prompts that tell the date differ")
+    scorings = {json.dumps(scoring) for run in runs if (scoring := run.meta("scoring")) is not None}
+    if len(scorings) > 1:
+        warnings.append("the runs were scored in different ways: all are scored like the first")
+    return warnings
+
+
+# The merged file
+
+
+def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
+    """Create the merged run with its questions in the order of the whole file, and the facts about it."""
+    first = runs[0]
+    count = int(first.parameters["questions"]["count"])
+    by_place: dict[int, Question] = {}
+    for run in runs:
+        held = Shards.of_parameters(run.parameters).positions(count)
+        if len(held) != len(run):
+            message = f"`{run.path}` holds {len(run)} questions, and its shard has {len(held)}"
+            raise RunFileError(message, "draw it again")
+        by_place |= dict(zip(held, run.questions(), strict=True))
+    questions = [by_place[place] for place in sorted(by_place)]
+    parameters = {key: value for key, value in first.parameters.items() if key != "shard"}
+    if shards.missing:
+        parameters["shard"] = shards.as_parameter()
+    elif questions_digest(questions) != parameters["questions"]["sha256"]:
+        raise RunFileError("the questions of the runs are not those of their question file", "draw them again")
+    with RunFile.create(
+        draft,
+        model=str(first.meta("model")),
+        question_source=str(first.meta("question_source")),
+        questions=questions,
+        parameters=parameters,
+    ) as merged:
+        scorings = (scoring for run in runs if (scoring := run.meta("scoring")) is not None)
+        facts: dict[str, Any] = {
+            "created": min(str(run.meta("created")) for run in runs),
+            "model_entry": first.meta("model_entry"),
+            "duplicates": first.meta("duplicates"),
+            "chat_template": next((found for run in runs if (found := run.meta("chat_template")) is not None), None),
+            "scoring": next(scorings, None),
+            "calls": sorted({kind for run in runs for kind in run.meta("calls", [])}),
+            "token_arrays_dropped": any(run.meta("token_arrays_dropped", False) for run in runs) or None,
+            "merged": [{"id": run.meta("id"), "file": run.path.name} for run in runs],
+            "missing_shards": list(shards.missing) or None,
+        }
+        with merged.transaction():
+            for key, value in facts.items():
+                if value is not None:
+                    merged.set_meta(key, value)
+
+
+def _copy(source: Path, draft: Path) -> None:
+    """Copy the rows of one run in one transaction."""
+    connection = sqlite3.connect(draft.resolve().as_uri(), uri=True, isolation_level=None)
+    try:
+        connection.execute("ATTACH ? AS other", (f"{source.resolve().as_uri()}?{reading_mode(source)}",))
+        connection.execute("BEGIN")
+        connection.execute(
+            "CREATE TEMP TABLE places AS SELECT theirs.position AS old, ours.position AS new, NOT EXISTS "
+            "(SELECT 1 FROM main.generations g WHERE g.position = ours.position) AS is_new "
+            "FROM other.questions theirs JOIN main.questions ours USING (id)"
+        )
+        _check_draws(connection, source)
+        tables = {name for (name,) in connection.execute("SELECT name FROM other.sqlite_master WHERE type = 'table'")}
+        for table in (*_OF_QUESTIONS, *_DERIVED, *_OF_TEXTS):
+            # A file of an earlier version lacks what later ones brought.
+            if table in tables:
+                _copy_table(connection, table)
+        columns = "kind, started, ended, pid, provenance, seconds, generations"
+        connection.execute(
+            f"INSERT INTO main.sessions ({columns}) SELECT {columns} FROM other.sessions ORDER BY number"
+        )
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+
+
+def _copy_table(connection: sqlite3.Connection, table: str) -> None:
+    names = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
+    columns = ", ".join(names)
+    if table in _OF_TEXTS:
+        query = f"SELECT {columns} FROM other.{table}"
+    else:
+        values = ", ".join("places.new" if name == "position" else f"theirs.{name}" for name in names)
+        # What was derived from some of the draws of a question is not what all of them give.
+        only = "WHERE places.is_new" if table in _DERIVED else ""
+        query = f"SELECT {values} FROM other.{table} theirs JOIN places ON places.old = theirs.position {only}"
+    connection.execute(f"INSERT OR IGNORE INTO main.{table} ({columns}) {query}")
+
+
+def _check_draws(connection: sqlite3.Connection, source: Path) -> None:
+    """Check that no draw of `source` is there already with another content."""
+    found = connection.execute(
+        "SELECT questions.id, ours.sample_index FROM other.generations theirs "
+        "JOIN places ON places.old = theirs.position "
+        "JOIN main.generations ours ON ours.position = places.new AND ours.sample_index = theirs.sample_index "
+        "JOIN main.questions questions ON questions.position = places.new "
+        "WHERE (ours.text, ours.answer, ours.state, ours.finish_reason, ours.tokens) "
+        "IS NOT (theirs.text, theirs.answer, theirs.state, theirs.finish_reason, theirs.tokens) "
+        "ORDER BY places.new, ours.sample_index"
+    ).fetchall()
+    if found:
+        named = ", ".join(f"`{name}` {'greedy' if index < 0 else f'sample {index}'}" for name, index in found[:_SHOWN])
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        message = f"`{source}` holds other draws than the runs before it of {named}{more}"
+        raise RunFileError(message, "merge only one of them: every sample is to be drawn once")

@@ -1,0 +1,103 @@
+"""`homogaudit run --shard` and `homogaudit merge`: a file drawn in two shards on two servers, against one run of it."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from homogaudit.cli.app import run_app
+from homogaudit.generation.openai_client import KEY_VARIABLES
+from homogaudit.store import RunFile
+
+SHORT = ["-n", "3", "--max-tokens", "6", "--no-embedder", "--signals", "token_entropy_mean,p_true", "--json"]
+SHORT += ["--clustering", "jaccard"]
+COUNT = 13
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    for name in KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    questions = [{"id": f"q{number}", "question": f"Question {number}?", "answers": ["w00"]} for number in range(COUNT)]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def faults() -> ModuleType:
+    path = Path(__file__).parent.parent / "generation" / "fault_server.py"
+    spec = importlib.util.spec_from_file_location("fault_server", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def draw(capsys: Captured) -> Callable[..., dict[str, Any]]:
+    """Return a function that draws on a server and returns the report."""
+
+    def run(server: Any, *options: str) -> dict[str, Any]:
+        assert run_app(["run", server.url, "questions.jsonl", *SHORT, *options]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def _figures(report: dict[str, Any]) -> dict[str, Any]:
+    """Return what does not hang on the time that something took."""
+    run = {
+        key: report["run"][key] for key in ("model", "question_source", "questions", "status", "samples", "decoding")
+    }
+    aurocs = {name: found["auroc"] for name, found in report["signals"].items()}
+    keys = ("validity", "homogenization", "labels", "comparisons", "agreement", "verdict")
+    return {"run": run, "aurocs": aurocs} | {key: report[key] for key in keys}
+
+
+def test_shards_on_two_servers_merge_into_the_run_of_the_whole_file(
+    faults: ModuleType, draw: Callable[..., dict[str, Any]], folder: Path, capsys: Captured
+) -> None:
+    with faults.FaultServer() as one, faults.FaultServer() as other:
+        whole = draw(one)
+        shards = [draw(server, "--shard", f"{number}/2") for number, server in ((1, one), (2, other))]
+        urls = [one.url, other.url]
+    assert [shard["run"]["shards"] for shard in shards] == [{"held": [1], "of": 2}, {"held": [2], "of": 2}]
+    assert [shard["run"]["questions"] for shard in shards] == [7, 6]
+    assert "`questions.jsonl, shard 2/2`" in shards[1]["verdict"]["sentences"][-1]
+    names = sorted(path.name for path in (folder / "runs").glob("*of2*.audit"))
+    assert ["-1of2-" in names[0], "-2of2-" in names[1], len(names)] == [True, True, 2]
+
+    assert run_app(["merge", names[0], "-o", "part.audit", "--json"]) == 4
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["run"]["status"] == "started"
+    assert "is not complete: shard 2/2 is missing" in captured.err
+
+    assert run_app(["merge", *reversed(names), "-o", "merged.audit", "--json"]) == 0
+    merged = json.loads(capsys.readouterr().out)
+    assert _figures(merged) == _figures(whole)
+    assert merged["run"]["device"].split(", ") in (urls, urls[::-1])
+    with RunFile.open(folder / "merged.audit") as run:
+        assert len(run.generation_keys()) == COUNT * 4
+
+    assert run_app(["merge", *names, "-o", "merged.audit"]) == 2
+    assert "`merged.audit` exists" in capsys.readouterr().err
+
+
+def test_a_wrong_shard_is_told_before_anything_is_drawn(faults: ModuleType, folder: Path, capsys: Captured) -> None:
+    with faults.FaultServer() as server:
+        assert run_app(["run", server.url, "questions.jsonl", "--shard", "3/2"]) == 2
+        assert "`3/2` is no shard" in capsys.readouterr().err
+        assert run_app(["run", server.url, "questions.jsonl", "--shard", "1/14"]) == 2
+        assert "13 questions cannot be cut into 14 shards" in capsys.readouterr().err
+        assert server.requests == []
+    assert not (folder / "runs").exists()
