@@ -8,7 +8,7 @@ from homogaudit.errors import ModelError, RunFileError
 from homogaudit.events import Job, JobEmbedder, JobNli
 from homogaudit.generation.fingerprint import model_fingerprint
 from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder
-from homogaudit.launch.judge_choice import choose_judge
+from homogaudit.launch.judge_choice import choose_judge, stored_judge
 from homogaudit.store import RunFile
 from homogaudit.store.run_lock import lock_owner
 
@@ -43,8 +43,9 @@ def resume_job(path: Path) -> Job:
     if scoring is None:
         chosen = choose_judge(None, questions, recorded=recorded)
         embedder, reason = resolve_job_embedder(settings.embedder, models, wanted=True)
-        scoring = {"judge": chosen.judge, "judge_reason": chosen.reason, "embedder_reason": reason}
+        scoring = {"embedder_reason": reason}
     else:
+        chosen = stored_judge(scoring)
         source = scoring.get("embedder_source")
         embedder = JobEmbedder(**source) if source else None
     nli = scoring.get("nli_source")
@@ -52,8 +53,8 @@ def resume_job(path: Path) -> Job:
         str(path),
         model=location,
         embedder=embedder,
-        judge=scoring["judge"],
-        judge_reason=scoring["judge_reason"],
+        judge=chosen.judge,
+        judge_reason=chosen.reason,
         embedder_reason=scoring["embedder_reason"],
         clusterings=tuple(map(_specification, scoring.get("methods", ()))),
         signals=tuple(scoring.get("signals", ())),
@@ -65,6 +66,7 @@ def resume_job(path: Path) -> Job:
         nli=JobNli(**nli) if nli else None,
         model_kind=model.get("kind", "gguf"),
         server_model=model.get("name") if is_server else None,
+        judge_model=chosen.model,
     )
 
 
