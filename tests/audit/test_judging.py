@@ -230,7 +230,7 @@ def test_another_prompt_is_another_judge_and_both_stay(run: RunFile) -> None:
     list(events(run, FakeJudge()))
     other = JobJudge("model:fake", "model:fake#2", "gguf", "fake.gguf", "{{ question }}? {{ answer }}.", "1" * 64)
     list(events(run, generator := FakeJudge(dict.fromkeys(REPLIES, "incorrect"), mode="base"), judge=other))
-    assert generator.asked["bees"] == "What do bees make?? honey."
+    assert generator.asked["bees"] == "What do bees make?? honey.\nVerdict:"
     assert values(run, other.key)["bees"] == LabelValue.INCORRECT
     assert values(run)["bees"] == LabelValue.CORRECT
     assert set(run.meta("judge_models")) == {JUDGE.key, other.key}

@@ -42,8 +42,10 @@ def ask_judge(generator: Generator, judge: JobJudge, answered: Sequence[SampleSe
         answered: Questions with reference answers whose greedy answer is valid.
     """
     prompt = JudgePrompt(judge.prompt, judge.seed)
+    # A base model goes on with the text, so that its reply must begin in it.
+    begun = "\nVerdict:" if generator.facts.mode == "base" else ""
     prompts = {
-        x.question.id: call_prompt(generator, prompt.text(x.question, x.greedy.answer))
+        x.question.id: call_prompt(generator, prompt.text(x.question, x.greedy.answer) + begun)
         for x in answered
         if x.greedy is not None
     }

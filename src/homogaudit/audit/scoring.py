@@ -114,6 +114,10 @@ class Scorer:
                 "density_pool": job.density_pool,
             },
         )
+        if job.embedder is not None:
+            # Of every scoring, because the clusters of each stay in the run.
+            known = {"name": job.embedder.name, "calibrated_threshold": job.embedder.calibrated_threshold}
+            self._run.set_meta("embedders", {**self._run.meta("embedders", {}), job.embedder.key: known})
         if (judge := job.judge_model) is not None:
             known = {"name": judge.name, "kind": judge.kind, "fingerprint": dict(judge.fingerprint)}
             known |= {"prompt_sha256": judge.prompt_sha256, "seed": judge.seed}
