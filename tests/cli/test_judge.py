@@ -80,9 +80,8 @@ def test_a_real_model_judges_and_a_second_scoring_asks_nothing_again(
         call = calls[question.id][key]
         assert call.text and call.tokens > 0
         # What the label says is what the reply says, whatever this small model thinks.
-        expected = {1.0: "correct", 0.0: "incorrect"}.get(call.value, "no_match" if call.reason == "unparsed" else "")  # type: ignore[arg-type]
-        assert labels[question.id].value.value == (expected or "ambiguous")
-    # A name of its own is no part of the key's fingerprint, and nothing is asked twice.
+        said = {1.0: "correct", 0.0: "incorrect"}.get(call.value, call.reason)  # type: ignore[arg-type]
+        assert labels[question.id].value.value == {"unparsed": "no_match", "unsure": "ambiguous"}.get(said, said)
     code, report, _ = score()
     assert (code, report["labels"]["judge"]) == (0, key)
     with RunFile.open(run_path) as run:
@@ -96,7 +95,7 @@ def test_a_server_judges_through_failures_and_its_labels_stand_beside_others(
     score: Score, run_path: Path, faults: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert score("--judge", "overlap")[0] == 0
-    monkeypatch.setitem(faults.WORDS, 0, "Verdict: incorrect")
+    monkeypatch.setattr(faults, "WORDS", ["Verdict: incorrect", *faults.WORDS[1:]])
     failed: set[str] = set()
 
     def fail_once(_: int, request: dict[str, Any]) -> str | None:
@@ -127,7 +126,8 @@ def test_a_judge_that_never_says_a_verdict_gives_no_label_and_a_warning(
     key = report["labels"]["judge"]
     counts = report["labels"]["judges"][key]
     assert (counts["correct"], counts["incorrect"], counts["no_match"]) == (0, 0, 3)
-    assert counts["unparsed"] == {"value": 1.0, "k": 3, "n": 3, "low": counts["unparsed"]["low"], "high": 1.0}
+    unparsed = counts["model"]["unparsed"]
+    assert (unparsed["k"], unparsed["n"], counts["model"]["unsure"]["k"]) == (3, 3, 0)
     assert any("3 of 3 replies of judge" in warning for warning in report["validity"]["warnings"])
     assert report["homogenization"]["methods"]["jaccard"]["scr"]["value"] == 1.0
 
@@ -136,8 +136,9 @@ def test_a_folder_without_weights_is_refused_before_anything_changes(score: Scor
     folder = run_path.parent / "empty-model"
     folder.mkdir()
     (folder / "config.json").write_text('{"model_type": "llama"}')
-    code, report, err = score("--judge", f"model:{folder}")
-    assert (code, report) == (3, None) or "holds no weights" in err
+    code, report, _ = score("--judge", f"model:{folder}")
+    assert code == 3
+    assert report["error"]["message"].endswith("holds no weights")
     with RunFile.open(run_path) as run:
         assert run.meta("scoring") is None
 

@@ -32,7 +32,7 @@ def judge_model(run: RunFile, evidence: Evidence, judge: str) -> JudgeModel | No
     replies = [calls[x.question.id][judge] for x in evidence.scored if judge in calls.get(x.question.id, {})]
     reasons = [reply.reason for reply in replies]
     return JudgeModel(
-        name=str(stored.get("name")),
+        model=str(stored.get("name")),
         kind=str(stored.get("kind")),
         fingerprint=mapping(stored.get("fingerprint")),
         prompt_sha256=str(stored.get("prompt_sha256")),
@@ -100,10 +100,10 @@ def _pair(
     both = [question_id for question_id in of_a if question_id in of_b]
     agreed = rate(sum(of_a[x] is of_b[x] for x in both), len(both), "no answer is labelled by both")
     if isinstance(agreed, Undefined):
-        return JudgePair(a, b, agreed, agreed, None)
+        return JudgePair((a, b), agreed, agreed, None)
     try:
         kappa = cohens_kappa([of_a[x].value for x in both], [of_b[x].value for x in both], draws=draws, seed=seed)
     except UndefinedStatisticError as error:
-        return JudgePair(a, b, agreed, undefined(error), None)
+        return JudgePair((a, b), agreed, undefined(error), None)
     interval = None if kappa.low is None or kappa.high is None else Interval(kappa.low, kappa.high)
-    return JudgePair(a, b, agreed, kappa.value, interval)
+    return JudgePair((a, b), agreed, kappa.value, interval)

@@ -75,7 +75,7 @@ def compare_models(
     for similarity, noun in _NOUNS.items():
         methods = [x for x in run.clustering_methods() if x.similarity == similarity and x.embedder is not None]
         if similarity == "embedding":
-            keys = dict.fromkeys(x.embedder for x in methods)
+            keys = sorted({x.embedder for x in methods if x.embedder is not None})
             methods = [x for key in keys for x in choose_methods(embedder=key, numeric=False) if x.embedder == key]
         if len({method.embedder for method in methods}) < 2:
             found[similarity] = Undefined(f"the run is scored with {'one' if methods else 'no'} {noun}")
@@ -100,7 +100,7 @@ def _compare(
         name: _figures(run, evidence, method, clusters[name], _entropy_area(clusters[name], labels, warning))
         for name, method in named.items()
     }
-    pairs = tuple(CountCorrelation(a, b, _correlation(counts[a], counts[b])) for a, b in combinations(named, 2))
+    pairs = tuple(CountCorrelation((a, b), _correlation(counts[a], counts[b])) for a, b in combinations(named, 2))
     return ModelComparison(models, pairs)
 
 

@@ -50,7 +50,7 @@ class JudgeModel:
     """The model behind a judge, and how its replies could be read.
 
     Attributes:
-        name: Its own, without what else its labels depend on.
+        model: Its name, without what else its labels depend on.
         kind: gguf, huggingface or server.
         fingerprint: What tells it from another one.
         prompt_sha256: Of the template of what it was asked.
@@ -60,7 +60,7 @@ class JudgeModel:
         unparsed: Share of them that hold no verdict; they are no match.
     """
 
-    name: str
+    model: str
     kind: str
     fingerprint: Mapping[str, Any]
     prompt_sha256: str
@@ -80,8 +80,7 @@ class JudgePair:
         kappa_interval: Its bootstrap interval, `None` where there is none.
     """
 
-    first: str
-    second: str
+    judges: tuple[str, str]
     agreed: Rate | Undefined
     kappa: float | Undefined
     kappa_interval: Interval | None
@@ -126,8 +125,7 @@ class ModelClusters:
 class CountCorrelation:
     """Spearman's correlation of the cluster counts of two models, over the questions that both have clustered."""
 
-    first: str
-    second: str
+    models: tuple[str, str]
     spearman: Correlation | Undefined
 
 
