@@ -28,6 +28,7 @@ Score = Callable[..., tuple[int, Any, str]]
 @pytest.fixture
 def run_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path))
+    monkeypatch.setenv("HOMOGAUDIT_THREADS", "1")
     monkeypatch.chdir(tmp_path)
     for name in KEY_VARIABLES:
         monkeypatch.delenv(name, raising=False)

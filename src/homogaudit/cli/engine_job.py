@@ -124,6 +124,7 @@ def score_run(
     from homogaudit.store import RunFile
 
     models = load_models() if models is None else models
+    settings = load_settings(models, embedder=embedder)
     with RunFile.open(path) as run:
         scoring = run.meta("scoring")
         questions = run.questions()
@@ -139,8 +140,7 @@ def score_run(
         job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
     else:
         was_off = embedder is None and (scoring or {}).get("embedder_reason") == SWITCHED_OFF
-        name = load_settings(models, embedder=embedder).embedder
-        job_embedder, reason = resolve_job_embedder(name, models, wanted=use_embedder and not was_off)
+        job_embedder, reason = resolve_job_embedder(settings.embedder, models, wanted=use_embedder and not was_off)
     job_nli = resolve_job_nli(nli, models, question_first=nli_question)
     # Read here too, so that a slip of the pen is told before anything is changed.
     choose_methods(
@@ -161,6 +161,9 @@ def score_run(
         clusterings=tuple(clusterings),
         signals=choose_signals(signals) if signals else tuple((scoring or {}).get("signals", ())),
         density_pool=pool,
+        slots=settings.slots,
+        threads=settings.threads,
+        gpu_layers=settings.gpu_layers,
         nli=job_nli,
         judge_model=chosen.model,
     )
