@@ -101,6 +101,12 @@ def test_one_judge_is_compared_with_nobody(small_run: RunFile) -> None:
     assert found == Undefined("labels of one judge only")
 
 
+def test_a_judge_that_says_one_thing_has_a_kappa_of_0_without_an_interval(run: RunFile) -> None:
+    run.add_labels(type(x)(x.question_id, "stubborn", type(x.value)("incorrect")) for x in run.labels("exact").values())
+    (pair,) = (x for x in comparison(run).pairs if x.judges == ("exact", "stubborn"))
+    assert (pair.kappa, pair.kappa_interval) == (0.0, None)
+
+
 def test_judges_that_call_everything_alike_have_no_kappa(build_run: Callable[..., Any]) -> None:
     builder = build_run(12)
     for position in range(12):

@@ -105,7 +105,8 @@ def _pair(
         kappa = cohens_kappa([of_a[x].value for x in both], [of_b[x].value for x in both], draws=draws, seed=seed)
     except UndefinedStatisticError as error:
         return JudgePair((a, b), agreed, undefined(error), None)
+    interval = None
     # A judge that says one thing only gives every draw the same kappa, which is no certainty.
-    has_width = kappa.low is not None and kappa.high is not None and kappa.low < kappa.high
-    interval = Interval(kappa.low, kappa.high) if has_width else None
+    if kappa.low is not None and kappa.high is not None and kappa.low < kappa.high:
+        interval = Interval(kappa.low, kappa.high)
     return JudgePair((a, b), agreed, kappa.value, interval)
