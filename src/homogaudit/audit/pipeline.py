@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol, overload
 
 from homogaudit.audit.calls import CALL_KINDS, ask_p_true, ask_verbalized
+from homogaudit.audit.judging import JUDGE_PROMPTING, ask_judge
 from homogaudit.audit.scoring import Scorer
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel
@@ -63,6 +64,10 @@ _ASKING_CHUNK = 1024
 
 _SCORING_CHUNK = 32
 """Questions embedded in one call where answers are stored already: an embedder is fastest on full batches."""
+
+
+_JUDGED_CHUNK = 512
+"""Answers whose judging is prepared at once, so that memory does not grow with the number of questions."""
 
 
 class Control(Protocol):
@@ -146,6 +151,8 @@ class Audit:
             yield from self._generate(missing)
         if not self._control.is_cancelled:
             yield from self._score_stored()
+        if not self._control.is_cancelled:
+            yield from self._judge()
         if self._is_complete() and not self._control.is_cancelled:
             self._run.finish()
         yield RunFinished(self._run.status, self._drawn, time.perf_counter() - self._begun)
@@ -424,6 +431,46 @@ class Audit:
             self._scorer.score_run()
         self._end_session()
 
+    # Asking another model about the answers
+
+    def _judge(self) -> Iterator[Event]:
+        """Ask the model that judges about every answer that it has not judged; last, so that nothing waits for it."""
+        judge, waiting = self._job.judge_model, self._scorer.unjudged()
+        if judge is None or not waiting:
+            return
+        self._scorer.release()
+        yield Loading("judge", judge.name)
+        job = replace(
+            self._job, model=judge.location, model_kind=judge.kind, server_model=judge.server_model, token_budget=None
+        )
+        generator = self._load_generator(job, JUDGE_PROMPTING, datetime.fromisoformat(self._run.meta("created")))
+        self._warned = 0
+        try:
+            self._begin_session("judge", _machine() | {"judge": self._judge_facts(generator)})
+            done, total, last = 0, len(waiting), 0.0
+            for start in range(0, total, _JUDGED_CHUNK):
+                sample_sets = list(self._run.sample_sets(waiting[start : start + _JUDGED_CHUNK], token_arrays=False))
+                by_id = {x.question.id: x for x in sample_sets}
+                for judgement in ask_judge(generator, judge, sample_sets):
+                    yield from self._new_warnings(generator)
+                    if judgement is not None:
+                        yield self._scorer.store_judgement(by_id[judgement.call.question_id], judgement)
+                        done += 1
+                    if done == total or time.perf_counter() - last >= _PROGRESS_SECONDS:
+                        last = time.perf_counter()
+                        yield Asking(done, total, "judge")
+                    yield from self._obey()
+                    if self._control.is_cancelled:
+                        return
+        finally:
+            self._end_session()
+            generator.close()
+
+    def _judge_facts(self, generator: Generator) -> dict[str, Any]:
+        """Return what the judge is; under a name of its own, so that it is not taken for what drew the answers."""
+        facts = generator.facts
+        return {"device": facts.device, "mode": facts.mode, "details": dict(facts.details)}
+
     # The state of the run
 
     def _finished_questions(self) -> set[str]:
@@ -449,6 +496,7 @@ class Audit:
             and self._finished_questions() == self._ids
             and self._run.scored(self._scorer.key) == self._ids
             and not self._uncalled()
+            and not self._scorer.unjudged()
             and not self._waits_for_run_signals()
         )
 

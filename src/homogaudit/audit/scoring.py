@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.audit.judging import Judgement
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel, PairScores, with_question
 from homogaudit.clustering.methods import choose_methods, cluster_question
 from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, QuestionScored
 from homogaudit.generation.token_texts import answer_token_texts
-from homogaudit.labels.judges import RECORDED, label
+from homogaudit.labels.judges import RECORDED, label, nothing_to_judge
 from homogaudit.questions import load_questions
 from homogaudit.records import (
     Clustering,
@@ -78,6 +79,8 @@ class Scorer:
         self._known_methods = run.clustering_methods()
         self._signals = job.signals or tuple(SIGNALS)
         self._calls = run.calls()
+        self._given_labels = self._stored_labels()
+        self._clusterings: dict[str, dict[str, Clustering]] = {}
         parts = [job.judge, *(method.key for method in self._methods), *job.signals]
         self.key = json.dumps([*parts, {"pool": job.density_pool}] if job.density_pool else parts)
 
@@ -96,6 +99,7 @@ class Scorer:
             {
                 "judge": job.judge,
                 "judge_reason": job.judge_reason,
+                "judge_source": asdict(job.judge_model) if job.judge_model else None,
                 "embedder": job.embedder.name if job.embedder else None,
                 "embedder_key": job.embedder.key if job.embedder else None,
                 "embedder_source": asdict(job.embedder) if job.embedder else None,
@@ -110,6 +114,14 @@ class Scorer:
                 "density_pool": job.density_pool,
             },
         )
+        if job.embedder is not None:
+            # Of every scoring, because the clusters of each stay in the run.
+            known = {"name": job.embedder.name, "calibrated_threshold": job.embedder.calibrated_threshold}
+            self._run.set_meta("embedders", {**self._run.meta("embedders", {}), job.embedder.key: known})
+        if (judge := job.judge_model) is not None:
+            known = {"name": judge.name, "kind": judge.kind, "fingerprint": dict(judge.fingerprint)}
+            known |= {"prompt_sha256": judge.prompt_sha256, "seed": judge.seed}
+            self._run.set_meta("judge_models", {**self._run.meta("judge_models", {}), judge.key: known})
         self._run.drop_signals(name for name in SIGNALS if name not in self._signals)
 
     def ensure_embedder(self) -> Iterator[Event]:
@@ -162,7 +174,7 @@ class Scorer:
             if self._nli_seconds:
                 self._run.add_costs([ResourceCost(question.id, "pair_scores", self._nli_seconds)])
             self._run.add_signals(_with_clustering(value, seconds) for value in values)
-            if verdict is not None and self._job.judge != RECORDED:
+            if verdict is not None and question.id not in self._given_labels:
                 self._run.add_labels([verdict])
             if not self._job.token_arrays:
                 self._run.drop_token_arrays(question.id)
@@ -182,6 +194,33 @@ class Scorer:
         )
         names = [name for name in self._signals if f"call_{call.kind}" in SIGNALS[name].needs]
         self._run.add_signals(compute_signals(inputs, names))
+
+    def store_judgement(self, sample_set: SampleSet, judgement: Judgement) -> QuestionScored:
+        """Store what a model says of one greedy answer, in one transaction."""
+        question_id = sample_set.question.id
+        with self._run.transaction():
+            self._run.add_calls([judgement.call])
+            self._run.add_labels([judgement.label])
+        self._given_labels[question_id] = judgement.label
+        if not self._clusterings:
+            # Everything is clustered by now, so that they are read once.
+            self._clusterings = {method.name: self._run.clusterings(method) for method in self._methods}
+        found = {name: x[question_id] for name, x in self._clusterings.items() if question_id in x}
+        return self._scored(question_id, found, len(sample_set.valid_samples), judgement.label)
+
+    def unjudged(self) -> list[str]:
+        """Return the questions that the judging model has still to be asked about; none without one."""
+        if self._job.judge_model is None:
+            return []
+        return [
+            x.question.id
+            for x in self._run.sample_sets(token_arrays=False, samples=False)
+            if x.question.id not in self._given_labels and nothing_to_judge(x.question, x.greedy) is None
+        ]
+
+    def release(self) -> None:
+        """Free the memory of the embedder and the NLI model, for a model that comes after them."""
+        self._embedder = self._nli = None
 
     def scored_before(self) -> Iterator[QuestionScored]:
         """Yield what earlier sessions scored, so that running figures begin where they stood."""
@@ -288,9 +327,16 @@ class Scorer:
     def _label(self, question: Question, greedy: Generation | None) -> Label | None:
         if self._job.judge is None:
             return None
-        if self._job.judge == RECORDED:
-            return self._run.labels(RECORDED).get(question.id)
+        if self._job.judge_model is not None and (verdict := nothing_to_judge(question, greedy)) is not None:
+            return Label(question.id, self._job.judge, verdict.value, verdict.reason)
+        if self._job.judge_model is not None or self._job.judge == RECORDED:
+            return self._given_labels.get(question.id)
         return label(question, greedy, self._job.judge)
+
+    def _stored_labels(self) -> dict[str, Label]:
+        """Return the labels that are not computed here: those that came with a file, or from a model."""
+        is_given = self._job.judge == RECORDED or self._job.judge_model is not None
+        return self._run.labels(self._job.judge) if self._job.judge is not None and is_given else {}
 
     def _reference_pool(self) -> ReferencePool | None:
         """Return the pool that density measures against, `None` for the run's own questions."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import typer
+
 from homogaudit.config import ModelsFile
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import EngineError, InterruptedRunError, from_kind
@@ -79,6 +81,7 @@ def score_run(
     embedder: str | None,
     use_embedder: bool,
     quiet: bool,
+    judge_prompt: Path | None = None,
     clusterings: Sequence[str] = (),
     signals: Sequence[str] = (),
     density_pool: Path | None = None,
@@ -94,6 +97,7 @@ def score_run(
         embedder: Name of the embedder; `None` for the run's own, or that of the settings, or the default.
         use_embedder: Whether to embed at all.
         quiet: Whether to show no progress.
+        judge_prompt: The template of what a model that judges is asked; `None` for the packaged one.
         clusterings: In place of the defaults, as `--clustering` takes them.
         signals: To compute, or cost classes of them, or `all`; empty for those of the run's last scoring.
         density_pool: The question file that `density` measures against; `None` for that of the run's last scoring.
@@ -114,27 +118,29 @@ def score_run(
         resolve_job_nli,
         with_calibrated_threshold,
     )
-    from homogaudit.launch.judge_choice import JudgeChoice, choose_judge
+    from homogaudit.launch.judge_choice import choose_judge, stored_judge
     from homogaudit.launch.prepare import resolve_density_pool
     from homogaudit.signals.registry import choose_signals
     from homogaudit.store import RunFile
 
     models = load_models() if models is None else models
+    settings = load_settings(models, embedder=embedder)
     with RunFile.open(path) as run:
         scoring = run.meta("scoring")
         questions = run.questions()
         judges = run.judges()
-    if judge is None and scoring is not None:
-        chosen = JudgeChoice(scoring["judge"], scoring["judge_reason"])
+    if judge is None and scoring is not None and judge_prompt is None:
+        chosen = stored_judge(scoring)
     else:
-        chosen = choose_judge(judge, questions, recorded="recorded" in judges)
+        chosen = choose_judge(
+            judge, questions, recorded="recorded" in judges, prompt=judge_prompt, models=models, warn=_warn
+        )
     source = (scoring or {}).get("embedder_source")
     if embedder is None and use_embedder and source and is_there(source["location"]):
         job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
     else:
         was_off = embedder is None and (scoring or {}).get("embedder_reason") == SWITCHED_OFF
-        name = load_settings(models, embedder=embedder).embedder
-        job_embedder, reason = resolve_job_embedder(name, models, wanted=use_embedder and not was_off)
+        job_embedder, reason = resolve_job_embedder(settings.embedder, models, wanted=use_embedder and not was_off)
     job_nli = resolve_job_nli(nli, models, question_first=nli_question)
     # Read here too, so that a slip of the pen is told before anything is changed.
     choose_methods(
@@ -155,6 +161,14 @@ def score_run(
         clusterings=tuple(clusterings),
         signals=choose_signals(signals) if signals else tuple((scoring or {}).get("signals", ())),
         density_pool=pool,
+        slots=settings.slots,
+        threads=settings.threads,
+        gpu_layers=settings.gpu_layers,
         nli=job_nli,
+        judge_model=chosen.model,
     )
     run_engine(job, make_display(quiet=quiet))
+
+
+def _warn(message: str) -> None:
+    typer.echo(f"warning: {message}", err=True)

@@ -9,6 +9,7 @@ __all__ = [
     "ClusteringOption",
     "DensityPoolOption",
     "JsonOption",
+    "JudgePromptOption",
     "MaxScrOption",
     "ModelsOption",
     "NliOption",
@@ -66,6 +67,12 @@ DensityPoolOption = Annotated[
         metavar="FILE",
         help="Known questions that `density` measures against; default: the run's others.",
     ),
+]
+
+
+JudgePromptOption = Annotated[
+    Path | None,
+    typer.Option("--judge-prompt", metavar="FILE", help="A Jinja template of what a model that judges is asked."),
 ]
 
 

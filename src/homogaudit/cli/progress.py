@@ -120,8 +120,8 @@ class LineDisplay:
                 self._rate.add(event)
                 self._scored += 1
                 self._every(f"scored {self._scored} questions  {self._rate}")
-            case Asking(done, calls):
-                self._every(f"asked the model about its answers: {done}/{calls}")
+            case Asking(done, calls, who):
+                self._every(f"asked the {who} about the answers: {done}/{calls}")
             case Progress():
                 self._every(
                     f"{event.questions_done}/{event.questions} questions  {event.draws_done}/{event.draws} answers  "

@@ -45,8 +45,8 @@ class BarDisplay:
                 self._update("paused", None, None)
             case events.Cancelling():
                 self._update("cancelling", None, None)
-            case events.Asking(done, calls):
-                self._update(f"asking the model about its answers: {done}/{calls}", done, calls)
+            case events.Asking(done, calls, who):
+                self._update(f"asking the {who} about the answers: {done}/{calls}", done, calls)
             case events.Progress():
                 self._update(
                     f"{event.questions_done}/{event.questions} questions  {event.tokens_per_second:.0f} tokens/s  "

@@ -41,7 +41,10 @@ def import_(
     ] = None,
     no_embedder: Annotated[bool, typer.Option("--no-embedder", help="Do without clusters by meaning.")] = False,
     judge: Annotated[
-        str | None, typer.Option("--judge", metavar="JUDGE", help="recorded, overlap, exact, numeric or none.")
+        str | None,
+        typer.Option(
+            "--judge", metavar="JUDGE", help="recorded, overlap, exact, numeric, none, or `model:` and a model."
+        ),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:

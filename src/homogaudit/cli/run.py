@@ -10,6 +10,7 @@ from homogaudit.cli.options import (
     ClusteringOption,
     DensityPoolOption,
     JsonOption,
+    JudgePromptOption,
     MaxScrOption,
     ModelsOption,
     NliOption,
@@ -107,8 +108,13 @@ def run(
         tuple[str, str], typer.Option(help="What opens and closes thinking.", rich_help_panel=_PROMPT)
     ] = ("<think>", "</think>"),
     judge: Annotated[
-        str, typer.Option(help="auto, overlap, exact, numeric, or none.", rich_help_panel=_SCORING)
+        str,
+        typer.Option(
+            help="auto, overlap, exact, numeric, none, or `model:` and a model, such as model:demo.",
+            rich_help_panel=_SCORING,
+        ),
     ] = "auto",
+    judge_prompt: JudgePromptOption = None,
     embedder: Annotated[
         str | None, typer.Option(help="A name of models.toml, a folder or a Hugging Face id.", rich_help_panel=_SCORING)
     ] = None,
@@ -194,6 +200,7 @@ def run(
             thinking=thinking,
             think_markers=think_markers,
             judge=judge,
+            judge_prompt=judge_prompt,
             embedder=embedder,
             use_embedder=not no_embedder,
             nli=nli,

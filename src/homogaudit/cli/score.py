@@ -8,6 +8,7 @@ from homogaudit.cli.options import (
     ClusteringOption,
     DensityPoolOption,
     JsonOption,
+    JudgePromptOption,
     ModelsOption,
     NliOption,
     NliQuestionOption,
@@ -23,8 +24,13 @@ __all__ = ["score"]
 def score(
     run: RunArgument = None,
     judge: Annotated[
-        str | None, typer.Option(help="auto, overlap, exact, numeric, recorded, or none; default: the run's own.")
+        str | None,
+        typer.Option(
+            help="auto, overlap, exact, numeric, recorded, none, or `model:` and a model, such as model:demo; "
+            "default: the run's own."
+        ),
     ] = None,
+    judge_prompt: JudgePromptOption = None,
     embedder: Annotated[
         str | None, typer.Option(help="A name of models.toml, a folder or a Hugging Face id; default: the run's own.")
     ] = None,
@@ -51,6 +57,7 @@ def score(
     score_run(
         path,
         judge=judge,
+        judge_prompt=judge_prompt,
         embedder=embedder,
         use_embedder=not no_embedder,
         nli=nli,

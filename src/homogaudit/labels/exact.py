@@ -67,8 +67,6 @@ def judge_exact(question: Question, greedy: Generation) -> Verdict:
         question: With `answers`, `incorrect_answers` or both.
         greedy: A valid answer.
     """
-    if not question.answers and not question.incorrect_answers:
-        return Verdict(LabelValue.NO_MATCH, "the question has no reference answers")
     answer = _normalised(greedy.answer)
     correct = _longest_found(question.answers, answer)
     incorrect = _longest_found(question.incorrect_answers, answer)

@@ -17,7 +17,7 @@ from homogaudit.labels.overlap import judge_overlap
 from homogaudit.labels.verdict import NO_ANSWER, Verdict
 from homogaudit.records import Generation, Label, LabelValue, Question
 
-__all__ = ["JUDGES", "RECORDED", "Judge", "default_judge", "label"]
+__all__ = ["JUDGES", "RECORDED", "Judge", "default_judge", "label", "nothing_to_judge"]
 
 RECORDED = "recorded"
 """Name of the judge whose labels came with a recorded file."""
@@ -78,7 +78,8 @@ _NAME_WORDS = 4
 def label(question: Question, greedy: Generation | None, judge: str) -> Label:
     """Label one greedy answer.
 
-    An answer that is not valid, or was never drawn, is `no_match` with that reason under every judge.
+    An answer that is not valid, was never drawn, or has no reference answers is `no_match` with that reason under
+    every judge.
 
     Args:
         question: With its reference answers.
@@ -90,13 +91,22 @@ def label(question: Question, greedy: Generation | None, judge: str) -> Label:
     """
     if judge not in JUDGES:
         raise UsageError(f"unknown judge `{judge}`", did_you_mean(judge, JUDGES, f"one of {', '.join(JUDGES)}"))
-    if greedy is None:
-        verdict = Verdict(LabelValue.NO_MATCH, "there is no greedy answer")
-    elif not greedy.is_valid:
-        verdict = Verdict(LabelValue.NO_MATCH, NO_ANSWER[greedy.state])
-    else:
+    verdict = nothing_to_judge(question, greedy)
+    if verdict is None:
+        assert greedy is not None
         verdict = JUDGES[judge].decide(question, greedy)
     return Label(question.id, judge, verdict.value, verdict.reason)
+
+
+def nothing_to_judge(question: Question, greedy: Generation | None) -> Verdict | None:
+    """Return what every judge says where there is no valid answer or nothing to compare it with, `None` elsewhere."""
+    if greedy is None:
+        return Verdict(LabelValue.NO_MATCH, "there is no greedy answer")
+    if not greedy.is_valid:
+        return Verdict(LabelValue.NO_MATCH, NO_ANSWER[greedy.state])
+    if not question.answers and not question.incorrect_answers:
+        return Verdict(LabelValue.NO_MATCH, "the question has no reference answers")
+    return None
 
 
 def default_judge(questions: Sequence[Question]) -> str | None:

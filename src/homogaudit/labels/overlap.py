@@ -44,8 +44,6 @@ def judge_overlap(question: Question, greedy: Generation) -> Verdict:
 
     Source: arXiv 2603.24124, the word-overlap labels of TruthfulQA.
     """
-    if not question.answers and not question.incorrect_answers:
-        return Verdict(LabelValue.NO_MATCH, "the question has no reference answers")
     words = _content_words(greedy.answer)
     correct = _best_overlap(words, question.answers)
     incorrect = _best_overlap(words, question.incorrect_answers)

@@ -1,47 +1,127 @@
-"""Which judge labels the greedy answers, and why."""
+"""Which judge labels the greedy answers, and why. Loads no model."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from homogaudit.errors import UsageError
+from homogaudit.config import ModelsFile, load_models
+from homogaudit.errors import ModelError, UsageError
+from homogaudit.events import JobJudge
 from homogaudit.records import Question
 
-__all__ = ["JudgeChoice", "choose_judge"]
+__all__ = ["JudgeChoice", "choose_judge", "stored_judge"]
+
+_MODEL = "model:"
+"""What `--judge` puts before a model, so that no model can be taken for a judge that has a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeChoice:
-    """A judge, `None` for nobody, and the reason in words."""
+    """A judge, `None` for nobody, and the reason in words.
+
+    Attributes:
+        judge: Its name; of a model the key of its labels.
+        model: The model that judges, `None` where it is none.
+    """
 
     judge: str | None
     reason: str
+    model: JobJudge | None = None
 
 
-def choose_judge(asked: str | None, questions: Sequence[Question], *, recorded: bool = False) -> JudgeChoice:
+def choose_judge(
+    asked: str | None,
+    questions: Sequence[Question],
+    *,
+    recorded: bool = False,
+    prompt: Path | None = None,
+    models: ModelsFile | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> JudgeChoice:
     """Return the judge that was asked for, or the one that fits the questions.
 
     Args:
-        asked: `auto` or `None` to choose, `none` for no labels, else a judge's name.
+        asked: `auto` or `None` to choose, `none` for no labels, `model:` with a model, else a judge's name.
         questions: With their reference answers.
         recorded: Whether labels came with the run.
+        prompt: A template of what a model is asked; `None` for the packaged one.
+        models: The names of models; read from the default places where left out.
+        warn: Told before a download begins.
 
     Raises:
-        UsageError: The judge is not known, or there are no recorded labels.
+        UsageError: The judge is not known, there are no recorded labels, or a prompt is given to a judge that has none.
+        HomogauditError: The model that is to judge, or its prompt, cannot be used.
     """
     from homogaudit.config import did_you_mean
     from homogaudit.labels.judges import JUDGES, RECORDED, default_judge
 
+    if asked is not None and asked.startswith(_MODEL):
+        model = _choose_model(asked.removeprefix(_MODEL), prompt, load_models() if models is None else models, warn)
+        return JudgeChoice(model.key, "chosen by `--judge`", model)
+    if prompt is not None:
+        raise UsageError("`--judge-prompt` is for a model that judges", "name one with `--judge model:NAME`")
     if asked == "none":
         return JudgeChoice(None, "switched off by `--judge none`")
     if asked not in (None, "auto"):
         if asked == RECORDED and not recorded:
             raise UsageError("the run has no recorded labels", f"choose one of {', '.join(JUDGES)}")
         if asked != RECORDED and asked not in JUDGES:
-            hint = did_you_mean(asked, [*JUDGES, RECORDED, "none", "auto"], f"one of {', '.join(JUDGES)}, none, auto")
-            raise UsageError(f"unknown judge `{asked}`", hint)
+            forms = f"one of {', '.join(JUDGES)}, none, auto, or `model:` and a model"
+            raise UsageError(
+                f"unknown judge `{asked}`", did_you_mean(asked, [*JUDGES, RECORDED, "none", "auto"], forms)
+            )
         return JudgeChoice(asked, "chosen by `--judge`")
     if recorded:
         return JudgeChoice(RECORDED, "labels came with the recorded generations")
     judge = default_judge(questions)
     reason = "fits the reference answers of most questions" if judge else "the questions have no reference answers"
     return JudgeChoice(judge, reason)
+
+
+def stored_judge(scoring: dict[str, Any]) -> JudgeChoice:
+    """Return the judge of a run's last scoring."""
+    source = scoring.get("judge_source")
+    return JudgeChoice(scoring["judge"], scoring["judge_reason"], JobJudge(**source) if source else None)
+
+
+def _choose_model(
+    text: str, prompt: Path | None, models: ModelsFile, warn: Callable[[str], None], seed: int = 0
+) -> JobJudge:
+    """Return the model that judges, under a key that names everything that its verdicts depend on."""
+    from homogaudit.generation.fingerprint import model_fingerprint
+    from homogaudit.labels.model_judge import JudgePrompt, default_prompt
+    from homogaudit.launch.model_choice import resolve_drawable
+    from homogaudit.launch.server_choice import choose_server
+    from homogaudit.questions import load_template
+
+    if not text.strip():
+        raise UsageError("`--judge model:` names no model", "for example `--judge model:demo`")
+    template = default_prompt() if prompt is None else load_template(prompt)
+    # Refused before a model is looked for.
+    JudgePrompt(template, seed)
+    generator = resolve_drawable(text, models, warn)
+    server_model: str | None = None
+    if generator.kind == "server":
+        server = choose_server(generator, None)
+        generator, server_model, fingerprint = server.generator, server.model, server.parameters
+    else:
+        try:
+            fingerprint = model_fingerprint(Path(generator.location))
+        except OSError as error:
+            raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
+    digest = hashlib.sha256(json.dumps([generator.kind, fingerprint, template, seed]).encode()).hexdigest()
+    name = _MODEL + generator.name
+    return JobJudge(
+        name,
+        f"{name}#{digest[:8]}",
+        generator.kind,
+        generator.location,
+        template,
+        hashlib.sha256(template.encode()).hexdigest(),
+        seed,
+        fingerprint,
+        server_model,
+    )

@@ -65,6 +65,8 @@ class RunRequest:
         new: Start anew even where an unfinished run could go on.
         categories: Take these alone; empty for all.
         system: System line; empty for none.
+        judge: auto, none, a judge's name, or `model:` with a model.
+        judge_prompt: The template of what a model that judges is asked; `None` for the packaged one.
         nli: An NLI model: a name of models.toml, a folder or a Hugging Face id; `None` for none.
         nli_question: Whether it reads the question before each answer.
         clusterings: In place of the defaults, as `--clustering` takes them.
@@ -99,6 +101,7 @@ class RunRequest:
     thinking: bool = False
     think_markers: tuple[str, str] = ("<think>", "</think>")
     judge: str = "auto"
+    judge_prompt: Path | None = None
     embedder: str | None = None
     use_embedder: bool = True
     nli: str | None = None
@@ -171,7 +174,7 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
     shards = Shards((1,), 1) if request.shard is None else Shards.parse(request.shard)
     questions = shards.take(question_file.questions)
     # By the kind of the whole file's questions, so that all shards are judged alike.
-    chosen = choose_judge(request.judge, question_file.questions)
+    chosen = choose_judge(request.judge, question_file.questions, prompt=request.judge_prompt, models=named, warn=warn)
     embedder, reason = resolve_job_embedder(settings.embedder, named, wanted=request.use_embedder)
     if embedder is None and request.use_embedder:
         warn(f"no embedder, so answers are clustered by wording alone: {reason}")
@@ -223,6 +226,7 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
         server_model=server.model if server else None,
         concurrency=request.concurrency,
         token_budget=budget,
+        judge_model=chosen.model,
     )
     return Prepared(path, job, unfinished is not None, estimate)
 

@@ -8,7 +8,7 @@ from homogaudit.errors import ModelError, RunFileError
 from homogaudit.events import Job, JobEmbedder, JobNli
 from homogaudit.generation.fingerprint import model_fingerprint
 from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder
-from homogaudit.launch.judge_choice import choose_judge
+from homogaudit.launch.judge_choice import choose_judge, stored_judge
 from homogaudit.store import RunFile
 from homogaudit.store.run_lock import lock_owner
 
@@ -49,8 +49,9 @@ def resume_job(path: Path, *, draws: bool = True) -> Job:
     if scoring is None:
         chosen = choose_judge(None, questions, recorded=recorded)
         embedder, reason = resolve_job_embedder(settings.embedder, models, wanted=True)
-        scoring = {"judge": chosen.judge, "judge_reason": chosen.reason, "embedder_reason": reason}
+        scoring = {"embedder_reason": reason}
     else:
+        chosen = stored_judge(scoring)
         source = scoring.get("embedder_source")
         embedder = JobEmbedder(**source) if source else None
     nli = scoring.get("nli_source")
@@ -58,8 +59,8 @@ def resume_job(path: Path, *, draws: bool = True) -> Job:
         str(path),
         model=location,
         embedder=embedder,
-        judge=scoring["judge"],
-        judge_reason=scoring["judge_reason"],
+        judge=chosen.judge,
+        judge_reason=chosen.reason,
         embedder_reason=scoring["embedder_reason"],
         clusterings=tuple(map(_specification, scoring.get("methods", ()))),
         signals=tuple(scoring.get("signals", ())),
@@ -71,6 +72,7 @@ def resume_job(path: Path, *, draws: bool = True) -> Job:
         nli=JobNli(**nli) if nli else None,
         model_kind=model.get("kind", "gguf"),
         server_model=model.get("name") if is_server else None,
+        judge_model=chosen.model,
     )
 
 

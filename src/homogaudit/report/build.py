@@ -14,6 +14,7 @@ from homogaudit.report.costs import resource_costs
 from homogaudit.report.evidence import Evidence, gather, mapping
 from homogaudit.report.homogenization import Settings, cluster_counts, method_figures, primary_name, run_methods
 from homogaudit.report.labels import choose_judge, count_labels
+from homogaudit.report.model_comparison import compare_models
 from homogaudit.report.pointer import pointer_figures
 from homogaudit.report.records import Homogenization, Report, RunFacts, Undefined
 from homogaudit.report.signal_choice import choose_signal
@@ -58,7 +59,7 @@ def build(
     """
     chosen = choose_judge(run, judge)
     evidence = gather(run)
-    labels = count_labels(run, evidence, chosen)
+    labels = count_labels(run, evidence, chosen, draws=draws, seed=seed)
     values: dict[str, LabelValue] = {}
     if chosen is not None:
         values = {question_id: label.value for question_id, label in run.labels(chosen).items()}
@@ -72,6 +73,7 @@ def build(
     stages = cascade_inputs(run, evidence, scores)
     cascade = cascade_figures(stages, scores, warning=unlabelled, full=full, seed=seed)
     figures = {name: method_figures(run, evidence, method, values, settings) for name, method in methods.items()}
+    models = compare_models(run, evidence, values, warning=unlabelled, sweeps=sweeps)
     clusters = cluster_counts(run, evidence, methods[primary]) if primary is not None else {}
     signals = score_signals(
         run, evidence, scores, clusters, resource_costs(run, evidence), warning=warning, draws=draws, seed=seed
@@ -91,7 +93,7 @@ def build(
     return Report(
         run=facts,
         validity=validity,
-        homogenization=Homogenization(primary, verdict.level, figures),
+        homogenization=Homogenization(primary, verdict.level, figures, models),
         labels=labels,
         signals=signals,
         comparisons=analysed.comparisons,

@@ -41,11 +41,16 @@ __all__ = [
     "MILD",
     "SEVERE",
     "Settings",
+    "calibrated_threshold",
     "cluster_counts",
     "level_of",
+    "matching",
     "method_figures",
+    "missing_reason",
+    "observed_rate",
     "primary_name",
     "run_methods",
+    "similarities",
 ]
 
 FEWEST_QUESTIONS = 10
@@ -132,7 +137,7 @@ def primary_name(methods: Mapping[str, ClusteringMethod]) -> str | None:
 
 def cluster_counts(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> dict[str, int]:
     """Return D of each fully valid question that is clustered."""
-    return _fully_valid_counts(_matching(run.clusterings(method), evidence.scored), evidence)
+    return _fully_valid_counts(matching(run.clusterings(method), evidence.scored), evidence)
 
 
 def _fully_valid_counts(stored: Mapping[str, Clustering], evidence: Evidence) -> dict[str, int]:
@@ -155,9 +160,9 @@ def method_figures(
         labels: By question id, of the chosen judge.
         settings: Of intervals and sweeps.
     """
-    stored = _matching(run.clusterings(method), evidence.scored)
+    stored = matching(run.clusterings(method), evidence.scored)
     clusters = _fully_valid_counts(stored, evidence)
-    reason = _missing_reason(evidence)
+    reason = missing_reason(evidence)
     refused = {x.question.id for x in evidence.scored if is_refused(x)}
     wrong = [clusters[x] for x in clusters if labels.get(x) is LabelValue.INCORRECT]
     answered = [clusters[x] for x in clusters if x not in refused]
@@ -189,7 +194,7 @@ def method_figures(
     )
 
 
-def _matching(stored: Mapping[str, Clustering], scored: Iterable[SampleSet]) -> dict[str, Clustering]:
+def matching(stored: Mapping[str, Clustering], scored: Iterable[SampleSet]) -> dict[str, Clustering]:
     """Keep the clusterings of the valid samples as they are now; another one was stored for other samples."""
     return {
         sample_set.question.id: stored[sample_set.question.id]
@@ -199,7 +204,7 @@ def _matching(stored: Mapping[str, Clustering], scored: Iterable[SampleSet]) -> 
     }
 
 
-def _missing_reason(evidence: Evidence) -> str:
+def missing_reason(evidence: Evidence) -> str:
     """Return why there are no cluster counts, should there be none."""
     if not evidence.scored:
         return "no question is scored"
@@ -243,7 +248,7 @@ def _extreme_cases(evidence: Evidence, stored: Mapping[str, Clustering]) -> _Ext
         together = clustering is None or clustering.clusters == 1
         worst += together
         best += together and valid == len(sample_set.samples)
-    reason = _missing_reason(evidence)
+    reason = missing_reason(evidence)
     return _ExtremeCases(rate(best, counted, reason), rate(worst, counted, reason))
 
 
@@ -256,7 +261,7 @@ def _sweeps(
     counts: list[NDArray[np.intp]] = []
     first: list[NDArray[np.intp]] = []
     shares: list[NDArray[np.float64]] = []
-    for similarity in _similarities(run, evidence, method):
+    for _, similarity in similarities(run, evidence, method):
         counts.append(cluster_counts_by_threshold(similarity, method.linkage, thresholds))
         first.append(cluster_counts_of_first_k(similarity, method, sizes))
         shares.append(single_cluster_share_of_subsets(similarity, method, sizes, seed=settings.seed))
@@ -264,7 +269,7 @@ def _sweeps(
         return (), ()
     points = tuple(
         ThresholdPoint(
-            threshold, _observed([int(row[column]) for row in counts]), float(np.mean([r[column] for r in counts]))
+            threshold, observed_rate([int(row[column]) for row in counts]), float(np.mean([r[column] for r in counts]))
         )
         for column, threshold in enumerate(thresholds)
     )
@@ -272,33 +277,43 @@ def _sweeps(
     for column, size in enumerate(sizes):
         random_k = _mean([float(row[column]) for row in shares], _NO_SAMPLES, settings)
         assert isinstance(random_k, Estimate)
-        by_size.append(SampleSizePoint(size, _observed([int(row[column]) for row in first]), random_k))
+        by_size.append(SampleSizePoint(size, observed_rate([int(row[column]) for row in first]), random_k))
     return points, tuple(by_size)
 
 
 def _calibrated(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> ThresholdPoint | Undefined:
-    """Return the SCR at the calibrated threshold of the embedder that the run was scored with last."""
+    """Return the SCR at the calibrated threshold of the embedder."""
     if method.similarity != PRIMARY:
         return Undefined("only the cosine of an embedder is calibrated")
-    source = mapping(mapping(run.meta("scoring")).get("embedder_source"))
-    threshold = number(source.get("calibrated_threshold"))
-    if threshold is None or source.get("key") != method.embedder:
+    threshold = calibrated_threshold(run, method.embedder)
+    if threshold is None:
         return Undefined("the embedder was not calibrated when the run was scored")
     counts = [
         int(cluster_counts_by_threshold(similarity, method.linkage, (threshold,))[0])
-        for similarity in _similarities(run, evidence, method)
+        for _, similarity in similarities(run, evidence, method)
     ]
     if not counts:
-        return Undefined(_missing_reason(evidence))
-    return ThresholdPoint(threshold, _observed(counts), float(np.mean(counts)))
+        return Undefined(missing_reason(evidence))
+    return ThresholdPoint(threshold, observed_rate(counts), float(np.mean(counts)))
 
 
-def _observed(clusters: Sequence[int]) -> Rate:
+def calibrated_threshold(run: RunFile, embedder: str | None) -> float | None:
+    """Return the threshold that was calibrated for an embedder when the run was scored with it, `None` without one."""
+    return number(mapping(mapping(run.meta("embedders")).get(embedder or "")).get("calibrated_threshold"))
+
+
+def observed_rate(clusters: Sequence[int]) -> Rate:
+    """Return the single-cluster rate of some cluster counts, at least one."""
     return wilson(list(clusters).count(1), len(clusters))
 
 
-def _similarities(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> Iterator[NDArray[np.float64]]:
-    """Yield the (N, N) similarity of each fully valid question; one whose embeddings are not stored is left out."""
+def similarities(
+    run: RunFile, evidence: Evidence, method: ClusteringMethod
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Yield the id and the (N, N) similarity of each fully valid question.
+
+    A question whose embeddings are not stored is left out; entailment compares too few pairs to have one.
+    """
     if method.similarity == "entailment":
         return
     embedded: Mapping[str, NDArray[np.float32]] = {}
@@ -309,6 +324,7 @@ def _similarities(run: RunFile, evidence: Evidence, method: ClusteringMethod) ->
     for sample_set in evidence.fully_valid:
         answers = [sample.answer for sample in sample_set.samples]
         if method.embedder is None:
-            yield similarity_matrix(answers, method)
+            yield sample_set.question.id, similarity_matrix(answers, method)
         elif all(answer in embedded for answer in answers):
-            yield similarity_matrix(answers, method, np.stack([embedded[answer] for answer in answers]))
+            rows = np.stack([embedded[answer] for answer in answers])
+            yield sample_set.question.id, similarity_matrix(answers, method, rows)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from homogaudit.errors import UsageError
 from homogaudit.records import Label, LabelValue
 from homogaudit.report.evidence import Evidence, mapping, rate
+from homogaudit.report.judges import compare_judges, judge_model
 from homogaudit.report.records import JudgeCounts, Labels
+from homogaudit.report.side_by_side_records import JudgeModel
 from homogaudit.store.run_file import RunFile
 
 __all__ = ["choose_judge", "count_labels"]
@@ -22,6 +24,10 @@ def choose_judge(run: RunFile, judge: str | None) -> str | None:
     """
     stored = run.judges()
     if judge is not None:
+        # A model's judge may be named without what tells it from the same model under another prompt.
+        named = [name for name in stored if judge in (name, name.partition("#")[0])]
+        if len(named) == 1:
+            return named[0]
         if judge not in stored:
             known = ", ".join(f"`{name}`" for name in stored) or "none"
             hint = f"stored judges: {known}; `homogaudit score --judge {judge}` adds one"
@@ -36,16 +42,18 @@ def choose_judge(run: RunFile, judge: str | None) -> str | None:
     return "recorded" if "recorded" in stored else next(iter(stored), None)
 
 
-def count_labels(run: RunFile, evidence: Evidence, judge: str | None) -> Labels:
+def count_labels(run: RunFile, evidence: Evidence, judge: str | None, *, draws: int, seed: int) -> Labels:
     """Count the labels of the scored questions by judge.
 
     Args:
         run: The run.
         evidence: The scored questions.
         judge: The chosen one, from `choose_judge`.
+        draws: Of every bootstrap.
+        seed: Of every bootstrap.
     """
-    judges = {name: _counts(run.labels(name), evidence) for name in run.judges()}
-    counts = judges[judge] if judge is not None else _counts({}, evidence)
+    judges = {name: _counts(run.labels(name), evidence, judge_model(run, evidence, name)) for name in run.judges()}
+    counts = judges[judge] if judge is not None else _counts({}, evidence, None)
     scoring = mapping(run.meta("scoring"))
     reason = str(scoring.get("judge_reason") or "") if scoring.get("judge") == judge else ""
     if judge is None and not reason:
@@ -61,10 +69,11 @@ def count_labels(run: RunFile, evidence: Evidence, judge: str | None) -> Labels:
         labelled_share=counts.labelled_share,
         accuracy=counts.accuracy,
         judges=judges,
+        comparison=compare_judges(run, evidence, draws=draws, seed=seed),
     )
 
 
-def _counts(labels: Mapping[str, Label], evidence: Evidence) -> JudgeCounts:
+def _counts(labels: Mapping[str, Label], evidence: Evidence, model: JudgeModel | None) -> JudgeCounts:
     scored = [labels[x.question.id].value for x in evidence.scored if x.question.id in labels]
     values = Counter(scored)
     correct, incorrect = values[LabelValue.CORRECT], values[LabelValue.INCORRECT]
@@ -76,4 +85,5 @@ def _counts(labels: Mapping[str, Label], evidence: Evidence) -> JudgeCounts:
         unlabelled=len(evidence.scored) - len(scored),
         labelled_share=rate(correct + incorrect, len(evidence.scored), "no question is scored"),
         accuracy=rate(correct, correct + incorrect, "no answer is labelled correct or incorrect"),
+        model=model,
     )

@@ -34,6 +34,7 @@ from homogaudit.report.records import (
     Validity,
 )
 from homogaudit.report.section import Bar, Plot, Section, Span, Table
+from homogaudit.report.side_by_side_layout import judge_notes, judge_tables, model_sections
 from homogaudit.report.text import plain
 from homogaudit.statistics import Rate
 
@@ -52,7 +53,8 @@ def sections(report: Report, *, full: bool) -> tuple[Section, ...]:
         _validity(report.validity),
         Section(f"Verdict: {report.verdict.level}", lines=_plain(report.verdict.sentences)),
         _homogenization(report, full=full),
-        _labels(report),
+        *model_sections(report.homogenization.models),
+        _labels(report, full=full),
         _signals(report, full=full),
         *analysis_sections(report, full=full),
         cascade_section(report.cascade, full=full),
@@ -276,7 +278,7 @@ def _histogram(name: str, figures: MethodFigures) -> Table:
     )
 
 
-def _labels(report: Report) -> Section:
+def _labels(report: Report, *, full: bool) -> Section:
     """Return what every judge says."""
     labels = report.labels
     if labels.judge is None:
@@ -287,7 +289,8 @@ def _labels(report: Report) -> Section:
     line = f"Judge: {labels.judge}" + (f" ({labels.reason})" if labels.reason else "")
     columns = ("judge", "correct", "incorrect", "ambiguous", "no match", "accuracy", "95% interval")
     rows = tuple((plain(judge), *_judged(counts)) for judge, counts in labels.judges.items())
-    return Section("Labels", lines=_plain([line]), tables=(Table(columns, rows),))
+    tables = (Table(columns, rows), *judge_tables(labels, full=full))
+    return Section("Labels", lines=_plain([line]), tables=tables, notes=_plain(judge_notes(labels, full=full)))
 
 
 def _judged(counts: JudgeCounts) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from homogaudit.report.analysis_records import (
     Selective,
 )
 from homogaudit.report.cascade_records import Cascade, Pointer
+from homogaudit.report.side_by_side_records import JudgeComparison, JudgeModel, ModelComparison, ThresholdPoint
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Rate
 from homogaudit.store.shards import Shards
@@ -214,15 +215,6 @@ class HistogramBin:
 
 
 @dataclass(frozen=True, slots=True)
-class ThresholdPoint:
-    """One threshold of the sweep."""
-
-    threshold: float
-    scr: Rate
-    mean_clusters: float
-
-
-@dataclass(frozen=True, slots=True)
 class SampleSizePoint:
     """One sample size.
 
@@ -285,11 +277,14 @@ class Homogenization:
         primary: Name of the clustering that the verdict reads, `None` where none is stored.
         level: That of the verdict, `invalid` included.
         methods: By name.
+        models: Clusters by several models beside each other: of embedders under `embedding`, of NLI models under
+            `entailment`.
     """
 
     primary: str | None
     level: str
     methods: Mapping[str, MethodFigures]
+    models: Mapping[str, ModelComparison | Undefined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +295,7 @@ class JudgeCounts:
         unlabelled: Scored questions that this judge has not labelled.
         labelled_share: Correct and incorrect ones over the scored questions.
         accuracy: Correct ones over correct and incorrect ones.
+        model: The model that judges, `None` where the judge is a rule or its labels came with the answers.
     """
 
     correct: int
@@ -309,6 +305,7 @@ class JudgeCounts:
     unlabelled: int
     labelled_share: Rate | Undefined
     accuracy: Rate | Undefined
+    model: JudgeModel | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +316,7 @@ class Labels:
         judge: Whose labels, `None` where there are none.
         reason: Why this judge, or why none.
         judges: The counts by judge, the chosen one among them.
+        comparison: What they say beside each other.
     """
 
     judge: str | None
@@ -331,6 +329,7 @@ class Labels:
     labelled_share: Rate | Undefined
     accuracy: Rate | Undefined
     judges: Mapping[str, JudgeCounts]
+    comparison: JudgeComparison | Undefined
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from homogaudit.statistics import (
 )
 from homogaudit.store.run_file import RunFile
 
-__all__ = ["LabelledScores", "labelled_scores", "score_signals", "signal_directions"]
+__all__ = ["LabelledScores", "delong_interval", "labelled_scores", "score_signals", "signal_directions"]
 
 _LEVEL = 0.05
 """Adjusted p below which a signal is said to work (METHODS)."""
@@ -199,7 +199,7 @@ def _aurocs(scores: LabelledScores, *, draws: int, seed: int, by_category: bool 
             result.append(undefined(error))
             continue
         constant = bool(np.ptp(values) == 0)
-        by_delong = None if constant else _delong(values, incorrect)
+        by_delong = None if constant else delong_interval(values, incorrect)
         interval = _proper(interval)
         result.append(
             Auroc(
@@ -225,7 +225,8 @@ def _proper(interval: Interval | None) -> Interval | None:
     return None if interval is None or interval.low == interval.high else interval
 
 
-def _delong(values: NDArray[np.float64], incorrect: NDArray[np.bool_]) -> Interval | None:
+def delong_interval(values: NDArray[np.float64], incorrect: NDArray[np.bool_]) -> Interval | None:
+    """Return DeLong's interval, `None` where it has no width: for constant scores and classes without overlap."""
     try:
         found = delong(values, incorrect)
     except UndefinedStatisticError:

@@ -14,10 +14,11 @@ from homogaudit.records import Generation, GenerationState, LabelValue, SampleSe
 from homogaudit.report.evidence import Evidence, mapping, sampler
 from homogaudit.report.numbers import count, percent, share
 from homogaudit.report.records import DrawCounts, Labels, Undefined, Validity
+from homogaudit.statistics import Rate
 from homogaudit.store.run_file import RunFile
 from homogaudit.store.shards import Shards
 
-__all__ = ["FEWEST_OF_A_CLASS", "assess", "is_refused", "label_warning"]
+__all__ = ["FEWEST_OF_A_CLASS", "assess", "is_refused", "label_warning", "too_few_labels"]
 
 FEWEST_OF_A_CLASS = 5
 """Below this an AUROC is decided by single questions; METHODS asks the same of a category."""
@@ -240,6 +241,12 @@ def _label_warnings(validity: Validity, labels: Labels) -> list[str]:
         return []
     warning = label_warning(labels)
     warnings = [warning] if warning else []
+    model = labels.judges[labels.judge].model
+    if model is not None and isinstance(model.unparsed, Rate) and model.unparsed.k:
+        warnings.append(
+            f"{share(model.unparsed.k, model.unparsed.n)} replies of judge `{labels.judge}` hold no verdict: these "
+            "answers have no label; a larger model or another `--judge-prompt` may do"
+        )
     labelled = labels.correct + labels.incorrect
     if labelled and 2 * labelled < validity.questions_scored:
         of_all = percent(labelled / validity.questions_scored)
@@ -252,13 +259,16 @@ def _label_warnings(validity: Validity, labels: Labels) -> list[str]:
 
 def label_warning(labels: Labels) -> str | None:
     """Return why the labels carry no AUROC that could be trusted, `None` where they do."""
-    if labels.judge is None:
-        return None
-    if not labels.correct + labels.incorrect:
-        return f"judge `{labels.judge}` finds no answer correct or incorrect: signals cannot be scored"
-    counts = {LabelValue.CORRECT: labels.correct, LabelValue.INCORRECT: labels.incorrect}
+    return None if labels.judge is None else too_few_labels(labels.judge, labels.correct, labels.incorrect)
+
+
+def too_few_labels(judge: str, correct: int, incorrect: int) -> str | None:
+    """Return why so many labels of a judge carry no AUROC that could be trusted, `None` where they do."""
+    labelled = correct + incorrect
+    if not labelled:
+        return f"judge `{judge}` finds no answer correct or incorrect: signals cannot be scored"
+    counts = {LabelValue.CORRECT: correct, LabelValue.INCORRECT: incorrect}
     for value, counted in counts.items():
-        labelled = labels.correct + labels.incorrect
         if not counted:
             none = f"none of {count(labelled)} labelled answers is {value.value}"
             return f"{none}: signals cannot be scored, no AUROC exists"

@@ -1,0 +1,142 @@
+"""What the report says where several judges, or several models that cluster, stand beside each other on one run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from homogaudit.records import Interval
+from homogaudit.report.undefined import Undefined
+from homogaudit.statistics import Correlation, Rate
+
+__all__ = [
+    "Area",
+    "CountCorrelation",
+    "JudgeComparison",
+    "JudgeModel",
+    "JudgePair",
+    "ModelClusters",
+    "ModelComparison",
+    "ThresholdPoint",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdPoint:
+    """One point of a sweep over thresholds."""
+
+    threshold: float
+    scr: Rate
+    mean_clusters: float
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """An AUROC with DeLong's interval, `None` where it has none.
+
+    Attributes:
+        n: Labelled questions that have a value.
+        positives: The incorrect ones among them.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    positives: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeModel:
+    """The model behind a judge, and how its replies could be read.
+
+    Attributes:
+        model: Its name, without what else its labels depend on.
+        kind: gguf, huggingface or server.
+        fingerprint: What tells it from another one.
+        prompt_sha256: Of the template of what it was asked.
+        seed: Of the order of the reference answers.
+        replies: That it gave on the scored questions.
+        unsure: Share of them that say so; they are ambiguous.
+        unparsed: Share of them that hold no verdict; they are no match.
+    """
+
+    model: str
+    kind: str
+    fingerprint: Mapping[str, Any]
+    prompt_sha256: str
+    seed: int
+    replies: int
+    unsure: Rate | Undefined
+    unparsed: Rate | Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePair:
+    """Two judges on the questions that both label correct or incorrect.
+
+    Attributes:
+        agreed: Share of those questions on which they agree.
+        kappa: Cohen's, what they agree on beyond chance.
+        kappa_interval: Its bootstrap interval, `None` where there is none.
+    """
+
+    judges: tuple[str, str]
+    agreed: Rate | Undefined
+    kappa: float | Undefined
+    kappa_interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeComparison:
+    """Several judges on one run.
+
+    Attributes:
+        pairs: Every two of them.
+        aurocs: By signal, then by judge: how well the signal ranks what this judge calls incorrect.
+    """
+
+    pairs: tuple[JudgePair, ...]
+    aurocs: Mapping[str, Mapping[str, Area | Undefined]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelClusters:
+    """The clusters that one embedder or one NLI model makes.
+
+    Attributes:
+        model: Its key: its name and a fingerprint of its files.
+        threshold: From which the figures are; of every model of a table the same where they were scored alike.
+        semantic_entropy_auroc: Of the entropy of these clusters, by the chosen judge.
+        calibrated_threshold: Of an embedder that was calibrated when the run was scored with it.
+        thresholds: SCR at the thresholds of published sweeps; nothing for an NLI model.
+    """
+
+    model: str
+    linkage: str
+    threshold: float
+    scr: Rate | Undefined
+    mean_clusters: float | Undefined
+    semantic_entropy_auroc: Area | Undefined
+    calibrated_threshold: ThresholdPoint | Undefined
+    thresholds: tuple[ThresholdPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CountCorrelation:
+    """Spearman's correlation of the cluster counts of two models, over the questions that both have clustered."""
+
+    models: tuple[str, str]
+    spearman: Correlation | Undefined
+
+
+@dataclass(frozen=True, slots=True)
+class ModelComparison:
+    """Several models of one kind on one run.
+
+    Attributes:
+        models: By a short name each.
+        correlations: Every two of them, by those names.
+    """
+
+    models: Mapping[str, ModelClusters]
+    correlations: tuple[CountCorrelation, ...]

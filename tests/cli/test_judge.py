@@ -1,0 +1,167 @@
+"""`--judge model:...`: a real small model, a server on loopback, and what cannot judge."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from homogaudit.cli.app import run_app
+from homogaudit.generation.openai_client import KEY_VARIABLES
+from homogaudit.launch.resume import resume_job
+from homogaudit.records import GREEDY, Generation, GenerationState, Question
+from homogaudit.store import RunFile
+
+QUESTIONS = [
+    Question("bees", "What do bees make?", answers=("honey",), incorrect_answers=("jam",)),
+    Question("rome", "Where is Rome?", answers=("Italy",), incorrect_answers=("Spain",)),
+    Question("hamlet", "Who wrote Hamlet?", answers=("Shakespeare",), incorrect_answers=("Marlowe",)),
+]
+ANSWERS = ("Bees make honey.", "Rome is in Spain.", "William Shakespeare.")
+Score = Callable[..., tuple[int, Any, str]]
+
+
+@pytest.fixture
+def run_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path))
+    monkeypatch.setenv("HOMOGAUDIT_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+    for name in KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "made.audit"
+    parameters = {"recorded": True, "decoding": {"samples": 2}}
+    with RunFile.create(
+        path, model="made", question_source="made.jsonl", questions=QUESTIONS, parameters=parameters
+    ) as run:
+        for question, text in zip(QUESTIONS, ANSWERS, strict=True):
+            for index in (GREEDY, 0, 1):
+                run.add_generation(Generation(question.id, index, text, text, GenerationState.VALID))
+    return path
+
+
+@pytest.fixture
+def score(run_path: Path, capsys: pytest.CaptureFixture[str]) -> Score:
+    def score(*arguments: object) -> tuple[int, Any, str]:
+        capsys.readouterr()
+        always = ["--no-embedder", "--signals", "response_length", "--json", "-q"]
+        code = run_app(["score", str(run_path), *map(str, arguments), *always])
+        captured = capsys.readouterr()
+        return code, json.loads(captured.out) if captured.out else None, captured.err
+
+    return score
+
+
+@pytest.fixture(scope="module")
+def faults() -> ModuleType:
+    path = Path(__file__).parent.parent / "generation" / "fault_server.py"
+    spec = importlib.util.spec_from_file_location("fault_server", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_real_model_judges_and_a_second_scoring_asks_nothing_again(
+    score: Score, run_path: Path, demo_model: Path
+) -> None:
+    code, report, err = score("--judge", f"model:{demo_model}")
+    assert (code, err) == (0, "")
+    key = report["labels"]["judge"]
+    assert key.startswith(f"model:{demo_model.stem}#")
+    with RunFile.open(run_path) as run:
+        calls, labels = run.calls(), run.labels(key)
+        assert run.meta("judge_models")[key]["fingerprint"]["size"] == demo_model.stat().st_size
+        sessions = len(run.sessions())
+    for question in QUESTIONS:
+        call = calls[question.id][key]
+        assert call.text and call.tokens > 0
+        # What the label says is what the reply says, whatever this small model thinks.
+        said = {1.0: "correct", 0.0: "incorrect"}.get(call.value, call.reason)  # type: ignore[arg-type]
+        assert labels[question.id].value.value == {"unparsed": "no_match", "unsure": "ambiguous"}.get(said, said)
+    code, report, _ = score()
+    assert (code, report["labels"]["judge"]) == (0, key)
+    with RunFile.open(run_path) as run:
+        assert run.calls() == calls
+        assert [x.kind for x in run.sessions()[sessions:]] == []
+    job = resume_job(run_path)
+    assert job.judge == key and job.judge_model is not None and job.judge_model.location == str(demo_model)
+
+
+def test_a_server_judges_through_failures_and_its_labels_stand_beside_others(
+    score: Score, run_path: Path, faults: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert score("--judge", "overlap")[0] == 0
+    monkeypatch.setattr(faults, "WORDS", ["Verdict: incorrect", *faults.WORDS[1:]])
+    failed: set[str] = set()
+
+    def fail_once(_: int, request: dict[str, Any]) -> str | None:
+        asked = str(request)
+        is_new = "Answer to check" in asked and asked not in failed
+        failed.add(asked)
+        return ("500", "cut", "429")[len(failed) % 3] if is_new else None
+
+    with faults.FaultServer(fail_once, models=("org/toy",), length=1, is_probed=True) as server:
+        code, report, _ = score("--judge", f"model:{server.url}")
+    assert code == 0
+    key = report["labels"]["judge"]
+    assert key.startswith("model:org/toy#")
+    assert report["labels"]["judges"][key]["incorrect"] == 3
+    assert report["labels"]["judges"]["overlap"]["correct"] == 2
+    with RunFile.open(run_path) as run:
+        assert {x: found[key].text for x, found in run.calls().items()} == dict.fromkeys(
+            ("bees", "rome", "hamlet"), "Verdict: incorrect"
+        )
+
+
+def test_a_judge_that_never_says_a_verdict_gives_no_label_and_a_warning(
+    score: Score, run_path: Path, faults: ModuleType
+) -> None:
+    with faults.FaultServer(models=("org/toy",)) as server:
+        code, report, err = score("--judge", f"model:{server.url}")
+    assert (code, err) == (0, "")
+    key = report["labels"]["judge"]
+    counts = report["labels"]["judges"][key]
+    assert (counts["correct"], counts["incorrect"], counts["no_match"]) == (0, 0, 3)
+    unparsed = counts["model"]["unparsed"]
+    assert (unparsed["k"], unparsed["n"], counts["model"]["unsure"]["k"]) == (3, 3, 0)
+    assert any("3 of 3 replies of judge" in warning for warning in report["validity"]["warnings"])
+    assert report["homogenization"]["methods"]["jaccard"]["scr"]["value"] == 1.0
+
+
+def test_a_folder_without_weights_is_refused_before_anything_changes(score: Score, run_path: Path) -> None:
+    folder = run_path.parent / "empty-model"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    code, report, _ = score("--judge", f"model:{folder}")
+    assert code == 3
+    assert report["error"]["message"].endswith("holds no weights")
+    with RunFile.open(run_path) as run:
+        assert run.meta("scoring") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--judge", "model:"), 2, "names no model"),
+        (("--judge", "model:no-such-model"), 2, "no-such-model"),
+        (("--judge", "modl:demo"), 2, "unknown judge"),
+        (("--judge", "exact", "--judge-prompt", "p.jinja"), 2, "is for a model that judges"),
+        (("--judge", "model:demo", "--judge-prompt", "p.jinja"), 2, "leaves the question or the answer out"),
+        (("--judge", "model:demo", "--judge-prompt", "none.jinja"), 2, "no prompt template"),
+        (("--judge", "model:http://127.0.0.1:9/v1"), 3, "127.0.0.1:9"),
+    ],
+)
+def test_what_cannot_judge_is_one_clear_line_and_leaves_the_run_as_it_was(
+    score: Score, run_path: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    (run_path.parent / "p.jinja").write_text("What is wrong with {{ answer }}?")
+    found, report, err = score(*arguments)
+    assert found == code
+    assert words in json.dumps(report) + err
+    with RunFile.open(run_path) as run:
+        assert run.meta("scoring") is None and run.judges() == []
