@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from homogaudit.errors import RecordedFileError, RunFileError, StorageError
@@ -428,6 +428,7 @@ def exported(run: RunFile, **options: Any) -> str:
 texts = st.one_of(
     st.text(max_size=20), st.sampled_from(["<think>a</think> b", "<think>never", "a</think>", "\x1b[31m\x9b\u2028\0"])
 )
+FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 single = {"width": 32, "allow_nan": False, "allow_infinity": False}
 
 
@@ -473,6 +474,7 @@ def lines(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(deadline=None, max_examples=40)
 @given(records=st.lists(lines(), min_size=1, max_size=3), keep_thinking=st.booleans())
+@example(records=[{"question": "?", "greedy": {"text": "x", "token_logits": [FLOAT32_MAX]}}], keep_thinking=False)
 def test_what_is_exported_and_read_again_is_the_same_run(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], keep_thinking: bool
 ):

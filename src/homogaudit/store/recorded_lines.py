@@ -295,8 +295,10 @@ def _numbers(value: Mapping[str, Any], key: str) -> NDArray[np.float64] | None:
         raise LineError(f"`{key}` holds {_kind(wrong)}, expected numbers")
     with contextlib.suppress(OverflowError):
         array = np.array(items, dtype=np.float64)
-        if not len(array) or np.abs(array).max() <= np.finfo(np.float32).max:
-            return array
+        # Rounded first: the shortest decimal of the largest float32 lies above it.
+        with np.errstate(over="ignore"):
+            if np.isfinite(array.astype(np.float32)).all():
+                return array
     raise LineError(f"`{key}` holds a number that is not finite", "write null for an array that is not known")
 
 
