@@ -35,6 +35,7 @@ class FaultServer:
         key: The only key that is accepted; `None` for any.
         cached: Whether every answer is the first one.
         tempered: Whether log-probabilities are those after temperature and truncation.
+        displaces: Whether the drawn token, where it is not among the likeliest, takes the place of the last of them.
         length: Words of an answer.
         requests: All payloads, in their order.
     """
@@ -45,6 +46,7 @@ class FaultServer:
     key: str | None = None
     cached: bool = False
     tempered: bool = False
+    displaces: bool = False
     has_chat: bool = True
     length: int = 4
     retry_after: str = "0.01"
@@ -172,7 +174,7 @@ class FaultServer:
             ]
             text = "".join(WORDS[number] for number in ids)
             choice: dict[str, Any] = {"index": index, "finish_reason": "stop" if length < limit else "length"}
-            rows = [_row(WORDS[number], shown, number, request) for number in ids]
+            rows = [_row(WORDS[number], shown, number, request, displaces=self.displaces) for number in ids]
             if length < limit:
                 rows.append({**rows[0], "token": END, "bytes": list(END.encode())})
             if is_chat:
@@ -206,9 +208,14 @@ def _distribution(request: dict[str, Any], temperature: float, ignores: frozense
     return logits - logits.max() - math.log(np.exp(logits - logits.max()).sum())
 
 
-def _row(word: str, shown: np.ndarray, number: int, request: dict[str, Any]) -> dict[str, Any]:
-    count = request.get("top_logprobs", request.get("logprobs", 0))
-    top = [{"token": WORDS[i], "logprob": float(shown[i])} for i in np.argsort(-shown, kind="stable")[: int(count)]]
+def _row(
+    word: str, shown: np.ndarray, number: int, request: dict[str, Any], *, displaces: bool = False
+) -> dict[str, Any]:
+    count = int(request.get("top_logprobs", request.get("logprobs", 0)))
+    likeliest = np.argsort(-shown, kind="stable")[:count].tolist()
+    if displaces and number not in likeliest:
+        likeliest = [number, *likeliest[:-1]]
+    top = [{"token": WORDS[i], "logprob": float(shown[i])} for i in likeliest]
     return {"token": word, "logprob": float(shown[number]), "bytes": list(word.encode()), "top_logprobs": top}
 
 

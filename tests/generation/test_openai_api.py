@@ -174,12 +174,14 @@ def test_wrong_log_probabilities_leave_the_answer_without_statistics(
     assert ("another length" in next(iter(missing))) == (fault == "short_logprobs")
 
 
-@pytest.mark.parametrize("mode", ["chat", "base"])
+@pytest.mark.parametrize(("mode", "displaces"), [("chat", False), ("base", False), ("chat", True)])
 def test_log_probabilities_are_those_of_the_model_and_entropies_bound_the_exact_one(
-    faults: ModuleType, make: Callable[..., OpenAIGenerator], mode: str
+    faults: ModuleType, make: Callable[..., OpenAIGenerator], mode: str, displaces: bool
 ) -> None:
-    with faults.FaultServer() as server:
-        found = _drawn(make(server, mode=mode))
+    with faults.FaultServer(displaces=displaces) as server:
+        generator = make(server, mode=mode)
+        found = _drawn(generator)
+        bounds = generator.facts.details["token_entropy_bounds"]
     for generation in found:
         words = generation.text.split()
         assert generation.tokens == len(words) == 4
@@ -192,6 +194,8 @@ def test_log_probabilities_are_those_of_the_model_and_entropies_bound_the_exact_
     sampled = np.concatenate([x.statistics.entropies for x in found if x.sample_index != GREEDY])  # type: ignore[misc]
     error = sampled.std(ddof=1) / np.sqrt(len(sampled))
     assert abs(sampled.mean() - faults.ENTROPY) < 3 * error
+    # One distribution, one head: the means are those of each token.
+    assert bounds["low"] < faults.ENTROPY < bounds["high"]
 
 
 def test_tempered_log_probabilities_are_refused(faults: ModuleType, make: Callable[..., OpenAIGenerator]) -> None:

@@ -58,9 +58,9 @@ def test_a_head_that_lacks_a_token_has_a_lower_bound_that_still_holds() -> None:
     assert found.low <= entropy(probabilities) + 1e-12
 
 
-def test_a_head_without_tokens_is_refused() -> None:
-    with pytest.raises(ValueError, match="without tokens"):
-        top_k_entropy([], -1.0, in_head=False)
+def test_a_head_without_tokens_leaves_all_entropies_possible_and_the_token_as_its_estimate() -> None:
+    found = top_k_entropy([], -1.5, in_head=False, vocabulary=7)
+    assert (found.low, found.high, found.estimate) == (0.0, pytest.approx(math.log(7)), 1.5)
 
 
 def test_a_cut_off_distribution_is_seen_and_a_sure_one_is_not() -> None:
