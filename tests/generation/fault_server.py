@@ -36,6 +36,7 @@ class FaultServer:
         cached: Whether every answer is the first one.
         tempered: Whether log-probabilities are those after temperature and truncation.
         displaces: Whether the drawn token, where it is not among the likeliest, takes the place of the last of them.
+        is_vllm: Whether the list of models lacks V, and a bias of a token that is none is refused with it.
         length: Words of an answer.
         requests: All payloads, in their order.
     """
@@ -48,6 +49,7 @@ class FaultServer:
     tempered: bool = False
     displaces: bool = False
     has_chat: bool = True
+    is_vllm: bool = False
     length: int = 4
     retry_after: str = "0.01"
     models: tuple[str, ...] = ("toy",)
@@ -95,7 +97,8 @@ class FaultServer:
             given = handler.headers.get("Authorization", "")
             _send(handler, 401, {"error": {"message": f"Incorrect API key provided: {given}"}})
         else:
-            meta = {"max_model_len": 512, "meta": {"n_vocab": len(WORDS)}}
+            own = {"owned_by": "vllm"} if self.is_vllm else {"meta": {"n_vocab": len(WORDS)}}
+            meta = {"max_model_len": 512, **own}
             _send(handler, 200, {"data": [{"id": name, **meta} for name in self.models]})
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -113,6 +116,10 @@ class FaultServer:
         named = next((name for name in self.refuses if name in request), None)
         if named is not None:
             _send(handler, 400, {"error": {"message": f"Unrecognized request argument supplied: {named}"}})
+            return
+        if self.is_vllm and "logit_bias" in request:
+            refusal = f"token_id(s) [1] in logit_bias contain out-of-vocab token ids. Vocabulary size: {len(WORDS)}"
+            _send(handler, 400, {"error": {"message": refusal}})
             return
         body = self.completion(request, is_chat)
         choices = body["choices"]
