@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homogaudit.errors import EngineError, ModelError
+from homogaudit.errors import ContextTooShortError, EngineError, ModelError
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.openai_api import OpenAIGenerator
 from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
@@ -310,6 +310,17 @@ def test_a_server_that_dies_leaves_its_work_to_the_other(
         found = _drawn(generator)
         assert any("the other servers go on without it" in warning for warning in generator.facts.warnings)
     assert _keys(found) == _each_once()
+
+
+def test_answers_longer_than_the_server_s_context_are_told_before_any_is_drawn(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer() as server:
+        generator = make(server)
+        asked = len(server.requests)
+        with pytest.raises(ContextTooShortError, match="512 tokens leaves no room for a prompt"):
+            generator.draw(_requests(generator), Decoding(max_tokens=6, greedy_max_tokens=512))
+        assert len(server.requests) == asked
 
 
 def test_the_budget_of_tokens_ends_the_run(faults: ModuleType, make: Callable[..., OpenAIGenerator]) -> None:
