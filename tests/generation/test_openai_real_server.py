@@ -1,8 +1,4 @@
 import asyncio
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +8,7 @@ import pytest
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
 from homogaudit.generation.openai_api import OpenAIGenerator
-from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, ServerAddress, parse_addresses
+from homogaudit.generation.openai_client import OpenAIClient, ServerAddress
 from homogaudit.generation.openai_format import choices_of
 from homogaudit.generation.top_k_entropy import top_k_entropy
 from homogaudit.records import GREEDY, Decoding, Prompting
@@ -20,40 +16,11 @@ from homogaudit.records import GREEDY, Decoding, Prompting
 PROMPT = "Q: Name a city in Italy.\nA:"
 
 
-@pytest.fixture(scope="module")
-def server(smollm_f16: Path) -> Iterator[str]:
-    """The base URL of llama-cpp-python's own server."""
-    for module in ("fastapi", "uvicorn", "sse_starlette", "starlette_context", "pydantic_settings"):
-        pytest.importorskip(module)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/v1"
-    options = {"--port": port, "--n_ctx": 256, "--n_threads": 2, "--logits_all": "true", "--model_alias": "smol"}
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(smollm_f16)]
-    command += [str(part) for pair in options.items() for part in pair]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        asyncio.run(_wait_for(url))
-        yield url
-    finally:
-        process.kill()
-        process.wait()
-
-
-async def _wait_for(url: str) -> None:
-    client = OpenAIClient(
-        parse_addresses(url)[0], policy=RetryPolicy(attempts=600, first_seconds=0.2, most_seconds=0.2)
-    )
-    await client.get("models")
-    await client.close()
-
-
 def test_log_probabilities_and_entropy_bounds_are_those_of_the_model_in_this_process(
-    server: str, smollm_f16: Path
+    llama_server: str, smollm_f16: Path
 ) -> None:
     async def ask() -> dict[str, object]:
-        client = OpenAIClient(ServerAddress(server))
+        client = OpenAIClient(ServerAddress(llama_server))
         request = {"model": "smol", "prompt": PROMPT, "max_tokens": 10, "logprobs": 20, "seed": 4}
         answer = await client.post("completions", {**request, "temperature": 1.0, "top_p": 1.0, "top_k": 0})
         await client.close()
@@ -86,9 +53,9 @@ def test_log_probabilities_and_entropy_bounds_are_those_of_the_model_in_this_pro
 
 
 @pytest.mark.slow
-def test_the_probes_find_what_the_server_does(server: str) -> None:
+def test_the_probes_find_what_the_server_does(llama_server: str) -> None:
     prompting = Prompting(mode="base")
-    generator = OpenAIGenerator(server, prompting, now=datetime(2026, 1, 1, tzinfo=UTC), concurrency=1)
+    generator = OpenAIGenerator(llama_server, prompting, now=datetime(2026, 1, 1, tzinfo=UTC), concurrency=1)
     requests = [DrawRequest("q0", generator.prompt("Name a city in Italy."), (GREEDY, 0))]
     drawing = generator.draw(requests, Decoding(max_tokens=6, greedy_max_tokens=6))
     found = [generation for _ in iter(lambda: drawing.is_done, True) for generation in drawing.step()]
