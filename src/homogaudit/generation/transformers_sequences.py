@@ -16,11 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from homogaudit.errors import ModelError
 from homogaudit.generation.batched_sampler import DeviceMemoryError
 from homogaudit.generation.transformers_cache import Block, Part, RoomyLayer, Row, crop, filled_layers, new_cache
 from homogaudit.generation.transformers_tokens import ModelTokens
 
 __all__ = ["BatchedSequences", "SerialSequences"]
+
+_CACHE_NAMES = ("cache", "past_key_values", "cache_params", "state")
+"""What models call what they remember of earlier tokens: from transformers 5.24 on, before, recurrent ones, RWKV."""
 
 
 @contextmanager
@@ -66,6 +70,13 @@ class _Sequences:
         self._tokens = tokens
         self._device: torch.device = model.device
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
+        self._cache_name = next((name for name in _CACHE_NAMES if name in self._accepted), "")
+        if not self._cache_name:
+            # Without it every token would be drawn as if it were the first.
+            raise ModelError(
+                f"a model of the kind `{type(model).__name__}` takes no cache of earlier tokens",
+                "it may need another version of transformers",
+            )
         self.vocabulary: int = tokens.vocabulary
 
     def ends(self, token: int) -> bool:
@@ -212,7 +223,7 @@ class BatchedSequences(_Sequences):
                 input_ids=self._tensor(padded),
                 attention_mask=self._mask(lengths, width),
                 position_ids=self._tensor(positions),
-                past_key_values=block.cache,
+                **{self._cache_name: block.cache},
             )
         except DeviceMemoryError:
             # Some layers have the new tokens and some have not.
@@ -260,8 +271,6 @@ class SerialSequences(_Sequences):
 
     def __init__(self, model: Any, tokens: ModelTokens) -> None:
         super().__init__(model, tokens)
-        # Recurrent models have a name of their own for the same thing.
-        self._cache_name = "past_key_values" if "past_key_values" in self._accepted else "cache_params"
         self._past: dict[int, Any] = {}
 
     def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> Tensor:
