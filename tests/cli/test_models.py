@@ -26,7 +26,7 @@ def test_every_name_is_listed_within_80_columns_and_without_colour():
     assert done.exit_code == 0
     named = load_models()
     assert {*named.generators, *named.embedders} <= set(done.stdout.split())
-    assert done.stdout.splitlines()[-1] == "Only models in GGUF files can be audited so far."
+    assert done.stdout.splitlines()[-1] == "Audit a model by its name: homogaudit run NAME"
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     assert "\x1b" not in done.stdout
 

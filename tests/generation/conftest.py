@@ -1,5 +1,8 @@
+import asyncio
 import importlib.util
 import shutil
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +10,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, parse_addresses
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +30,54 @@ def smollm_f16(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     assert llama_cpp.llama_model_quantize(bytes(demo_model), bytes(path), parameters) == 0
     yield path
     path.unlink()
+
+
+class LlamaServing:
+    """llama-cpp-python's own server in a process that can be killed, always on one port."""
+
+    def __init__(self, model: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}/v1"
+        options = {"--port": port, "--n_ctx": 256, "--n_threads": 2, "--logits_all": "true", "--model_alias": "smol"}
+        self._command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model)]
+        self._command += [str(part) for pair in options.items() for part in pair]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture(scope="session")
+def llama_serving(smollm_f16: Path) -> Iterator[LlamaServing]:
+    for module in ("fastapi", "uvicorn", "sse_starlette", "starlette_context", "pydantic_settings"):
+        pytest.importorskip(module)
+    made = LlamaServing(smollm_f16)
+    try:
+        asyncio.run(_wait_for(made.url))
+        yield made
+    finally:
+        made.kill()
+
+
+@pytest.fixture(scope="session")
+def llama_server(llama_serving: LlamaServing) -> str:
+    """The base URL of llama-cpp-python's own server."""
+    return llama_serving.url
+
+
+async def _wait_for(url: str) -> None:
+    client = OpenAIClient(
+        parse_addresses(url)[0],
+        policy=RetryPolicy(attempts=600, unreachable_attempts=600, first_seconds=0.2, most_seconds=0.2),
+    )
+    await client.get("models")
+    await client.close()
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,8 @@ class FaultServer:
         key: The only key that is accepted; `None` for any.
         cached: Whether every answer is the first one.
         tempered: Whether log-probabilities are those after temperature and truncation.
+        displaces: Whether the drawn token, where it is not among the likeliest, takes the place of the last of them.
+        is_vllm: Whether the list of models lacks V, and a bias of a token that is none is refused with it.
         length: Words of an answer.
         requests: All payloads, in their order.
         slow_seconds: How long every answer takes.
@@ -54,7 +56,9 @@ class FaultServer:
     key: str | None = None
     cached: bool = False
     tempered: bool = False
+    displaces: bool = False
     has_chat: bool = True
+    is_vllm: bool = False
     length: int = 4
     retry_after: str = "0.01"
     models: tuple[str, ...] = ("toy",)
@@ -112,7 +116,8 @@ class FaultServer:
             given = handler.headers.get("Authorization", "")
             _send(handler, 401, {"error": {"message": f"Incorrect API key provided: {given}"}})
         else:
-            meta = {"max_model_len": 512, "meta": {"n_vocab": len(WORDS)}}
+            own = {"owned_by": "vllm"} if self.is_vllm else {"meta": {"n_vocab": len(WORDS)}}
+            meta = {"max_model_len": 512, **own}
             _send(handler, 200, {"data": [{"id": name, **meta} for name in self.models]})
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -135,6 +140,10 @@ class FaultServer:
             _send(handler, 400, {"error": {"message": f"Unrecognized request argument supplied: {named}"}})
             return
         self._released.wait(self.slow_seconds)
+        if self.is_vllm and "logit_bias" in request:
+            refusal = f"token_id(s) [1] in logit_bias contain out-of-vocab token ids. Vocabulary size: {len(WORDS)}"
+            _send(handler, 400, {"error": {"message": refusal}})
+            return
         body = self.completion(request, is_chat)
         choices = body["choices"]
         match fault:
@@ -195,7 +204,7 @@ class FaultServer:
             ]
             text = "".join(WORDS[number] for number in ids)
             choice: dict[str, Any] = {"index": index, "finish_reason": "stop" if length < limit else "length"}
-            rows = [_row(WORDS[number], shown, number, request) for number in ids]
+            rows = [_row(WORDS[number], shown, number, request, displaces=self.displaces) for number in ids]
             if length < limit:
                 rows.append({**rows[0], "token": END, "bytes": list(END.encode())})
             if is_chat:
@@ -229,9 +238,14 @@ def _distribution(request: dict[str, Any], temperature: float, ignores: frozense
     return logits - logits.max() - math.log(np.exp(logits - logits.max()).sum())
 
 
-def _row(word: str, shown: np.ndarray, number: int, request: dict[str, Any]) -> dict[str, Any]:
-    count = request.get("top_logprobs", request.get("logprobs", 0))
-    top = [{"token": WORDS[i], "logprob": float(shown[i])} for i in np.argsort(-shown, kind="stable")[: int(count)]]
+def _row(
+    word: str, shown: np.ndarray, number: int, request: dict[str, Any], *, displaces: bool = False
+) -> dict[str, Any]:
+    count = int(request.get("top_logprobs", request.get("logprobs", 0)))
+    likeliest = np.argsort(-shown, kind="stable")[:count].tolist()
+    if displaces and number not in likeliest:
+        likeliest = [number, *likeliest[:-1]]
+    top = [{"token": WORDS[i], "logprob": float(shown[i])} for i in likeliest]
     return {"token": word, "logprob": float(shown[number]), "bytes": list(word.encode()), "top_logprobs": top}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homogaudit.errors import EngineError, ModelError
+from homogaudit.errors import ContextTooShortError, EngineError, ModelError
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.openai_api import OpenAIGenerator, server_model
 from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
@@ -183,12 +183,14 @@ def test_wrong_log_probabilities_leave_the_answer_without_statistics(
     assert ("another length" in next(iter(missing))) == (fault == "short_logprobs")
 
 
-@pytest.mark.parametrize("mode", ["chat", "base"])
+@pytest.mark.parametrize(("mode", "displaces"), [("chat", False), ("base", False), ("chat", True)])
 def test_log_probabilities_are_those_of_the_model_and_entropies_bound_the_exact_one(
-    faults: ModuleType, make: Callable[..., OpenAIGenerator], mode: str
+    faults: ModuleType, make: Callable[..., OpenAIGenerator], mode: str, displaces: bool
 ) -> None:
-    with faults.FaultServer() as server:
-        found = _drawn(make(server, mode=mode))
+    with faults.FaultServer(displaces=displaces) as server:
+        generator = make(server, mode=mode)
+        found = _drawn(generator)
+        bounds = generator.facts.details["token_entropy_bounds"]
     for generation in found:
         words = generation.text.split()
         assert generation.tokens == len(words) == 4
@@ -201,6 +203,9 @@ def test_log_probabilities_are_those_of_the_model_and_entropies_bound_the_exact_
     sampled = np.concatenate([x.statistics.entropies for x in found if x.sample_index != GREEDY])  # type: ignore[misc]
     error = sampled.std(ddof=1) / np.sqrt(len(sampled))
     assert abs(sampled.mean() - faults.ENTROPY) < 3 * error
+    # One distribution, one head: the means are those of each token.
+    for kind in ("greedy", "samples"):
+        assert bounds[kind]["low"] < faults.ENTROPY < bounds[kind]["high"]
 
 
 def test_tempered_log_probabilities_are_refused(faults: ModuleType, make: Callable[..., OpenAIGenerator]) -> None:
@@ -351,6 +356,17 @@ def test_a_server_that_comes_back_with_another_model_is_not_asked(
         while not drawing.is_done:
             found += drawing.step()
     assert _keys(found) == _each_once()
+
+
+def test_answers_longer_than_the_server_s_context_are_told_before_any_is_drawn(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer() as server:
+        generator = make(server)
+        asked = len(server.requests)
+        with pytest.raises(ContextTooShortError, match="512 tokens leaves no room for a prompt"):
+            generator.draw(_requests(generator), Decoding(max_tokens=6, greedy_max_tokens=512))
+        assert len(server.requests) == asked
 
 
 def test_the_budget_of_tokens_ends_the_run(faults: ModuleType, make: Callable[..., OpenAIGenerator]) -> None:

@@ -116,6 +116,10 @@ def test_the_only_model_is_meant(find: Callable[..., ServerModel]) -> None:
     assert find() == ServerModel("toy", 512, 40, {"n_vocab": 40})
 
 
+def test_the_vocabulary_of_vllm_is_read_from_a_refusal(find: Callable[..., ServerModel]) -> None:
+    assert find(is_vllm=True) == ServerModel("toy", 512, 40)
+
+
 def test_of_several_models_one_must_be_named(find: Callable[..., ServerModel]) -> None:
     with pytest.raises(ModelError, match="has 2 models: `a`, `b`"):
         find(models=("a", "b"))

@@ -1,7 +1,4 @@
 import asyncio
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,67 +9,21 @@ import pytest
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
 from homogaudit.generation.openai_api import OpenAIGenerator
-from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, ServerAddress, parse_addresses
+from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, ServerAddress
 from homogaudit.generation.openai_format import choices_of
 from homogaudit.generation.top_k_entropy import top_k_entropy
 from homogaudit.records import GREEDY, Decoding, Prompting
 
+from .conftest import LlamaServing
+
 PROMPT = "Q: Name a city in Italy.\nA:"
 
 
-class Serving:
-    """llama-cpp-python's own server in a process that can be killed, always on one port."""
-
-    def __init__(self, model: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}/v1"
-        options = {"--port": port, "--n_ctx": 256, "--n_threads": 2, "--logits_all": "true", "--model_alias": "smol"}
-        self._command = [sys.executable, "-m", "llama_cpp.server", "--model", str(model)]
-        self._command += [str(part) for pair in options.items() for part in pair]
-        self.start()
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-
-@pytest.fixture(scope="module")
-def serving(smollm_f16: Path) -> Iterator[Serving]:
-    for module in ("fastapi", "uvicorn", "sse_starlette", "starlette_context", "pydantic_settings"):
-        pytest.importorskip(module)
-    made = Serving(smollm_f16)
-    try:
-        asyncio.run(_wait_for(made.url))
-        yield made
-    finally:
-        made.kill()
-
-
-@pytest.fixture
-def server(serving: Serving) -> str:
-    """The base URL of the server."""
-    return serving.url
-
-
-async def _wait_for(url: str) -> None:
-    client = OpenAIClient(
-        parse_addresses(url)[0],
-        policy=RetryPolicy(attempts=600, unreachable_attempts=600, first_seconds=0.2, most_seconds=0.2),
-    )
-    await client.get("models")
-    await client.close()
-
-
 def test_log_probabilities_and_entropy_bounds_are_those_of_the_model_in_this_process(
-    server: str, smollm_f16: Path
+    llama_server: str, smollm_f16: Path
 ) -> None:
     async def ask() -> dict[str, object]:
-        client = OpenAIClient(ServerAddress(server))
+        client = OpenAIClient(ServerAddress(llama_server))
         request = {"model": "smol", "prompt": PROMPT, "max_tokens": 10, "logprobs": 20, "seed": 4}
         answer = await client.post("completions", {**request, "temperature": 1.0, "top_p": 1.0, "top_k": 0})
         await client.close()
@@ -105,11 +56,11 @@ def test_log_probabilities_and_entropy_bounds_are_those_of_the_model_in_this_pro
 
 
 @pytest.fixture(scope="module")
-def generator(serving: Serving) -> Iterator[OpenAIGenerator]:
+def generator(llama_serving: LlamaServing) -> Iterator[OpenAIGenerator]:
     """One for both tests: the probes take most of their time."""
     policy = RetryPolicy(first_seconds=0.1)
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    made = OpenAIGenerator(serving.url, Prompting(mode="base"), now=now, concurrency=1, policy=policy)
+    made = OpenAIGenerator(llama_serving.url, Prompting(mode="base"), now=now, concurrency=1, policy=policy)
     yield made
     made.close()
 
@@ -130,17 +81,19 @@ def test_the_probes_find_what_the_server_does(generator: OpenAIGenerator) -> Non
 
 
 @pytest.mark.slow
-def test_draws_go_on_when_the_server_is_back_after_it_was_killed(serving: Serving, generator: OpenAIGenerator) -> None:
+def test_draws_go_on_when_the_server_is_back_after_it_was_killed(
+    llama_serving: LlamaServing, generator: OpenAIGenerator
+) -> None:
     drawing = generator.draw(_requests(generator, GREEDY, 0, 1), Decoding(max_tokens=6, greedy_max_tokens=6))
     found = []
     while not found:
         found += drawing.step()
-    serving.kill()
+    llama_serving.kill()
     while not any("the run waits for it" in warning for warning in generator.facts.warnings):
         found += drawing.step()
     assert len(found) < 3 and not drawing.is_done
-    serving.start()
+    llama_serving.start()
     while not drawing.is_done:
         found += drawing.step()
     assert sorted(x.sample_index for x in found) == [GREEDY, 0, 1]
-    assert generator.facts.warnings[-1] == f"the server `{serving.url}` answers again"
+    assert generator.facts.warnings[-1] == f"the server `{llama_serving.url}` answers again"

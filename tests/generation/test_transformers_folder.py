@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from homogaudit.errors import ModelError
-from homogaudit.generation.transformers_folder import check_folder, find_folder, is_here
+from homogaudit.generation.transformers_folder import check_folder, find_folder
 
 
 @pytest.fixture
@@ -59,9 +59,10 @@ def test_a_broken_index_is_told(folder: Path, text: str) -> None:
 def test_a_hub_id_while_offline_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert not is_here("nobody/nothing")
+    told: list[str] = []
     with pytest.raises(ModelError, match="`nobody/nothing` is not downloaded") as caught:
-        find_folder("nobody/nothing")
+        find_folder("nobody/nothing", told.append)
+    assert told == []
     assert "hf download nobody/nothing" in (caught.value.hint or "")
 
 
@@ -85,5 +86,4 @@ def test_a_downloaded_hub_id_needs_no_network(tmp_path: Path, monkeypatch: pytes
     snapshot.mkdir(parents=True)
     for name in ("config.json", "model.safetensors"):
         (snapshot / name).write_text("{}")
-    assert is_here("some/model")
     assert find_folder("some/model") == snapshot

@@ -12,8 +12,10 @@ from scipy.special import log_softmax
 from scipy.stats import entropy
 
 from homogaudit.errors import ContextTooShortError, ModelError
+from homogaudit.generation import transformers_loading
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.transformers_model import TransformersGenerator
+from homogaudit.generation.transformers_sequences import BatchedSequences, SerialSequences
 from homogaudit.questions.prompts import Prompt
 from homogaudit.records import GREEDY, Decoding, Generation, Prompting
 
@@ -276,6 +278,43 @@ def test_next_tokens_are_those_of_the_whole_distribution(tiny: TransformersGener
 def test_a_question_too_long_for_the_model_is_named(tiny: TransformersGenerator) -> None:
     with pytest.raises(ContextTooShortError, match="`long`"):
         tiny.draw([DrawRequest("long", tiny.prompt("x" * 600), (0,))], DECODING)
+
+
+def test_a_model_that_takes_no_cache_is_refused(tiny: TransformersGenerator) -> None:
+    class Forgetful(torch.nn.Module):
+        device = torch.device("cpu")
+
+        def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+            return input_ids
+
+    for kind in (BatchedSequences, SerialSequences):
+        with pytest.raises(ModelError, match="`Forgetful` takes no cache"):
+            kind(Forgetful(), tiny._tokens)
+
+
+def test_a_gpu_goes_before_the_cpu_and_computes_in_the_half_precision_of_the_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from transformers import LlamaConfig
+
+    def has(cuda: bool, mps: bool, bfloat16: bool = True) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bfloat16)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    def format_on(device: str, stored: torch.dtype | None) -> torch.dtype:
+        return transformers_loading._number_format(LlamaConfig(dtype=stored), torch.device(device))
+
+    chosen: list[str] = []
+    for cuda, mps in ((True, True), (False, True), (False, False)):
+        has(cuda, mps)
+        chosen.append(transformers_loading.best_device())
+    assert chosen == ["cuda", "mps", "cpu"]
+    assert format_on("cpu", torch.bfloat16) == torch.float32
+    assert format_on("cuda", torch.float16) == format_on("mps", torch.float16) == torch.float16
+    assert format_on("cuda", torch.float32) == format_on("mps", None) == torch.bfloat16
+    has(True, False, bfloat16=False)
+    assert format_on("cuda", torch.bfloat16) == torch.float16
 
 
 # Memory

@@ -28,6 +28,8 @@ def test_every_kind_of_draw_is_counted_apart(build_run: Callable[..., Any]) -> N
     assert validity.greedy is not None
     assert (validity.greedy.drawn, validity.greedy.valid, validity.greedy.truncated) == (4, 3, 1)
     assert "6 of 12 samples hold no answer (1 empty, 2 never left their thinking, 3 failed)" in validity.warnings
+    # The greedy answer of the last question failed too; a failed draw holds the reason as its text.
+    assert "4 of 16 draws failed because of `<think>no end`" in validity.warnings
     assert any("3 of 12 samples were cut at 100 tokens" in warning for warning in validity.warnings)
 
 

@@ -568,7 +568,16 @@ def _machine() -> dict[str, Any]:
 def _versions() -> dict[str, str]:
     """Return the versions of what figures can depend on, where it is installed."""
     versions = {"python": platform.python_version()}
-    for name in ("homogaudit", "llama-cpp-python", "numpy", "scikit-learn", "sentence-transformers", "torch"):
+    names = (
+        "homogaudit",
+        "llama-cpp-python",
+        "numpy",
+        "scikit-learn",
+        "sentence-transformers",
+        "torch",
+        "transformers",
+    )
+    for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return versions

@@ -51,7 +51,7 @@ def models(
     _print(named.generators.values(), "Models", ("stage", "family"))
     _print(named.embedders.values(), "Embedders", ("MB",))
     _print(named.nli.values(), "NLI models", ("MB",))
-    typer.echo("Only models in GGUF files can be audited so far.")
+    typer.echo("Audit a model by its name: homogaudit run NAME")
 
 
 def _kind(entry: "Entry") -> str:

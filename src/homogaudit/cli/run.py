@@ -36,7 +36,11 @@ _SERVER = "Server"
 
 def run(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A GGUF file, a name of models.toml, `demo`, or a URL.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A GGUF file, a Hugging Face folder or id, a name of models.toml, `demo`, or the URL of a server.",
+        ),
     ],
     questions: Annotated[
         str | None,

@@ -19,7 +19,11 @@ _THEMES = ("dark", "light")
 def tui(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="A GGUF file, a name of models.toml, or `demo`; begins at once."),
+        typer.Argument(
+            metavar="MODEL",
+            help="A GGUF file, a Hugging Face folder or id, a name of models.toml, `demo`, or the URL of a server; "
+            "begins at once.",
+        ),
     ] = None,
     questions: Annotated[
         str | None, typer.Argument(metavar="QUESTIONS", help="A question file; default: the packaged sample.")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from homogaudit.errors import EngineError, ModelError
+from homogaudit.errors import ContextTooShortError, EngineError, ModelError
 from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens, SamplerCounts
 from homogaudit.generation.openai_client import (
     LoopThread,
@@ -162,9 +162,11 @@ class OpenAIGenerator:
         """Start to draw.
 
         Raises:
+            ContextTooShortError: An answer of the wanted length leaves no room for a prompt.
             ModelError: The server refuses these parameters.
             EngineError: It is gone.
         """
+        self._check_length(decoding)
         greedy, sample = self._statistics_faults(decoding)
         is_neutral = decoding.temperature == 1.0 and _truncation(decoding) == _truncation(_NEUTRAL)
         plan = StatisticsPlan(
@@ -348,6 +350,16 @@ class OpenAIGenerator:
         for url, head in zip(urls[1:], heads[1:], strict=True):
             if not same_head(heads[0], head):
                 self._warn(f"`{url}` and `{urls[0]}` do not serve the same model")
+
+    def _check_length(self, decoding: Decoding) -> None:
+        """Tell before the first request what the server would refuse of every question."""
+        room = self.facts.context
+        longest = max(decoding.max_tokens, decoding.greedy_max_tokens)
+        if room and longest >= room:
+            raise ContextTooShortError(
+                f"an answer of {longest} tokens leaves no room for a prompt in the server's context of {room}",
+                "lower `--max-tokens`",
+            )
 
     def _statistics_faults(self, decoding: Decoding) -> tuple[str, str]:
         """Return why the greedy answer's and the samples' log-probabilities are of no use; empty where they are.

@@ -24,7 +24,7 @@ from homogaudit.generation.top_k_entropy import TopKEntropy, top_k_entropy
 from homogaudit.questions.prompts import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, TokenStatistics
 
-__all__ = ["BoundSums", "ServerDrawing", "ServerWork", "StatisticsPlan", "draw_seed"]
+__all__ = ["BoundSums", "ServerDrawing", "ServerWork", "StatisticsPlan", "draw_seed", "token_entropy"]
 
 _MOST_CHOICES = 64
 """Answers asked for in one request."""
@@ -307,25 +307,38 @@ class ServerDrawing:
         logprobs = np.array([token.logprob for token in tokens], np.float32)
         if not plan.k or not all(token.head for token in tokens):
             return TokenStatistics(logprobs=logprobs, answer_mask=mask)
-        found = [
-            top_k_entropy(
-                token.head[: plan.k],
-                token.logprob,
-                in_head=token.logprob >= min(token.head[: plan.k]) - _ROUNDING,
-                vocabulary=plan.vocabulary,
-                is_complete=len(token.head) >= plan.k,
-            )
-            for token in tokens
-        ]
-        (plan.greedy if sample_index == GREEDY else plan.samples).add(found)
+        is_greedy = sample_index == GREEDY
+        found = [token_entropy(x, k=plan.k, vocabulary=plan.vocabulary, is_greedy=is_greedy) for x in tokens]
+        (plan.greedy if is_greedy else plan.samples).add(found)
         # The estimate is for tokens that chance drew; the likeliest token says nothing of what lies outside the head.
-        is_estimated = plan.is_unbiased and sample_index != GREEDY
+        is_estimated = plan.is_unbiased and not is_greedy
         entropies = np.array([x.estimate if is_estimated else x.low for x in found], np.float32)
         return TokenStatistics(entropies=entropies, logprobs=logprobs, answer_mask=mask)
 
     def _is_urgent(self) -> bool:
         """Whether to stop without waiting for the requests that are under way: nothing will come of them either."""
         return self._queue.is_waiting or isinstance(self._error, ModelError)
+
+
+def token_entropy(token: ServerToken, *, k: int, vocabulary: int | None, is_greedy: bool) -> TopKEntropy:
+    """Return what the head of one token says of the entropy of the distribution that it was drawn from.
+
+    Args:
+        token: With a head.
+        k: Log-probabilities that the server gives of each token.
+        vocabulary: V; `None` where it is not known.
+        is_greedy: Whether it is the likeliest token rather than one that chance drew.
+    """
+    # Where the drawn token is not among the k likeliest, vLLM puts it in the place of the last of them. Without the
+    # last, a head is the same whatever was drawn, as the estimate wants it; a greedy token is always the first.
+    head = token.head[: k if is_greedy else k - 1]
+    return top_k_entropy(
+        head,
+        token.logprob,
+        in_head=bool(head) and token.logprob >= min(head) - _ROUNDING,
+        vocabulary=vocabulary,
+        is_complete=len(token.head) >= k,
+    )
 
 
 def _failed(question_id: str, sample_index: int, reason: str) -> Generation:

@@ -6,6 +6,7 @@ draws nothing that is stored.
 
 import asyncio
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,6 +38,9 @@ _SAME_HEAD = 0.15
 
 _CHANCE = 1e-3
 """Equal answers that are less likely than this are no chance."""
+
+_NO_TOKEN = 2**31 - 1
+"""No vocabulary has so many tokens."""
 
 _CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
 _IDENTITY_KEYS = ("root", "n_params", "size", "n_vocab")
@@ -123,8 +127,24 @@ async def find_model(client: OpenAIClient, attempts: int = _FIRST_ATTEMPTS) -> S
     known: dict[str, Any] = {**row, **(meta if isinstance(meta, dict) else {})}
     context = next((known[key] for key in _CONTEXT_KEYS if _is_positive(known.get(key))), None)
     vocabulary = known.get("n_vocab") if _is_positive(known.get("n_vocab")) else None
+    if vocabulary is None and known.get("owned_by") == "vllm":
+        vocabulary = await _vocabulary_of_vllm(client, wanted)
     identity = {key: known[key] for key in _IDENTITY_KEYS if isinstance(known.get(key), str | int)}
     return ServerModel(wanted, context, vocabulary, identity)
+
+
+async def _vocabulary_of_vllm(client: OpenAIClient, model: str) -> int | None:
+    """Return V, which vLLM does not list but names where it refuses a token that is none; `None` where it does not."""
+    request = {"model": model, "prompt": "a", "max_tokens": 1, "logit_bias": {str(_NO_TOKEN): 0.0}}
+    try:
+        await client.post("completions", request, attempts=1)
+    except RefusedError as refusal:
+        found = re.search(r"vocabulary size: (\d+)", refusal.reason, re.IGNORECASE)
+        return int(found[1]) if found else None
+    except EngineError:
+        # What it would add is an upper bound; whether the server is there is asked by other requests.
+        return None
+    return None
 
 
 def _is_model(row: Any) -> bool:

@@ -52,19 +52,16 @@ def top_k_entropy(
     With r the probability outside the head and M the number of tokens there. r is taken as 0 where it is rounding.
 
     Args:
-        head: ln p of the k likeliest tokens, in any order.
+        head: ln p of the k likeliest tokens, in any order; may be empty.
         logprob: ln p of the drawn token.
         in_head: Whether the drawn token is one of them.
         vocabulary: V; `None` where it is not known.
         is_complete: Whether `head` lacks none of the k likeliest. Where it does, a token outside may be as likely as
             the likeliest.
-
-    Raises:
-        ValueError: The head is empty.
     """
     logs = np.asarray(head, np.float64)
     if not len(logs):
-        raise ValueError("a head without tokens says nothing")
+        return TopKEntropy(0.0, None if vocabulary is None else math.log(vocabulary), -logprob)
     probabilities = np.exp(logs)
     rest = max(0.0, 1.0 - float(probabilities.sum()))
     of_head = float(-(probabilities * logs).sum()) + 0.0

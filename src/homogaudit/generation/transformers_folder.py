@@ -2,13 +2,14 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 from homogaudit.config.sources import hub_folder
 from homogaudit.errors import ModelError
 
-__all__ = ["check_folder", "find_folder", "is_here"]
+__all__ = ["check_folder", "find_folder"]
 
 _PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 """What is downloaded: no pickled weights, no code."""
@@ -16,25 +17,21 @@ _PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
-def find_folder(location: str) -> Path:
+def find_folder(location: str, warn: Callable[[str], None] = lambda _: None) -> Path:
     """Return the folder of a model that can be loaded; a Hub id that is not here yet is downloaded.
 
     Args:
         location: A folder or a Hub id, of which any revision that is here will do.
+        warn: Told before a download begins.
 
     Raises:
         ModelError: It is not here and the Hub cannot be reached, or its folder cannot be loaded.
     """
     folder = Path(location).expanduser()
     if not folder.is_dir():
-        folder = hub_folder(location) or _download(location)
+        folder = hub_folder(location) or _download(location, warn)
     check_folder(folder)
     return folder
-
-
-def is_here(location: str) -> bool:
-    """Whether a model needs no download."""
-    return Path(location).expanduser().is_dir() or hub_folder(location) is not None
 
 
 def check_folder(folder: Path) -> None:
@@ -73,7 +70,7 @@ def _shards(index: Path) -> list[str]:
     return names
 
 
-def _download(hub_id: str) -> Path:
+def _download(hub_id: str, warn: Callable[[str], None]) -> Path:
     """Download a repository into the local cache.
 
     Raises:
@@ -86,6 +83,7 @@ def _download(hub_id: str) -> Path:
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
+    warn(f"downloading `{hub_id}` from the Hugging Face Hub")
     try:
         return Path(snapshot_download(hub_id, allow_patterns=list(_PATTERNS)))
     # The Hub's client and what lies below it raise nearly every class there is.

@@ -16,11 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from homogaudit.errors import ModelError
 from homogaudit.generation.batched_sampler import DeviceMemoryError
 from homogaudit.generation.transformers_cache import Block, Part, RoomyLayer, Row, crop, filled_layers, new_cache
 from homogaudit.generation.transformers_tokens import ModelTokens
 
 __all__ = ["BatchedSequences", "SerialSequences"]
+
+_CACHE_NAMES = ("cache", "past_key_values", "cache_params", "state")
+"""What models call what they remember of earlier tokens: from transformers 5.24 on, before, recurrent ones, RWKV."""
 
 
 @contextmanager
@@ -58,10 +62,6 @@ def _forward(model: Any, accepted: Collection[str], **arguments: Any) -> Any:
         return model(**{name: value for name, value in arguments.items() if name in accepted})
 
 
-_CACHE_NAMES = ("cache", "past_key_values", "cache_params")
-"""What models call their cache: since transformers 5.24, before, and recurrent ones before."""
-
-
 class _Sequences:
     """What both kinds of sequences share."""
 
@@ -70,7 +70,13 @@ class _Sequences:
         self._tokens = tokens
         self._device: torch.device = model.device
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
-        self._cache_name = next((name for name in _CACHE_NAMES if name in self._accepted), _CACHE_NAMES[0])
+        self._cache_name = next((name for name in _CACHE_NAMES if name in self._accepted), "")
+        if not self._cache_name:
+            # Without it every token would be drawn as if it were the first.
+            raise ModelError(
+                f"a model of the kind `{type(model).__name__}` takes no cache of earlier tokens",
+                "it may need another version of transformers",
+            )
         self.vocabulary: int = tokens.vocabulary
 
     def ends(self, token: int) -> bool:

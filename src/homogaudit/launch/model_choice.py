@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from homogaudit.config import ModelsFile, ResolvedGenerator, resolve_generator
 from homogaudit.errors import UsageError
-from homogaudit.generation.transformers_folder import find_folder, is_here
+from homogaudit.generation.transformers_folder import find_folder
 
 __all__ = ["resolve_drawable", "resolve_gguf"]
 
@@ -37,9 +37,7 @@ def resolve_drawable(text: str, models: ModelsFile, warn: Callable[[str], None])
     generator = resolve_generator(text, models)
     if generator.kind != "huggingface":
         return generator
-    if not is_here(generator.location):
-        warn(f"downloading `{generator.location}` from the Hugging Face Hub")
-    return replace(generator, location=str(find_folder(generator.location)))
+    return replace(generator, location=str(find_folder(generator.location, warn)))
 
 
 def resolve_gguf(text: str, models: ModelsFile) -> ResolvedGenerator:

@@ -59,7 +59,7 @@ class RunRequest:
     """What the user asks for; `None` leaves the choice to the preset, the model's entry or the settings.
 
     Attributes:
-        model: A GGUF file, a name of models.toml, `demo`, or the URLs of servers.
+        model: A GGUF file, a Hugging Face folder or id, a name of models.toml, `demo`, or the URLs of servers.
         questions: A question file, `-` for stdin; `None` for the packaged sample.
         output: The run file; `None` for a new one in the runs folder, or an unfinished one with the same parameters.
         new: Start anew even where an unfinished run could go on.

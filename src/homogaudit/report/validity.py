@@ -4,12 +4,14 @@ It does not know what the figures say; the warnings about labels and scores are 
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 from homogaudit.labels.refusals import is_refusal
 from homogaudit.questions.scripts import has_no_word_spaces
+from homogaudit.questions.wording import quoted
 from homogaudit.records import Generation, GenerationState, LabelValue, SampleSet
 from homogaudit.report.evidence import Evidence, mapping, sampler
 from homogaudit.report.numbers import count, percent, share
@@ -151,6 +153,7 @@ def _with_warnings(validity: Validity, run: RunFile, evidence: Evidence, labels:
     warnings = [
         *_server_warnings(run),
         *_draw_warnings(validity, sampler(run, "max_tokens")),
+        *_failure_warnings(evidence),
         *_question_warnings(validity, run),
     ]
     if run.parameters.get("keep_thinking") is True:
@@ -200,6 +203,17 @@ def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:
     if validity.refusals:
         warnings.append(f"{share(validity.refusals, validity.samples)} samples decline to answer")
     return warnings
+
+
+def _failure_warnings(evidence: Evidence) -> list[str]:
+    """Return why most of the failed draws failed; such a draw holds its reason in place of a text."""
+    draws = [draw for x in evidence.scored for draw in (*x.samples, x.greedy) if draw is not None]
+    reasons = Counter(draw.text.strip("`") for draw in draws if draw.state is GenerationState.ERROR and draw.text)
+    if not reasons:
+        return []
+    (reason, number), *others = reasons.most_common()
+    also = f", and {count(len(others))} other reasons" if others else ""
+    return [f"{share(number, len(draws))} draws failed because of {quoted(reason, 200)}{also}"]
 
 
 def _question_warnings(validity: Validity, run: RunFile) -> list[str]:
