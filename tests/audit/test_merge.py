@@ -280,3 +280,14 @@ def test_runs_that_were_scored_in_two_ways_and_on_two_days_are_told(make: Make, 
         run.set_meta("scoring", {**run.meta("scoring"), "judge": "overlap"})
     days, scorings = _merge(paths, tmp_path / "merged.audit").warnings
     assert "on 2 days" in days and "scored like the first" in scorings
+
+
+def test_who_judged_and_embedded_is_known_in_the_merged_run_too(make: Make, tmp_path: Path) -> None:
+    paths = [make(Shards((number,), 2)) for number in (1, 2)]
+    for path, name in zip(paths, ("one", "two"), strict=True):
+        with RunFile.open(path, writable=True) as run:
+            run.set_meta("judge_models", {f"model:{name}#1": {"name": name}})
+    _merge(paths, tmp_path / "merged.audit")
+    with RunFile.open(tmp_path / "merged.audit") as run:
+        assert run.meta("judge_models") == {"model:one#1": {"name": "one"}, "model:two#1": {"name": "two"}}
+        assert list(run.meta("embedders")) == [EMBEDDER.key]

@@ -1,7 +1,7 @@
 import pytest
 
 from homogaudit.errors import UsageError
-from homogaudit.launch.server_choice import ServerEstimate, estimate_requests
+from homogaudit.launch.server_choice import ServerEstimate, estimate_judging, estimate_requests
 from homogaudit.records import Decoding, Prompting, Question
 
 
@@ -22,6 +22,28 @@ def test_a_limit_buys_tokens_at_the_price() -> None:
     assert estimate.token_budget(3.0) == 1_500_000
     with pytest.raises(UsageError, match=r"may cost 2\.00, more than `--max-cost` 1\.5"):
         estimate.token_budget(1.5)
+
+
+def test_a_judge_on_a_server_costs_one_request_for_each_answer_that_can_be_judged() -> None:
+    questions = [Question(f"q{number}", "x" * 30, answers=("a" * 60,) if number < 4 else ()) for number in range(10)]
+    found = estimate_judging(questions, "t" * 210, answer_tokens=20, price=3.0)
+    # Four have a reference: 300 characters each at three a token, 40 tokens of a template and the answer's 20.
+    assert (found.requests, found.prompt_tokens, found.answer_tokens) == (4, 4 * (100 + 40 + 20) + 1500, 4 * 80)
+
+
+def test_a_limit_holds_for_the_run_and_its_judge_together() -> None:
+    judging = ServerEstimate(10, 500_000, 0, 1.0)
+    estimate = ServerEstimate(10, 500_000, 500_000, 2.0, judging)
+    assert estimate.cost == 2.5
+    # What is left beside the judge's 0.50 buys tokens at 2.00 a million.
+    assert estimate.token_budget(3.0) == 1_250_000
+    with pytest.raises(UsageError, match=r"may cost 2\.50, more than `--max-cost` 2\.2"):
+        estimate.token_budget(2.2)
+    local = ServerEstimate(0, 0, 0, 0.0, judging)
+    assert local.cost == 0.5 and local.token_budget(1.0) is None
+    assert local.text.startswith("judging: at most 10 requests") and local.text.endswith("a cost of 0.50")
+    with pytest.raises(UsageError, match="needs the judge's price"):
+        ServerEstimate(1, 1, 1, 1.0, ServerEstimate(1, 1, 1)).token_budget(1.0)
 
 
 def test_a_free_model_has_no_limit() -> None:

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from homogaudit.audit.calls import Reply, call_prompt, greedy_replies
 from homogaudit.events import JobJudge
 from homogaudit.generation import Generator
-from homogaudit.labels.model_judge import UNPARSED, UNSURE, JudgePrompt, read_verdict, unparsed_reason
+from homogaudit.labels.model_judge import (
+    JUDGE_REPLY_TOKENS,
+    UNPARSED,
+    UNSURE,
+    JudgePrompt,
+    read_verdict,
+    unparsed_reason,
+)
 from homogaudit.records import Label, LabelValue, ModelCall, Prompting, SampleSet
 
 __all__ = ["JUDGE_PROMPTING", "Judgement", "ask_judge"]
 
 JUDGE_PROMPTING = Prompting(system="")
 """The instructions are in the question, where a template without a system role keeps them too."""
-
-_REPLY_TOKENS = 80
-"""A word and a short sentence."""
 
 _THINKING_TOKENS = 2048
 """Of a judge whose template leaves thinking on."""
@@ -49,7 +53,7 @@ def ask_judge(generator: Generator, judge: JobJudge, answered: Sequence[SampleSe
         for x in answered
         if x.greedy is not None
     }
-    for reply in greedy_replies(generator, prompts, _REPLY_TOKENS, thinking_tokens=_THINKING_TOKENS):
+    for reply in greedy_replies(generator, prompts, JUDGE_REPLY_TOKENS, thinking_tokens=_THINKING_TOKENS):
         yield reply and _judgement(reply, judge.key)
 
 

@@ -3,19 +3,24 @@
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
 from homogaudit.config import ModelsFile
 from homogaudit.engine.supervisor import EngineSupervisor
-from homogaudit.errors import EngineError, InterruptedRunError, from_kind
+from homogaudit.errors import EngineError, InterruptedRunError, UsageError, from_kind
 from homogaudit.events import EngineFailed, Event, Job, JobEmbedder, RunFinished
 from homogaudit.launch.run_paths import log_path
+from homogaudit.records import Decoding
 
-__all__ = ["Display", "run_engine", "score_run"]
+if TYPE_CHECKING:
+    from homogaudit.launch.server_choice import ServerEstimate
+
+__all__ = ["Display", "agree_to_cost", "run_engine", "score_run"]
 
 
 class Display(Protocol):
@@ -88,6 +93,8 @@ def score_run(
     nli: str | None = None,
     nli_question: bool = False,
     models: ModelsFile | None = None,
+    max_cost: float | None = None,
+    is_agreed: bool = False,
 ) -> None:
     """Cluster, label and compute the signals of stored generations in an engine without a generator.
 
@@ -104,6 +111,8 @@ def score_run(
         nli: Name of an NLI model, `None` for no clustering by entailment.
         nli_question: Whether it reads the question before each answer.
         models: The names; read from the default places where left out.
+        max_cost: Refuse to ask a judge on a server that may cost more; `None` for no limit.
+        is_agreed: Whether the user has agreed to any cost.
 
     Raises:
         HomogauditError: What the engine failed with.
@@ -129,12 +138,19 @@ def score_run(
         scoring = run.meta("scoring")
         questions = run.questions()
         judges = run.judges()
+        decoding = run.parameters.get("decoding") or {}
     if judge is None and scoring is not None and judge_prompt is None:
         chosen = stored_judge(scoring)
     else:
         chosen = choose_judge(
             judge, questions, recorded="recorded" in judges, prompt=judge_prompt, models=models, warn=_warn
         )
+    judging = chosen.estimate(questions, decoding.get("greedy_max_tokens") or Decoding().greedy_max_tokens)
+    if judging is not None:
+        judging.token_budget(max_cost)
+        agree_to_cost(judging, is_agreed=is_agreed or max_cost is not None, quiet=quiet)
+    elif max_cost is not None:
+        raise UsageError("`--max-cost` is for a judge on a server", "leave it out")
     source = (scoring or {}).get("embedder_source")
     if embedder is None and use_embedder and source and is_there(source["location"]):
         job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
@@ -172,3 +188,18 @@ def score_run(
 
 def _warn(message: str) -> None:
     typer.echo(f"warning: {message}", err=True)
+
+
+def agree_to_cost(estimate: "ServerEstimate", *, is_agreed: bool, quiet: bool) -> None:
+    """Say what a run asks of a server, and ask back where it costs money and nobody has agreed yet.
+
+    Raises:
+        UsageError: The user says no, or there is no terminal to ask at.
+    """
+    if not quiet:
+        typer.echo(f"server: {estimate.text}", err=True)
+    if is_agreed or not estimate.cost:
+        return
+    hint = "agree with `--yes`, or set a limit with `--max-cost`"
+    if not sys.stdin.isatty() or not typer.confirm("Go on?", err=True):
+        raise UsageError(f"the run may cost {estimate.cost:,.2f}", hint)

@@ -68,12 +68,15 @@ DensityPoolOption = Annotated[
         help="Known questions that `density` measures against; default: the run's others.",
     ),
 ]
-
-
 JudgePromptOption = Annotated[
     Path | None,
     typer.Option("--judge-prompt", metavar="FILE", help="A Jinja template of what a model that judges is asked."),
 ]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option("--max-cost", help="Refuse to ask servers for more than this; their prices are those of models.toml."),
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before what costs money.")]
 
 
 def split_names(text: str | None) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """`homogaudit run MODEL [QUESTIONS]`: the audit, headless; prints the report at the end."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,18 +10,17 @@ from homogaudit.cli.options import (
     DensityPoolOption,
     JsonOption,
     JudgePromptOption,
+    MaxCostOption,
     MaxScrOption,
     ModelsOption,
     NliOption,
     NliQuestionOption,
     QuietOption,
     SignalsOption,
+    YesOption,
     split_names,
 )
-from homogaudit.errors import EngineError, HomogauditError, UsageError
-
-if TYPE_CHECKING:
-    from homogaudit.launch.server_choice import ServerEstimate
+from homogaudit.errors import EngineError, HomogauditError
 
 __all__ = ["run"]
 
@@ -153,12 +151,8 @@ def run(
     concurrency: Annotated[
         int | None, typer.Option(help="Requests at the same time on each URL; default: 16.", rich_help_panel=_SERVER)
     ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(help="Stop before it may cost more.", rich_help_panel=_SERVER)
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask before a run that costs money.", rich_help_panel=_SERVER)
-    ] = False,
+    max_cost: MaxCostOption = None,
+    yes: YesOption = False,
     models_file: ModelsOption = None,
     max_scr: MaxScrOption = None,
     full: Annotated[bool, typer.Option("--full", help="Print all sections of the report.")] = False,
@@ -169,7 +163,7 @@ def run(
 
     The same command goes on where an unfinished run was left.
     """
-    from homogaudit.cli.engine_job import run_engine
+    from homogaudit.cli.engine_job import agree_to_cost, run_engine
     from homogaudit.cli.error_line import after_report
     from homogaudit.cli.progress import make_display
     from homogaudit.cli.report import check_complete, check_gate, check_max_scr, print_report
@@ -232,7 +226,7 @@ def run(
         typer.echo(f"run: {path}{going_on}", err=True)
     try:
         if prepared.estimate is not None:
-            _agree(prepared.estimate, is_agreed=yes or max_cost is not None, quiet=quiet)
+            agree_to_cost(prepared.estimate, is_agreed=yes or max_cost is not None, quiet=quiet)
         run_engine(prepared.job, make_display(quiet=quiet))
     except HomogauditError as error:
         remove_if_empty(path)
@@ -245,18 +239,3 @@ def run(
         with after_report(as_json=as_json):
             check_complete(stored)
             check_gate(built, max_scr)
-
-
-def _agree(estimate: "ServerEstimate", *, is_agreed: bool, quiet: bool) -> None:
-    """Say what a run asks of a server, and ask back where it costs money and nobody has agreed yet.
-
-    Raises:
-        UsageError: The user says no, or there is no terminal to ask at.
-    """
-    if not quiet:
-        typer.echo(f"server: {estimate.text}", err=True)
-    if is_agreed or not estimate.cost:
-        return
-    hint = "agree with `--yes`, or set a limit with `--max-cost`"
-    if not sys.stdin.isatty() or not typer.confirm("Go on?", err=True):
-        raise UsageError(f"the run may cost {estimate.cost:,.2f}", hint)

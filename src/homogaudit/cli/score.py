@@ -9,12 +9,14 @@ from homogaudit.cli.options import (
     DensityPoolOption,
     JsonOption,
     JudgePromptOption,
+    MaxCostOption,
     ModelsOption,
     NliOption,
     NliQuestionOption,
     QuietOption,
     RunArgument,
     SignalsOption,
+    YesOption,
     split_names,
 )
 
@@ -40,6 +42,8 @@ def score(
     clustering: ClusteringOption = None,
     signals: SignalsOption = None,
     density_pool: DensityPoolOption = None,
+    max_cost: MaxCostOption = None,
+    yes: YesOption = False,
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -67,6 +71,8 @@ def score(
         density_pool=density_pool,
         quiet=quiet,
         models=named,
+        max_cost=max_cost,
+        is_agreed=yes,
     )
     with RunFile.open(path) as stored:
         print_report(stored, as_json=as_json)

@@ -17,6 +17,7 @@ from homogaudit.questions.wording import quoted
 from homogaudit.records import Generation, GenerationState, LabelValue, Question
 
 __all__ = [
+    "JUDGE_REPLY_TOKENS",
     "UNPARSED",
     "UNSURE",
     "JudgePrompt",
@@ -26,6 +27,9 @@ __all__ = [
     "shuffled_references",
     "unparsed_reason",
 ]
+
+JUDGE_REPLY_TOKENS = 80
+"""Of a reply at most: a word and a short sentence."""
 
 UNSURE, UNPARSED = "unsure", "unparsed"
 """Why a reply has no value: the judge says that it cannot tell, or says nothing that can be read."""

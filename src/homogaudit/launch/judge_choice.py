@@ -5,12 +5,15 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homogaudit.config import ModelsFile, load_models
 from homogaudit.errors import ModelError, UsageError
 from homogaudit.events import JobJudge
 from homogaudit.records import Question
+
+if TYPE_CHECKING:
+    from homogaudit.launch.server_choice import ServerEstimate
 
 __all__ = ["JudgeChoice", "choose_judge", "stored_judge"]
 
@@ -25,11 +28,26 @@ class JudgeChoice:
     Attributes:
         judge: Its name; of a model the key of its labels.
         model: The model that judges, `None` where it is none.
+        price: Of a million tokens of a judge on a server; `None` where it is not known.
     """
 
     judge: str | None
     reason: str
     model: JobJudge | None = None
+    price: float | None = None
+
+    def estimate(self, questions: Sequence[Question], answer_tokens: int) -> "ServerEstimate | None":
+        """Return what the judge asks of its server at most, `None` where it is on none.
+
+        Args:
+            questions: Of the run.
+            answer_tokens: Length of a greedy answer at most.
+        """
+        from homogaudit.launch.server_choice import estimate_judging
+
+        if self.model is None or self.model.kind != "server":
+            return None
+        return estimate_judging(questions, self.model.prompt, answer_tokens, self.price)
 
 
 def choose_judge(
@@ -59,8 +77,10 @@ def choose_judge(
     from homogaudit.labels.judges import JUDGES, RECORDED, default_judge
 
     if asked is not None and asked.startswith(_MODEL):
-        model = _choose_model(asked.removeprefix(_MODEL), prompt, load_models() if models is None else models, warn)
-        return JudgeChoice(model.key, "chosen by `--judge`", model)
+        model, price = _choose_model(
+            asked.removeprefix(_MODEL), prompt, load_models() if models is None else models, warn
+        )
+        return JudgeChoice(model.key, "chosen by `--judge`", model, price)
     if prompt is not None:
         raise UsageError("`--judge-prompt` is for a model that judges", "name one with `--judge model:NAME`")
     if asked == "none":
@@ -89,8 +109,8 @@ def stored_judge(scoring: dict[str, Any]) -> JudgeChoice:
 
 def _choose_model(
     text: str, prompt: Path | None, models: ModelsFile, warn: Callable[[str], None], seed: int = 0
-) -> JobJudge:
-    """Return the model that judges, under a key that names everything that its verdicts depend on."""
+) -> tuple[JobJudge, float | None]:
+    """Return the model that judges, under a key that names all that its verdicts depend on, and the price of it."""
     from homogaudit.generation.fingerprint import model_fingerprint
     from homogaudit.labels.model_judge import JudgePrompt, default_prompt
     from homogaudit.launch.model_choice import resolve_drawable
@@ -114,7 +134,7 @@ def _choose_model(
             raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
     digest = hashlib.sha256(json.dumps([generator.kind, fingerprint, template, seed]).encode()).hexdigest()
     name = _MODEL + generator.name
-    return JobJudge(
+    judge = JobJudge(
         name,
         f"{name}#{digest[:8]}",
         generator.kind,
@@ -125,3 +145,4 @@ def _choose_model(
         fingerprint,
         server_model,
     )
+    return judge, generator.entry.price_per_million_tokens if generator.entry else None

@@ -4,7 +4,7 @@ The same request finds the same unfinished run. It prints nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -188,11 +188,17 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
     )
     signals = choose_signals(request.signals)
     pool = resolve_density_pool(request.density_pool)
-    estimate, budget = None, None
+    judging = chosen.estimate(questions, decoding.greedy_max_tokens)
+    # A model on this machine costs nothing.
+    estimate = ServerEstimate(0, 0, 0, 0.0) if judging else None
     if server is not None:
         price = generator.entry.price_per_million_tokens if generator.entry else None
         estimate = estimate_requests(questions, decoding, prompting, price)
-        budget = estimate.token_budget(request.max_cost)
+    elif request.max_cost is not None and judging is None:
+        raise UsageError(f"`--max-cost` is for servers, and `{generator.name}` is none", "leave it out")
+    if estimate is not None:
+        estimate = replace(estimate, judging=judging)
+    budget = estimate.token_budget(request.max_cost) if estimate else None
     parameters = _parameters(generator, question_file, decoding, prompting, server, shards)
     unfinished = _unfinished(settings.runs, parameters) if request.output is None and not request.new else None
     path = (
@@ -233,10 +239,11 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
 
 def _choose_server(generator: ResolvedGenerator, request: RunRequest) -> ServerChoice | None:
     """Return the model on the server that is meant, `None` where no server is."""
+    if request.max_cost is not None and not request.max_cost >= 0:
+        raise UsageError(f"`--max-cost` must not be negative, not `{request.max_cost}`")
     flags = {
         "--server-model": request.server_model,
         "--concurrency": request.concurrency,
-        "--max-cost": request.max_cost,
     }
     if generator.kind != "server":
         for flag, value in flags.items():
@@ -245,8 +252,6 @@ def _choose_server(generator: ResolvedGenerator, request: RunRequest) -> ServerC
         return None
     if request.concurrency is not None and not 1 <= request.concurrency <= 4096:
         raise UsageError(f"`--concurrency` must lie between 1 and 4096, not `{request.concurrency}`")
-    if request.max_cost is not None and not request.max_cost >= 0:
-        raise UsageError(f"`--max-cost` must not be negative, not `{request.max_cost}`")
     if request.hash_model:
         raise UsageError("`--hash-model` is for files, and a server has none", "leave it out")
     return choose_server(generator, request.server_model)

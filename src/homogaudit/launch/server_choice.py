@@ -7,9 +7,10 @@ from typing import Any
 
 from homogaudit.config import ResolvedGenerator
 from homogaudit.errors import UsageError
+from homogaudit.labels.model_judge import JUDGE_REPLY_TOKENS
 from homogaudit.records import Decoding, Prompting, Question
 
-__all__ = ["ServerChoice", "ServerEstimate", "choose_server", "estimate_requests"]
+__all__ = ["ServerChoice", "ServerEstimate", "choose_server", "estimate_judging", "estimate_requests"]
 
 _CHARACTERS_PER_TOKEN = 3.0
 """English has about four; fewer characters a token estimate more tokens."""
@@ -46,44 +47,58 @@ class ServerEstimate:
 
     Attributes:
         price: Of a million tokens; `None` where it is not known.
+        judging: What it asks of the server of a model that judges; `None` where that is none.
     """
 
     requests: int
     prompt_tokens: int
     answer_tokens: int
     price: float | None = None
+    judging: "ServerEstimate | None" = None
 
     @property
     def cost(self) -> float | None:
-        """In the currency of the price; `None` where the price is not known."""
-        return None if self.price is None else (self.prompt_tokens + self.answer_tokens) * self.price / 1e6
+        """In the currency of the prices; `None` where one is not known."""
+        own = None if self.price is None else (self.prompt_tokens + self.answer_tokens) * self.price / 1e6
+        if own is None or self.judging is None:
+            return own
+        return None if self.judging.cost is None else own + self.judging.cost
 
     @property
     def text(self) -> str:
         """One line for people."""
+        parts = [self._tokens_text] if self.requests or self.judging is None else []
+        if self.judging is not None:
+            parts.append("judging: " + self.judging._tokens_text)
         cost = "" if self.cost is None else f", a cost of {self.cost:,.2f}"
+        return "; ".join(parts) + cost
+
+    @property
+    def _tokens_text(self) -> str:
         return (
             f"at most {self.requests:,} requests, about {self.prompt_tokens:,} prompt tokens, "
-            f"{self.answer_tokens:,} answer tokens{cost}"
+            f"{self.answer_tokens:,} answer tokens"
         )
 
     def token_budget(self, max_cost: float | None) -> int | None:
-        """Return the tokens that `max_cost` buys, `None` for no limit.
+        """Return the tokens that `max_cost` buys beside the judging, `None` for no limit.
 
         Raises:
-            UsageError: The price is not known, or the run may cost more.
+            UsageError: A price is not known, or the run may cost more.
         """
         if max_cost is None:
             return None
-        if self.price is None:
+        if self.price is None or self.cost is None:
+            whose = "model's" if self.price is None else "judge's"
             hint = "give the model an entry in models.toml with its URL and `price_per_million_tokens`"
-            raise UsageError("`--max-cost` needs the model's price", hint)
-        if self.cost is not None and self.cost > max_cost:
+            raise UsageError(f"`--max-cost` needs the {whose} price", hint)
+        if self.cost > max_cost:
             raise UsageError(
                 f"the run may cost {self.cost:,.2f}, more than `--max-cost` {max_cost:g}",
                 "lower `--samples`, `--max-tokens` or `--limit`, or raise it",
             )
-        return int(max_cost / self.price * 1e6) if self.price else None
+        judging = (self.judging.cost if self.judging else None) or 0.0
+        return int((max_cost - judging) / self.price * 1e6) if self.price else None
 
 
 def choose_server(generator: ResolvedGenerator, model: str | None) -> ServerChoice:
@@ -119,5 +134,28 @@ def estimate_requests(
         requests=len(questions) * (draws + _CALLS),
         prompt_tokens=prompt * (draws + _CALLS) + _PROBE_TOKENS,
         answer_tokens=answers + calls,
+        price=price,
+    )
+
+
+def estimate_judging(
+    questions: Sequence[Question], template: str, answer_tokens: int, price: float | None
+) -> ServerEstimate:
+    """Return what a judge on a server is asked at most: once about each answer that has something to be judged by.
+
+    Args:
+        questions: Of the run.
+        template: Of what the judge is asked.
+        answer_tokens: Length of a greedy answer at most.
+        price: Of a million tokens; `None` where it is not known.
+    """
+    judged = [question for question in questions if question.answers or question.incorrect_answers]
+    characters = sum(len(template) + len(x.text) + sum(map(len, (*x.answers, *x.incorrect_answers))) for x in judged)
+    return ServerEstimate(
+        requests=len(judged),
+        prompt_tokens=round(characters / _CHARACTERS_PER_TOKEN)
+        + (_TEMPLATE_TOKENS + answer_tokens) * len(judged)
+        + _PROBE_TOKENS,
+        answer_tokens=JUDGE_REPLY_TOKENS * len(judged),
         price=price,
     )

@@ -172,6 +172,9 @@ def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
             "chat_template": next((found for run in runs if (found := run.meta("chat_template")) is not None), None),
             "scoring": next(scorings, None),
             "calls": sorted({kind for run in runs for kind in run.meta("calls", [])}),
+            # Who the keys of clusterings and labels stand for.
+            "embedders": {key: known for run in runs for key, known in run.meta("embedders", {}).items()} or None,
+            "judge_models": {key: known for run in runs for key, known in run.meta("judge_models", {}).items()} or None,
             "token_arrays_dropped": any(run.meta("token_arrays_dropped", False) for run in runs) or None,
             "merged": [{"id": run.meta("id"), "file": run.path.name} for run in runs],
             "missing_shards": list(shards.missing) or None,

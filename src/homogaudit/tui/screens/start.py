@@ -50,7 +50,7 @@ _NUMBERS = (
     ("limit", "Limit", int),
     ("seed", "Seed", int),
 )
-_JUDGES = ("auto", *JUDGES, "none")
+_JUDGES = ("auto", *JUDGES, "none", "model:")
 _MARKS = {"recent": ("✓", "$text-success"), "present": ("✓", "$text-success"), "absent": ("○", MUTED)}
 _RUN_MARKS = {
     "complete": ("✓", "$text-success"),
@@ -160,7 +160,7 @@ class StartScreen(Screen[None]):
         temperature, seed = numbers.pop("temperature"), numbers.pop("seed")
         model = self._text("model")
         judge = self._text("judge") or "auto"
-        if judge not in _JUDGES:
+        if judge not in _JUDGES and not judge.startswith("model:"):
             raise UsageError(f"unknown judge `{judge}`", f"one of {', '.join(_JUDGES)}")
         return replace(
             self.app.defaults,
