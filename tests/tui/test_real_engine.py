@@ -40,7 +40,7 @@ def is_alive(pid: int) -> bool:
 
 async def test_a_killed_engine_is_told_and_a_resume_finishes_the_run(runs: Path, demo_model: Path):
     request = RunRequest(
-        "demo", samples=2, max_tokens=8, limit=3, slots=3, use_embedder=False, judge="overlap", signals=("free",)
+        "demo", samples=2, max_tokens=60, limit=8, slots=3, use_embedder=False, judge="overlap", signals=("free",)
     )
     app = HomogauditApp(request=request)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -58,7 +58,7 @@ async def test_a_killed_engine_is_told_and_a_resume_finishes_the_run(runs: Path,
     assert path is not None
     with RunFile.open(path) as run:
         assert run.status == "complete"
-        assert len(run.generation_keys()) == 9
+        assert len(run.generation_keys()) == 24
     assert not is_alive(first) and (second is None or not is_alive(second))
 
 

@@ -1,17 +1,16 @@
 """One session of work on a run file: what is still to draw, to ask and to score, in that order, as events."""
 
-import contextlib
-import importlib.metadata
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol, overload
+from typing import Any, Protocol
 
 from homogaudit.audit.calls import CALL_KINDS, ask_p_true, ask_verbalized
+from homogaudit.audit.draw_requests import LazyRequests
 from homogaudit.audit.judging import JUDGE_PROMPTING, ask_judge
+from homogaudit.audit.provenance import drawing_facts, judging_facts, machine_facts
 from homogaudit.audit.scoring import Scorer
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel
@@ -44,7 +43,6 @@ from homogaudit.records import (
     GenerationState,
     ModelCall,
     Prompting,
-    Question,
     ResourceCost,
     SampleSet,
 )
@@ -184,14 +182,14 @@ class Audit:
             if missing:
                 # Questions that are done go along without a draw: the prefix that all prompts share must not depend
                 # on which of them are left, or a resumed run would not repeat an uninterrupted one.
-                requests: Sequence[DrawRequest] = _Requests(self._questions, generator, missing)
+                requests: Sequence[DrawRequest] = LazyRequests(self._questions, generator, missing)
                 if self._job.model_kind != "server":
                     # A local engine reads them again and again, to size its cache.
                     requests = list(requests)
                 yield Loading("context", str(self._run.meta("model")))
                 self._drawing = generator.draw(requests, decoding)
                 self._run.set_meta("chat_template", getattr(generator, "chat_template", None))
-            self._begin_session("generate", self._provenance(generator))
+            self._begin_session("generate", drawing_facts(generator, self._drawing))
             yield self._ready(generator, decoding, missing, stored)
             yield from self._new_warnings(generator)
             yield from self._scorer.scored_before()
@@ -202,7 +200,7 @@ class Audit:
                 if not self._control.is_cancelled:
                     yield from self._ask(generator, decoding)
             finally:
-                self._session_facts = self._provenance(generator)
+                self._session_facts = drawing_facts(generator, self._drawing)
                 self._end_session()
         finally:
             self._drawing = None
@@ -418,7 +416,7 @@ class Audit:
             return
         yield from self._scorer.ensure_embedder()
         if self._session is None:
-            self._begin_session("score", _machine())
+            self._begin_session("score", machine_facts())
         for start in range(0, len(waiting), _SCORING_CHUNK):
             sample_sets = list(self._run.sample_sets(waiting[start : start + _SCORING_CHUNK]))
             self._scorer.embed_answers(sample_sets)
@@ -446,7 +444,7 @@ class Audit:
         generator = self._load_generator(job, JUDGE_PROMPTING, datetime.fromisoformat(self._run.meta("created")))
         self._warned = 0
         try:
-            self._begin_session("judge", _machine() | {"judge": self._judge_facts(generator)})
+            self._begin_session("judge", judging_facts(generator))
             done, total, last = 0, len(waiting), 0.0
             for start in range(0, total, _JUDGED_CHUNK):
                 sample_sets = list(self._run.sample_sets(waiting[start : start + _JUDGED_CHUNK], token_arrays=False))
@@ -465,11 +463,6 @@ class Audit:
         finally:
             self._end_session()
             generator.close()
-
-    def _judge_facts(self, generator: Generator) -> dict[str, Any]:
-        """Return what the judge is; under a name of its own, so that it is not taken for what drew the answers."""
-        facts = generator.facts
-        return {"device": facts.device, "mode": facts.mode, "details": dict(facts.details)}
 
     # The state of the run
 
@@ -512,75 +505,12 @@ class Audit:
     def _session_seconds(self) -> float:
         return time.perf_counter() - self._session_begun
 
-    def _provenance(self, generator: Generator) -> dict[str, Any]:
-        facts = generator.facts
-        counts = self._drawing.counts if self._drawing else None
-        return _machine() | {
-            "device": facts.device,
-            "slots": facts.slots,
-            "context": facts.context,
-            "mode": facts.mode,
-            "details": dict(facts.details),
-            "passes": counts.passes if counts else 0,
-            "tokens": counts.tokens if counts else 0,
-            "prompt_tokens": counts.prompt_tokens if counts else 0,
-            "drawing_seconds": counts.seconds if counts else 0.0,
-        }
-
 
 def _chunks(of_kinds: Mapping[str, list[str]], size: int) -> Iterator[tuple[str, list[str]]]:
     """Yield each kind with at most `size` of its questions at a time."""
     for kind, question_ids in of_kinds.items():
         for start in range(0, len(question_ids), max(1, size)):
             yield kind, question_ids[start : start + size]
-
-
-class _Requests(Sequence[DrawRequest]):
-    """The draws of every question; a prompt is rendered when its turn comes, not for all questions at once."""
-
-    def __init__(
-        self, questions: Sequence[Question], generator: Generator, missing: Mapping[str, tuple[int, ...]]
-    ) -> None:
-        self._questions = questions
-        self._generator = generator
-        self._missing = missing
-
-    def __len__(self) -> int:
-        return len(self._questions)
-
-    @overload
-    def __getitem__(self, index: int) -> DrawRequest: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[DrawRequest]: ...
-    def __getitem__(self, index: int | slice) -> DrawRequest | list[DrawRequest]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(len(self))[index]]
-        question = self._questions[index]
-        prompt = self._generator.prompt(question.text)
-        return DrawRequest(question.id, prompt, self._missing.get(question.id, ()))
-
-
-def _machine() -> dict[str, Any]:
-    """Return what every session stores of where it ran."""
-    return {"versions": _versions(), "platform": platform.platform()}
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of what figures can depend on, where it is installed."""
-    versions = {"python": platform.python_version()}
-    names = (
-        "homogaudit",
-        "llama-cpp-python",
-        "numpy",
-        "scikit-learn",
-        "sentence-transformers",
-        "torch",
-        "transformers",
-    )
-    for name in names:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
 
 
 def _deltas(drawing: Drawing, known: dict[tuple[str, int], str]) -> tuple[TextDelta, ...]:

@@ -103,7 +103,7 @@ class StartScreen(Screen[None]):
                             yield _field(label, Input(shown, id=name, type=kind_name, valid_empty=True, compact=True))
                     shown_judge = "" if defaults.judge == "auto" else defaults.judge
                     judges = SuggestFromList(_JUDGES)
-                    hint = ", ".join(_JUDGES)
+                    hint = "auto, exact, ..., none, model:NAME"
                     yield _field("Judge", Input(shown_judge, hint, id="judge", suggester=judges, compact=True))
                     yield _field("Embedder", Input(defaults.embedder or "", "the default", id="embedder", compact=True))
                 yield Static(id="estimate", markup=False)
