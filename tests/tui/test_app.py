@@ -1,6 +1,8 @@
 """The app over replayed engines: what a user sees and can do from start to end."""
 
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +10,23 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from homogaudit.events import EngineFailed, Event, Job, RunFinished
+from homogaudit.events import Asking, EngineFailed, EngineReady, Event, Job, Loading, RunFinished, Warning
+from homogaudit.launch.prepare import Prepared, RunRequest
+from homogaudit.launch.server_choice import ServerEstimate
+from homogaudit.store import RunFile
 from homogaudit.tui.answer_slots import AnswerSlots
 from homogaudit.tui.app import HomogauditApp
 from homogaudit.tui.question_list import QuestionList
+from homogaudit.tui.run_panel import RunPanel
 from homogaudit.tui.screens.confirm import ConfirmScreen
 from homogaudit.tui.screens.engine_error import EngineErrorScreen
 from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
 from homogaudit.tui.screens.live import LiveScreen
+from homogaudit.tui.screens.question import QuestionScreen
 from homogaudit.tui.screens.start import StartScreen
+from homogaudit.tui.status_line import StatusLine
 
-from .conftest import ReplayEngine, half_a_run, question_events
+from .conftest import ReplayEngine, half_a_run, progress, question_events
 
 MakeJob = Callable[..., Job]
 
@@ -270,3 +278,130 @@ def _fields(event: Event) -> dict[str, Any]:
     import dataclasses
 
     return {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+
+
+def status_line(app: HomogauditApp) -> str:
+    return str(app.screen.query_one(StatusLine).render())
+
+
+async def test_an_engine_that_failed_before_it_drew_can_be_resumed_and_leaves_no_empty_run(make_job: MakeJob):
+    job = make_job()
+    live = Live(job, [Loading("model", "demo"), None, EngineFailed("engine", "out of memory", "lower `--slots`")])
+    async with live.app.run_test(size=(80, 24)) as pilot:
+        await live.begin(pilot)
+        live.engine.finish()
+        await until(pilot, lambda: isinstance(live.app.screen, EngineErrorScreen))
+        await pilot.press("r")
+        await until(pilot, lambda: len(live.engines) == 2)
+        live.engine.finish()
+        await until(pilot, lambda: isinstance(live.app.screen, EngineErrorScreen))
+        await pilot.press("l")
+    assert not Path(job.run).exists()
+
+
+@pytest.mark.parametrize("elsewhere", ["question_mark", "1", "3"])
+async def test_the_status_line_is_true_after_one_was_elsewhere(make_job: MakeJob, elsewhere: str):
+    live = Live(make_job(), [*half_a_run(), None, RunFinished("started", 30, 1.0)])
+    async with live.app.run_test(size=(100, 30)) as pilot:
+        await live.begin(pilot)
+        await pilot.press(elsewhere)
+        await until(pilot, lambda: not isinstance(live.app.screen, LiveScreen))
+        live.engine.finish()
+        await until(pilot, lambda: live.app.live_state.status == "unfinished")
+        await pilot.press("escape" if elsewhere == "question_mark" else "2")
+        await until(pilot, lambda: isinstance(live.app.screen, LiveScreen))
+        await until(pilot, lambda: "unfinished" in status_line(live.app))
+        await pilot.pause()
+        first = "".join(segment.text for segment in live.app.screen._compositor.render_strips()[0])  # pyright: ignore
+        assert "unfinished" in first
+
+
+async def test_a_server_that_is_waited_for_and_a_judge_are_named(make_job: MakeJob):
+    ready = EngineReady("http://127.0.0.1:8000/v1", 8, 4096, 0, "chat", 12, 60, 0, 10_000, None)
+    gone = "the server `http://127.0.0.1:8000/v1` cannot be reached: the run waits for it"
+    stopped = replace(progress(5), slots_in_use=0)
+    live = Live(make_job(), [ready, Warning(gone), stopped, None, progress(60), Asking(3, 500, "judge")])
+    async with live.app.run_test(size=(120, 36)) as pilot:
+        await live.begin(pilot)
+        await until(pilot, lambda: "waiting for the server" in status_line(live.app))
+        assert any(gone in notice.message for notice in live.app._notifications)  # pyright: ignore
+        assert "tokens/s" not in str(live.app.screen.query_one(RunPanel).render())
+        live.engine.finish()
+        await until(pilot, lambda: "judging answers" in status_line(live.app))
+        panel = str(live.app.screen.query_one(RunPanel).render())
+        assert "3 of 500 calls" in panel and "left" not in panel and "slots" not in panel
+
+
+async def test_an_error_that_nobody_expected_is_told_while_a_run_is_prepared(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise OSError(36, "File name too long")
+
+    monkeypatch.setattr("homogaudit.tui.app.prepare", fail)
+    app = HomogauditApp(request=RunRequest("demo"))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.screen, StartScreen))
+        await until(pilot, lambda: any("File name too long" in x.message for x in app._notifications))  # pyright: ignore
+        assert "no run yet" in status_line(app)
+
+
+async def test_a_second_start_waits_for_the_first_and_quitting_waits_for_none(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun: list[RunRequest] = []
+    never = threading.Event()
+
+    def hang(request: RunRequest, warn: Callable[[str], None]) -> None:
+        begun.append(request)
+        warn("downloading 3 GB")
+        never.wait()
+
+    monkeypatch.setattr("homogaudit.tui.app.prepare", hang)
+    app = HomogauditApp()
+    async with app.run_test() as pilot:
+        app.start_run(RunRequest("demo"))
+        await until(pilot, lambda: any("downloading 3 GB" in x.message for x in app._notifications))  # pyright: ignore
+        assert "preparing" in status_line(app)
+        app.start_run(RunRequest("demo"))
+        await until(pilot, lambda: any("being prepared" in x.message for x in app._notifications))  # pyright: ignore
+        await pilot.press("ctrl+c")
+    assert len(begun) == 1
+    never.set()
+
+
+async def test_a_run_that_costs_money_is_asked_about_first(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
+    job = make_job()
+    estimate = ServerEstimate(220, 10_000, 8_000, 2.0)
+    monkeypatch.setattr("homogaudit.tui.app.prepare", lambda *_: Prepared(Path(job.run), job, False, estimate))
+    live = Live(job, [*half_a_run(), None])
+    async with live.app.run_test() as pilot:
+        live.app.start_run(RunRequest("http://127.0.0.1:8000/v1"))
+        await until(pilot, lambda: isinstance(live.app.screen, ConfirmScreen))
+        assert "a cost of 0.04" in live.app.export_screenshot().replace("&#160;", " ")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(live.app.screen, StartScreen))
+        assert not live.engines
+        assert not Path(job.run).exists()
+
+
+async def test_a_merged_run_that_lacks_a_shard_says_so_and_offers_no_resume(make_job: MakeJob):
+    job = make_job()
+    with RunFile.open(Path(job.run), writable=True) as run:
+        run.set_meta("missing_shards", [2])
+    app = HomogauditApp(run=Path(job.run))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: any("shard 2 is missing" in x.message for x in app._notifications))  # pyright: ignore
+        assert "r resumes" not in str(app.screen.query_one(RunPanel).render())
+        assert app.screen.check_action("resume", ()) is False
+
+
+async def test_a_double_click_opens_a_question_and_selects_nothing(make_job: MakeJob):
+    live = Live(make_job(), [*half_a_run(), None])
+    async with live.app.run_test(size=(100, 30)) as pilot:
+        await live.begin(pilot)
+        await pilot.click(QuestionList, offset=(20, 3), times=2)
+        await until(pilot, lambda: isinstance(live.app.screen, QuestionScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(live.app.screen, LiveScreen))
+        assert not live.app.screen.get_selected_text()

@@ -78,7 +78,7 @@ def rests(event: EngineReady, *computed: float) -> list[float]:
 def test_pictures_rest_so_that_they_take_a_fiftieth_of_a_core_from_an_engine_that_has_them_all(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("homogaudit.tui.bridge.physical_cores", lambda: 4)
     # 10 ms of computing are a fiftieth of 0.5 s; never more than ten pictures a second nor fewer than one.
     assert rests(ready("CPU (4 threads)", threads=4), 0.010, 0.001, 0.015, 0.3) == [0.5, 0.1, 0.75, 1.0]
     assert rests(ready("CPU"), 0.010) == [0.5]
@@ -115,3 +115,21 @@ def test_the_last_lines_of_a_log_are_those_that_say_something(tmp_path: Path):
     assert last_log_lines(run, 3) == []
     (tmp_path / "x.audit.log").write_bytes(b"one\n\n" + b"\xff two\n" + b"three\n \n")
     assert last_log_lines(run, 2) == ["\ufffd two", "three"]
+
+
+async def test_a_stop_before_the_engine_is_there_stops_it_as_soon_as_it_is(make_job: Callable[..., Job]):
+    engine = ReplayEngine([*half_a_run(), None])
+    bridge = EngineBridge(make_job(), reducer(), lambda state: None, lambda job, log: engine)
+    stopping = asyncio.create_task(bridge.stop())
+    await asyncio.sleep(0)
+    await bridge.run()
+    await stopping
+    assert engine.commands == ["stop"]
+
+
+async def test_no_task_is_left_when_the_engine_is_gone(make_job: Callable[..., Job]):
+    job, before = make_job(), asyncio.all_tasks()
+    events = [*half_a_run(), RunFinished("complete", 60, 1.0)]
+    for _ in range(20):
+        await EngineBridge(job, reducer(), lambda state: None, lambda *_: ReplayEngine(events)).run()
+    assert asyncio.all_tasks() == before

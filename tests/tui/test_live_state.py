@@ -207,3 +207,11 @@ def test_a_snapshot_does_not_change_with_later_events():
     live.apply(scored(0, 1))
     assert before.rows[0].state == "waiting"
     assert before.rates == ()
+
+
+def test_a_cancel_stays_until_the_engine_has_heard_it():
+    reducer = LiveReducer([QuestionRow("q0", "?")], 5)
+    reducer.cancelling()
+    for event in (Loading("model", "demo"), READY, Asking(1, 2), Asking(1, 2, "judge")):
+        reducer.apply(event)
+        assert reducer.snapshot().status == "cancelling"

@@ -45,7 +45,8 @@ def tui(
     limit: Annotated[int | None, typer.Option(help="Take the first so many.", rich_help_panel=_DRAWING)] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.", rich_help_panel=_DRAWING)] = 0,
     judge: Annotated[
-        str, typer.Option(help="auto, overlap, exact, numeric, or none.", rich_help_panel=_SCORING)
+        str,
+        typer.Option(help="auto, overlap, exact, numeric, none, or model:NAME.", rich_help_panel=_SCORING),
     ] = "auto",
     embedder: Annotated[
         str | None, typer.Option(help="A name of models.toml, a folder or a Hugging Face id.", rich_help_panel=_SCORING)

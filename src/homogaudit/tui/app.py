@@ -16,9 +16,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
+from textual.signal import Signal
 
 from homogaudit.engine.supervisor import EngineSupervisor
-from homogaudit.errors import HomogauditError
+from homogaudit.errors import EngineError, HomogauditError
 from homogaudit.events import Job
 from homogaudit.launch.prepare import RunRequest, prepare, remove_if_empty
 from homogaudit.launch.resume import resume_job
@@ -27,14 +28,14 @@ from homogaudit.report.numbers import count
 from homogaudit.report.text import plain, shorten
 from homogaudit.tui.app_themes import DARK, LIGHT
 from homogaudit.tui.bridge import Engine, EngineBridge, last_log_lines
+from homogaudit.tui.daemon_thread import in_daemon_thread
 from homogaudit.tui.live_state import LiveState
-from homogaudit.tui.run_panel import STATUS_STYLES, STATUS_WORDS
+from homogaudit.tui.run_panel import STATUS_STYLES, STATUS_WORDS, shown_status
 from homogaudit.tui.screens.confirm import ConfirmScreen
 from homogaudit.tui.screens.engine_error import EngineErrorScreen, ErrorChoice
 from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
 from homogaudit.tui.screens.placeholder import EmptyScreen
 from homogaudit.tui.session import TuiSession, read_reducer, read_session
-from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED
 
 __all__ = ["HomogauditApp"]
@@ -96,6 +97,9 @@ class HomogauditApp(App[None]):
         self._bridge: EngineBridge | None = None
         self._is_quitting = False
         self._is_preparing = request is not None or run is not None
+        self._is_starting = False
+        self._empty_run: Path | None = None
+        self.status_changed: Signal[None] = Signal(self, "status")
         self._stale: set[str] = set()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -126,6 +130,7 @@ class HomogauditApp(App[None]):
         workers = list(self.workers)
         self.workers.cancel_all()
         await asyncio.gather(*(worker.wait() for worker in workers), return_exceptions=True)
+        self._drop_empty_run()
 
     def _maker(self, mode: str) -> Callable[[], Screen[Any]]:
         def make() -> Screen[Any]:
@@ -195,6 +200,11 @@ class HomogauditApp(App[None]):
         hint = f"\nhint: {plain(error.hint)}" if error.hint else ""
         self.notify(plain(error.message) + hint, severity="error", timeout=10, markup=False)
 
+    def show_warnings(self) -> None:
+        """Show the warnings of the run again."""
+        for warning in self.live_state.warnings:
+            self._notify_warning(warning)
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield what the command palette offers."""
         from homogaudit.report.glossary import all_terms
@@ -209,6 +219,8 @@ class HomogauditApp(App[None]):
             yield SystemCommand("Cancel the run", "Stop the engine; what is finished is kept", self.ask_cancel)
         elif self.session is not None and self.live_state.status != "complete":
             yield SystemCommand("Resume the run", "Go on where it was left", self.resume_run)
+        if self.live_state.warnings:
+            yield SystemCommand("Warnings", "Show what the run has warned of", self.show_warnings)
         yield SystemCommand("Quit", "Leave; asks while an engine works", self.action_quit)
         for term in all_terms().values():
             explain = partial(self.explain, term.name)
@@ -216,11 +228,12 @@ class HomogauditApp(App[None]):
 
     def status_content(self) -> Content:
         """Return what every status line says of the run."""
-        if self.session is None:
+        if self._is_preparing or self.session is None:
             return Content.styled("preparing" if self._is_preparing else "no run yet", MUTED)
         state = self.live_state
-        style = STATUS_STYLES.get(state.status, "$text-primary")
-        parts: list[Any] = [(STATUS_WORDS[state.status], style), "   ", plain(self.session.run.stem)]
+        status = shown_status(state)
+        style = STATUS_STYLES.get(status, "$text-primary")
+        parts: list[Any] = [(STATUS_WORDS[status], style), "   ", plain(self.session.run.stem)]
         if state.warnings:
             noun = "warning" if len(state.warnings) == 1 else "warnings"
             parts += ["   ", (f"! {len(state.warnings)} {noun}", "$text-warning")]
@@ -243,23 +256,56 @@ class HomogauditApp(App[None]):
         """The run file on the screens."""
         return self.session.run if self.session else None
 
-    @work(exclusive=True, group="open", exit_on_error=False)
-    async def start_run(self, request: RunRequest) -> None:
+    def start_run(self, request: RunRequest) -> None:
         """Prepare a run as it was asked for, and let an engine begin."""
         if self.is_working:
             self.notify("An engine is at work: cancel it first.", severity="warning")
             return
-        warnings: list[str] = []
-        try:
-            prepared = await asyncio.to_thread(prepare, request, warnings.append)
-        except HomogauditError as error:
-            await self._back_to_start(error)
+        if self._is_starting:
+            self.notify("A run is being prepared.", severity="warning")
             return
-        for warning in warnings:
-            self.notify(plain(warning), severity="warning", timeout=8, markup=False)
+        self._is_starting = True
+        self._prepare_and_begin(request)
+
+    @work(exclusive=True, group="open", exit_on_error=False)
+    async def _prepare_and_begin(self, request: RunRequest) -> None:
+        self._set_preparing(True)
+        warnings: list[str] = []
+        loop = asyncio.get_running_loop()
+
+        def warn(warning: str) -> None:
+            warnings.append(warning)
+            # At once: what follows may be a download.
+            loop.call_soon_threadsafe(self._notify_warning, warning)
+
+        try:
+            prepared = await in_daemon_thread(partial(prepare, request, warn))
+        except Exception as error:
+            await self._back_to_start(_told(error))
+            return
         if prepared.goes_on:
             self.notify("Going on where an unfinished run with the same parameters was left.", markup=False)
+        estimate = prepared.estimate
+        if estimate is not None and estimate.cost and not await self._agree(estimate.text):
+            remove_if_empty(Path(prepared.job.run))
+            self._set_preparing(False)
+            await self.action_go("start")
+            return
         await self._begin(prepared.job, tuple(warnings))
+
+    async def _agree(self, text: str) -> bool:
+        """Ask before a run that costs money."""
+        question = ConfirmScreen("This run costs money. Start it?", text, yes="Start", no="Do not start")
+        return bool(await self.push_screen_wait(question))
+
+    def _notify_warning(self, warning: str) -> None:
+        self.notify(plain(warning), severity="warning", timeout=8, markup=False)
+
+    def _set_preparing(self, is_preparing: bool) -> None:
+        self._is_preparing = is_preparing
+        if not is_preparing:
+            self._is_starting = False
+        self.status_changed.publish(None)
 
     @work(exclusive=True, group="open", exit_on_error=False)
     async def open_run(self, path: Path) -> None:
@@ -270,12 +316,14 @@ class HomogauditApp(App[None]):
         try:
             session = await asyncio.to_thread(read_session, path)
             reducer = await asyncio.to_thread(read_reducer, path, scored=True)
-        except HomogauditError as error:
-            await self._back_to_start(error)
+        except Exception as error:
+            await self._back_to_start(_told(error))
             return
         self._set_session(session)
         status = "complete" if session.status == "complete" else "unfinished"
-        self._show(reducer.standing(status))
+        self._show(reducer.standing(status, can_resume=not session.missing_shards))
+        if session.missing_shards:
+            self.notify(session.missing_words, severity="warning", markup=False)
         await self.action_go("report" if status == "complete" else "live")
 
     @work(exclusive=True, group="open", exit_on_error=False)
@@ -283,10 +331,13 @@ class HomogauditApp(App[None]):
         """Let an engine go on where the run on the screens was left."""
         if self.is_working or self.session is None:
             return
+        if self.session.missing_shards:
+            self.notify(self.session.missing_words, severity="warning", markup=False)
+            return
         try:
-            job = await asyncio.to_thread(resume_job, self.session.run)
-        except HomogauditError as error:
-            self.complain(error)
+            job = await in_daemon_thread(partial(resume_job, self.session.run))
+        except Exception as error:
+            self.complain(_told(error))
             return
         await self._begin(job)
 
@@ -295,8 +346,9 @@ class HomogauditApp(App[None]):
         try:
             session = await asyncio.to_thread(read_session, path, job)
             reducer = await asyncio.to_thread(read_reducer, path, scored=False)
-        except HomogauditError as error:
-            self.complain(error)
+        except Exception as error:
+            self._set_preparing(False)
+            self.complain(_told(error))
             return
         for warning in warnings:
             reducer.warn(warning)
@@ -308,13 +360,24 @@ class HomogauditApp(App[None]):
         self._work(self._bridge)
 
     async def _back_to_start(self, error: HomogauditError) -> None:
-        self._is_preparing = False
+        self._set_preparing(False)
         await self.action_go("start")
         self.complain(error)
 
     def _set_session(self, session: TuiSession) -> None:
+        if self._empty_run != session.run:
+            self._drop_empty_run()
+        self._empty_run = None
         self.session = session
+        self._set_preparing(False)
         self._stale |= {"questions", "report"}
+
+    def _drop_empty_run(self) -> None:
+        """Remove the run of an engine that failed before it drew anything, once nobody can resume it any more."""
+        if self._empty_run is not None:
+            with contextlib.suppress(HomogauditError, OSError):
+                remove_if_empty(self._empty_run)
+            self._empty_run = None
 
     @work(group="engine", exit_on_error=False)
     async def _work(self, bridge: EngineBridge) -> None:
@@ -329,6 +392,11 @@ class HomogauditApp(App[None]):
     def on_homogaudit_app_told(self, message: Told) -> None:
         """Show the state, and what follows from its end."""
         was_working = self.live_state.is_working
+        for warning in message.state.warnings[len(self.live_state.warnings) :]:
+            self._notify_warning(warning)
+        if message.state.scored != self.live_state.scored and self.current_mode != "report":
+            # A report that was opened in the middle of the run is made anew when it is opened again.
+            self._stale.add("report")
         self._show(message.state)
         if was_working and not message.state.is_working:
             self._ended(message.state)
@@ -339,8 +407,7 @@ class HomogauditApp(App[None]):
             show = getattr(screen, "show_state", None)
             if show is not None:
                 show(state)
-        for line in self.screen.query(StatusLine):
-            line.show_changes()
+        self.status_changed.publish(None)
 
     @work(group="ended", exit_on_error=False)
     async def _ended(self, state: LiveState) -> None:
@@ -353,7 +420,7 @@ class HomogauditApp(App[None]):
             lines = await asyncio.to_thread(last_log_lines, path, _LOG_LINES)
             stored = f"{count(sum(row.draws for row in state.rows))} answers are stored; a resume goes on from there."
             if not any(row.draws for row in state.rows):
-                await asyncio.to_thread(_tidy, path)
+                self._empty_run = path
                 stored = "Nothing was drawn yet."
             log = path.with_name(path.name + ".log").name
             self.push_screen(EngineErrorScreen(state.failure, log, lines, stored), self._after_failure)
@@ -449,7 +516,8 @@ class HomogauditApp(App[None]):
                 os.kill(self.engine_pid, signal.SIGKILL)
 
 
-def _tidy(path: Path) -> None:
-    """Remove a run in which nothing was ever drawn."""
-    with contextlib.suppress(HomogauditError, OSError):
-        remove_if_empty(path)
+def _told(error: Exception) -> HomogauditError:
+    """Return an error as one that can be told: what nobody expected keeps its name."""
+    if isinstance(error, HomogauditError):
+        return error
+    return EngineError(f"{type(error).__name__}: {error}")

@@ -5,13 +5,13 @@ On a machine whose cores the engine needs it tells less often: watching must not
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from homogaudit.config.machine import physical_cores
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import HomogauditError
 from homogaudit.events import (
@@ -101,7 +101,7 @@ class Pace:
     def set_engine(self, ready: EngineReady) -> None:
         """Learn what the engine runs on."""
         threads = ready.details.get("threads")
-        leaves_a_core = isinstance(threads, int) and threads < (os.cpu_count() or 1)
+        leaves_a_core = isinstance(threads, int) and threads < physical_cores()
         self.share = _SHARE if leaves_a_core or not ready.device.startswith("CPU") else _SHARE_BESIDE_THREADS
 
     def rest(self) -> float:
@@ -132,6 +132,7 @@ class EngineBridge:
         self._reducer = reducer
         self._tell = tell
         self._pace = Pace()
+        self._is_started = self._is_stopping = False
         self._changed = asyncio.Event()
         self._is_urgent = asyncio.Event()
         self._done = asyncio.Event()
@@ -146,6 +147,9 @@ class EngineBridge:
         teller = asyncio.create_task(self._tell_changes())
         try:
             async with self._engine:
+                self._is_started = True
+                if self._is_stopping:
+                    await self._engine.stop()
                 async for event in self._engine.events():
                     self._reducer.apply(event)
                     if isinstance(event, EngineReady):
@@ -158,8 +162,11 @@ class EngineBridge:
             self._reducer.apply(EngineFailed(error.kind, error.message, error.hint))
         except OSError as error:
             self._reducer.apply(EngineFailed("engine", f"the engine cannot be started: {error.strerror}"))
+        except Exception as error:
+            self._reducer.apply(EngineFailed("engine", f"what the engine said is not understood: {error!r}"))
         finally:
             teller.cancel()
+            await asyncio.gather(teller, return_exceptions=True)
             self._done.set()
         self._tell(self._reducer.snapshot())
 
@@ -181,7 +188,9 @@ class EngineBridge:
         """Make the engine end, however long it takes to obey, and wait until it is gone."""
         self._reducer.cancelling()
         self._note(urgent=True)
-        await self._engine.stop()
+        self._is_stopping = True
+        if self._is_started:
+            await self._engine.stop()
         await self._done.wait()
 
     def _note(self, *, urgent: bool) -> None:
@@ -198,7 +207,9 @@ class EngineBridge:
             self._tell(self._reducer.snapshot())
             await asyncio.sleep(_SHORTEST_REST)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_urgent.wait(), self._pace.rest() - _SHORTEST_REST)
+                # Unlike `wait_for` this does not lose a cancel that comes together with what it waits for.
+                async with asyncio.timeout(self._pace.rest() - _SHORTEST_REST):
+                    await self._is_urgent.wait()
 
 
 def last_log_lines(run: Path, most: int) -> list[str]:

@@ -112,14 +112,15 @@ class LiveState:
     """What the live screen shows at one moment.
 
     Attributes:
-        status: `starting`, `loading`, `generating`, `asking`, `scoring`, `paused`, `cancelling`, `cancelled`,
-            `complete`, `unfinished` (the engine is done and the run is not) or `failed`.
+        status: `starting`, `loading`, `generating`, `asking`, `judging`, `scoring`, `paused`, `cancelling`,
+            `cancelled`, `complete`, `unfinished` (the engine is done and the run is not) or `failed`.
         loading: What is being loaded, while that is so.
         primary: The clustering that clusters and entropies on the screen are of.
         histograms: Questions by their number of clusters, by clustering name.
         latest: Question id and sample index of the answer finished last.
         skipped: Scored questions with too few valid samples, which no running figure counts.
         draws_planned: Draws of the whole run, the greedy ones included.
+        can_resume: Whether an engine could complete the run.
     """
 
     status: str = "starting"
@@ -139,6 +140,7 @@ class LiveState:
     warnings: tuple[str, ...] = ()
     failure: EngineFailed | None = None
     finished: RunFinished | None = None
+    can_resume: bool = True
 
     @property
     def is_working(self) -> bool:
@@ -183,11 +185,11 @@ class LiveReducer:
             case QuestionScored():
                 self._score(event)
             case Loading():
-                self._update(status="loading", loading=f"{event.part} {event.name}")
+                self._work_on("loading", loading=f"{event.part} {event.name}")
             case EngineReady():
-                self._update(status="generating", loading="", ready=event)
+                self._work_on("generating", loading="", ready=event)
             case Asking():
-                self._update(status="asking", asking=event)
+                self._work_on("asking" if event.who == "model" else "judging", asking=event)
             case Paused():
                 if self._state.status != "paused":
                     self._before_pause = self._state.status
@@ -217,10 +219,10 @@ class LiveReducer:
         """Take a warning that came before there was an engine."""
         self._update(warnings=(*self._state.warnings, message))
 
-    def standing(self, status: str) -> LiveState:
-        """Return the state of a run that no engine works on."""
+    def standing(self, status: str, *, can_resume: bool = True) -> LiveState:
+        """Return the state of a run that no engine works on, and whether one could go on."""
         draws = sum(row.draws for row in self._rows)
-        self._update(status=status, finished=RunFinished(status, draws, 0.0))
+        self._update(status=status, finished=RunFinished(status, draws, 0.0), can_resume=can_resume)
         return self.snapshot()
 
     def snapshot(self) -> LiveState:
@@ -234,6 +236,12 @@ class LiveReducer:
             histograms={method: dict(sorted(counts.items())) for method, counts in self._histograms.items()},
             scored=self._scored_count,
         )
+
+    def _work_on(self, status: str, **changes: object) -> None:
+        """Note what the engine does now; one that was cancelled and has not heard of it yet stays `cancelling`."""
+        if self._state.status == "cancelling":
+            status = "cancelling"
+        self._update(status=status, **changes)
 
     def _update(self, **changes: object) -> None:
         self._state = replace(self._state, **changes)  # type: ignore[arg-type]

@@ -16,6 +16,8 @@ STATUS_WORDS = {
     "loading": "○ loading",
     "generating": "▸ drawing answers",
     "asking": "▸ asking about answers",
+    "judging": "▸ judging answers",
+    "waiting": "‖ waiting for the server",
     "scoring": "◌ scoring",
     "paused": "‖ paused",
     "cancelling": "◦ cancelling",
@@ -28,6 +30,7 @@ STATUS_WORDS = {
 
 STATUS_STYLES = {
     "paused": "$text-warning",
+    "waiting": "$text-warning",
     "cancelling": "$text-warning",
     "cancelled": "$text-warning",
     "unfinished": "$text-warning",
@@ -36,6 +39,13 @@ STATUS_STYLES = {
 }
 
 _MEGABYTE = 1e6
+
+
+def shown_status(state: LiveState) -> str:
+    """Return the status in words' key; a server that answers nothing is waited for, whatever was drawn before."""
+    is_server = state.ready is not None and state.ready.device.startswith("http")
+    is_idle = state.progress is not None and not state.progress.slots_in_use and state.progress.seconds_left
+    return "waiting" if state.status == "generating" and is_server and is_idle else state.status
 
 
 def clock(seconds: float | None) -> str:
@@ -63,15 +73,17 @@ class RunPanel(Figure):
         return Content("\n").join(lines[:height])
 
     def _speed_line(self, state: LiveState) -> Content:
-        word = STATUS_WORDS[state.status]
+        shown = shown_status(state)
+        word = STATUS_WORDS[shown]
         if state.status == "loading":
             word += f" {shorten(state.loading, 40)}"
-        status = (word, STATUS_STYLES.get(state.status, "$text-primary") + " bold")
+        status = (word, STATUS_STYLES.get(shown, "$text-primary") + " bold")
         parts: list[str] = []
         progress = state.progress
-        if state.status == "asking" and state.asking is not None:
+        if state.status in ("asking", "judging") and state.asking is not None:
+            # Time and speed are those of drawing, which is over.
             parts.append(f"{count(state.asking.done)} of {count(state.asking.calls)} calls")
-        if progress is not None:
+        elif progress is not None and shown != "waiting":
             if state.is_working:
                 parts.append(f"{clock(progress.seconds_left)} left")
             parts.append(f"{clock(progress.seconds)} gone")
@@ -81,7 +93,7 @@ class RunPanel(Figure):
                 parts.append(f"{decimal(progress.tokens_per_second / serial, 1)}x serial")
         elif state.ready is not None and state.ready.seconds_at_most is not None:
             parts.append(f"at most {duration(state.ready.seconds_at_most)}")
-        if not state.is_working and state.status != "complete" and state.failure is None:
+        if not state.is_working and state.status != "complete" and state.failure is None and state.can_resume:
             parts.append("r resumes")
         return Content.assemble(status, "   ", "   ".join(parts))
 
@@ -119,9 +131,11 @@ def _machine_line(state: LiveState) -> Content:
     ready = state.ready
     if ready is None:
         return Content("")
-    slots = state.progress.slots_in_use if state.progress else 0
-    text = (
-        f"{plain(ready.device)}   about {ready.memory_bytes / _MEGABYTE:,.0f} MB   {ready.mode} prompts   "
-        f"{slots} of {ready.slots} slots in use"
-    )
-    return Content.styled(text, MUTED)
+    parts = [plain(ready.device)]
+    if ready.memory_bytes:
+        parts.append(f"about {ready.memory_bytes / _MEGABYTE:,.0f} MB")
+    parts.append(f"{ready.mode} prompts")
+    if state.status in ("generating", "paused", "cancelling"):
+        slots = state.progress.slots_in_use if state.progress else 0
+        parts.append(f"{slots} of {ready.slots} slots in use")
+    return Content.styled("   ".join(parts), MUTED)

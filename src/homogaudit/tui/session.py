@@ -6,6 +6,8 @@ from pathlib import Path
 
 from homogaudit.events import Event, Job, QuestionScored
 from homogaudit.generation.token_texts import answer_token_texts
+from homogaudit.report.homogenization import run_methods
+from homogaudit.report.labels import choose_judge
 from homogaudit.store import RunFile
 from homogaudit.tui.live_state import LiveReducer, QuestionRow
 
@@ -22,6 +24,7 @@ class TuiSession:
         model: Name of the model.
         questions: Name of the question file.
         status: Of the run file when it was opened: `complete` or `started`.
+        missing_shards: Numbers of the shards that a merged run lacks; no engine can complete it.
     """
 
     run: Path
@@ -29,6 +32,15 @@ class TuiSession:
     model: str = ""
     questions: str = ""
     status: str = ""
+    missing_shards: tuple[int, ...] = ()
+
+    @property
+    def missing_words(self) -> str:
+        """What a merged run lacks, and what to do about it."""
+        noun = "shard" if len(self.missing_shards) == 1 else "shards"
+        numbers = ", ".join(map(str, self.missing_shards[:5])) + (", ..." if len(self.missing_shards) > 5 else "")
+        verb = "is" if len(self.missing_shards) == 1 else "are"
+        return f"{noun} {numbers} {verb} missing: `homogaudit merge` this run with the rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,14 @@ def read_session(path: Path, job: Job | None = None) -> TuiSession:
         StorageError: It cannot be read.
     """
     with RunFile.open(path) as run:
-        return TuiSession(path, job, str(run.meta("model")), str(run.meta("question_source")), run.status)
+        return TuiSession(
+            path,
+            job,
+            str(run.meta("model")),
+            str(run.meta("question_source")),
+            run.status,
+            tuple(run.meta("missing_shards") or ()),
+        )
 
 
 def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
@@ -113,9 +132,9 @@ def _state(samples: int, greedy: bool, expected: int, *, is_recorded: bool) -> s
 
 def _scored(run: RunFile, expected: int) -> Iterator[Event]:
     """Yield what is stored of every scored question, in the order of the file."""
-    clusterings = {method.name: run.clusterings(method) for method in run.clustering_methods()}
-    scoring = run.meta("scoring") or {}
-    labels = run.labels(scoring["judge"]) if scoring.get("judge") else {}
+    clusterings = {name: run.clusterings(method) for name, method in run_methods(run).items()}
+    judge = choose_judge(run, None)
+    labels = run.labels(judge) if judge else {}
     for position, question in enumerate(run.questions()):
         stored = {name: found[question.id] for name, found in clusterings.items() if question.id in found}
         if not stored and question.id not in labels:

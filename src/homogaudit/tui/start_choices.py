@@ -4,6 +4,7 @@ Everything here may read files, so the screen calls it in a thread.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -128,7 +129,7 @@ def question_source(text: str) -> str | None:
         return None
     if text in list_samples() and not Path(text).exists():
         return str(resource("samples") / f"{text}.jsonl")
-    return str(Path(text).expanduser())
+    return os.path.expanduser(text)
 
 
 def estimate(request: RunRequest) -> Estimate:

@@ -25,6 +25,15 @@ class StatusLine(Static):
         self._title = title
         self._shown = Content()
 
+    def on_mount(self) -> None:
+        """Follow the run, also while another screen is in front."""
+        changed = getattr(self.app, "status_changed", None)
+        if changed is not None:
+            changed.subscribe(self, self._follow, immediate=True)
+
+    def _follow(self, _: None) -> None:
+        self.show_changes()
+
     def render(self) -> RenderResult:
         """Return the line."""
         self._shown = self._describe()

@@ -200,7 +200,8 @@ class LiveScreen(Screen[None]):
             case "cancel":
                 return is_working and state.status != "cancelling"
             case "resume":
-                return not is_working and self.app.session is not None and state.status != "complete"
+                is_open = self.app.session is not None and state.status != "complete"
+                return not is_working and is_open and state.can_resume
             case _:
                 return True
 

@@ -1,6 +1,7 @@
 """The start screen: model, questions, decoding; what the run would take; and the runs that are there."""
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -98,7 +99,7 @@ class StartScreen(Screen[None]):
                     with Container(id="numbers"):
                         for name, label, kind in _NUMBERS:
                             value = getattr(defaults, name)
-                            shown = "" if value is None else f"{value:g}"
+                            shown = "" if value is None else f"{value:.15g}"
                             kind_name = "integer" if kind is int else "number"
                             yield _field(label, Input(shown, id=name, type=kind_name, valid_empty=True, compact=True))
                     shown_judge = "" if defaults.judge == "auto" else defaults.judge
@@ -164,7 +165,7 @@ class StartScreen(Screen[None]):
             raise UsageError(f"unknown judge `{judge}`", f"one of {', '.join(_JUDGES)}")
         return replace(
             self.app.defaults,
-            model=str(Path(model).expanduser()) if model.startswith("~") else model,
+            model=os.path.expanduser(model),
             questions=question_source(self._text("source")),
             preset=list(PRESETS)[self.query_one("#preset", ChoiceLine).chosen],
             judge=judge,

@@ -47,6 +47,9 @@ class SelectableLines(ScrollView):
                 found.append(text[span[0] : span[1] if span[1] >= 0 else len(text)].rstrip())
         return "\n".join(found), "\n"
 
+    def text_select_all(self) -> None:
+        """Select nothing: a double click opens the line, and there may be many thousands."""
+
     def selection_updated(self, selection: Selection | None) -> None:
         """Mark what is selected now."""
         self.refresh()
