@@ -198,8 +198,8 @@ def agree_to_cost(estimate: "ServerEstimate", *, is_agreed: bool, quiet: bool) -
     """
     if not quiet:
         typer.echo(f"server: {estimate.text}", err=True)
-    if is_agreed or not estimate.cost:
+    if is_agreed or not estimate.known_cost:
         return
     hint = "agree with `--yes`, or set a limit with `--max-cost`"
     if not sys.stdin.isatty() or not typer.confirm("Go on?", err=True):
-        raise UsageError(f"the run may cost {estimate.cost:,.2f}", hint)
+        raise UsageError(f"the run may cost {estimate.cost_text}", hint)
