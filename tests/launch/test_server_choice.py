@@ -31,7 +31,7 @@ def test_a_limit_buys_tokens_at_the_price() -> None:
 
 def test_a_judge_on_a_server_costs_one_request_for_each_answer_that_can_be_judged() -> None:
     questions = [Question(f"q{number}", "x" * 30, answers=("a" * 60,) if number < 4 else ()) for number in range(10)]
-    found = estimate_judging(questions, "t" * 210, answer_tokens=20, price=3.0)
+    found = estimate_judging([(question, 20) for question in questions], "t" * 210, price=3.0)
     # Four have a reference: 300 characters each at three a token, 40 tokens of a template and the answer's 20.
     assert (found.requests, found.prompt_tokens, found.answer_tokens) == (4, 4 * (100 + 40 + 20) + 1500, 4 * 80)
 

@@ -15,12 +15,12 @@ from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import EngineError, InterruptedRunError, UsageError, from_kind
 from homogaudit.events import EngineFailed, Event, Job, JobEmbedder, RunFinished
 from homogaudit.launch.run_paths import log_path
-from homogaudit.records import Decoding
 
 if TYPE_CHECKING:
+    from homogaudit.launch.judge_choice import JudgeChoice
     from homogaudit.launch.server_choice import ServerEstimate
 
-__all__ = ["Display", "agree_to_cost", "run_engine", "score_run"]
+__all__ = ["Display", "agree_to_cost", "agree_to_judging", "run_engine", "score_run"]
 
 
 class Display(Protocol):
@@ -138,19 +138,15 @@ def score_run(
         scoring = run.meta("scoring")
         questions = run.questions()
         judges = run.judges()
-        decoding = run.parameters.get("decoding") or {}
     if judge is None and scoring is not None and judge_prompt is None:
-        chosen = stored_judge(scoring)
+        chosen = stored_judge(scoring, models)
     else:
         chosen = choose_judge(
             judge, questions, recorded="recorded" in judges, prompt=judge_prompt, models=models, warn=_warn
         )
-    judging = chosen.estimate(questions, decoding.get("greedy_max_tokens") or Decoding().greedy_max_tokens)
-    if judging is not None:
-        judging.token_budget(max_cost)
-        agree_to_cost(judging, is_agreed=is_agreed or max_cost is not None, quiet=quiet)
-    elif max_cost is not None:
-        raise UsageError("`--max-cost` is for a judge on a server", "leave it out")
+    if max_cost is not None:
+        chosen.require_server()
+    agree_to_judging(path, chosen, max_cost=max_cost, is_agreed=is_agreed, quiet=quiet)
     source = (scoring or {}).get("embedder_source")
     if embedder is None and use_embedder and source and is_there(source["location"]):
         job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
@@ -184,6 +180,23 @@ def score_run(
         judge_model=chosen.model,
     )
     run_engine(job, make_display(quiet=quiet))
+
+
+def agree_to_judging(
+    path: Path, chosen: "JudgeChoice", *, max_cost: float | None, is_agreed: bool, quiet: bool
+) -> None:
+    """Say what a judge on a server is asked about stored answers, and ask back where that costs money.
+
+    Raises:
+        UsageError: It may cost more than `max_cost`, or the user does not agree.
+    """
+    from homogaudit.store import RunFile
+
+    with RunFile.open(path) as run:
+        estimate = chosen.estimate_stored(run)
+    if estimate is not None:
+        estimate.token_budget(max_cost)
+        agree_to_cost(estimate, is_agreed=is_agreed or max_cost is not None, quiet=quiet)
 
 
 def _warn(message: str) -> None:

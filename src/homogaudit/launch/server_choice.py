@@ -11,7 +11,14 @@ from homogaudit.errors import UsageError
 from homogaudit.labels.model_judge import JUDGE_REPLY_TOKENS
 from homogaudit.records import Decoding, Prompting, Question
 
-__all__ = ["ServerChoice", "ServerEstimate", "choose_server", "estimate_judging", "estimate_requests"]
+__all__ = [
+    "ServerChoice",
+    "ServerEstimate",
+    "choose_server",
+    "estimate_judging",
+    "estimate_requests",
+    "estimate_tokens",
+]
 
 _CHARACTERS_PER_TOKEN = 3.0
 """English has about four; fewer characters a token estimate more tokens."""
@@ -108,7 +115,9 @@ class ServerEstimate:
         if max_cost is None:
             return None
         if not 0 <= max_cost < math.inf:
-            raise UsageError(f"`--max-cost` must be a number that is not negative, not `{max_cost}`", "for example 2.50")
+            raise UsageError(
+                f"`--max-cost` must be a number that is not negative, not `{max_cost}`", "for example 2.50"
+            )
         if self.price is None or self.cost is None:
             hint = "give the model an entry in models.toml with its URL and `price_per_million_tokens`"
             raise UsageError(f"`--max-cost` needs the {self._unpriced}'s price", hint)
@@ -158,24 +167,26 @@ def estimate_requests(
     )
 
 
-def estimate_judging(
-    questions: Sequence[Question], template: str, answer_tokens: int, price: float | None
-) -> ServerEstimate:
+def estimate_judging(asked: Sequence[tuple[Question, int]], template: str, price: float | None) -> ServerEstimate:
     """Return what a judge on a server is asked at most: once about each answer that has something to be judged by.
 
     Args:
-        questions: Of the run.
+        asked: Questions, each with the tokens of its greedy answer at most.
         template: Of what the judge is asked.
-        answer_tokens: Length of a greedy answer at most.
         price: Of a million tokens; `None` where it is not known.
     """
-    judged = [question for question in questions if question.answers or question.incorrect_answers]
-    characters = sum(len(template) + len(x.text) + sum(map(len, (*x.answers, *x.incorrect_answers))) for x in judged)
+    judged = [(x, tokens) for x, tokens in asked if x.answers or x.incorrect_answers]
+    characters = sum(len(template) + len(x.text) + sum(map(len, (*x.answers, *x.incorrect_answers))) for x, _ in judged)
     return ServerEstimate(
         requests=len(judged),
         prompt_tokens=round(characters / _CHARACTERS_PER_TOKEN)
-        + (_TEMPLATE_TOKENS + answer_tokens) * len(judged)
+        + sum(_TEMPLATE_TOKENS + tokens for _, tokens in judged)
         + _PROBE_TOKENS,
         answer_tokens=JUDGE_REPLY_TOKENS * len(judged),
         price=price,
     )
+
+
+def estimate_tokens(text: str) -> int:
+    """Return about how many tokens a text has, rather too many than too few."""
+    return math.ceil(len(text) / _CHARACTERS_PER_TOKEN)
