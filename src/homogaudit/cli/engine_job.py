@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -105,10 +107,10 @@ def score_run(
         use_embedder: Whether to embed at all.
         quiet: Whether to show no progress.
         judge_prompt: The template of what a model that judges is asked; `None` for the packaged one.
-        clusterings: In place of the defaults, as `--clustering` takes them.
+        clusterings: In place of the defaults, as `--clustering` takes them; empty for those of the run's last scoring.
         signals: To compute, or cost classes of them, or `all`; empty for those of the run's last scoring.
         density_pool: The question file that `density` measures against; `None` for that of the run's last scoring.
-        nli: Name of an NLI model, `None` for no clustering by entailment.
+        nli: Name of an NLI model; `None` for that of the run's last scoring, `none` for no clustering by entailment.
         nli_question: Whether it reads the question before each answer.
         models: The names; read from the default places where left out.
         max_cost: Refuse to ask a judge on a server that may cost more; `None` for no limit.
@@ -129,6 +131,7 @@ def score_run(
     )
     from homogaudit.launch.judge_choice import choose_judge, stored_judge
     from homogaudit.launch.prepare import resolve_density_pool
+    from homogaudit.launch.resume import resume_job
     from homogaudit.signals.registry import choose_signals
     from homogaudit.store import RunFile
 
@@ -153,7 +156,15 @@ def score_run(
     else:
         was_off = embedder is None and (scoring or {}).get("embedder_reason") == SWITCHED_OFF
         job_embedder, reason = resolve_job_embedder(settings.embedder, models, wanted=use_embedder and not was_off)
+    own = None if scoring is None else resume_job(path, draws=False)
     job_nli = resolve_job_nli(nli, models, question_first=nli_question)
+    if nli is None and own is not None and own.nli is not None:
+        if is_there(own.nli.location):
+            job_nli = replace(own.nli, question_first=own.nli.question_first or nli_question)
+        else:
+            _warn(f"no clusters by entailment: the NLI model `{own.nli.name}` is not at `{own.nli.location}` any more")
+    if own is not None and not clusterings:
+        clusterings = _clusterings_of(own, embedder=job_embedder is not None, nli=job_nli is not None)
     # Read here too, so that a slip of the pen is told before anything is changed.
     choose_methods(
         embedder=job_embedder.key if job_embedder else None,
@@ -180,6 +191,12 @@ def score_run(
         judge_model=chosen.model,
     )
     run_engine(job, make_display(quiet=quiet))
+
+
+def _clusterings_of(job: Job, *, embedder: bool, nli: bool) -> tuple[str, ...]:
+    """Return the clusterings of a stored scoring that can be made again; the judge decides on that of numbers."""
+    left_out = {"embedding": not embedder, "entailment": not nli, "answer": job.judge == "numeric"}
+    return tuple(x for x in job.clusterings if not left_out.get(re.split("[=/]", x)[0], False))
 
 
 def agree_to_judging(
