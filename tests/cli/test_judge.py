@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shlex
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -144,6 +145,30 @@ def test_a_paid_judge_is_agreed_to_before_it_is_asked_and_so_is_the_one_that_the
         assert len(server.requests) == asked
         assert score("--max-cost", "100")[0] == 0
         assert len(server.requests) > asked
+
+
+def test_an_import_with_a_paid_judge_says_how_to_go_on_with_it_or_is_agreed_to_at_once(
+    run_path: Path, faults: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_path.parent
+    line = {"question": "What do bees make?", "answers": ["honey"], "greedy": {"text": "Honey."}}
+    (folder / "recorded.jsonl").write_text(json.dumps(line | {"samples": [{"text": "Honey."}, {"text": "Wax."}]}))
+    (folder / "my prompt.jinja").write_text("Is {{ answer }} right? {{ question }}")
+    flags = ["--no-embedder", "--judge", "model:paid", "--judge-prompt", "my prompt.jinja"]
+    with faults.FaultServer(models=("org/toy",), is_probed=True) as server:
+        entry = f'[generators.paid]\nsource = "{server.url}"\nprice_per_million_tokens = 1000.0\n'
+        (folder / "models.toml").write_text(entry)
+        assert run_app(["import", "recorded.jsonl", "-o", "one.audit", *flags]) == 2
+        err = capsys.readouterr().err
+        again = "homogaudit score one.audit --judge model:paid --judge-prompt 'my prompt.jinja' --no-embedder"
+        assert f"imported, not scored: `{again}` goes on" in err and "agree with `--yes`" in err
+        assert server.requests == []
+        assert run_app([*shlex.split(again)[1:], "--yes", "-q"]) == 0
+        for number, agreed in enumerate((["--yes"], ["--max-cost", "100"])):
+            target = folder / f"agreed-{number}.audit"
+            assert run_app(["import", "recorded.jsonl", "-o", str(target), *flags, *agreed]) == 0
+            with RunFile.open(target) as run:
+                assert [x.startswith("model:paid#") for x in run.judges()] == [True]
 
 
 def test_a_judge_that_never_says_a_verdict_gives_no_label_and_a_warning(
