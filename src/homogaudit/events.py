@@ -104,6 +104,7 @@ class JobJudge:
         seed: Of the order in which it is shown the reference answers.
         fingerprint: What tells the model from another one.
         server_model: Name of the model on a server.
+        price: Of a million tokens of a model on a server; `None` where it is not known.
     """
 
     name: str
@@ -115,6 +116,7 @@ class JobJudge:
     seed: int = 0
     fingerprint: Mapping[str, Any] = field(default_factory=dict[str, Any])
     server_model: str | None = None
+    price: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

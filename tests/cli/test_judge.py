@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import shlex
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +118,57 @@ def test_a_server_judges_through_failures_and_its_labels_stand_beside_others(
         assert {x: found[key].text for x, found in run.calls().items()} == dict.fromkeys(
             ("bees", "rome", "hamlet"), "Verdict: incorrect"
         )
+
+
+def test_a_paid_judge_is_agreed_to_before_it_is_asked_and_so_is_the_one_that_the_run_names(
+    score: Score, run_path: Path, faults: ModuleType
+) -> None:
+    with faults.FaultServer(models=("org/toy",), is_probed=True) as server:
+        entry = f'[generators.paid]\nsource = "{server.url}"\nprice_per_million_tokens = 1000.0\n'
+        (run_path.parent / "models.toml").write_text(entry)
+        code, report, _ = score("--judge", "model:paid")
+        assert (code, server.requests) == (2, [])
+        assert "the run may cost" in report["error"]["message"] and "`--yes`" in report["error"]["hint"]
+        code, report, _ = score("--judge", "model:paid", "--max-cost", "nan")
+        assert (code, server.requests) == (2, []) and "not `nan`" in report["error"]["message"]
+        assert score("--judge", "model:paid", "--yes")[0] == 0
+        asked = len(server.requests)
+        assert asked >= 3
+        # All are judged: nothing is left to agree to.
+        assert score()[0] == 0 and score("--max-cost", "0.01")[0] == 0
+        with sqlite3.connect(run_path) as connection:
+            connection.execute("DELETE FROM labels WHERE position = 0")
+        code, report, _ = score()
+        assert code == 2 and "the run may cost" in report["error"]["message"]
+        code, report, _ = score("--max-cost", "0.01")
+        assert code == 2 and "more than `--max-cost` 0.01" in report["error"]["message"]
+        assert len(server.requests) == asked
+        assert score("--max-cost", "100")[0] == 0
+        assert len(server.requests) > asked
+
+
+def test_an_import_with_a_paid_judge_says_how_to_go_on_with_it_or_is_agreed_to_at_once(
+    run_path: Path, faults: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_path.parent
+    line = {"question": "What do bees make?", "answers": ["honey"], "greedy": {"text": "Honey."}}
+    (folder / "recorded.jsonl").write_text(json.dumps(line | {"samples": [{"text": "Honey."}, {"text": "Wax."}]}))
+    (folder / "my prompt.jinja").write_text("Is {{ answer }} right? {{ question }}")
+    flags = ["--no-embedder", "--judge", "model:paid", "--judge-prompt", "my prompt.jinja"]
+    with faults.FaultServer(models=("org/toy",), is_probed=True) as server:
+        entry = f'[generators.paid]\nsource = "{server.url}"\nprice_per_million_tokens = 1000.0\n'
+        (folder / "models.toml").write_text(entry)
+        assert run_app(["import", "recorded.jsonl", "-o", "one.audit", *flags]) == 2
+        err = capsys.readouterr().err
+        again = "homogaudit score one.audit --judge model:paid --judge-prompt 'my prompt.jinja' --no-embedder"
+        assert f"imported, not scored: `{again}` goes on" in err and "agree with `--yes`" in err
+        assert server.requests == []
+        assert run_app([*shlex.split(again)[1:], "--yes", "-q"]) == 0
+        for number, agreed in enumerate((["--yes"], ["--max-cost", "100"])):
+            target = folder / f"agreed-{number}.audit"
+            assert run_app(["import", "recorded.jsonl", "-o", str(target), *flags, *agreed]) == 0
+            with RunFile.open(target) as run:
+                assert [x.startswith("model:paid#") for x in run.judges()] == [True]
 
 
 def test_a_judge_that_never_says_a_verdict_gives_no_label_and_a_warning(

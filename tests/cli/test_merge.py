@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -101,3 +102,22 @@ def test_a_wrong_shard_is_told_before_anything_is_drawn(faults: ModuleType, fold
         assert "13 questions cannot be cut into 14 shards" in capsys.readouterr().err
         assert server.requests == []
     assert not (folder / "runs").exists()
+
+
+def test_a_merge_asks_a_paid_judge_about_answers_without_a_verdict_only_where_that_is_agreed_to(
+    faults: ModuleType, draw: Callable[..., dict[str, Any]], folder: Path, capsys: Captured
+) -> None:
+    with faults.FaultServer() as server:
+        entry = f'[generators.paid]\nsource = "{server.url}"\nprice_per_million_tokens = 1000.0\n'
+        (folder / "models.toml").write_text(entry)
+        for number in (1, 2):
+            draw(server, "--shard", f"{number}/2", "-o", f"{number}.audit", "--judge", "model:paid", "--yes")
+        with sqlite3.connect(folder / "2.audit") as connection:
+            connection.execute("DELETE FROM labels WHERE position = 0")
+        asked = len(server.requests)
+        assert run_app(["merge", "1.audit", "2.audit", "-o", "merged.audit"]) == 2
+        error = capsys.readouterr().err
+        assert "the run may cost" in error and "`homogaudit score merged.audit` goes on" in error
+        assert len(server.requests) == asked
+        assert run_app(["merge", "1.audit", "2.audit", "-o", "agreed.audit", "--max-cost", "100"]) == 0
+        assert len(server.requests) > asked

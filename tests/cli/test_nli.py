@@ -1,6 +1,7 @@
 """`--nli`: entailment by a small real DeBERTa-v2 in the engine process."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,36 @@ def test_a_run_is_scored_with_an_nli_model_that_its_report_and_a_resumed_job_nam
         assert signals["grounding"]["q1"].value is not None
     job = resume_job(run_path)
     assert job.nli is not None and job.nli.name == "tiny-nli"
+
+
+def test_another_scoring_keeps_the_nli_model_and_the_clusterings_that_it_does_not_name(
+    run_path: Path, save_tiny_nli: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save_tiny_nli(run_path.parent / "tiny-nli")
+
+    def score(*arguments: str) -> tuple[dict[str, float | None], float | None, str]:
+        capsys.readouterr()
+        flags = [*arguments, "--no-embedder", "--signals", "selfcheck_nli", "-q"]
+        assert run_app(["score", str(run_path), *flags]) == 0
+        with RunFile.open(run_path) as run:
+            methods = {x["similarity"]: x["threshold"] for x in run.meta("scoring")["methods"]}
+            return methods, run.signals()["selfcheck_nli"]["q0"].value, capsys.readouterr().err
+
+    wording = ("--clustering", "jaccard=0.2")
+    first, contradicted, _ = score(
+        "--nli", str(folder), *wording, "--clustering", "entailment=0.3", "--judge", "numeric"
+    )
+    assert first == {"jaccard": 0.2, "entailment": 0.3, "answer": None}
+    assert contradicted is not None
+    # The clustering of numbers goes with its judge.
+    assert score("--judge", "exact")[:2] == ({"jaccard": 0.2, "entailment": 0.3}, contradicted)
+    assert score("--clustering", "jaccard=0.4")[0] == {"jaccard": 0.4, "entailment": 0.5}
+    assert score("--nli", "none") == ({"jaccard": 0.4}, None, "")
+    assert score("--nli", str(folder))[0] == {"jaccard": 0.4, "entailment": 0.5}
+    shutil.rmtree(folder)
+    methods, contradicted, err = score()
+    assert (methods, contradicted) == ({"jaccard": 0.4}, None)
+    assert "warning: no clusters by entailment: the NLI model `tiny-nli`" in err
 
 
 def test_a_model_with_two_labels_is_one_clear_line_and_leaves_the_run_as_it_was(

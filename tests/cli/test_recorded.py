@@ -27,6 +27,16 @@ app.command("import")(import_)
 app.command()(export)
 runner = CliRunner()
 
+DEFAULTS = {
+    "judge": None,
+    "judge_prompt": None,
+    "embedder": None,
+    "use_embedder": True,
+    "max_cost": None,
+    "is_agreed": False,
+    "quiet": False,
+}
+
 LINES = [
     {"format": "homogaudit.recorded", "version": 1, "model": "Tiny [bold]\x1b[31m"},
     {
@@ -87,7 +97,7 @@ def test_import_writes_a_run_in_the_runs_folder_and_scores_it(file: Path, runs: 
     assert result.exit_code == 0
     (path,) = runs.iterdir()
     assert path.name.startswith("Tiny-bold-31m-answers-20")
-    assert scored == [(path, {"judge": None, "embedder": None, "use_embedder": True, "quiet": False})]
+    assert scored == [(path, DEFAULTS)]
     assert result.stdout == f"{path}\n"
     assert "imported 1 questions, 1 greedy answers, 2 samples" in result.stderr
     assert f"homogaudit report {path}" in result.stderr
@@ -104,10 +114,16 @@ def test_import_passes_on_what_scoring_needs(file: Path, tmp_path: Path, scored:
     target = tmp_path / "out" / "my run.audit"
     result = invoke("import", file, "-o", target, "--embedder", "e", "--judge", "exact", "-q", "--model", "M")
     assert result.exit_code == 0
-    assert scored == [(target, {"judge": "exact", "embedder": "e", "use_embedder": True, "quiet": True})]
+    assert scored == [(target, DEFAULTS | {"judge": "exact", "embedder": "e", "quiet": True})]
     assert (result.stdout, result.stderr) == (f"{target}\n", "")
     with RunFile.open(target) as run:
         assert run.meta("model") == "M"
+
+
+def test_a_limit_of_cost_without_a_judge_on_a_server_leaves_no_run(file: Path, runs: Path, scored: list[Any]):
+    error = refused("import", file, "--judge", "exact", "--max-cost", "1", kind=UsageError)
+    assert "`--max-cost` is for a judge on a server" in error.message
+    assert not runs.exists() and not scored
 
 
 def test_import_can_do_without_an_embedder(file: Path, scored: list[Any]):

@@ -1,5 +1,10 @@
+import math
+import re
+from dataclasses import replace
+
 import pytest
 
+from homogaudit.cli.engine_job import agree_to_cost
 from homogaudit.errors import UsageError
 from homogaudit.launch.server_choice import ServerEstimate, estimate_judging, estimate_requests
 from homogaudit.records import Decoding, Prompting, Question
@@ -26,7 +31,7 @@ def test_a_limit_buys_tokens_at_the_price() -> None:
 
 def test_a_judge_on_a_server_costs_one_request_for_each_answer_that_can_be_judged() -> None:
     questions = [Question(f"q{number}", "x" * 30, answers=("a" * 60,) if number < 4 else ()) for number in range(10)]
-    found = estimate_judging(questions, "t" * 210, answer_tokens=20, price=3.0)
+    found = estimate_judging([(question, 20) for question in questions], "t" * 210, price=3.0)
     # Four have a reference: 300 characters each at three a token, 40 tokens of a template and the answer's 20.
     assert (found.requests, found.prompt_tokens, found.answer_tokens) == (4, 4 * (100 + 40 + 20) + 1500, 4 * 80)
 
@@ -54,3 +59,24 @@ def test_a_free_model_has_no_limit() -> None:
 def test_a_limit_without_a_price_is_refused() -> None:
     with pytest.raises(UsageError, match="needs the model's price"):
         ServerEstimate(10, 500, 500).token_budget(1.0)
+
+
+def test_a_cost_of_which_one_part_has_no_price_is_told_and_asked_for_as_far_as_it_is_known() -> None:
+    paid, free = ServerEstimate(10, 500_000, 500_000, 2.0), ServerEstimate(10, 500_000, 500_000)
+    for estimate, whose in ((replace(paid, judging=free), "judge"), (replace(free, judging=paid), "model")):
+        assert (estimate.cost, estimate.known_cost) == (None, 2.0)
+        said = f"at least 2.00 (the price of the {whose} is not known)"
+        assert estimate.text.endswith(f", a cost of {said}")
+        with pytest.raises(UsageError, match="the run may cost " + re.escape(said)):
+            agree_to_cost(estimate, is_agreed=False, quiet=True)
+        with pytest.raises(UsageError, match=f"needs the {whose}'s price"):
+            estimate.token_budget(100.0)
+    neither = replace(free, judging=free)
+    agree_to_cost(neither, is_agreed=False, quiet=True)
+    assert neither.known_cost == 0.0 and "cost" not in neither.text
+
+
+@pytest.mark.parametrize("limit", [math.nan, math.inf, -1.0])
+def test_a_limit_that_is_no_amount_is_refused(limit: float) -> None:
+    with pytest.raises(UsageError, match="must be a number that is not negative"):
+        ServerEstimate(10, 500, 500, 1.0).token_budget(limit)

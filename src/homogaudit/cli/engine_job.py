@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,12 +17,12 @@ from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import EngineError, InterruptedRunError, UsageError, from_kind
 from homogaudit.events import EngineFailed, Event, Job, JobEmbedder, RunFinished
 from homogaudit.launch.run_paths import log_path
-from homogaudit.records import Decoding
 
 if TYPE_CHECKING:
+    from homogaudit.launch.judge_choice import JudgeChoice
     from homogaudit.launch.server_choice import ServerEstimate
 
-__all__ = ["Display", "agree_to_cost", "run_engine", "score_run"]
+__all__ = ["Display", "agree_to_cost", "agree_to_judging", "run_engine", "score_run"]
 
 
 class Display(Protocol):
@@ -105,10 +107,10 @@ def score_run(
         use_embedder: Whether to embed at all.
         quiet: Whether to show no progress.
         judge_prompt: The template of what a model that judges is asked; `None` for the packaged one.
-        clusterings: In place of the defaults, as `--clustering` takes them.
+        clusterings: In place of the defaults, as `--clustering` takes them; empty for those of the run's last scoring.
         signals: To compute, or cost classes of them, or `all`; empty for those of the run's last scoring.
         density_pool: The question file that `density` measures against; `None` for that of the run's last scoring.
-        nli: Name of an NLI model, `None` for no clustering by entailment.
+        nli: Name of an NLI model; `None` for that of the run's last scoring, `none` for no clustering by entailment.
         nli_question: Whether it reads the question before each answer.
         models: The names; read from the default places where left out.
         max_cost: Refuse to ask a judge on a server that may cost more; `None` for no limit.
@@ -129,6 +131,7 @@ def score_run(
     )
     from homogaudit.launch.judge_choice import choose_judge, stored_judge
     from homogaudit.launch.prepare import resolve_density_pool
+    from homogaudit.launch.resume import resume_job
     from homogaudit.signals.registry import choose_signals
     from homogaudit.store import RunFile
 
@@ -138,26 +141,30 @@ def score_run(
         scoring = run.meta("scoring")
         questions = run.questions()
         judges = run.judges()
-        decoding = run.parameters.get("decoding") or {}
     if judge is None and scoring is not None and judge_prompt is None:
-        chosen = stored_judge(scoring)
+        chosen = stored_judge(scoring, models)
     else:
         chosen = choose_judge(
             judge, questions, recorded="recorded" in judges, prompt=judge_prompt, models=models, warn=_warn
         )
-    judging = chosen.estimate(questions, decoding.get("greedy_max_tokens") or Decoding().greedy_max_tokens)
-    if judging is not None:
-        judging.token_budget(max_cost)
-        agree_to_cost(judging, is_agreed=is_agreed or max_cost is not None, quiet=quiet)
-    elif max_cost is not None:
-        raise UsageError("`--max-cost` is for a judge on a server", "leave it out")
+    if max_cost is not None:
+        chosen.require_server()
+    agree_to_judging(path, chosen, max_cost=max_cost, is_agreed=is_agreed, quiet=quiet)
     source = (scoring or {}).get("embedder_source")
     if embedder is None and use_embedder and source and is_there(source["location"]):
         job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
     else:
         was_off = embedder is None and (scoring or {}).get("embedder_reason") == SWITCHED_OFF
         job_embedder, reason = resolve_job_embedder(settings.embedder, models, wanted=use_embedder and not was_off)
+    own = None if scoring is None else resume_job(path, draws=False)
     job_nli = resolve_job_nli(nli, models, question_first=nli_question)
+    if nli is None and own is not None and own.nli is not None:
+        if is_there(own.nli.location):
+            job_nli = replace(own.nli, question_first=own.nli.question_first or nli_question)
+        else:
+            _warn(f"no clusters by entailment: the NLI model `{own.nli.name}` is not at `{own.nli.location}` any more")
+    if own is not None and not clusterings:
+        clusterings = _clusterings_of(own, embedder=job_embedder is not None, nli=job_nli is not None)
     # Read here too, so that a slip of the pen is told before anything is changed.
     choose_methods(
         embedder=job_embedder.key if job_embedder else None,
@@ -186,6 +193,29 @@ def score_run(
     run_engine(job, make_display(quiet=quiet))
 
 
+def _clusterings_of(job: Job, *, embedder: bool, nli: bool) -> tuple[str, ...]:
+    """Return the clusterings of a stored scoring that can be made again; the judge decides on that of numbers."""
+    left_out = {"embedding": not embedder, "entailment": not nli, "answer": job.judge == "numeric"}
+    return tuple(x for x in job.clusterings if not left_out.get(re.split("[=/]", x)[0], False))
+
+
+def agree_to_judging(
+    path: Path, chosen: "JudgeChoice", *, max_cost: float | None, is_agreed: bool, quiet: bool
+) -> None:
+    """Say what a judge on a server is asked about stored answers, and ask back where that costs money.
+
+    Raises:
+        UsageError: It may cost more than `max_cost`, or the user does not agree.
+    """
+    from homogaudit.store import RunFile
+
+    with RunFile.open(path) as run:
+        estimate = chosen.estimate_stored(run)
+    if estimate is not None:
+        estimate.token_budget(max_cost)
+        agree_to_cost(estimate, is_agreed=is_agreed or max_cost is not None, quiet=quiet)
+
+
 def _warn(message: str) -> None:
     typer.echo(f"warning: {message}", err=True)
 
@@ -198,8 +228,8 @@ def agree_to_cost(estimate: "ServerEstimate", *, is_agreed: bool, quiet: bool) -
     """
     if not quiet:
         typer.echo(f"server: {estimate.text}", err=True)
-    if is_agreed or not estimate.cost:
+    if is_agreed or not estimate.known_cost:
         return
     hint = "agree with `--yes`, or set a limit with `--max-cost`"
     if not sys.stdin.isatty() or not typer.confirm("Go on?", err=True):
-        raise UsageError(f"the run may cost {estimate.cost:,.2f}", hint)
+        raise UsageError(f"the run may cost {estimate.cost_text}", hint)

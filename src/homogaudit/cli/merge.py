@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from homogaudit.cli.options import JsonOption, QuietOption
+from homogaudit.cli.options import JsonOption, MaxCostOption, QuietOption, YesOption
 from homogaudit.errors import HomogauditError
 
 __all__ = ["merge"]
@@ -19,6 +19,8 @@ def merge(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="The run file to write.", show_default=False)
     ],
+    max_cost: MaxCostOption = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -27,10 +29,11 @@ def merge(
     The runs must be of one model, one decoding and one question file; a sample that two of them hold must be the
     same in both. Where shards are missing the merged run stays unfinished: merge it with them later.
     """
-    from homogaudit.cli.engine_job import run_engine
+    from homogaudit.cli.engine_job import agree_to_judging, run_engine
     from homogaudit.cli.error_line import after_report
     from homogaudit.cli.progress import make_display
     from homogaudit.cli.report import check_complete, print_report
+    from homogaudit.launch.judge_choice import JudgeChoice
     from homogaudit.launch.resume import resume_job
     from homogaudit.launch.run_paths import find_run, runs_folder
     from homogaudit.questions.wording import listed
@@ -49,7 +52,10 @@ def merge(
         if merged.unfinished:
             typer.echo(f"warning: not all drawn: {plain(listed(merged.unfinished))}", err=True)
     try:
-        run_engine(resume_job(output, draws=False), make_display(quiet=quiet))
+        job = resume_job(output, draws=False)
+        chosen = JudgeChoice(job.judge, job.judge_reason, job.judge_model)
+        agree_to_judging(output, chosen, max_cost=max_cost, is_agreed=yes, quiet=quiet)
+        run_engine(job, make_display(quiet=quiet))
     except HomogauditError:
         typer.echo(f"merged, not scored: `homogaudit score {plain(shlex.quote(str(output)))}` goes on", err=True)
         raise

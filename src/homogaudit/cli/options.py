@@ -54,7 +54,7 @@ NliOption = Annotated[
     typer.Option(
         "--nli",
         metavar="NAME",
-        help="An NLI model to cluster by entailment too: a name of models.toml, a folder or a Hugging Face id.",
+        help="An NLI model to cluster by entailment too: a name of models.toml, a folder, a Hugging Face id, or none.",
     ),
 ]
 NliQuestionOption = Annotated[

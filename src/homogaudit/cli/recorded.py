@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import typer
 
-from homogaudit.cli.options import QuietOption, RunArgument
+from homogaudit.cli.options import JudgePromptOption, MaxCostOption, QuietOption, RunArgument, YesOption
 from homogaudit.errors import HomogauditError, StorageError, UsageError
 from homogaudit.launch.run_paths import find_run, new_run_path, runs_folder
 
@@ -46,6 +46,9 @@ def import_(
             "--judge", metavar="JUDGE", help="recorded, overlap, exact, numeric, none, or `model:` and a model."
         ),
     ] = None,
+    judge_prompt: JudgePromptOption = None,
+    max_cost: MaxCostOption = None,
+    yes: YesOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Read recorded generations into a run file and score them."""
@@ -60,7 +63,10 @@ def import_(
     recorded = read_recorded(file, parse_answer=None if keep_thinking else _parse_answer)
     # Refuses an unknown judge before anything is written.
     questions = [record.question for record in recorded.records]
-    choose_judge(judge, questions, recorded=any(record.label for record in recorded.records))
+    has_labels = any(record.label for record in recorded.records)
+    chosen = choose_judge(judge, questions, recorded=has_labels, prompt=judge_prompt)
+    if max_cost is not None:
+        chosen.require_server()
     name = model or recorded.model or file.stem
     path = output or new_run_path(runs_folder(), name, file.name)
     write_run(recorded, path, own_signals=SIGNALS.keys(), model=name).close()
@@ -71,9 +77,21 @@ def import_(
         counts = f"{len(recorded.records):,} questions, {greedy:,} greedy answers, {samples:,} samples"
         typer.echo(f"imported {counts}", err=True)
     try:
-        score_run(path, judge=judge, embedder=embedder, use_embedder=not no_embedder, quiet=quiet)
+        score_run(
+            path,
+            judge=judge,
+            judge_prompt=judge_prompt,
+            embedder=embedder,
+            use_embedder=not no_embedder,
+            max_cost=max_cost,
+            is_agreed=yes,
+            quiet=quiet,
+        )
     except HomogauditError:
-        typer.echo(f"imported, not scored: `homogaudit score {shown}` goes on", err=True)
+        flags = {"--judge": judge, "--judge-prompt": judge_prompt, "--embedder": embedder}
+        again = [shown, *(f"{flag} {plain(shlex.quote(str(value)))}" for flag, value in flags.items() if value)]
+        again += ["--no-embedder"] if no_embedder else []
+        typer.echo(f"imported, not scored: `homogaudit score {' '.join(again)}` goes on", err=True)
         raise
     typer.echo(str(path))
     if not quiet:

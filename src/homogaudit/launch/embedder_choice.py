@@ -55,13 +55,13 @@ def with_calibrated_threshold(embedder: JobEmbedder) -> JobEmbedder:
 
 
 def resolve_job_nli(name: str | None, models: ModelsFile, *, question_first: bool = False) -> JobNli | None:
-    """Return the NLI model of a job, `None` where none is asked for.
+    """Return the NLI model of a job, `None` where none is asked for, be it by the name `none`.
 
     Raises:
         UsageError: The model that was asked for cannot be found.
         ModelError: Its files cannot be read.
     """
-    if name is None:
+    if name is None or name == "none":
         return None
     found = resolve_nli(name, models)
     try:
@@ -94,8 +94,9 @@ def _files_key(model: ResolvedEmbedder | ResolvedNli) -> str:
 
 
 def is_there(location: str) -> bool:
-    """Whether an embedder can still be where it was; a server is not asked."""
-    return location.startswith(("http://", "https://")) or Path(location).exists()
+    """Whether an embedder or an NLI model can still be where it was; a server and the Hub are not asked."""
+    # Of those on this machine the whole path is stored.
+    return not Path(location).is_absolute() or Path(location).exists()
 
 
 def is_large(embedder: JobEmbedder | None) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from homogaudit.records import Question
 
 if TYPE_CHECKING:
     from homogaudit.launch.server_choice import ServerEstimate
+    from homogaudit.store import RunFile
 
 __all__ = ["JudgeChoice", "choose_judge", "stored_judge"]
 
@@ -28,13 +29,25 @@ class JudgeChoice:
     Attributes:
         judge: Its name; of a model the key of its labels.
         model: The model that judges, `None` where it is none.
-        price: Of a million tokens of a judge on a server; `None` where it is not known.
     """
 
     judge: str | None
     reason: str
     model: JobJudge | None = None
-    price: float | None = None
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether judging may cost money."""
+        return self.model is not None and self.model.kind == "server"
+
+    def require_server(self) -> None:
+        """Check that a limit of cost has something to limit.
+
+        Raises:
+            UsageError: The judge is on none.
+        """
+        if not self.is_on_server:
+            raise UsageError("`--max-cost` is for a judge on a server", "leave it out")
 
     def estimate(self, questions: Sequence[Question], answer_tokens: int) -> "ServerEstimate | None":
         """Return what the judge asks of its server at most, `None` where it is on none.
@@ -45,9 +58,26 @@ class JudgeChoice:
         """
         from homogaudit.launch.server_choice import estimate_judging
 
-        if self.model is None or self.model.kind != "server":
+        if self.model is None or not self.is_on_server:
             return None
-        return estimate_judging(questions, self.model.prompt, answer_tokens, self.price)
+        return estimate_judging([(x, answer_tokens) for x in questions], self.model.prompt, self.model.price)
+
+    def estimate_stored(self, run: "RunFile") -> "ServerEstimate | None":
+        """Return what the judge asks of its server about stored answers; `None` where it asks no server anything."""
+        from homogaudit.labels.judges import nothing_to_judge
+        from homogaudit.launch.server_choice import ServerEstimate, estimate_judging, estimate_tokens
+
+        if self.model is None or not self.is_on_server:
+            return None
+        judged = run.labels(self.model.key).keys()
+        waiting = [
+            (x.question, estimate_tokens(x.greedy.answer))
+            for x in run.sample_sets(token_arrays=False, samples=False)
+            if x.greedy and x.question.id not in judged and nothing_to_judge(x.question, x.greedy) is None
+        ]
+        if not waiting:
+            return None
+        return ServerEstimate(0, 0, 0, 0.0, estimate_judging(waiting, self.model.prompt, self.model.price))
 
 
 def choose_judge(
@@ -77,10 +107,8 @@ def choose_judge(
     from homogaudit.labels.judges import JUDGES, RECORDED, default_judge
 
     if asked is not None and asked.startswith(_MODEL):
-        model, price = _choose_model(
-            asked.removeprefix(_MODEL), prompt, load_models() if models is None else models, warn
-        )
-        return JudgeChoice(model.key, "chosen by `--judge`", model, price)
+        model = _choose_model(asked.removeprefix(_MODEL), prompt, load_models() if models is None else models, warn)
+        return JudgeChoice(model.key, "chosen by `--judge`", model)
     if prompt is not None:
         raise UsageError("`--judge-prompt` is for a model that judges", "name one with `--judge model:NAME`")
     if asked == "none":
@@ -101,16 +129,39 @@ def choose_judge(
     return JudgeChoice(judge, reason)
 
 
-def stored_judge(scoring: dict[str, Any]) -> JudgeChoice:
-    """Return the judge of a run's last scoring."""
+def stored_judge(scoring: dict[str, Any], models: ModelsFile | None = None) -> JudgeChoice:
+    """Return the judge of a run's last scoring, at the price that models.toml names by now.
+
+    Args:
+        scoring: As the run file holds it.
+        models: The names of models; read from the default places where left out.
+
+    Raises:
+        ConfigError: The names cannot be read.
+    """
     source = scoring.get("judge_source")
-    return JudgeChoice(scoring["judge"], scoring["judge_reason"], JobJudge(**source) if source else None)
+    chosen = JudgeChoice(scoring["judge"], scoring["judge_reason"], JobJudge(**source) if source else None)
+    if chosen.model is None or not chosen.is_on_server:
+        return chosen
+    price = _price(chosen.model, load_models() if models is None else models)
+    return chosen if price is None else replace(chosen, model=replace(chosen.model, price=price))
+
+
+def _price(judge: JobJudge, models: ModelsFile) -> float | None:
+    """Return the price of a judge that models.toml names, or whose address it names; `None` where there is none."""
+    named = models.generators.get(judge.name.removeprefix(_MODEL))
+    prices = [
+        entry.price_per_million_tokens
+        for entry in (*([named] if named else []), *models.generators.values())
+        if entry.source == judge.location
+    ]
+    return next((price for price in prices if price is not None), None)
 
 
 def _choose_model(
     text: str, prompt: Path | None, models: ModelsFile, warn: Callable[[str], None], seed: int = 0
-) -> tuple[JobJudge, float | None]:
-    """Return the model that judges, under a key that names all that its verdicts depend on, and the price of it."""
+) -> JobJudge:
+    """Return the model that judges, under a key that names all that its verdicts depend on."""
     from homogaudit.generation.fingerprint import model_fingerprint
     from homogaudit.labels.model_judge import JudgePrompt, default_prompt
     from homogaudit.launch.model_choice import resolve_drawable
@@ -134,7 +185,7 @@ def _choose_model(
             raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
     digest = hashlib.sha256(json.dumps([generator.kind, fingerprint, template, seed]).encode()).hexdigest()
     name = _MODEL + generator.name
-    judge = JobJudge(
+    return JobJudge(
         name,
         f"{name}#{digest[:8]}",
         generator.kind,
@@ -144,5 +195,5 @@ def _choose_model(
         seed,
         fingerprint,
         server_model,
+        generator.entry.price_per_million_tokens if generator.entry else None,
     )
-    return judge, generator.entry.price_per_million_tokens if generator.entry else None

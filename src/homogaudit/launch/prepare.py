@@ -239,8 +239,6 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
 
 def _choose_server(generator: ResolvedGenerator, request: RunRequest) -> ServerChoice | None:
     """Return the model on the server that is meant, `None` where no server is."""
-    if request.max_cost is not None and not request.max_cost >= 0:
-        raise UsageError(f"`--max-cost` must not be negative, not `{request.max_cost}`")
     flags = {
         "--server-model": request.server_model,
         "--concurrency": request.concurrency,

@@ -1,5 +1,6 @@
 """Which model a server serves, and what a run on it asks for and costs at most. Draws nothing."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -10,7 +11,14 @@ from homogaudit.errors import UsageError
 from homogaudit.labels.model_judge import JUDGE_REPLY_TOKENS
 from homogaudit.records import Decoding, Prompting, Question
 
-__all__ = ["ServerChoice", "ServerEstimate", "choose_server", "estimate_judging", "estimate_requests"]
+__all__ = [
+    "ServerChoice",
+    "ServerEstimate",
+    "choose_server",
+    "estimate_judging",
+    "estimate_requests",
+    "estimate_tokens",
+]
 
 _CHARACTERS_PER_TOKEN = 3.0
 """English has about four; fewer characters a token estimate more tokens."""
@@ -65,13 +73,31 @@ class ServerEstimate:
         return None if self.judging.cost is None else own + self.judging.cost
 
     @property
+    def known_cost(self) -> float:
+        """Of the parts whose price is known."""
+        own = replace(self, judging=None).cost or 0.0
+        return own if self.judging is None else own + self.judging.known_cost
+
+    @property
+    def cost_text(self) -> str:
+        """The known cost, and whose price is missing from it."""
+        if self.cost is not None:
+            return f"{self.cost:,.2f}"
+        return f"at least {self.known_cost:,.2f} (the price of the {self._unpriced} is not known)"
+
+    @property
     def text(self) -> str:
         """One line for people."""
         parts = [self._tokens_text] if self.requests or self.judging is None else []
         if self.judging is not None:
             parts.append("judging: " + self.judging._tokens_text)
-        cost = "" if self.cost is None else f", a cost of {self.cost:,.2f}"
+        # Where no price is known, most often nothing has one.
+        cost = "" if self.cost is None and not self.known_cost else f", a cost of {self.cost_text}"
         return "; ".join(parts) + cost
+
+    @property
+    def _unpriced(self) -> str:
+        return "model" if self.price is None else "judge"
 
     @property
     def _tokens_text(self) -> str:
@@ -84,18 +110,21 @@ class ServerEstimate:
         """Return the tokens that `max_cost` buys beside the judging, `None` for no limit.
 
         Raises:
-            UsageError: A price is not known, or the run may cost more.
+            UsageError: It is no amount, a price is not known, or the run may cost more.
         """
         if max_cost is None:
             return None
-        if self.price is None or self.cost is None:
-            whose = "model's" if self.price is None else "judge's"
-            hint = "give the model an entry in models.toml with its URL and `price_per_million_tokens`"
-            raise UsageError(f"`--max-cost` needs the {whose} price", hint)
-        if self.cost > max_cost:
+        if not 0 <= max_cost < math.inf:
             raise UsageError(
-                f"the run may cost {self.cost:,.2f}, more than `--max-cost` {max_cost:g}",
-                "lower `--samples`, `--max-tokens` or `--limit`, or raise it",
+                f"`--max-cost` must be a number that is not negative, not `{max_cost}`", "for example 2.50"
+            )
+        if self.price is None or self.cost is None:
+            hint = "give the model an entry in models.toml with its URL and `price_per_million_tokens`"
+            raise UsageError(f"`--max-cost` needs the {self._unpriced}'s price", hint)
+        if self.cost > max_cost:
+            less = "lower `--samples`, `--max-tokens` or `--limit`" if self.requests else "take another judge"
+            raise UsageError(
+                f"the run may cost {self.cost:,.2f}, more than `--max-cost` {max_cost:g}", f"{less}, or raise it"
             )
         judging = (self.judging.cost if self.judging else None) or 0.0
         return int((max_cost - judging) / self.price * 1e6) if self.price else None
@@ -138,24 +167,26 @@ def estimate_requests(
     )
 
 
-def estimate_judging(
-    questions: Sequence[Question], template: str, answer_tokens: int, price: float | None
-) -> ServerEstimate:
+def estimate_judging(asked: Sequence[tuple[Question, int]], template: str, price: float | None) -> ServerEstimate:
     """Return what a judge on a server is asked at most: once about each answer that has something to be judged by.
 
     Args:
-        questions: Of the run.
+        asked: Questions, each with the tokens of its greedy answer at most.
         template: Of what the judge is asked.
-        answer_tokens: Length of a greedy answer at most.
         price: Of a million tokens; `None` where it is not known.
     """
-    judged = [question for question in questions if question.answers or question.incorrect_answers]
-    characters = sum(len(template) + len(x.text) + sum(map(len, (*x.answers, *x.incorrect_answers))) for x in judged)
+    judged = [(x, tokens) for x, tokens in asked if x.answers or x.incorrect_answers]
+    characters = sum(len(template) + len(x.text) + sum(map(len, (*x.answers, *x.incorrect_answers))) for x, _ in judged)
     return ServerEstimate(
         requests=len(judged),
         prompt_tokens=round(characters / _CHARACTERS_PER_TOKEN)
-        + (_TEMPLATE_TOKENS + answer_tokens) * len(judged)
+        + sum(_TEMPLATE_TOKENS + tokens for _, tokens in judged)
         + _PROBE_TOKENS,
         answer_tokens=JUDGE_REPLY_TOKENS * len(judged),
         price=price,
     )
+
+
+def estimate_tokens(text: str) -> int:
+    """Return about how many tokens a text has, rather too many than too few."""
+    return math.ceil(len(text) / _CHARACTERS_PER_TOKEN)
