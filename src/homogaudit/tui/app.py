@@ -286,7 +286,7 @@ class HomogauditApp(App[None]):
         if prepared.goes_on:
             self.notify("Going on where an unfinished run with the same parameters was left.", markup=False)
         estimate = prepared.estimate
-        if estimate is not None and estimate.cost and not await self._agree(estimate.text):
+        if estimate is not None and estimate.known_cost and not await self._agree(estimate.text):
             remove_if_empty(Path(prepared.job.run))
             self._set_preparing(False)
             await self.action_go("start")
