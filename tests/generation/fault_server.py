@@ -27,7 +27,7 @@ ENTROPY = float(-(np.exp(LOGPROBS) * LOGPROBS).sum())
 
 Fault = str | None
 """`hang`, `cut`, `half`, `html`, `429`, `500`, `no_choices`, `fewer`, `duplicate`, `no_logprobs`, `short_logprobs`,
-`refuse`, `filter`; `None` for a good answer."""
+`refuse`, `403`, `404`, `flagged`, `filter`; `None` for a good answer."""
 
 
 @dataclass
@@ -164,6 +164,10 @@ class FaultServer:
                 _send(handler, 500, {"error": {"message": "boom"}})
             case "refuse":
                 _send(handler, 400, {"error": {"message": "this prompt breaks our rules", "code": "content_filter"}})
+            case "403" | "404":
+                _send(handler, int(fault), {"error": {"message": "no access to this model"}})
+            case "flagged":
+                _send(handler, 403, {"error": {"message": "your input was flagged"}})
             case "filter":
                 for choice in choices:
                     choice["finish_reason"] = "content_filter"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from homogaudit.audit.calls import greedy_replies
 from homogaudit.errors import ContextTooShortError, EngineError, ModelError
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.openai_api import OpenAIGenerator, server_model
@@ -121,6 +122,33 @@ def test_a_longer_wait_than_allowed_stops_the_run(faults: ModuleType, make: Call
             _drawn(generator)
 
 
+def test_a_server_that_wants_to_be_left_alone_for_long_leaves_its_work_to_the_other(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer() as healthy, faults.FaultServer(lambda *_: "429", retry_after="3600") as busy:
+        generator = make(healthy, busy)
+        probed = len(busy.requests)
+        assert _keys(_drawn(generator)) == _each_once()
+        (told,) = (text for text in generator.facts.warnings if "3,600 s" in text)
+        assert "the other servers go on" in told
+        # No more than the requests that were under way when the first of them was answered.
+        assert len(busy.requests) - probed <= 16
+
+
+def test_replies_about_answers_do_not_enter_the_bounds_of_their_entropies(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer() as server:
+        generator = make(server)
+        prompts = {"q0": generator.prompt("How sure are you?")}
+        assert [x for x in greedy_replies(generator, prompts, 16, thinking_tokens=50) if x is not None]
+        assert generator.facts.details["token_entropy_bounds"] == {}
+        found = _drawn(generator)
+        assert [x for x in greedy_replies(generator, prompts, 16, thinking_tokens=50) if x is not None]
+        bounds = generator.facts.details["token_entropy_bounds"]
+    assert bounds["greedy"]["tokens"] == sum(x.tokens or 0 for x in found if x.sample_index == GREEDY)
+
+
 def test_no_server_at_all_is_told_before_anything_is_drawn(make: Callable[..., OpenAIGenerator]) -> None:
     class Nowhere:
         url = "http://127.0.0.1:9/v1"
@@ -168,6 +196,38 @@ def test_a_server_that_refuses_everything_is_not_a_run_of_failures(
         generator = make(server)
         with pytest.raises(ModelError, match="refuses every request"):
             _drawn(generator, questions=30)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("refuse", "refuses every request"), ("403", "status 403: `no access"), ("404", "status 404")]
+)
+def test_a_server_that_refuses_everything_after_some_answers_ends_the_run_and_stores_no_failures(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator], fault: str, said: str
+) -> None:
+    with faults.FaultServer(lambda number, _: fault if number >= 5 else None) as server:
+        # One after the other, so that none is answered beside one that is refused.
+        generator = make(server, concurrency=1)
+        drawing = generator.draw(_requests(generator, 40), DECODING)
+        found: list[Generation] = []
+        with pytest.raises(ModelError, match=said) as raised:
+            while not drawing.is_done:
+                found += drawing.step()
+    assert found and all(x.state is GenerationState.VALID for x in found)
+    assert raised.value.hint is not None and "the same command goes on" in raised.value.hint
+
+
+def test_refused_questions_between_answered_ones_have_failed_however_many_they_are(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    def odd(_: int, request: dict[str, Any]) -> str | None:
+        text = str(request["messages"])
+        return "flagged" if any(f"Question {number}?" in text for number in range(1, 60, 2)) else None
+
+    with faults.FaultServer(odd) as server:
+        found = _drawn(make(server, concurrency=1), questions=60)
+    # Half of 60 questions, with four samples and a greedy answer each.
+    assert sum(x.state is GenerationState.ERROR for x in found) == 150
+    assert len(found) == 300 == len(_keys(found))
 
 
 @pytest.mark.parametrize("fault", ["no_logprobs", "short_logprobs"])
