@@ -149,6 +149,34 @@ def test_replies_about_answers_do_not_enter_the_bounds_of_their_entropies(
     assert bounds["greedy"]["tokens"] == sum(x.tokens or 0 for x in found if x.sample_index == GREEDY)
 
 
+def test_a_reply_that_was_cut_in_its_thinking_is_asked_for_once_more(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer(thinks=20) as server:
+        generator = make(server)
+        asked = len(server.requests)
+        prompts = {f"q{i}": generator.prompt(f"How sure are you of {i}?") for i in range(3)}
+        replies = [x for x in greedy_replies(generator, prompts, 16, thinking_tokens=50) if x is not None]
+        limits = [request["max_tokens"] for request in server.requests[asked:]]
+    assert limits.count(16) == limits.count(50) == 3 == len(replies)
+    assert {x.generation.answer for x in replies} == {"w00 w00 w00 w00"}
+    assert {x.generation.question_id for x in replies} == set(prompts)
+
+
+def test_a_reply_that_never_comes_out_of_its_thinking_is_asked_for_no_third_time(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer(thinks=100) as server:
+        generator = make(server)
+        asked = len(server.requests)
+        prompts = {"q0": generator.prompt("How sure are you?")}
+        for limit in (50, 5000):
+            # The second one is more than the server's context holds.
+            (reply,) = (x for x in greedy_replies(generator, prompts, 16, thinking_tokens=limit) if x is not None)
+            assert reply.generation.state is GenerationState.THINKING_UNCLOSED
+        assert [request["max_tokens"] for request in server.requests[asked:]] == [16, 50, 16]
+
+
 def test_no_server_at_all_is_told_before_anything_is_drawn(make: Callable[..., OpenAIGenerator]) -> None:
     class Nowhere:
         url = "http://127.0.0.1:9/v1"
