@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from homogaudit.audit.calls import greedy_replies
+from homogaudit.audit.judging import Judgement, ask_judge
 from homogaudit.errors import ContextTooShortError, EngineError, ModelError
+from homogaudit.events import JobJudge
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.openai_api import OpenAIGenerator, server_model
 from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
-from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting
+from homogaudit.labels.model_judge import default_prompt
+from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, Question, SampleSet
 
 QUICK = RetryPolicy(attempts=4, first_seconds=0.001, most_seconds=0.05, timeout_seconds=0.5, connect_seconds=0.5)
 PATIENT = RetryPolicy(attempts=8, first_seconds=0.001, most_seconds=0.05, timeout_seconds=30.0)
@@ -242,6 +245,28 @@ def test_a_server_that_refuses_everything_after_some_answers_ends_the_run_and_st
                 found += drawing.step()
     assert found and all(x.state is GenerationState.VALID for x in found)
     assert raised.value.hint is not None and "the same command goes on" in raised.value.hint
+
+
+def test_a_judge_that_comes_to_refuse_everything_leaves_no_judgements_of_it(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    judge = JobJudge("model:toy", "model:toy#1", "server", "nowhere", default_prompt(), "0" * 64)
+    answered = [
+        SampleSet(
+            Question(f"q{i}", f"What is {i}?", answers=("one",)),
+            Generation(f"q{i}", GREEDY, "two", "two", GenerationState.VALID),
+            [],
+        )
+        for i in range(40)
+    ]
+    with faults.FaultServer(lambda number, _: "refuse" if number >= 5 else None) as server:
+        found: list[Judgement] = []
+        with pytest.raises(ModelError, match="refuses every request"):
+            for judgement in ask_judge(make(server, concurrency=1), judge, answered):
+                if judgement is not None:
+                    found.append(judgement)
+    assert 0 < len(found) <= 5
+    assert all(x.label.reason.startswith("the judge's reply holds no verdict") for x in found)
 
 
 def test_refused_questions_between_answered_ones_have_failed_however_many_they_are(
