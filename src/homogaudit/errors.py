@@ -109,9 +109,19 @@ class ModelError(HomogauditError):
 
 
 class ContextTooShortError(ModelError):
-    """A prompt and its answer do not fit the model's context."""
+    """A prompt and its answer do not fit the model's context.
+
+    Args:
+        message: As of every error.
+        hint: As of every error.
+        question_ids: The questions whose prompts are too long; empty where it is not the prompts.
+    """
 
     kind = "context"
+
+    def __init__(self, message: str, hint: str | None = None, question_ids: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.question_ids = question_ids
 
 
 class EngineError(HomogauditError):

@@ -12,7 +12,8 @@ from homogaudit.errors import ModelError
 from homogaudit.events import Asking, Event, Job, JobJudge, Loading, QuestionScored, RunFinished, Warning
 from homogaudit.generation import DrawRequest
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
-from homogaudit.labels.model_judge import default_prompt
+from homogaudit.generation.planning import check_lengths
+from homogaudit.labels.model_judge import JudgePrompt, default_prompt
 from homogaudit.questions.prompts import Prompt, Segment
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, LabelValue, Prompting, Question
 from homogaudit.store import RunFile
@@ -223,6 +224,25 @@ def test_replies_without_a_verdict_are_counted_and_give_no_label(run: RunFile) -
     assert set(values(run).values()) == {"no_match"}
     assert {found[JUDGE.key].reason for found in run.calls().values()} == {"unparsed"}
     assert run.labels(JUDGE.key)["bees"].reason == "the judge's reply holds no verdict: Bees are nice insects."
+    assert run.status == "complete"
+
+
+def test_an_answer_too_long_for_the_judge_has_no_label_and_the_others_are_judged(run: RunFile) -> None:
+    class ShortJudge(FakeJudge):
+        def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:
+            prompts = [[ord(letter) for letter in request.prompt.text] for request in requests]
+            longest = max(len(prompt) for prompt, request in zip(prompts, requests, strict=True) if request != long)
+            check_lengths(requests, prompts, decoding, longest + decoding.max_tokens)
+            return super().draw(requests, decoding)
+
+    generator = ShortJudge()
+    asked = JudgePrompt(JUDGE.prompt, JUDGE.seed).text(QUESTIONS[0], ANSWERS["bees"])
+    long = DrawRequest("bees", generator.prompt(asked), (GREEDY,))
+    assert len(asked) == max(len(JudgePrompt(JUDGE.prompt, 0).text(x, ANSWERS[x.id])) for x in QUESTIONS[:3])
+    list(events(run, generator))
+    assert list(generator.asked) == ["rome", "hamlet"]
+    assert (values(run)["bees"], values(run)["rome"], values(run)["hamlet"]) == ("no_match", "incorrect", "ambiguous")
+    assert "do not fit its context" in run.labels(JUDGE.key)["bees"].reason
     assert run.status == "complete"
 
 

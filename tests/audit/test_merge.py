@@ -21,6 +21,8 @@ from homogaudit.records import (
     Decoding,
     Generation,
     GenerationState,
+    Label,
+    LabelValue,
     ModelCall,
     Question,
     TokenStatistics,
@@ -280,6 +282,29 @@ def test_runs_that_were_scored_in_two_ways_and_on_two_days_are_told(make: Make, 
         run.set_meta("scoring", {**run.meta("scoring"), "judge": "overlap"})
     days, scorings = _merge(paths, tmp_path / "merged.audit").warnings
     assert "on 2 days" in days and "scored like the first" in scorings
+
+
+def test_runs_whose_models_lie_at_two_places_were_scored_in_one_way(make: Make, tmp_path: Path) -> None:
+    paths = [make(Shards((number,), 2)) for number in (1, 2)]
+    with RunFile.open(paths[1], writable=True) as run:
+        scoring = run.meta("scoring")
+        run.set_meta("scoring", {**scoring, "embedder_source": {**scoring["embedder_source"], "location": "elsewhere"}})
+    assert _merge(paths, tmp_path / "merged.audit").warnings == ()
+
+
+def test_what_a_model_judged_is_kept_with_its_calls_where_the_draws_come_together(make: Make, tmp_path: Path) -> None:
+    key = "model:one#1"
+    parts = [(GREEDY, 0), (GREEDY, 1, 2, 3)]
+    paths = [make(name=f"{number}.audit", until=30, only=part) for number, part in enumerate(parts)]
+    with RunFile.open(paths[1], writable=True) as run:
+        run.add_calls([ModelCall("q03", key, 1.0, "", "correct", 9, 0.5)])
+        run.add_labels([Label("q03", judge, LabelValue.CORRECT, "it is") for judge in (key, "overlap")])
+    _merge(paths, tmp_path / "merged.audit")
+    with RunFile.open(tmp_path / "merged.audit") as run:
+        assert run.calls()["q03"][key].text == "correct"
+        assert {name: label.value for name, label in run.labels(key).items()} == {"q03": LabelValue.CORRECT}
+        # Of a judge that computes it is computed again from all draws.
+        assert run.labels("overlap") == {}
 
 
 def test_who_judged_and_embedded_is_known_in_the_merged_run_too(make: Make, tmp_path: Path) -> None:

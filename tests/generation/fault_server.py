@@ -27,7 +27,7 @@ ENTROPY = float(-(np.exp(LOGPROBS) * LOGPROBS).sum())
 
 Fault = str | None
 """`hang`, `cut`, `half`, `html`, `429`, `500`, `no_choices`, `fewer`, `duplicate`, `no_logprobs`, `short_logprobs`,
-`refuse`, `filter`; `None` for a good answer."""
+`refuse`, `403`, `404`, `flagged`, `filter`; `None` for a good answer."""
 
 
 @dataclass
@@ -44,6 +44,7 @@ class FaultServer:
         displaces: Whether the drawn token, where it is not among the likeliest, takes the place of the last of them.
         is_vllm: Whether the list of models lacks V, and a bias of a token that is none is refused with it.
         length: Words of an answer.
+        thinks: Words of the thinking before it, which a chat answer tells apart.
         requests: All payloads, in their order.
         slow_seconds: How long every answer takes.
         port: 0 for any that is free.
@@ -60,6 +61,7 @@ class FaultServer:
     has_chat: bool = True
     is_vllm: bool = False
     length: int = 4
+    thinks: int = 0
     retry_after: str = "0.01"
     models: tuple[str, ...] = ("toy",)
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -164,6 +166,10 @@ class FaultServer:
                 _send(handler, 500, {"error": {"message": "boom"}})
             case "refuse":
                 _send(handler, 400, {"error": {"message": "this prompt breaks our rules", "code": "content_filter"}})
+            case "403" | "404":
+                _send(handler, int(fault), {"error": {"message": "no access to this model"}})
+            case "flagged":
+                _send(handler, 403, {"error": {"message": "your input was flagged"}})
             case "filter":
                 for choice in choices:
                     choice["finish_reason"] = "content_filter"
@@ -186,7 +192,9 @@ class FaultServer:
     def completion(self, request: dict[str, Any], is_chat: bool) -> dict[str, Any]:
         n = 1 if "n" in self.ignores else request.get("n", 1)
         prompt = json.dumps(request.get("messages") or request.get("prompt"))
-        limit = request.get("max_tokens", request.get("max_completion_tokens", 16))
+        most = request.get("max_tokens", request.get("max_completion_tokens", 16))
+        thought = min(self.thinks, most)
+        limit = most - thought
         temperature = request.get("temperature", 1.0)
         drawn = _distribution(request, temperature, self.ignores)
         shown = drawn if self.tempered else LOGPROBS
@@ -209,6 +217,8 @@ class FaultServer:
                 rows.append({**rows[0], "token": END, "bytes": list(END.encode())})
             if is_chat:
                 choice["message"] = {"role": "assistant", "content": text}
+                if thought:
+                    choice["message"]["reasoning_content"] = " hm" * thought
                 asked = request.get("logprobs") and "logprobs" not in self.ignores
                 choice["logprobs"] = {"content": rows} if asked else None
             else:
@@ -217,7 +227,10 @@ class FaultServer:
             choices.append(choice)
         return {
             "choices": choices,
-            "usage": {"prompt_tokens": 7, "completion_tokens": sum(map(_row_count, choices)) or self.length * n},
+            "usage": {
+                "prompt_tokens": 7,
+                "completion_tokens": (sum(map(_row_count, choices)) or self.length * n) + thought * n,
+            },
         }
 
 

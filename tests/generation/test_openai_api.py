@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from homogaudit.audit.calls import greedy_replies
+from homogaudit.audit.judging import Judgement, ask_judge
 from homogaudit.errors import ContextTooShortError, EngineError, ModelError
+from homogaudit.events import JobJudge
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.openai_api import OpenAIGenerator, server_model
 from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
-from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting
+from homogaudit.labels.model_judge import default_prompt
+from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, Question, SampleSet
 
 QUICK = RetryPolicy(attempts=4, first_seconds=0.001, most_seconds=0.05, timeout_seconds=0.5, connect_seconds=0.5)
 PATIENT = RetryPolicy(attempts=8, first_seconds=0.001, most_seconds=0.05, timeout_seconds=30.0)
@@ -121,6 +125,61 @@ def test_a_longer_wait_than_allowed_stops_the_run(faults: ModuleType, make: Call
             _drawn(generator)
 
 
+def test_a_server_that_wants_to_be_left_alone_for_long_leaves_its_work_to_the_other(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer() as healthy, faults.FaultServer(lambda *_: "429", retry_after="3600") as busy:
+        generator = make(healthy, busy)
+        probed = len(busy.requests)
+        assert _keys(_drawn(generator)) == _each_once()
+        (told,) = (text for text in generator.facts.warnings if "3,600 s" in text)
+        assert "the other servers go on" in told
+        # No more than the requests that were under way when the first of them was answered.
+        assert len(busy.requests) - probed <= 16
+
+
+def test_replies_about_answers_do_not_enter_the_bounds_of_their_entropies(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer() as server:
+        generator = make(server)
+        prompts = {"q0": generator.prompt("How sure are you?")}
+        assert [x for x in greedy_replies(generator, prompts, 16, thinking_tokens=50) if x is not None]
+        assert generator.facts.details["token_entropy_bounds"] == {}
+        found = _drawn(generator)
+        assert [x for x in greedy_replies(generator, prompts, 16, thinking_tokens=50) if x is not None]
+        bounds = generator.facts.details["token_entropy_bounds"]
+    assert bounds["greedy"]["tokens"] == sum(x.tokens or 0 for x in found if x.sample_index == GREEDY)
+
+
+def test_a_reply_that_was_cut_in_its_thinking_is_asked_for_once_more(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer(thinks=20) as server:
+        generator = make(server)
+        asked = len(server.requests)
+        prompts = {f"q{i}": generator.prompt(f"How sure are you of {i}?") for i in range(3)}
+        replies = [x for x in greedy_replies(generator, prompts, 16, thinking_tokens=50) if x is not None]
+        limits = [request["max_tokens"] for request in server.requests[asked:]]
+    assert limits.count(16) == limits.count(50) == 3 == len(replies)
+    assert {x.generation.answer for x in replies} == {"w00 w00 w00 w00"}
+    assert {x.generation.question_id for x in replies} == set(prompts)
+
+
+def test_a_reply_that_never_comes_out_of_its_thinking_is_asked_for_no_third_time(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    with faults.FaultServer(thinks=100) as server:
+        generator = make(server)
+        asked = len(server.requests)
+        prompts = {"q0": generator.prompt("How sure are you?")}
+        for limit in (50, 5000):
+            # The second one is more than the server's context holds.
+            (reply,) = (x for x in greedy_replies(generator, prompts, 16, thinking_tokens=limit) if x is not None)
+            assert reply.generation.state is GenerationState.THINKING_UNCLOSED
+        assert [request["max_tokens"] for request in server.requests[asked:]] == [16, 50, 16]
+
+
 def test_no_server_at_all_is_told_before_anything_is_drawn(make: Callable[..., OpenAIGenerator]) -> None:
     class Nowhere:
         url = "http://127.0.0.1:9/v1"
@@ -168,6 +227,60 @@ def test_a_server_that_refuses_everything_is_not_a_run_of_failures(
         generator = make(server)
         with pytest.raises(ModelError, match="refuses every request"):
             _drawn(generator, questions=30)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("refuse", "refuses every request"), ("403", "status 403: `no access"), ("404", "status 404")]
+)
+def test_a_server_that_refuses_everything_after_some_answers_ends_the_run_and_stores_no_failures(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator], fault: str, said: str
+) -> None:
+    with faults.FaultServer(lambda number, _: fault if number >= 5 else None) as server:
+        # One after the other, so that none is answered beside one that is refused.
+        generator = make(server, concurrency=1)
+        drawing = generator.draw(_requests(generator, 40), DECODING)
+        found: list[Generation] = []
+        with pytest.raises(ModelError, match=said) as raised:
+            while not drawing.is_done:
+                found += drawing.step()
+    assert found and all(x.state is GenerationState.VALID for x in found)
+    assert raised.value.hint is not None and "the same command goes on" in raised.value.hint
+
+
+def test_a_judge_that_comes_to_refuse_everything_leaves_no_judgements_of_it(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    judge = JobJudge("model:toy", "model:toy#1", "server", "nowhere", default_prompt(), "0" * 64)
+    answered = [
+        SampleSet(
+            Question(f"q{i}", f"What is {i}?", answers=("one",)),
+            Generation(f"q{i}", GREEDY, "two", "two", GenerationState.VALID),
+            [],
+        )
+        for i in range(40)
+    ]
+    with faults.FaultServer(lambda number, _: "refuse" if number >= 5 else None) as server:
+        found: list[Judgement] = []
+        with pytest.raises(ModelError, match="refuses every request"):
+            for judgement in ask_judge(make(server, concurrency=1), judge, answered):
+                if judgement is not None:
+                    found.append(judgement)
+    assert 0 < len(found) <= 5
+    assert all(x.label.reason.startswith("the judge's reply holds no verdict") for x in found)
+
+
+def test_refused_questions_between_answered_ones_have_failed_however_many_they_are(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    def odd(_: int, request: dict[str, Any]) -> str | None:
+        text = str(request["messages"])
+        return "flagged" if any(f"Question {number}?" in text for number in range(1, 60, 2)) else None
+
+    with faults.FaultServer(odd) as server:
+        found = _drawn(make(server, concurrency=1), questions=60)
+    # Half of 60 questions, with four samples and a greedy answer each.
+    assert sum(x.state is GenerationState.ERROR for x in found) == 150
+    assert len(found) == 300 == len(_keys(found))
 
 
 @pytest.mark.parametrize("fault", ["no_logprobs", "short_logprobs"])

@@ -1,14 +1,16 @@
 """The job that takes up a run where it was left."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from homogaudit.config import load_models
 from homogaudit.errors import ModelError, RunFileError
 from homogaudit.events import JobEmbedder
 from homogaudit.generation.fingerprint import fingerprint
+from homogaudit.launch.embedder_choice import resolve_job_embedder, resolve_job_nli
 from homogaudit.launch.resume import resume_job
 from homogaudit.store import RunFile, RunLock
 
@@ -51,6 +53,29 @@ def test_the_scoring_is_the_one_that_the_run_was_begun_with(run: RunFile, model:
     assert (job.model, job.judge, job.embedder) == (str(model), "exact", embedder)
     assert job.clusterings == ("jaccard=0.2/leader", "answer/single")
     assert job.signals == ("density",)
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_models_that_moved_are_looked_for_by_name_and_taken_where_they_are_the_same(
+    run: RunFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_same: bool
+):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    listed = tmp_path / "models.toml"
+    listed.write_text(f'[embedders.mini]\nsource = "{folder}"\n[nli.pairs]\nsource = "{folder}"\n')
+    monkeypatch.setenv("HOMOGAUDIT_MODELS", str(listed))
+    embedder, _ = resolve_job_embedder("mini", load_models(), wanted=True)
+    nli = resolve_job_nli("pairs", load_models(), question_first=True)
+    assert embedder is not None and nli is not None
+    changes = {} if is_same else {"key": "another"}
+    old_embedder = replace(embedder, location="/gone/mini", calibrated_threshold=0.7, **changes)
+    old_nli = replace(nli, location="/gone/pairs", **changes)
+    scoring = {"judge": "exact", "judge_reason": "", "embedder_reason": "", "signals": [], "methods": []}
+    run.set_meta("scoring", {**scoring, "embedder_source": asdict(old_embedder), "nli_source": asdict(old_nli)})
+    job = resume_job(run.path)
+    moved = (replace(embedder, calibrated_threshold=0.7), nli)
+    assert (job.embedder, job.nli) == (moved if is_same else (old_embedder, old_nli))
 
 
 def test_a_model_file_that_vanished_or_changed_is_told(run: RunFile, model: Path):

@@ -6,10 +6,10 @@ One reply a question and kind, stored as soon as it is there. It draws no answer
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from homogaudit.errors import UndefinedStatisticError
+from homogaudit.errors import ContextTooShortError, UndefinedStatisticError
 from homogaudit.generation import DrawRequest, Generator
 from homogaudit.questions.prompts import Prompt, Segment
-from homogaudit.records import GREEDY, Decoding, Generation, ModelCall, SampleSet
+from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, ModelCall, SampleSet
 from homogaudit.signals.calls import p_true_from_logprobs, p_true_prompt, parse_confidence, verbalized_prompt
 
 __all__ = ["CALL_KINDS", "Reply", "ask_p_true", "ask_verbalized", "call_prompt", "greedy_replies"]
@@ -84,6 +84,8 @@ def ask_verbalized(
 
 
 def _verbalized(reply: Reply) -> ModelCall:
+    if reply.generation.state is GenerationState.ERROR:
+        return reply.call("verbalized", None, reply.generation.text)
     value = parse_confidence(reply.generation.answer)
     reason = "" if value is not None else "the reply states no confidence"
     return reply.call("verbalized", value, reason)
@@ -100,11 +102,53 @@ def greedy_replies(
         generator: With no drawing in progress.
         prompts: By question id.
         tokens: Of a reply at most.
-        thinking_tokens: The same where the model thinks first.
+        thinking_tokens: The same where the model thinks first. A reply that was cut before it came out of its
+            thinking, which no prompt of a server foretells, is asked for once more with these.
     """
-    requests = [DrawRequest(question_id, prompt, (GREEDY,)) for question_id, prompt in prompts.items()]
     limit = thinking_tokens if any(prompt.starts_in_thinking for prompt in prompts.values()) else tokens
-    drawing = generator.draw(requests, Decoding(samples=0, max_tokens=limit, greedy_max_tokens=limit))
+    cut: dict[str, Reply] = {}
+    for reply in _replies(generator, prompts, limit):
+        if reply is not None and limit < thinking_tokens and _is_cut_in_thinking(reply.generation):
+            cut[reply.generation.question_id] = reply
+            yield None
+        else:
+            yield reply
+    if not cut:
+        return
+    try:
+        for reply in _replies(generator, {question_id: prompts[question_id] for question_id in cut}, thinking_tokens):
+            yield reply and _second(cut.pop(reply.generation.question_id), reply)
+    except ContextTooShortError:
+        yield from cut.values()
+
+
+def _is_cut_in_thinking(reply: Generation) -> bool:
+    """Whether a reply needs more tokens; a server may leave its thinking out, so that nothing is to be seen."""
+    return reply.finish_reason == "length" and reply.state in (GenerationState.THINKING_UNCLOSED, GenerationState.EMPTY)
+
+
+def _second(first: Reply, second: Reply) -> Reply:
+    """Return what became of a reply that was asked for twice, at the cost of both."""
+    better = first.generation if second.generation.state is GenerationState.ERROR else second.generation
+    return Reply(better, first.tokens + second.tokens, first.seconds + second.seconds)
+
+
+def _replies(generator: Generator, prompts: Mapping[str, Prompt], limit: int) -> Iterator[Reply | None]:
+    """Yield the greedy replies of at most `limit` tokens; one whose prompt does not fit the context has failed."""
+    requests = [DrawRequest(question_id, prompt, (GREEDY,)) for question_id, prompt in prompts.items()]
+    decoding = Decoding(samples=0, max_tokens=limit, greedy_max_tokens=limit)
+    try:
+        drawing = generator.draw(requests, decoding)
+    except ContextTooShortError as error:
+        if not error.question_ids:
+            raise
+        reason = "the prompt and the reply do not fit its context"
+        for question_id in error.question_ids:
+            yield Reply(Generation(question_id, GREEDY, reason, "", GenerationState.ERROR), 0, 0.0)
+        requests = [request for request in requests if request.question_id not in error.question_ids]
+        if not requests:
+            return
+        drawing = generator.draw(requests, decoding)
     seen_prompt_tokens, seen_seconds = 0, 0.0
     while not drawing.is_done:
         finished = drawing.step()

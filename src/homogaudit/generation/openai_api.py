@@ -177,7 +177,8 @@ class OpenAIGenerator:
             sample_fault=sample,
         )
         # What is told of the statistics is of the answers, not of the replies about them that are drawn later.
-        self._plan = self._plan or plan
+        if decoding.samples:
+            self._plan = plan
         spent = sum(counts.tokens + counts.prompt_tokens for counts in self._spent)
         drawing = ServerDrawing(
             requests,

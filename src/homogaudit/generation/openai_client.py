@@ -92,11 +92,17 @@ class RefusedError(Exception):
 
 
 class UnreachableError(Exception):
-    """The server is gone, or fails again and again; `error` says so to the user."""
+    """The server is gone, or fails again and again.
 
-    def __init__(self, error: EngineError) -> None:
+    Attributes:
+        error: Says so to the user.
+        wait: Seconds that the server asks to be left alone.
+    """
+
+    def __init__(self, error: EngineError, wait: float = 0.0) -> None:
         super().__init__(error.message)
         self.error = error
+        self.wait = wait
 
 
 class _TransientError(Exception):
@@ -243,7 +249,8 @@ class OpenAIClient:
             except _TransientError as failure:
                 wait = failure.wait
                 if wait is not None and wait > policy.most_seconds:
-                    raise self._gone(f"{failure.reason}, and asks to wait for {wait:,.0f} s") from None
+                    gone = self._gone(f"{failure.reason}, and asks to wait for {wait:,.0f} s")
+                    raise UnreachableError(gone, wait) from None
                 if attempt >= (min(attempts, policy.unreachable_attempts) if failure.is_unreachable else attempts):
                     raise UnreachableError(self._gone(failure.reason)) from None
                 self._tell(f"{failure.reason}; trying again")

@@ -49,6 +49,7 @@ def check_lengths(
         ModelError: A prompt has no tokens.
     """
     longest = max(decoding.max_tokens, decoding.greedy_max_tokens)
+    too_long = tuple(x.question_id for x, y in zip(requests, prompts, strict=True) if len(y) + longest > room)
     for request, tokens in zip(requests, prompts, strict=True):
         if not tokens:
             raise ModelError(f"the prompt of question `{request.question_id}` has no tokens")
@@ -57,6 +58,7 @@ def check_lengths(
                 f"the prompt of question `{request.question_id}` has {len(tokens)} tokens; with {longest} for "
                 f"the answer it exceeds the model's context of {room}",
                 "lower `--max-tokens`, or leave the question out",
+                too_long,
             )
 
 

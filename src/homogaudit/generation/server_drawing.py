@@ -5,6 +5,7 @@ Requests are made as they are started, so that memory does not grow with the num
 """
 
 import hashlib
+import math
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +37,10 @@ _ROUNDING = 1e-6
 """Two spellings of one log-probability may differ by this."""
 
 _HOPELESS = 20
-"""Requests refused in a row, and none ever answered: it is not the questions."""
+"""Requests refused in a row before the first answer, or questions after it: it is not the questions.
+
+Of a question that breaks a server's rules every single sample is refused, which says nothing of the others.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ class ServerDrawing:
 
     Raises:
         EngineError: While stepping, when every server fails again and again, or the budget is spent.
-        ModelError: While stepping, when the key is refused, or every request.
+        ModelError: While stepping, when the key or the model is refused, or every request in a row.
     """
 
     def __init__(
@@ -136,7 +140,8 @@ class ServerDrawing:
         self._plan = plan
         self._budget = token_budget
         self._started: list[str] = []
-        self._refused = 0
+        self._refused: list[tuple[int, Generation]] = []
+        self._last_answered = -1
         self._error: HomogauditError | None = None
         self.counts = SamplerCounts()
 
@@ -169,6 +174,8 @@ class ServerDrawing:
             finished: list[Generation] = []
             for reply in self._queue.arrived():
                 finished += self._take(reply)
+            if self._next is None and not self._again and not self._queue.live and self._error is None:
+                finished += self._failed_before(math.inf)
             # What has arrived is stored before the reason to stop is told.
             if self._error is not None and not finished and (not self._queue.live or self._is_urgent()):
                 raise self._error
@@ -204,14 +211,14 @@ class ServerDrawing:
     def _take(self, reply: Reply[ServerWork]) -> list[Generation]:
         work = reply.work
         if isinstance(reply.error, RefusedError):
-            return self._refuse(work, reply.error)
+            return self._refuse(work, reply.error, reply.number)
         if reply.answer is None:
             self._error = self._error or reply.error
             self._again.appendleft(replace(work, is_first=False))
             return []
-        self._refused = -1
+        self._last_answered = max(self._last_answered, reply.number)
         self.counts.steps += 1
-        return self._generations(work, reply.answer, reply.seconds)
+        return self._failed_before(self._last_answered) + self._generations(work, reply.answer, reply.seconds)
 
     def _generations(self, work: ServerWork, answer: Mapping[str, Any], seconds: float) -> list[Generation]:
         indexes = work.sample_indexes
@@ -241,19 +248,31 @@ class ServerDrawing:
             )
         self._again.append(work)
 
-    def _refuse(self, work: ServerWork, refusal: RefusedError) -> list[Generation]:
-        """Ask for the answers one by one, since several at once may be too many; a refused one has failed."""
+    def _refuse(self, work: ServerWork, refusal: RefusedError, number: int) -> list[Generation]:
+        """Ask for the answers one by one, since several at once may be too many; hold a refused one back.
+
+        Whether it has failed is known with the answer to a later request: a key may be withdrawn in the midst of a run.
+        """
         indexes = list(work.sample_indexes)
         if len(indexes) > 1:
             singles = [replace(work, sample_indexes=(index,), is_first=False) for index in indexes]
             self._again.extendleft(reversed(singles))
             return []
-        if self._refused >= 0:
-            self._refused += 1
-            if self._refused >= _HOPELESS:
-                self._error = ModelError(f"the server refuses every request: {refusal.reason}")
-                return []
-        return [_failed(work.request.question_id, indexes[0], refusal.reason)]
+        self._refused.append((number, _failed(work.request.question_id, indexes[0], refusal.reason)))
+        failed = self._failed_before(self._last_answered)
+        questions = {generation.question_id for _, generation in self._refused}
+        if len(self._refused if self._last_answered < 0 else questions) >= _HOPELESS:
+            self._error = self._error or ModelError(
+                f"the server refuses every request: {refusal.reason}",
+                "what was drawn before is stored: once it answers, the same command goes on where the run was left",
+            )
+        return failed
+
+    def _failed_before(self, number: float) -> list[Generation]:
+        """Return the refused draws that were asked for before a request: where that is answered, they have failed."""
+        failed = [generation for asked, generation in self._refused if asked < number]
+        self._refused = [(asked, generation) for asked, generation in self._refused if asked >= number]
+        return failed
 
     def _generation(
         self, work: ServerWork, sample_index: int, choice: Choice, completion: int | None, seconds: float

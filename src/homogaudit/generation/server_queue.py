@@ -26,6 +26,12 @@ _MOST_PROBE_SECONDS = 15.0
 _MOST_RELAPSES = 3
 """Times that a server may seem to be back and then answer no request: more is no restart."""
 
+_NO_ACCESS = {401, 402, 403, 404}
+"""Statuses that, once the server has answered, are of the key, the credit or the model and not of one request."""
+
+_FLAGGED = ("moderation", "flagged")
+"""Words with which a hosted server's 403 is of one prompt after all."""
+
 W = TypeVar("W")
 
 
@@ -67,6 +73,7 @@ class Reply(Generic[W]):
     """What became of one request.
 
     Attributes:
+        number: Of the request, in the order in which they start.
         seconds: From its start to the answer.
         answer: The server's; `None` where there is none.
         error: Why there is none: this request is refused, or the whole run must stop. `None` without an answer: its
@@ -75,6 +82,7 @@ class Reply(Generic[W]):
 
     work: W
     server: Server
+    number: int
     seconds: float
     answer: dict[str, Any] | None = None
     error: RefusedError | HomogauditError | None = None
@@ -151,41 +159,46 @@ class RequestQueue(Generic[W]):
         try:
             answer = future.result()
         except UnreachableError as gone:
-            return Reply(work, server, seconds, error=self._set_aside(server, gone.error))
-        except (RefusedError, HomogauditError) as error:
-            return Reply(work, server, seconds, error=error)
+            return Reply(work, server, number, seconds, error=self._set_aside(server, gone.error, gone.wait))
+        except RefusedError as refusal:
+            return Reply(work, server, number, seconds, error=_meaning(refusal, server))
+        except HomogauditError as error:
+            return Reply(work, server, number, seconds, error=error)
         except CancelledError:
-            return Reply(work, server, seconds)
+            return Reply(work, server, number, seconds)
         server.answered += 1
         server.relapses = server.probes = 0
         # It answers, whatever became of another request.
         server.failure = None
-        return Reply(work, server, seconds, answer)
+        return Reply(work, server, number, seconds, answer)
 
     # Servers that are gone
 
-    def _set_aside(self, server: Server, error: EngineError) -> HomogauditError | None:
+    def _set_aside(self, server: Server, error: EngineError, wait: float) -> HomogauditError | None:
         """Leave a server out until it answers; return the error to stop with where no server is left to wait for."""
         if server.failure is None:
             # Since it came back it has answered nothing, or `probes` would be 0.
             server.relapses += bool(server.probes)
             server.failure = error
-            self._schedule(server)
-            if not server.is_hopeless:
+            self._schedule(server, wait)
+            if not server.is_hopeless and not (wait and self.is_waiting):
                 self._warn(f"{error.message}: {self._what_now()}")
-            elif any(not other.is_hopeless for other in self._servers):
+            elif server.is_hopeless and any(not other.is_hopeless for other in self._servers):
                 self._warn(f"{error.message}: it is not used any more")
-        return error if all(other.is_hopeless for other in self._servers) else None
+        # Others can go on while one wants to be left alone for long; to wait for the only one is the user's choice.
+        is_over = all(other.is_hopeless for other in self._servers) or (wait > 0 and self.is_waiting)
+        return error if is_over else None
 
     def _what_now(self) -> str:
         if self.is_waiting:
             return "the run waits for it and goes on when it answers; what was drawn is stored"
         return "the other servers go on until it is back"
 
-    def _schedule(self, server: Server) -> None:
+    def _schedule(self, server: Server, wait: float = 0.0) -> None:
+        """Ask a server again after a while that grows, and not before the seconds that it asked for."""
         policy = server.client.policy
         longest = min(policy.most_seconds, _MOST_PROBE_SECONDS, policy.first_seconds * 2 ** min(server.probes, 16))
-        server.probe_at = time.monotonic() + longest * self._random.uniform(0.5, 1.0)
+        server.probe_at = time.monotonic() + max(wait, longest * self._random.uniform(0.5, 1.0))
 
     def _look_after(self) -> None:
         """Ask the servers that are gone whether they are back, and use those that are."""
@@ -207,3 +220,12 @@ class RequestQueue(Generic[W]):
             # It is there again and yet of no use, for example because it was started with another model.
             server.failure = error
             self._warn(f"{error.message}: {self._what_now()}")
+
+
+def _meaning(refusal: RefusedError, server: Server) -> RefusedError | ModelError:
+    """Return the refusal of one request, or the error to stop with where it is one of all."""
+    if refusal.status not in _NO_ACCESS or any(word in refusal.reason.casefold() for word in _FLAGGED):
+        return refusal
+    message = f"the server `{server.client.address.url}` answers with status {refusal.status}: {refusal.reason}"
+    hint = "check the key and the model there; what was drawn is stored, and the same command goes on"
+    return ModelError(message, hint)

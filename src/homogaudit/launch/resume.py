@@ -1,13 +1,15 @@
 """The job that takes up a run file where it was left, read from the run file itself."""
 
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from homogaudit.config import load_models, load_settings
-from homogaudit.errors import ModelError, RunFileError
+from homogaudit.config import ModelsFile, load_models, load_settings
+from homogaudit.errors import HomogauditError, ModelError, RunFileError
 from homogaudit.events import Job, JobEmbedder, JobNli
 from homogaudit.generation.fingerprint import model_fingerprint
-from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder
+from homogaudit.launch.embedder_choice import is_large, is_there, resolve_job_embedder, resolve_job_nli
 from homogaudit.launch.judge_choice import choose_judge, stored_judge
 from homogaudit.store import RunFile
 from homogaudit.store.run_lock import lock_owner
@@ -53,7 +55,7 @@ def resume_job(path: Path, *, draws: bool = True) -> Job:
     else:
         chosen = stored_judge(scoring)
         source = scoring.get("embedder_source")
-        embedder = JobEmbedder(**source) if source else None
+        embedder = _found_embedder(JobEmbedder(**source), settings.embedder, models) if source else None
     nli = scoring.get("nli_source")
     return Job(
         str(path),
@@ -69,11 +71,34 @@ def resume_job(path: Path, *, draws: bool = True) -> Job:
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
         defer_embedding=is_large(embedder),
-        nli=JobNli(**nli) if nli else None,
+        nli=_found_nli(JobNli(**nli), models) if nli else None,
         model_kind=model.get("kind", "gguf"),
         server_model=model.get("name") if is_server else None,
         judge_model=chosen.model,
     )
+
+
+def _found_embedder(stored: JobEmbedder, default: str | None, models: ModelsFile) -> JobEmbedder:
+    """Return the run's embedder where it lies on this machine; as stored where the same one is not found."""
+    if is_there(stored.location):
+        return stored
+    for name in (stored.name, default):
+        with contextlib.suppress(HomogauditError):
+            found, _ = resolve_job_embedder(name, models, wanted=True)
+            if found is not None and found.key == stored.key:
+                return replace(stored, location=found.location)
+    return stored
+
+
+def _found_nli(stored: JobNli, models: ModelsFile) -> JobNli:
+    """Return the run's NLI model where it lies on this machine; as stored where the same one is not found."""
+    if is_there(stored.location):
+        return stored
+    with contextlib.suppress(HomogauditError):
+        found = resolve_job_nli(stored.name, models)
+        if found is not None and found.key == stored.key:
+            return replace(stored, location=found.location)
+    return stored
 
 
 def _fault(model: Path, stored: Any) -> str | None:

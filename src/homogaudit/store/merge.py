@@ -7,7 +7,7 @@ because it would be another figure over all questions of the merged one.
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,10 +131,17 @@ def _warnings(runs: Sequence[RunFile]) -> list[str]:
     warnings: list[str] = []
     if len(days := {str(run.meta("created"))[:10] for run in runs}) > 1:
         warnings.append(f"the runs were begun on {len(days)} days: prompts that tell the date differ")
-    scorings = {json.dumps(scoring) for run in runs if (scoring := run.meta("scoring")) is not None}
+    scorings = {json.dumps(_scoring_keys(scoring)) for run in runs if (scoring := run.meta("scoring")) is not None}
     if len(scorings) > 1:
         warnings.append("the runs were scored in different ways: all are scored like the first")
     return warnings
+
+
+def _scoring_keys(scoring: Mapping[str, Any]) -> list[Any]:
+    """Return what the figures of a scoring depend on: where its models lie is another matter on every machine."""
+    nli = scoring.get("nli_source") or {}
+    names = ("judge", "embedder_key", "methods", "signals", "density_pool")
+    return [*(scoring.get(name) for name in names), nli.get("key"), nli.get("question_first")]
 
 
 # The merged file
@@ -201,7 +208,7 @@ def _copy(source: Path, draft: Path) -> None:
         for table in (*_OF_QUESTIONS, *_DERIVED, *_OF_TEXTS):
             # A file of an earlier version lacks what later ones brought.
             if table in tables:
-                _copy_table(connection, table)
+                _copy_table(connection, table, has_calls="calls" in tables)
         columns = "kind, started, ended, pid, provenance, seconds, generations"
         connection.execute(
             f"INSERT INTO main.sessions ({columns}) SELECT {columns} FROM other.sessions ORDER BY number"
@@ -211,7 +218,7 @@ def _copy(source: Path, draft: Path) -> None:
         connection.close()
 
 
-def _copy_table(connection: sqlite3.Connection, table: str) -> None:
+def _copy_table(connection: sqlite3.Connection, table: str, *, has_calls: bool) -> None:
     names = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
     columns = ", ".join(names)
     if table in _OF_TEXTS:
@@ -220,6 +227,12 @@ def _copy_table(connection: sqlite3.Connection, table: str) -> None:
         values = ", ".join("places.new" if name == "position" else f"theirs.{name}" for name in names)
         # What was derived from some of the draws of a question is not what all of them give.
         only = "WHERE places.is_new" if table in _DERIVED else ""
+        if table == "labels" and has_calls:
+            # What a model says of the greedy answer goes with its call.
+            only += (
+                " OR EXISTS (SELECT 1 FROM other.calls asked"
+                " WHERE asked.position = theirs.position AND asked.kind = theirs.judge)"
+            )
         query = f"SELECT {values} FROM other.{table} theirs JOIN places ON places.old = theirs.position {only}"
     connection.execute(f"INSERT OR IGNORE INTO main.{table} ({columns}) {query}")
 
