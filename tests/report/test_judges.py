@@ -127,6 +127,10 @@ def test_text_and_markdown_show_the_agreement_and_with_full_every_auroc(run: Run
     assert rows["token_entropy_mean"][1].startswith(
         f"{comparison(run).aurocs['token_entropy_mean']['exact'].value:.3f} ["
     )
+    # The exact judge decides 16 answers, the model 16 others.
+    aurocs = next(table for table in labels.tables if table.columns[0] == "AUROC by judge")
+    assert aurocs.columns == ("AUROC by judge", "exact", "n", KEY, "n")
+    assert rows["token_entropy_mean"][2::2] == ("16", "16")
     assert any("1 (5.6%) are unsure and 1 (5.6%) hold no verdict (prompt abababab, seed 4)" in x for x in labels.notes)
     short = next(x for x in sections(report, full=False) if x.title == "Labels")
     assert "token_entropy_mean" not in {row[0] for table in short.tables for row in table.rows}
