@@ -143,6 +143,20 @@ def test_nli_models_are_compared_by_their_stored_clusters(builder: Any) -> None:
     assert found.models["xsmall"].thresholds == ()
 
 
+def test_equal_counts_correlate_without_an_interval(builder: Any) -> None:
+    for key in ("a#1", "b#2"):
+        shapes = {x: (0,) * 5 if x % 2 else (0, 0, 1, 1, 2) for x in range(QUESTIONS)}
+        builder.cluster(shapes, ClusteringMethod("entailment", "single", 0.5, key))
+    report = build(builder.score(JACCARD), draws=50)
+    document = to_json(report)
+    Draft202012Validator(schema()).validate(document)
+    (pair,) = document["homogenization"]["models"]["entailment"]["correlations"]
+    assert pair["spearman"] == {"value": 1.0, "low": None, "high": None, "p": None, "n": QUESTIONS}
+    section = next(x for x in sections(report, full=False) if x.title == "NLI models compared")
+    assert section.tables[-1].rows == (("a and b", "1.00", MISSING, "24"),)
+    assert any("has no interval" in x for x in section.notes)
+
+
 def test_models_of_one_name_are_told_apart(builder: Any) -> None:
     for key, threshold in (("x#1", 0.5), ("x#2", 0.5)):
         builder.cluster(

@@ -6,7 +6,15 @@ All text of others is plain here already.
 from collections.abc import Mapping
 from itertools import chain
 
-from homogaudit.report.numbers import MISSING, count, decimal, interval, percent, percent_interval
+from homogaudit.report.numbers import (
+    MISSING,
+    NO_CORRELATION_INTERVAL,
+    count,
+    decimal,
+    interval,
+    percent,
+    percent_interval,
+)
 from homogaudit.report.records import Labels
 from homogaudit.report.section import Section, Table
 from homogaudit.report.side_by_side_records import Area, JudgeComparison, JudgeModel, JudgePair, ModelComparison
@@ -151,6 +159,8 @@ def _model_section(title: str, found: ModelComparison) -> Section:
         for x in found.correlations
         if isinstance(x.spearman, Undefined)
     ]
+    if any(isinstance(x.spearman, Correlation) and x.spearman.low is None for x in found.correlations):
+        notes.append(NO_CORRELATION_INTERVAL)
     reasons = {
         x.semantic_entropy_auroc.reason: None
         for x in found.models.values()
