@@ -64,11 +64,15 @@ def judge_notes(labels: Labels, *, full: bool) -> list[str]:
 
 
 def _replies(judge: str, model: JudgeModel) -> str:
-    if isinstance(model.unsure, Undefined) or isinstance(model.unparsed, Undefined):
+    if (
+        isinstance(model.unsure, Undefined)
+        or isinstance(model.unparsed, Undefined)
+        or isinstance(model.failed, Undefined)
+    ):
         return f"{judge}: no reply is stored."
     return (
-        f"{judge}: of {count(model.replies)} replies {_some(model.unsure)} are unsure and {_some(model.unparsed)} "
-        f"hold no verdict (prompt {model.prompt_sha256[:_HASH]}, seed {model.seed})."
+        f"{judge}: of {count(model.replies)} replies {_some(model.unsure)} are unsure, {_some(model.unparsed)} "
+        f"hold no verdict and {_some(model.failed)} failed (prompt {model.prompt_sha256[:_HASH]}, seed {model.seed})."
     )
 
 

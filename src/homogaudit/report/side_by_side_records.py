@@ -55,9 +55,11 @@ class JudgeModel:
         fingerprint: What tells it from another one.
         prompt_sha256: Of the template of what it was asked.
         seed: Of the order of the reference answers.
-        replies: That it gave on the scored questions.
+        replies: What it was asked on the scored questions and answered, or failed to.
         unsure: Share of them that say so; they are ambiguous.
         unparsed: Share of them that hold no verdict; they are no match.
+        failed: Share of them that the engine or server failed to write; they are no match.
+        failure: Why most of the failed ones failed; `None` where none did.
     """
 
     model: str
@@ -68,6 +70,8 @@ class JudgeModel:
     replies: int
     unsure: Rate | Undefined
     unparsed: Rate | Undefined
+    failed: Rate | Undefined
+    failure: str | None
 
 
 @dataclass(frozen=True, slots=True)
