@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -201,6 +202,28 @@ def test_a_url_with_a_password_is_refused_without_repeating_it():
     with pytest.raises(UsageError) as caught:
         resolve_generator("https://me:secret@example.org/v1", load_models())
     assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/v1?api_key=secret",
+        "https://example.org/v1?api_key=secret#org/model",
+        "https://example.org/v1#api_key=secret",
+        "https://example.org/v1#org/model?api_key=secret",
+        "http://localhost:8080/v1,https://example.org/v1?secret",
+    ],
+)
+@pytest.mark.parametrize("resolve", [resolve_generator, resolve_embedder])
+def test_a_url_with_parameters_is_refused_without_repeating_them(resolve: Callable[..., object], url: str):
+    with pytest.raises(UsageError, match="holds parameters") as caught:
+        resolve(url, load_models())
+    assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_url_names_its_model_in_the_fragment():
+    url = "https://example.org/v1#org/model-1.5:7b@q4_0"
+    assert resolve_generator(url, load_models()).location == url
 
 
 def test_a_name_goes_before_a_file_of_the_same_name():

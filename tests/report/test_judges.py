@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from homogaudit.errors import UsageError
-from homogaudit.records import ModelCall
+from homogaudit.labels.model_judge import unparsed_reason
+from homogaudit.records import Generation, GenerationState, Label, LabelValue, ModelCall
 from homogaudit.report.build import build
-from homogaudit.report.json import to_json
+from homogaudit.report.json import schema, to_json
 from homogaudit.report.layout import sections
 from homogaudit.report.markdown import to_markdown
 from homogaudit.report.side_by_side_records import Area, JudgeComparison
@@ -90,6 +92,28 @@ def test_unsure_and_unparsed_replies_are_counted_and_warned_of(run: RunFile) -> 
     assert report.labels.judges["exact"].model is None
 
 
+def test_replies_that_failed_are_counted_apart_from_those_without_a_verdict(run: RunFile) -> None:
+    filtered, broken = (
+        unparsed_reason(Generation("q0", -1, text, "", GenerationState.ERROR))
+        for text in ("`content filter`", "`server error`")
+    )
+    failed = {9: filtered, 10: filtered, 11: broken}
+    run.add_labels(Label(f"q{x}", KEY, LabelValue.NO_MATCH, reason) for x, reason in failed.items())
+    run.add_calls(ModelCall(f"q{x}", KEY, None, "unparsed", "") for x in failed)
+    report = build(run, draws=100, judge=KEY)
+    model = report.labels.judges[KEY].model
+    assert model is not None
+    assert (model.unparsed.k, model.failed.k, model.failed.n, model.failure) == (1, 3, 18, "`content filter`")
+    warnings = report.validity.warnings
+    assert any("1 of 18 replies of judge `model:small#1a2b3c4d` hold no verdict" in x for x in warnings)
+    (said,) = (x for x in warnings if "failed" in x)
+    assert "3 of 18 replies of judge `model:small#1a2b3c4d` failed, most because of" in said
+    assert "content filter" in said and "larger model" not in said
+    document = to_json(report)
+    Draft202012Validator(schema()).validate(document)
+    assert document["labels"]["judges"][KEY]["model"]["failed"]["k"] == 3
+
+
 def test_a_name_that_means_two_judges_is_refused(run: RunFile) -> None:
     run.add_labels(type(x)(x.question_id, "model:small#9", x.value) for x in run.labels("exact").values())
     with pytest.raises(UsageError, match="`model:small`"):
@@ -127,7 +151,14 @@ def test_text_and_markdown_show_the_agreement_and_with_full_every_auroc(run: Run
     assert rows["token_entropy_mean"][1].startswith(
         f"{comparison(run).aurocs['token_entropy_mean']['exact'].value:.3f} ["
     )
-    assert any("1 (5.6%) are unsure and 1 (5.6%) hold no verdict (prompt abababab, seed 4)" in x for x in labels.notes)
+    # The exact judge decides 16 answers, the model 16 others.
+    aurocs = next(table for table in labels.tables if table.columns[0] == "AUROC by judge")
+    assert aurocs.columns == ("AUROC by judge", "exact", "n", KEY, "n")
+    assert rows["token_entropy_mean"][2::2] == ("16", "16")
+    assert any(
+        "1 (5.6%) are unsure, 1 (5.6%) hold no verdict and 0 (0%) failed (prompt abababab, seed 4)" in x
+        for x in labels.notes
+    )
     short = next(x for x in sections(report, full=False) if x.title == "Labels")
     assert "token_entropy_mean" not in {row[0] for table in short.tables for row in table.rows}
     assert "kappa" in to_markdown(report)

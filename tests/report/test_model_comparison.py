@@ -1,19 +1,23 @@
 """Clusters of the same answers by several embedders and by several NLI models, side by side."""
 
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
+from rich.console import Console
 from scipy.stats import spearmanr
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import roc_auc_score
 
 from homogaudit.records import ClusteringMethod
 from homogaudit.report.build import build
+from homogaudit.report.console import render_console
 from homogaudit.report.json import schema, to_json
 from homogaudit.report.layout import sections
+from homogaudit.report.numbers import MISSING
 from homogaudit.report.side_by_side_records import Area, ModelComparison, ThresholdPoint
 from homogaudit.report.undefined import Undefined
 from homogaudit.store.run_file import RunFile
@@ -139,6 +143,20 @@ def test_nli_models_are_compared_by_their_stored_clusters(builder: Any) -> None:
     assert found.models["xsmall"].thresholds == ()
 
 
+def test_equal_counts_correlate_without_an_interval(builder: Any) -> None:
+    for key in ("a#1", "b#2"):
+        shapes = {x: (0,) * 5 if x % 2 else (0, 0, 1, 1, 2) for x in range(QUESTIONS)}
+        builder.cluster(shapes, ClusteringMethod("entailment", "single", 0.5, key))
+    report = build(builder.score(JACCARD), draws=50)
+    document = to_json(report)
+    Draft202012Validator(schema()).validate(document)
+    (pair,) = document["homogenization"]["models"]["entailment"]["correlations"]
+    assert pair["spearman"] == {"value": 1.0, "low": None, "high": None, "p": None, "n": QUESTIONS}
+    section = next(x for x in sections(report, full=False) if x.title == "NLI models compared")
+    assert section.tables[-1].rows == (("a and b", "1.00", MISSING, "24"),)
+    assert any("has no interval" in x for x in section.notes)
+
+
 def test_models_of_one_name_are_told_apart(builder: Any) -> None:
     for key, threshold in (("x#1", 0.5), ("x#2", 0.5)):
         builder.cluster(
@@ -158,6 +176,55 @@ def test_one_model_is_compared_with_nobody(small_run: RunFile) -> None:
     assert found["entailment"] == Undefined("the run is scored with no NLI model")
 
 
+def stopped(builder: Any, stored: int) -> RunFile:
+    """Scored with two embedders, the second of which was stopped after some questions."""
+    methods = [ClusteringMethod("embedding", "average", 0.85, key) for key in KEYS]
+    for seed, key in enumerate(KEYS):
+        rows = vectors(seed)
+        texts = {
+            f"answer {x} {n}": rows[x, n] for x in range(QUESTIONS if seed == 0 else stored) for n in range(SAMPLES)
+        }
+        builder.run.add_embeddings(key, texts)
+        builder.cluster({0: (0,) * SAMPLES}, methods[seed])
+    return builder.score(JACCARD, methods[0])
+
+
+def test_models_are_compared_on_the_questions_that_all_have_clustered(builder: Any) -> None:
+    run = stopped(builder, 14)
+    found = comparison(run)
+    assert found.questions == 14
+    assert {name: model.clustered for name, model in found.models.items()} == {"large": 14, "small": QUESTIONS}
+    for seed, name in enumerate(("small", "large")):
+        model, counts = found.models[name], counts_of(seed, 0.85)[:14]
+        assert (model.scr.k, model.scr.n) == (counts.count(1), 14)
+        assert model.mean_clusters == pytest.approx(np.mean(counts))
+        assert isinstance(model.semantic_entropy_auroc, Area)
+        # Every third question is labelled incorrect: 0, 3, 6, 9, 12.
+        assert (model.semantic_entropy_auroc.n, model.semantic_entropy_auroc.positives) == (14, 5)
+        for point in model.thresholds:
+            assert (point.scr.k, point.scr.n) == (counts_of(seed, point.threshold)[:14].count(1), 14)
+    report = build(run, draws=50)
+    Draft202012Validator(schema()).validate(to_json(report))
+    section = next(x for x in sections(report, full=False) if x.title == "Embedders compared")
+    assert "(14 by large, 24 by small): figures are over the 14 in common" in section.notes[0]
+
+
+def test_a_model_that_has_clustered_nothing_has_missing_cells_and_takes_nothing_from_the_other(builder: Any) -> None:
+    run = stopped(builder, 0)
+    found = comparison(run)
+    assert isinstance(found.models["large"].scr, Undefined)
+    assert found.models["small"].scr.n == found.questions == QUESTIONS
+    report = build(run, draws=50)
+    Draft202012Validator(schema()).validate(to_json(report))
+    section = next(x for x in sections(report, full=False) if x.title == "Embedders compared")
+    assert section.tables[0].rows[0] == ("large", *[MISSING] * 6)
+    for table in section.tables:
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+    console = Console(file=StringIO(), width=100)
+    render_console(report, console, full=False)
+    assert "(0 by large, 24 by small)" in " ".join(console.file.getvalue().split())
+
+
 def test_json_and_text_show_the_tables(run: RunFile) -> None:
     report = build(run, draws=50)
     Draft202012Validator(schema()).validate(to_json(report))
@@ -165,6 +232,7 @@ def test_json_and_text_show_the_tables(run: RunFile) -> None:
     assert section.tables[0].columns == ("SCR, embedder", "0.7", "0.75", "0.8", "0.85", "0.9", "0.95")
     assert [row[0] for row in section.tables[0].rows] == ["large", "small"]
     notes = " ".join(section.notes)
+    assert "over the 24 questions that all of them have clustered" in notes
     assert "does not transfer exactly to average linkage" in notes
     assert "Not calibrated when the run was scored with it: small" in notes
     assert not any(x.title == "NLI models compared" for x in sections(report, full=False))

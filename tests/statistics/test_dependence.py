@@ -173,9 +173,23 @@ def test_the_interval_of_spearman_is_that_of_bonett_and_wright():
     assert (found.low, found.high) == (pytest.approx(0.2698, abs=1e-3), pytest.approx(0.9888, abs=1e-3))
 
 
-def test_equal_ranks_have_a_correlation_of_one():
-    found = spearman(np.arange(6.0), np.arange(6.0) ** 3)
-    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
+@pytest.mark.parametrize("n", [4, 6, 101])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_perfect_correlation_has_no_interval_and_no_p(n: int, sign: float):
+    ranks = spearman(np.arange(n), sign * np.arange(n) ** 3)
+    assert (ranks.value, ranks.low, ranks.high, ranks.p, ranks.n) == (sign, None, None, None, n)
+    # A third is no binary fraction, so that rounding may leave this line short of 1.
+    line = pearson(np.arange(n), sign * np.arange(n) / 3)
+    assert (line.value, line.low, line.high, line.p, line.n) == (sign, None, None, None, n)
+
+
+def test_a_nearly_perfect_correlation_has_its_interval():
+    # Two neighbours of 1,000 changed: 1 - 6 * 2 / (1000 * 999999).
+    second = np.arange(1000.0)
+    second[:2] = 1.0, 0.0
+    found = spearman(np.arange(1000.0), second)
+    assert found.value == pytest.approx(1 - 12 / 999_999_000, abs=1e-12)
+    assert found.low is not None and found.high is not None and found.low < found.value < found.high < 1
 
 
 @pytest.mark.parametrize("second", [[1.0, 1, 1, 1], [1.0, 2, 3, math.nan]])

@@ -108,7 +108,10 @@ def _package_source(text: str) -> Source:
 
 
 def _checked_url(text: str) -> str:
-    """Refuse a URL without a host, and one that holds a password: URLs are stored with the run."""
+    """Refuse a URL without a host, and one that holds a password or parameters: URLs are stored with the run.
+
+    A fragment is the model's name; one that reads like parameters is none.
+    """
     try:
         parts = urlsplit(text)
         host, secret = parts.hostname, parts.username or parts.password
@@ -121,6 +124,12 @@ def _checked_url(text: str) -> str:
         raise UsageError(
             f"the URL of `{host}` holds a user name or a password",
             "give the key in the environment, it would be stored with the run",
+        )
+    if parts.query or any(mark in parts.fragment for mark in "?&="):
+        raise UsageError(
+            f"the URL of `{host}` holds parameters",
+            "write a base URL such as `https://host/v1` and give the key in the environment, it would be stored with "
+            "the run",
         )
     return text
 

@@ -18,6 +18,7 @@ from homogaudit.records import Generation, GenerationState, LabelValue, Question
 
 __all__ = [
     "JUDGE_REPLY_TOKENS",
+    "REPLY_FAILED",
     "UNPARSED",
     "UNSURE",
     "JudgePrompt",
@@ -33,6 +34,9 @@ JUDGE_REPLY_TOKENS = 80
 
 UNSURE, UNPARSED = "unsure", "unparsed"
 """Why a reply has no value: the judge says that it cannot tell, or says nothing that can be read."""
+
+REPLY_FAILED = "the judge's reply failed: "
+"""What the reason of a label begins with where there was no reply to read."""
 
 _VALUES = {"correct": LabelValue.CORRECT, "incorrect": LabelValue.INCORRECT, UNSURE: LabelValue.AMBIGUOUS}
 _WORDS = "(?:correct|incorrect|unsure)"
@@ -148,7 +152,7 @@ def unparsed_reason(reply: Generation) -> str:
             text = " ".join(reply.answer.split())
             return "the judge's reply holds no verdict: " + (text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
         case GenerationState.ERROR:
-            return "the judge's reply failed: " + " ".join(reply.text.split())[:_SHOWN]
+            return REPLY_FAILED + " ".join(reply.text.split())[:_SHOWN]
         case GenerationState.THINKING_UNCLOSED:
             return "the judge's reply never came out of its thinking"
         case GenerationState.EMPTY:

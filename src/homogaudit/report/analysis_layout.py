@@ -23,7 +23,17 @@ from homogaudit.report.analysis_records import (
     SignalDifference,
     SignalSelective,
 )
-from homogaudit.report.numbers import MISSING, count, decimal, interval, p_value, percent, percent_interval, share
+from homogaudit.report.numbers import (
+    MISSING,
+    NO_CORRELATION_INTERVAL,
+    count,
+    decimal,
+    interval,
+    p_value,
+    percent,
+    percent_interval,
+    share,
+)
 from homogaudit.report.numbers import threshold as written_threshold
 from homogaudit.report.records import Report
 from homogaudit.report.section import Section, Table
@@ -324,4 +334,6 @@ def _dependence(found: Dependences) -> Section:
         )
         tables.append(Table((f"with {found.primary_signal}", "Pearson", "95% interval", "Spearman", "n"), rows))
     notes = [f"p by {count(found.permutations)} permutations. Dependence says nothing about which signal works."]
+    if any(x.pearson.low is None for x in correlated.values()):
+        notes.append(NO_CORRELATION_INTERVAL)
     return Section("Dependence", lines=_plain(lines), tables=tuple(tables), notes=_plain(notes))

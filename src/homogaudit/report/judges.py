@@ -1,5 +1,6 @@
 """Several judges on one run: who the models among them are, how far they agree, and what each makes of the signals."""
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.labels.model_judge import UNPARSED, UNSURE
+from homogaudit.labels.model_judge import REPLY_FAILED, UNPARSED, UNSURE
 from homogaudit.records import Interval, Label, LabelValue
 from homogaudit.report.evidence import Evidence, mapping, rate
 from homogaudit.report.side_by_side_records import Area, JudgeComparison, JudgeModel, JudgePair
@@ -29,8 +30,16 @@ def judge_model(run: RunFile, evidence: Evidence, judge: str) -> JudgeModel | No
     if not stored:
         return None
     calls = run.calls()
-    replies = [calls[x.question.id][judge] for x in evidence.scored if judge in calls.get(x.question.id, {})]
-    reasons = [reply.reason for reply in replies]
+    replies = {
+        x.question.id: calls[x.question.id][judge] for x in evidence.scored if judge in calls.get(x.question.id, {})
+    }
+    reasons = [reply.reason for reply in replies.values()]
+    labels = run.labels(judge)
+    # A reply that failed is stored as one without a verdict; the label beside it tells why.
+    unread = [labels[x].reason for x, reply in replies.items() if reply.reason == UNPARSED and x in labels]
+    failures = Counter(x.removeprefix(REPLY_FAILED) for x in unread if x.startswith(REPLY_FAILED))
+    failed = failures.total()
+    not_asked = "the judge was not asked"
     return JudgeModel(
         model=str(stored.get("name")),
         kind=str(stored.get("kind")),
@@ -38,8 +47,10 @@ def judge_model(run: RunFile, evidence: Evidence, judge: str) -> JudgeModel | No
         prompt_sha256=str(stored.get("prompt_sha256")),
         seed=int(stored.get("seed") or 0),
         replies=len(replies),
-        unsure=rate(reasons.count(UNSURE), len(replies), "the judge was not asked"),
-        unparsed=rate(reasons.count(UNPARSED), len(replies), "the judge was not asked"),
+        unsure=rate(reasons.count(UNSURE), len(replies), not_asked),
+        unparsed=rate(reasons.count(UNPARSED) - failed, len(replies), not_asked),
+        failed=rate(failed, len(replies), not_asked),
+        failure=failures.most_common(1)[0][0] if failures else None,
     )
 
 

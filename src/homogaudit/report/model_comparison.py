@@ -2,10 +2,10 @@
 
 A model of its own scoring is compared by what every scoring left in the run file; nothing is embedded or scored here.
 Embedders are all read at the published threshold, whatever each was scored with, because counts at different
-thresholds do not compare.
+thresholds do not compare. All are read on the same questions, because rates over different ones do not compare either.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -47,16 +47,24 @@ class _Clusters:
     """What one model makes of the fully valid questions, by question id.
 
     Attributes:
-        by_threshold: Cluster counts at each swept threshold, one row a question.
-        calibrated: The same at the calibrated one.
+        by_threshold: Cluster counts at each swept threshold.
+        calibrated: Cluster count at the calibrated one.
     """
 
     assignments: dict[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
-    by_threshold: list[list[int]] = field(default_factory=list[list[int]])
-    calibrated: list[int] = field(default_factory=list[int])
+    by_threshold: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    calibrated: dict[str, int] = field(default_factory=dict[str, int])
 
     def counts(self) -> dict[str, int]:
         return {question_id: len(set(assignment)) for question_id, assignment in self.assignments.items()}
+
+    def of(self, questions: Set[str]) -> "_Clusters":
+        """Return what it makes of some of them."""
+        return _Clusters(
+            {x: found for x, found in self.assignments.items() if x in questions},
+            {x: found for x, found in self.by_threshold.items() if x in questions},
+            {x: found for x, found in self.calibrated.items() if x in questions},
+        )
 
 
 def compare_models(
@@ -96,12 +104,17 @@ def _compare(
     named = dict(zip(_names(methods), methods, strict=True))
     clusters = {name: _clusters(run, evidence, method) for name, method in named.items()}
     counts = {name: found.counts() for name, found in clusters.items()}
+    # A scoring that was stopped has clustered some questions only; one that has none yet takes none from the others.
+    by_all = set[str]().union(*counts.values()).intersection(*(x for x in counts.values() if x))
+    shared = {name: found.of(by_all) for name, found in clusters.items()}
     models = {
-        name: _figures(run, evidence, method, clusters[name], _entropy_area(clusters[name], labels, warning))
+        name: _figures(
+            run, evidence, method, shared[name], _entropy_area(shared[name], labels, warning), len(counts[name])
+        )
         for name, method in named.items()
     }
     pairs = tuple(CountCorrelation((a, b), _correlation(counts[a], counts[b])) for a, b in combinations(named, 2))
-    return ModelComparison(models, pairs)
+    return ModelComparison(len(by_all), models, pairs)
 
 
 def _clusters(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> _Clusters:
@@ -116,15 +129,20 @@ def _clusters(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> _Cl
     for question_id, similarity in similarities(run, evidence, method):
         found.assignments[question_id] = link(similarity, method.threshold, method.linkage)
         swept = cluster_counts_by_threshold(similarity, method.linkage, sweep_thresholds(method))
-        found.by_threshold.append(swept.tolist())
+        found.by_threshold[question_id] = swept.tolist()
         if calibrated is not None:
             counts = cluster_counts_by_threshold(similarity, method.linkage, (calibrated,))
-            found.calibrated.append(int(counts[0]))
+            found.calibrated[question_id] = int(counts[0])
     return found
 
 
 def _figures(
-    run: RunFile, evidence: Evidence, method: ClusteringMethod, clusters: _Clusters, entropy: Area | Undefined
+    run: RunFile,
+    evidence: Evidence,
+    method: ClusteringMethod,
+    clusters: _Clusters,
+    entropy: Area | Undefined,
+    clustered: int,
 ) -> ModelClusters:
     assert method.embedder is not None and method.threshold is not None
     counts = list(clusters.counts().values())
@@ -134,12 +152,13 @@ def _figures(
     if method.similarity == "entailment":
         point = _NO_SWEEP
     elif calibrated is not None:
-        point = _point(calibrated, clusters.calibrated) if counts else Undefined(reason)
-    columns = zip(*clusters.by_threshold, strict=True)
+        point = _point(calibrated, list(clusters.calibrated.values())) if counts else Undefined(reason)
+    columns = zip(*clusters.by_threshold.values(), strict=True)
     return ModelClusters(
         model=method.embedder,
         linkage=method.linkage,
         threshold=method.threshold,
+        clustered=clustered,
         scr=rate(counts.count(1), len(counts), reason),
         mean_clusters=float(np.mean(counts)) if counts else Undefined(reason),
         semantic_entropy_auroc=entropy,

@@ -8,6 +8,7 @@ import math
 
 __all__ = [
     "MISSING",
+    "NO_CORRELATION_INTERVAL",
     "count",
     "decimal",
     "duration",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 MISSING = "-"
+NO_CORRELATION_INTERVAL = "A correlation of 1 or -1 has no interval: Fisher's z is infinite there, whatever n is."
 
 
 def _exists(value: float | None) -> bool:

@@ -4,8 +4,17 @@ All text of others is plain here already.
 """
 
 from collections.abc import Mapping
+from itertools import chain
 
-from homogaudit.report.numbers import MISSING, count, decimal, interval, percent, percent_interval
+from homogaudit.report.numbers import (
+    MISSING,
+    NO_CORRELATION_INTERVAL,
+    count,
+    decimal,
+    interval,
+    percent,
+    percent_interval,
+)
 from homogaudit.report.records import Labels
 from homogaudit.report.section import Section, Table
 from homogaudit.report.side_by_side_records import Area, JudgeComparison, JudgeModel, JudgePair, ModelComparison
@@ -30,9 +39,12 @@ def judge_tables(labels: Labels, *, full: bool) -> list[Table]:
     if full and found.aurocs:
         judges = list(labels.judges)
         areas = tuple(
-            (plain(name), *(_area(by_judge.get(judge)) for judge in judges)) for name, by_judge in found.aurocs.items()
+            (plain(name), *chain.from_iterable(_area(by_judge.get(judge)) for judge in judges))
+            for name, by_judge in found.aurocs.items()
         )
-        tables.append(Table(("AUROC by judge", *map(plain, judges)), areas))
+        # Each judge decides questions of its own.
+        columns = chain.from_iterable((plain(judge), "n") for judge in judges)
+        tables.append(Table(("AUROC by judge", *columns), areas))
     return tables
 
 
@@ -52,11 +64,15 @@ def judge_notes(labels: Labels, *, full: bool) -> list[str]:
 
 
 def _replies(judge: str, model: JudgeModel) -> str:
-    if isinstance(model.unsure, Undefined) or isinstance(model.unparsed, Undefined):
+    if (
+        isinstance(model.unsure, Undefined)
+        or isinstance(model.unparsed, Undefined)
+        or isinstance(model.failed, Undefined)
+    ):
         return f"{judge}: no reply is stored."
     return (
-        f"{judge}: of {count(model.replies)} replies {_some(model.unsure)} are unsure and {_some(model.unparsed)} "
-        f"hold no verdict (prompt {model.prompt_sha256[:_HASH]}, seed {model.seed})."
+        f"{judge}: of {count(model.replies)} replies {_some(model.unsure)} are unsure, {_some(model.unparsed)} "
+        f"hold no verdict and {_some(model.failed)} failed (prompt {model.prompt_sha256[:_HASH]}, seed {model.seed})."
     )
 
 
@@ -72,10 +88,10 @@ def _agreement(pair: JudgePair) -> tuple[str, str, str, str]:
     return percent(pair.agreed.value), kappa, shown, count(pair.agreed.n)
 
 
-def _area(found: Area | Undefined | None) -> str:
+def _area(found: Area | Undefined | None) -> tuple[str, str]:
     if found is None or isinstance(found, Undefined):
-        return MISSING
-    return f"{decimal(found.value)} {interval(found.low, found.high)}"
+        return MISSING, MISSING
+    return f"{decimal(found.value)} {interval(found.low, found.high)}", count(found.n)
 
 
 def _unscored(found: JudgeComparison) -> list[str]:
@@ -104,11 +120,13 @@ def model_sections(models: Mapping[str, ModelComparison | Undefined]) -> tuple[S
 def _model_section(title: str, found: ModelComparison) -> Section:
     noun = title.split(" compared")[0].lower().removesuffix("s").replace("nli", "NLI")
     tables: list[Table] = []
-    notes: list[str] = []
-    thresholds = [x.threshold for model in list(found.models.values())[:1] for x in model.thresholds]
+    notes = _compared_on(found)
+    # A model that has clustered nothing yet has no points.
+    thresholds = max(([x.threshold for x in model.thresholds] for model in found.models.values()), key=len)
     if thresholds:
         rows = tuple(
-            (plain(name), *(percent(x.scr.value) for x in model.thresholds)) for name, model in found.models.items()
+            (plain(name), *([percent(x.scr.value) for x in model.thresholds] or [MISSING] * len(thresholds)))
+            for name, model in found.models.items()
         )
         tables.append(Table((f"SCR, {noun}", *(f"{x:g}" for x in thresholds)), rows))
     rows = tuple(
@@ -133,9 +151,11 @@ def _model_section(title: str, found: ModelComparison) -> Section:
         notes.append(
             "A calibrated threshold is set on pairs of answers and does not transfer exactly to average linkage."
         )
-    if thresholds and len(points) < len(calibrated):
-        missing = ", ".join(name for name in calibrated if name not in points)
-        notes.append(f"Not calibrated when the run was scored with it: {missing}; see `homogaudit calibrate`.")
+    missing = [name for name, model in found.models.items() if model.thresholds and name not in points]
+    if missing:
+        notes.append(
+            f"Not calibrated when the run was scored with it: {', '.join(missing)}; see `homogaudit calibrate`."
+        )
     rows = tuple((plain(" and ".join(x.models)), *_correlation(x.spearman)) for x in found.correlations)
     tables.append(Table(("cluster counts", "Spearman", "95% interval", "n"), rows))
     notes += [
@@ -143,6 +163,8 @@ def _model_section(title: str, found: ModelComparison) -> Section:
         for x in found.correlations
         if isinstance(x.spearman, Undefined)
     ]
+    if any(isinstance(x.spearman, Correlation) and x.spearman.low is None for x in found.correlations):
+        notes.append(NO_CORRELATION_INTERVAL)
     reasons = {
         x.semantic_entropy_auroc.reason: None
         for x in found.models.values()
@@ -150,6 +172,18 @@ def _model_section(title: str, found: ModelComparison) -> Section:
     }
     notes.append("SE AUROC: of the semantic entropy of these clusters." + "".join(f" Missing: {x}." for x in reasons))
     return Section(title, tables=tuple(tables), notes=tuple(map(plain, notes)))
+
+
+def _compared_on(found: ModelComparison) -> list[str]:
+    """Return which questions the figures are over, and which models have clustered others too."""
+    clustered = {name: model.clustered for name, model in found.models.items()}
+    if set(clustered.values()) == {found.questions}:
+        return [f"Figures are over the {count(found.questions)} questions that all of them have clustered."]
+    each = ", ".join(f"{count(number)} by {name}" for name, number in clustered.items())
+    return [
+        f"Not all have clustered the same questions ({each}): figures are over the {count(found.questions)} in common; "
+        "`homogaudit score` finishes a scoring that was stopped."
+    ]
 
 
 def _rate(rate: Rate | Undefined) -> tuple[str, str]:

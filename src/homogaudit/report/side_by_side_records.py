@@ -55,9 +55,11 @@ class JudgeModel:
         fingerprint: What tells it from another one.
         prompt_sha256: Of the template of what it was asked.
         seed: Of the order of the reference answers.
-        replies: That it gave on the scored questions.
+        replies: What it was asked on the scored questions and answered, or failed to.
         unsure: Share of them that say so; they are ambiguous.
         unparsed: Share of them that hold no verdict; they are no match.
+        failed: Share of them that the engine or server failed to write; they are no match.
+        failure: Why most of the failed ones failed; `None` where none did.
     """
 
     model: str
@@ -68,6 +70,8 @@ class JudgeModel:
     replies: int
     unsure: Rate | Undefined
     unparsed: Rate | Undefined
+    failed: Rate | Undefined
+    failure: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +110,17 @@ class ModelClusters:
     Attributes:
         model: Its key: its name and a fingerprint of its files.
         threshold: From which the figures are; of every model of a table the same where they were scored alike.
+        clustered: Fully valid questions that it has clustered; more than the figures are over where another model has
+            clustered fewer.
         semantic_entropy_auroc: Of the entropy of these clusters, by the chosen judge.
         calibrated_threshold: Of an embedder that was calibrated when the run was scored with it.
-        thresholds: SCR at the thresholds of published sweeps; nothing for an NLI model.
+        thresholds: SCR at the thresholds of published sweeps; nothing for an NLI model, or one that clustered nothing.
     """
 
     model: str
     linkage: str
     threshold: float
+    clustered: int
     scr: Rate | Undefined
     mean_clusters: float | Undefined
     semantic_entropy_auroc: Area | Undefined
@@ -134,9 +141,11 @@ class ModelComparison:
     """Several models of one kind on one run.
 
     Attributes:
+        questions: That all models which have clustered any have clustered; the figures of each model are over these.
         models: By a short name each.
         correlations: Every two of them, by those names.
     """
 
+    questions: int
     models: Mapping[str, ModelClusters]
     correlations: tuple[CountCorrelation, ...]

@@ -261,6 +261,11 @@ def _label_warnings(validity: Validity, labels: Labels) -> list[str]:
             f"{share(model.unparsed.k, model.unparsed.n)} replies of judge `{labels.judge}` hold no verdict: these "
             "answers have no label; a larger model or another `--judge-prompt` may do"
         )
+    if model is not None and isinstance(model.failed, Rate) and model.failed.k:
+        warnings.append(
+            f"{share(model.failed.k, model.failed.n)} replies of judge `{labels.judge}` failed, most because of "
+            f"{quoted((model.failure or '').strip('`'), 200)}: these answers have no label"
+        )
     labelled = labels.correct + labels.incorrect
     if labelled and 2 * labelled < validity.questions_scored:
         of_all = percent(labelled / validity.questions_scored)

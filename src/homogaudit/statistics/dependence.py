@@ -41,17 +41,28 @@ CHUNK = 64
 CHOLESKY_TOLERANCE = 1e-10
 """Mean error of a kernel's diagonal at which its low-rank form stops."""
 
+_ROUNDING = 1e-13
+"""How far from 1 float64 may leave a perfect correlation; two swapped ranks of 10,000 are a hundred times as far."""
+
 Permutations = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """A correlation with its 95% interval (by Fisher's z) and two-sided p."""
+    """A correlation with its 95% interval (by Fisher's z) and two-sided p.
+
+    At 1 and -1 there is neither: z is infinite there, so that both would claim certainty from however few questions.
+
+    Attributes:
+        low: `None` at 1 and -1.
+        high: `None` at 1 and -1.
+        p: `None` at 1 and -1.
+    """
 
     value: float
-    low: float
-    high: float
-    p: float
+    low: float | None
+    high: float | None
+    p: float | None
     n: int
 
 
@@ -126,10 +137,16 @@ def _pearson(a: FloatArray, b: FloatArray) -> Correlation:
     # Of one scale, because SciPy warns of spreads that are small beside the mean.
     # Its result is typed as a bare tuple, without its attributes.
     found: Any = pearsonr(_standard(a), _standard(b))
+    value = float(found.statistic)
+    if _is_perfect(value):
+        return Correlation(math.copysign(1.0, value), None, None, None, int(a.size))
     interval = found.confidence_interval(0.95)
-    return Correlation(
-        float(found.statistic), float(interval.low), float(interval.high), float(found.pvalue), int(a.size)
-    )
+    return Correlation(value, float(interval.low), float(interval.high), float(found.pvalue), int(a.size))
+
+
+def _is_perfect(value: float) -> bool:
+    """Whether a correlation is 1 or -1 but for rounding."""
+    return 1 - abs(value) < _ROUNDING
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> Correlation:
@@ -151,9 +168,9 @@ def spearman(first: ArrayLike, second: ArrayLike) -> Correlation:
     a, b = _pair(first, second)
     # Its result is typed as a bare tuple, without its attributes.
     found: Any = spearmanr(a, b)
-    value = max(-1.0, min(1.0, float(found.statistic)))
-    if abs(value) == 1:
-        return Correlation(value, value, value, float(found.pvalue), int(a.size))
+    value = float(found.statistic)
+    if _is_perfect(value):
+        return Correlation(math.copysign(1.0, value), None, None, None, int(a.size))
     half = Z_95 * math.sqrt((1 + value**2 / 2) / (a.size - 3))
     low, high = math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half)
     return Correlation(value, low, high, float(found.pvalue), int(a.size))
