@@ -207,6 +207,7 @@ def test_models_are_compared_on_the_questions_that_all_have_clustered(builder: A
     Draft202012Validator(schema()).validate(to_json(report))
     section = next(x for x in sections(report, full=False) if x.title == "Embedders compared")
     assert "(14 by large, 24 by small): figures are over the 14 in common" in section.notes[0]
+    assert "over 14 labelled questions" in section.notes[-1]
 
 
 def test_a_model_that_has_clustered_nothing_has_missing_cells_and_takes_nothing_from_the_other(builder: Any) -> None:

@@ -170,7 +170,11 @@ def _model_section(title: str, found: ModelComparison) -> Section:
         for x in found.models.values()
         if isinstance(x.semantic_entropy_auroc, Undefined)
     }
-    notes.append("SE AUROC: of the semantic entropy of these clusters." + "".join(f" Missing: {x}." for x in reasons))
+    areas = [x.semantic_entropy_auroc for x in found.models.values() if isinstance(x.semantic_entropy_auroc, Area)]
+    # The questions are the same for every model, and so are their labels.
+    labelled = f", over {count(areas[0].n)} labelled questions" if areas else ""
+    missing_reasons = "".join(f" Missing: {x}." for x in reasons)
+    notes.append(f"SE AUROC: of the semantic entropy of these clusters{labelled}.{missing_reasons}")
     return Section(title, tables=tuple(tables), notes=tuple(map(plain, notes)))
 
 
@@ -182,7 +186,7 @@ def _compared_on(found: ModelComparison) -> list[str]:
     each = ", ".join(f"{count(number)} by {name}" for name, number in clustered.items())
     return [
         f"Not all have clustered the same questions ({each}): figures are over the {count(found.questions)} in common; "
-        "`homogaudit score` finishes a scoring that was stopped."
+        "`homogaudit score` with the same model finishes a scoring that was stopped."
     ]
 
 
