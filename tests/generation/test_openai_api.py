@@ -247,6 +247,30 @@ def test_a_server_that_refuses_everything_after_some_answers_ends_the_run_and_st
     assert raised.value.hint is not None and "the same command goes on" in raised.value.hint
 
 
+def test_many_quick_refusals_before_the_first_slow_answer_end_no_run(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator]
+) -> None:
+    seen: Counter[str] = Counter()
+
+    def slow(_: int, request: dict[str, Any]) -> str | None:
+        text = str(request)
+        seen[text] += 1
+        if "Question 0?" in text or "Question 39?" in text:
+            # Answered at the second attempt, when all the others have been refused.
+            return "hang" if seen[text] == 1 else None
+        return "refuse" if "Question" in text else None
+
+    with faults.FaultServer(slow) as server:
+        generator = make(server, concurrency=80, policy=QUICK)
+        requests = [DrawRequest(f"q{i}", generator.prompt(f"Question {i}?"), (GREEDY,)) for i in range(40)]
+        drawing = generator.draw(requests, DECODING)
+        found: list[Generation] = []
+        while not drawing.is_done:
+            found += drawing.step()
+    assert {x.question_id for x in found if x.state is GenerationState.VALID} == {"q0", "q39"}
+    assert len(found) == 40
+
+
 def test_a_judge_that_comes_to_refuse_everything_leaves_no_judgements_of_it(
     faults: ModuleType, make: Callable[..., OpenAIGenerator]
 ) -> None:

@@ -169,13 +169,19 @@ class ServerDrawing:
         begun = time.perf_counter()
         try:
             self._check_budget()
-            if self._error is None:
+            if self._error is None and not self._seems_hopeless():
                 self._queue.fill(self._pop)
             finished: list[Generation] = []
             for reply in self._queue.arrived():
                 finished += self._take(reply)
-            if self._next is None and not self._again and not self._queue.live and self._error is None:
-                finished += self._failed_before(math.inf)
+            if not self._queue.live and self._error is None:
+                if self._seems_hopeless():
+                    self._error = ModelError(
+                        f"the server refuses every request: {self._refused[-1][1].text}",
+                        "what was drawn is stored: once it answers, the same command goes on where the run was left",
+                    )
+                elif self._next is None and not self._again:
+                    finished += self._failed_before(math.inf)
             # What has arrived is stored before the reason to stop is told.
             if self._error is not None and not finished and (not self._queue.live or self._is_urgent()):
                 raise self._error
@@ -259,14 +265,12 @@ class ServerDrawing:
             self._again.extendleft(reversed(singles))
             return []
         self._refused.append((number, _failed(work.request.question_id, indexes[0], refusal.reason)))
-        failed = self._failed_before(self._last_answered)
+        return self._failed_before(self._last_answered)
+
+    def _seems_hopeless(self) -> bool:
+        """Whether to start nothing more until what is under way has told: a refusal is quicker than an answer."""
         questions = {generation.question_id for _, generation in self._refused}
-        if len(self._refused if self._last_answered < 0 else questions) >= _HOPELESS:
-            self._error = self._error or ModelError(
-                f"the server refuses every request: {refusal.reason}",
-                "what was drawn before is stored: once it answers, the same command goes on where the run was left",
-            )
-        return failed
+        return len(self._refused if self._last_answered < 0 else questions) >= _HOPELESS
 
     def _failed_before(self, number: float) -> list[Generation]:
         """Return the refused draws that were asked for before a request: where that is answered, they have failed."""
