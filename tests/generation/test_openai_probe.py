@@ -139,11 +139,15 @@ def test_addresses_share_the_model_that_one_of_them_names() -> None:
 def test_the_key_of_this_project_goes_before_the_common_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in KEY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    assert api_key() is None
+    url = "https://api.example-7.com:8443/v1"
+    assert api_key(url) is None
     monkeypatch.setenv("OPENAI_API_KEY", "common")
-    assert api_key() == "common"
+    assert api_key(url) == "common"
     monkeypatch.setenv("HOMOGAUDIT_API_KEY", "own")
-    assert api_key() == "own"
+    assert api_key(url) == "own"
+    monkeypatch.setenv("HOMOGAUDIT_API_KEY_API_EXAMPLE_7_COM", "the host's")
+    assert api_key(url) == "the host's"
+    assert api_key("https://other.com/v1") == "own"
 
 
 def _choice(text: str, *tokens: str | bytes, finish: str = "stop") -> Choice:

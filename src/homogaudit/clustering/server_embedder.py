@@ -42,7 +42,7 @@ class ServerEmbedder:
         address = parse_addresses(location)[0]
         self._url = address.url
         self._loop = LoopThread()
-        self._client = OpenAIClient(address, key=api_key(), policy=policy)
+        self._client = OpenAIClient(address, key=api_key(address.url), policy=policy)
         self._model = address.model or self._only_model()
 
     @property

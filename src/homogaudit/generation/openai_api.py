@@ -84,7 +84,11 @@ class OpenAIGenerator:
         try:
             for address in parse_addresses(location, model):
                 client = OpenAIClient(
-                    address, key=api_key(), connections=self._concurrency, policy=policy, on_trouble=self._warn
+                    address,
+                    key=api_key(address.url),
+                    connections=self._concurrency,
+                    policy=policy,
+                    on_trouble=self._warn,
                 )
                 self._clients.append(client)
             self._servers = self._find_models()
@@ -410,7 +414,7 @@ def server_model(location: str, model: str | None = None, policy: RetryPolicy | 
     first: ModelError | None = None
     try:
         for address in parse_addresses(location, model):
-            client = OpenAIClient(address, key=api_key(), policy=policy or _FIRST_CONTACT)
+            client = OpenAIClient(address, key=api_key(address.url), policy=policy or _FIRST_CONTACT)
             try:
                 return loop.run(find_model(client))
             except ModelError as error:

@@ -9,6 +9,7 @@ import email.utils
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -130,9 +131,15 @@ def parse_addresses(text: str, model: str | None = None) -> list[ServerAddress]:
     return [ServerAddress(address.url, address.model or shared) for address in found]
 
 
-def api_key() -> str | None:
-    """Return the key in the environment, `None` where there is none."""
-    return next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None)
+def api_key(url: str) -> str | None:
+    """Return the key for a server in the environment, `None` where there is none.
+
+    A key of the server's own, such as `HOMOGAUDIT_API_KEY_API_EXAMPLE_COM`, goes before the common ones: an audited
+    server, a judge and an embedder may be of three providers, and no key is to be told to another one.
+    """
+    host = (urlsplit(url).hostname or "").upper()
+    own = f"{KEY_VARIABLES[0]}_{re.sub('[^A-Z0-9]', '_', host)}"
+    return next((os.environ[name] for name in (own, *KEY_VARIABLES) if os.environ.get(name)), None)
 
 
 class LoopThread:
