@@ -2,8 +2,10 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -22,6 +24,17 @@ def reference() -> Path:
     if not (folder / "expected.json").is_file():
         pytest.skip(f"no reference data at {folder}; name its folder in HOMOGAUDIT_REFERENCE")
     return folder
+
+
+@pytest.fixture(scope="session")
+def faults() -> ModuleType:
+    """The module of the server that misbehaves; tests are no package, so it is loaded by its path."""
+    spec = importlib.util.spec_from_file_location("fault_server", Path(__file__).parent / "generation/fault_server.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
 """`--judge model:...`: a real small model, a server on loopback, and what cannot judge."""
 
-import importlib.util
 import json
 import shlex
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -55,17 +53,6 @@ def score(run_path: Path, capsys: pytest.CaptureFixture[str]) -> Score:
         return code, json.loads(captured.out) if captured.out else None, captured.err
 
     return score
-
-
-@pytest.fixture(scope="module")
-def faults() -> ModuleType:
-    path = Path(__file__).parent.parent / "generation" / "fault_server.py"
-    spec = importlib.util.spec_from_file_location("fault_server", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_a_real_model_judges_and_a_second_scoring_asks_nothing_again(

@@ -1,9 +1,7 @@
 """`homogaudit run --shard` and `homogaudit merge`: a file drawn in two shards on two servers, against one run of it."""
 
-import importlib.util
 import json
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -31,17 +29,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     questions = [{"id": f"q{number}", "question": f"Question {number}?", "answers": ["w00"]} for number in range(COUNT)]
     (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def faults() -> ModuleType:
-    path = Path(__file__).parent.parent / "generation" / "fault_server.py"
-    spec = importlib.util.spec_from_file_location("fault_server", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """`homogaudit run URL`: the whole path over a server on loopback, and what is told before anything is drawn."""
 
-import importlib.util
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -29,17 +27,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     questions = [{"question": "What do bees make?"}, {"question": "Where is Rome?"}]
     (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def faults() -> ModuleType:
-    path = Path(__file__).parent.parent / "generation" / "fault_server.py"
-    spec = importlib.util.spec_from_file_location("fault_server", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """An engine that is killed while a model judges: what is judged stays judged, and only the rest is asked again."""
 
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,17 +19,6 @@ QUESTIONS = [
     Question("rome", "Where is Rome?", answers=("Italy",)),
     Question("hamlet", "Who wrote Hamlet?", answers=("Shakespeare",)),
 ]
-
-
-@pytest.fixture(scope="module")
-def faults() -> ModuleType:
-    path = Path(__file__).parent.parent / "generation" / "fault_server.py"
-    spec = importlib.util.spec_from_file_location("fault_server", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def engine(job: Job) -> subprocess.Popen[bytes]:

@@ -1,12 +1,10 @@
 import asyncio
-import importlib.util
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -87,17 +85,6 @@ def gemma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = package.assemble(tmp_path_factory.mktemp("models") / "gemma.gguf")
     yield path
     path.unlink()
-
-
-@pytest.fixture(scope="session")
-def faults() -> ModuleType:
-    """The module of the server that misbehaves; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location("fault_server", Path(__file__).with_name("fault_server.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
