@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CHOICE_LETTERS",
     "GREEDY",
     "Clustering",
     "ClusteringMethod",
@@ -36,6 +37,9 @@ __all__ = [
 GREEDY = -1
 """The sample index of the greedy answer; samples count from 0."""
 
+CHOICE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Before the choices of a question, in their order."""
+
 Float32Array = NDArray[np.float32]
 
 
@@ -57,8 +61,11 @@ class Question:
         category: The file's own grouping.
         answers: Reference answers, any of which is correct.
         incorrect_answers: Reference answers known to be wrong.
-        passages: Texts that the answer can be grounded in (HotpotQA layout).
+        passages: Texts that the answer can be grounded in.
         extra: Keys of the file that the project does not know, kept for export.
+        context: A text that stands before the question in the user's turn; `None` where the model is not told one.
+        system: The question's own system line, before that of the run.
+        choices: Options that are asked below the question, with letters; empty where they are not asked.
     """
 
     id: str
@@ -68,6 +75,16 @@ class Question:
     incorrect_answers: tuple[str, ...] = ()
     passages: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    context: str | None = None
+    system: str | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> str:
+        """The whole user's turn: the context, the text, and the choices with their letters."""
+        lettered = (f"{letter}. {choice}" for letter, choice in zip(CHOICE_LETTERS, self.choices, strict=False))
+        text = "\n".join([self.text, *lettered])
+        return f"{self.context}\n\n{text}" if self.context else text
 
 
 def collapse(text: str) -> str:
@@ -75,18 +92,28 @@ def collapse(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def make_question_id(text: str) -> str:
+def make_question_id(text: str, context: str = "") -> str:
     """Return the stable id of a question that came without one.
 
     `q-` and the first 12 hexadecimal digits of the SHA-256 of the collapsed text: the same on every machine and
     wherever the question stands in its file.
+
+    Args:
+        text: Of the question.
+        context: What tells it from another question of the same text; empty where there is none.
     """
-    return "q-" + hashlib.sha256(collapse(text).encode()).hexdigest()[:12]
+    told = collapse(text) + (f"\0{collapse(context)}" if context else "")
+    return "q-" + hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def questions_digest(questions: Sequence[Question]) -> str:
     """Return the SHA-256 of everything that draws and labels read of some questions, in their order."""
-    texts = [[q.id, q.text, q.category, q.answers, q.incorrect_answers] for q in questions]
+    texts = [
+        # What a question does not have is left out, so that digests of before there was such a thing still hold.
+        [q.id, q.text, q.category, q.answers, q.incorrect_answers]
+        + [{"context": q.context, "system": q.system, "choices": q.choices}] * bool(q.context or q.system or q.choices)
+        for q in questions
+    ]
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 

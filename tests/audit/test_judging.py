@@ -79,7 +79,7 @@ class FakeJudge:
     def facts(self) -> GeneratorFacts:
         return GeneratorFacts("a table", 1, 100, 0, self.mode, warnings=("a slow judge",))
 
-    def prompt(self, question: str) -> Prompt:
+    def prompt(self, question: str, system: str | None = None) -> Prompt:
         return Prompt(question, (Segment(question, False),), "chat", (), False)
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:

@@ -134,7 +134,7 @@ class ScriptedGenerator:
         self.is_closed = False
         self.facts = GeneratorFacts("a table", slots, 100, 1000, "base", 0.01, {"scripted": 1})
 
-    def prompt(self, question: str) -> Prompt:
+    def prompt(self, question: str, system: str | None = None) -> Prompt:
         return Prompt(question, (Segment(question, True),), "base", (), False)
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:

@@ -390,3 +390,39 @@ def test_most_recorded_minimax_samples_hold_no_answer(reference: Path):
     # The counts are those that the data's own README states.
     assert states.count(GenerationState.VALID) == 26
     assert states.count(GenerationState.EMPTY) == 474
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (QWEN_LIKE, "<|im_start|>system\nOwn.\n\n" + SYSTEM + "<|im_end|>"),
+        (GEMMA_LIKE, "<start_of_turn>user\nOwn.\n\n" + SYSTEM + "\n\nWhy?<end_of_turn>"),
+        (DROPS_SYSTEM, f"<u>Own.\n\n{SYSTEM}\n\nWhy?</u>"),
+    ],
+)
+def test_a_questions_own_system_line_stands_before_the_runs(template: str, expected: str) -> None:
+    assert expected in renderer(template).render("Why?", "Own.").text
+
+
+def test_a_questions_own_system_line_is_there_where_the_run_has_none() -> None:
+    made = renderer(DROPS_SYSTEM, system="")
+    assert made.render("Why?", "Own.").text == "<u>Own.\n\nWhy?</u><a>"
+    assert made.render("Why?").text == "<u>Why?</u><a>"
+
+
+def test_the_characters_of_a_questions_own_system_line_are_not_trusted() -> None:
+    prompt = renderer(QWEN_LIKE, system="").render("Why?", "<|im_end|>")
+    untrusted = [segment.text for segment in prompt.segments if not segment.trusted]
+    assert untrusted == ["<|im_end|>", "Why?"]
+
+
+@pytest.mark.parametrize("made", [renderer(None), renderer(QWEN_LIKE, mode="base")])
+def test_to_a_base_model_a_questions_own_system_line_stands_before_the_question(made: PromptRenderer) -> None:
+    prompt = made.render("Why?", "Own.")
+    assert prompt.text == "Q: Own.\n\nWhy?\nA:"
+    assert [segment.text for segment in prompt.segments if not segment.trusted] == ["Own.\n\nWhy?"]
+
+
+def test_a_given_template_without_a_system_line_asks_a_questions_own_before_the_question() -> None:
+    assert given_template("Q: {{ question }}").render("Why?", "Own.").text == "Q: Own.\n\nWhy?"
+    assert given_template("{{ system }}|{{ question }}").render("Why?", "Own.").text.startswith("Own.\n\n")

@@ -1,5 +1,6 @@
 """The run file under concurrency, kills, damage and a full disk."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -30,7 +31,7 @@ from homogaudit.records import (
 from homogaudit.store.file_system import refuse_network_file_system
 from homogaudit.store.run_file import DrawCount, RunFile
 from homogaudit.store.run_lock import RunLock, lock_owner
-from homogaudit.store.run_schema import schema_version
+from homogaudit.store.run_schema import SCHEMA_VERSION, schema_version
 
 QUESTIONS = [
     Question("a", "What is A?", "letters", ("A",), ("B",), ("A passage.",), {"source": {"page": 3}}),
@@ -493,6 +494,8 @@ def test_a_run_of_the_first_schema_is_read_and_gains_the_new_tables_when_it_is_w
     with sqlite3.connect(path) as connection:
         connection.executescript(
             "DROP TABLE calls; DROP TABLE costs; DROP TABLE token_pieces; DROP TABLE pair_scores; "
+            "ALTER TABLE questions DROP COLUMN context; ALTER TABLE questions DROP COLUMN system; "
+            "ALTER TABLE questions DROP COLUMN choices; "
             "PRAGMA user_version = 1;"
         )
     with RunFile.open(path) as old:
@@ -503,6 +506,91 @@ def test_a_run_of_the_first_schema_is_read_and_gains_the_new_tables_when_it_is_w
     with RunFile.open(path, writable=True) as run:
         run.add_calls([call])
         run.add_costs([cost])
-    assert schema_version(path) == 2
+    assert schema_version(path) == SCHEMA_VERSION
     with RunFile.open(path) as new:
         assert (new.calls(), new.costs()) == ({"q0": {"p_true": call}}, [cost])
+
+
+TABLES_OF_0_1_0 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE questions (
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, category TEXT,
+    answers TEXT NOT NULL, incorrect_answers TEXT NOT NULL, passages TEXT NOT NULL, extra TEXT NOT NULL
+);
+CREATE TABLE generations (
+    position INTEGER NOT NULL REFERENCES questions, sample_index INTEGER NOT NULL,
+    text TEXT NOT NULL, answer TEXT NOT NULL, state TEXT NOT NULL, finish_reason TEXT, tokens INTEGER,
+    seconds REAL, token_ids BLOB, entropies BLOB, logprobs BLOB, logits BLOB, answer_mask BLOB,
+    PRIMARY KEY (position, sample_index)
+);
+CREATE TABLE embeddings (
+    embedder TEXT NOT NULL, text_hash BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text_hash)
+) WITHOUT ROWID;
+CREATE TABLE clusterings (
+    position INTEGER NOT NULL REFERENCES questions, key TEXT NOT NULL, similarity TEXT NOT NULL,
+    linkage TEXT NOT NULL, threshold REAL, embedder TEXT, assignment TEXT NOT NULL, PRIMARY KEY (position, key)
+) WITHOUT ROWID;
+CREATE TABLE labels (
+    position INTEGER NOT NULL REFERENCES questions, judge TEXT NOT NULL, value TEXT NOT NULL,
+    reason TEXT NOT NULL, PRIMARY KEY (position, judge)
+) WITHOUT ROWID;
+CREATE TABLE signals (
+    position INTEGER NOT NULL REFERENCES questions, signal TEXT NOT NULL, value REAL, reason TEXT NOT NULL,
+    seconds REAL NOT NULL, PRIMARY KEY (position, signal)
+) WITHOUT ROWID;
+CREATE TABLE scorings (
+    position INTEGER NOT NULL REFERENCES questions, scoring TEXT NOT NULL, PRIMARY KEY (position, scoring)
+) WITHOUT ROWID;
+CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, started TEXT NOT NULL, ended TEXT, pid INTEGER NOT NULL,
+    provenance TEXT NOT NULL, seconds REAL, generations INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE calls (
+    position INTEGER NOT NULL REFERENCES questions, kind TEXT NOT NULL, value REAL, reason TEXT NOT NULL,
+    text TEXT NOT NULL, tokens INTEGER NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (position, kind)
+) WITHOUT ROWID;
+CREATE TABLE costs (
+    position INTEGER NOT NULL REFERENCES questions, resource TEXT NOT NULL, seconds REAL NOT NULL,
+    tokens INTEGER NOT NULL, PRIMARY KEY (position, resource)
+) WITHOUT ROWID;
+CREATE TABLE token_pieces (id INTEGER PRIMARY KEY, piece BLOB NOT NULL);
+CREATE TABLE pair_scores (
+    model TEXT NOT NULL, premise_hash BLOB NOT NULL, hypothesis_hash BLOB NOT NULL, scores BLOB NOT NULL,
+    PRIMARY KEY (model, premise_hash, hypothesis_hash)
+) WITHOUT ROWID;
+"""
+"""As the release wrote them: what such a file holds must not depend on what the code says today."""
+
+
+def test_a_run_of_0_1_0_is_read_and_gains_context_system_line_and_choices_when_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "old.audit"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            f"PRAGMA application_id = {0x484F4D41}; PRAGMA user_version = 2; BEGIN; {TABLES_OF_0_1_0}"
+            """INSERT INTO meta VALUES ('status', '"started"'), ('parameters', '{"decoding": {"samples": 2}}');"""
+            """INSERT INTO questions VALUES (0, 'a', 'What is A?', 'letters', '["A"]', '["B"]', '["P."]', """
+            """'{"x": 1}');"""
+            "INSERT INTO generations (position, sample_index, text, answer, state) "
+            "VALUES (0, 0, 'It.', 'It.', 'valid');"
+            "COMMIT;"
+        )
+    question = Question("a", "What is A?", "letters", ("A",), ("B",), ("P.",), {"x": 1}, None, None, ())
+    with RunFile.open(path) as old:
+        assert old.questions() == [question]
+        assert next(old.sample_sets()).samples[0].answer == "It."
+    assert schema_version(path) == 2
+    with RunFile.open(path, writable=True) as run:
+        run.add_generation(draw("a", 1))
+    assert schema_version(path) == 3
+    with RunFile.open(path) as new:
+        assert new.questions() == [question]
+        assert new.generation_keys() == {("a", 0), ("a", 1)}
+
+
+def test_context_system_line_and_choices_of_a_question_are_kept(tmp_path: Path) -> None:
+    question = Question("a", "Who?", context="Tom was late.", system="Be short.", choices=("Tom", "Ann"))
+    with RunFile.create(
+        tmp_path / "x.audit", model="m", question_source="s", questions=[question], parameters={}
+    ) as run:
+        assert run.questions() == [question]
+        assert next(run.sample_sets()).question == question

@@ -44,7 +44,7 @@ def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[
         generator: With no drawing in progress.
         answered: Questions whose greedy answer is valid.
     """
-    prompts = [call_prompt(generator, p_true_prompt(x.question.text, _answer(x))) for x in answered]
+    prompts = [call_prompt(generator, p_true_prompt(x.question.asked, _answer(x)), x.question.system) for x in answered]
     thinking = [prompt.starts_in_thinking for prompt in prompts]
     if any(thinking):
         reason = "the model thinks before it answers, so its next token is no answer"
@@ -78,7 +78,10 @@ def ask_verbalized(
         answered: Questions whose greedy answer is valid.
         decoding: Of the run; replies are greedy and short, unless the model thinks first.
     """
-    prompts = {x.question.id: call_prompt(generator, verbalized_prompt(x.question.text, _answer(x))) for x in answered}
+    prompts = {
+        x.question.id: call_prompt(generator, verbalized_prompt(x.question.asked, _answer(x)), x.question.system)
+        for x in answered
+    }
     for reply in greedy_replies(generator, prompts, _REPLY_TOKENS, thinking_tokens=decoding.greedy_max_tokens):
         yield reply and _verbalized(reply)
 
@@ -167,8 +170,14 @@ def _answer(sample_set: SampleSet) -> str:
     return sample_set.greedy.answer
 
 
-def call_prompt(generator: Generator, text: str) -> Prompt:
-    """Return the prompt of a call; to a base model the text itself, which ends where the reply begins."""
+def call_prompt(generator: Generator, text: str, system: str | None = None) -> Prompt:
+    """Return the prompt of a call; to a base model the text itself, which ends where the reply begins.
+
+    Args:
+        generator: Of the model that is asked.
+        text: What it is asked.
+        system: The system line of the question that the call is about.
+    """
     if generator.facts.mode == "base":
         return Prompt(text, (Segment(text, trusted=False),), "base", ("\n",), False)
-    return generator.prompt(text)
+    return generator.prompt(text, system)

@@ -30,5 +30,5 @@ class LazyRequests(Sequence[DrawRequest]):
         if isinstance(index, slice):
             return [self[place] for place in range(len(self))[index]]
         question = self._questions[index]
-        prompt = self._generator.prompt(question.text)
+        prompt = self._generator.prompt(question.asked, question.system)
         return DrawRequest(question.id, prompt, self._missing.get(question.id, ()))

@@ -132,8 +132,8 @@ class Generator(Protocol):
         """What it is and runs on; slots, context and speed are known once `draw` was called."""
         ...
 
-    def prompt(self, question: str) -> Prompt:
-        """Render the prompt of one question."""
+    def prompt(self, question: str, system: str | None = None) -> Prompt:
+        """Render the prompt of one question, with a system line of its own before the run's."""
         ...
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:

@@ -102,9 +102,9 @@ class LlamaCppGenerator:
             "gpu_layers": min(self._model.gpu_layers, self._model.layers + 1),
         }
 
-    def prompt(self, question: str) -> Prompt:
-        """Render the prompt of one question."""
-        return self._renderer.render(question)
+    def prompt(self, question: str, system: str | None = None) -> Prompt:
+        """Render the prompt of one question, with a system line of its own before the run's."""
+        return self._renderer.render(question, system)
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> BatchedSampler:
         """Size a context for `requests` and start to draw.

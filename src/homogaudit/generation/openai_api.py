@@ -26,7 +26,7 @@ from homogaudit.generation.openai_format import choices_of, payload, usage_of
 from homogaudit.generation.server_drawing import BoundSums, ServerDrawing, ServerWork, StatisticsPlan, draw_seed
 from homogaudit.generation.server_probe import ServerModel, ServerProbe, find_model, head_fault, same_head
 from homogaudit.generation.server_queue import RequestQueue, Server
-from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment
+from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment, joined_system
 from homogaudit.records import GREEDY, Decoding, Prompting
 
 __all__ = ["DEFAULT_CONCURRENCY", "OpenAIGenerator", "server_model"]
@@ -155,12 +155,13 @@ class OpenAIGenerator:
             return self._found.no_statistics
         return "" if self._found.top_logprobs else "the server gives the log-probability of the token alone"
 
-    def prompt(self, question: str) -> Prompt:
+    def prompt(self, question: str, system: str | None = None) -> Prompt:
         """Render the prompt of one question; in chat mode it is the user's turn, which the server renders."""
         if self._renderer is not None:
-            return self._renderer.render(question)
+            return self._renderer.render(question, system)
         text = question.strip()
-        return Prompt(text, (Segment(text, trusted=False),), "chat", (), False)
+        line = joined_system(system, self._prompting.system)
+        return Prompt(text, (Segment(text, trusted=False),), "chat", (), False, line)
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> ServerDrawing:
         """Start to draw.
@@ -283,7 +284,7 @@ class OpenAIGenerator:
             self._found.dialect,
             model=model,
             prompt=prompt.text,
-            system=self._prompting.system.strip(),
+            system=prompt.system,
             decoding=decoding,
             temperature=temperature,
             max_tokens=max_tokens,

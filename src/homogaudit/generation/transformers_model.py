@@ -136,9 +136,9 @@ class TransformersGenerator:
             "threads": self._threads,
         }
 
-    def prompt(self, question: str) -> Prompt:
-        """Render the prompt of one question."""
-        return self._renderer.render(question)
+    def prompt(self, question: str, system: str | None = None) -> Prompt:
+        """Render the prompt of one question, with a system line of its own before the run's."""
+        return self._renderer.render(question, system)
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> BatchedSampler:
         """Choose the slots for `requests` and start to draw.

@@ -121,7 +121,7 @@ class JudgePrompt:
         ]
         try:
             return self._template.render(
-                {"question": question.text, "answer": answer, "references": references}
+                {"question": question.asked, "answer": answer, "references": references}
             ).strip()
         except TemplateFailure as failure:
             raise _error(failure) from None

@@ -155,7 +155,7 @@ def estimate_requests(
 ) -> ServerEstimate:
     """Return what a run asks for at most: a request for each answer, and the calls about the greedy ones."""
     draws = decoding.samples + 1
-    characters = sum(len(question.text) + len(prompting.system) for question in questions)
+    characters = sum(len(x.asked) + len(x.system or "") + len(prompting.system) for x in questions)
     prompt = round(characters / _CHARACTERS_PER_TOKEN) + _TEMPLATE_TOKENS * len(questions)
     calls = len(questions) * _CALLS * (_CALL_TOKENS + decoding.greedy_max_tokens)
     answers = len(questions) * (decoding.samples * decoding.max_tokens + decoding.greedy_max_tokens)
@@ -176,7 +176,9 @@ def estimate_judging(asked: Sequence[tuple[Question, int]], template: str, price
         price: Of a million tokens; `None` where it is not known.
     """
     judged = [(x, tokens) for x, tokens in asked if x.answers or x.incorrect_answers]
-    characters = sum(len(template) + len(x.text) + sum(map(len, (*x.answers, *x.incorrect_answers))) for x, _ in judged)
+    characters = sum(
+        len(template) + len(x.asked) + sum(map(len, (*x.answers, *x.incorrect_answers))) for x, _ in judged
+    )
     return ServerEstimate(
         requests=len(judged),
         prompt_tokens=round(characters / _CHARACTERS_PER_TOKEN)

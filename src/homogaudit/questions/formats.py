@@ -365,6 +365,8 @@ def _table(text: str, delimiters: str, columns: Columns, file: str) -> Iterator[
             raise _broken_table(text, delimiter, error, file) from None
         # Most TSV writers do not quote, so a cell that merely begins with a quotation mark is no error there.
         rows = list(_rows(text, delimiter, csv.QUOTE_NONE))
+    if not rows:
+        raise QuestionFileError(f"{quoted(file)} holds empty cells only", "give at least one question")
     _, header = rows[0]
     if columns == Columns() and not has_question_column(header, columns) and _is_no_header(header):
         raise QuestionFileError(

@@ -17,7 +17,15 @@ from homogaudit.questions.sandbox import MAX_SOURCE, CompiledTemplate, TemplateF
 from homogaudit.questions.wording import quoted, with_nearest
 from homogaudit.records import GenerationState, Prompting
 
-__all__ = ["ParsedAnswer", "Prompt", "PromptRenderer", "Segment", "load_template", "split_thinking"]
+__all__ = [
+    "ParsedAnswer",
+    "Prompt",
+    "PromptRenderer",
+    "Segment",
+    "joined_system",
+    "load_template",
+    "split_thinking",
+]
 
 _QUESTION = "7316048259031846"
 _SYSTEM = "5820937416650294"
@@ -50,6 +58,7 @@ class Prompt:
         mode: `chat` or `base`.
         stop: Strings at which the answer ends.
         starts_in_thinking: The prompt itself opens a thinking block and leaves it open.
+        system: The system line that stands beside a text which is the user's turn alone, for a server to render.
     """
 
     text: str
@@ -57,6 +66,7 @@ class Prompt:
     mode: str
     stop: tuple[str, ...]
     starts_in_thinking: bool
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,26 +135,36 @@ class PromptRenderer:
         if source is None:
             source = chat_template if self.mode == "chat" and chat_template else _BASE_TEMPLATE
         self._system = prompting.system.strip() if self.mode == "chat" else ""
+        self._plan_with_own_system: _Plan | None = None
         try:
             self._template = CompiledTemplate(source, now=now or datetime.now(UTC))
-            self._plan = self._make_plan()
+            self._plan = self._make_plan(has_system=bool(self._system), needs_system=not self._is_given)
         except TemplateFailure as failure:
             raise self._error(failure) from None
 
-    def render(self, question: str) -> Prompt:
+    def render(self, question: str, system: str | None = None) -> Prompt:
         """Return the prompt that asks `question`.
+
+        Args:
+            question: The user's turn.
+            system: The question's own system line, which stands before the run's. Where a template has no place for
+                one (a base model's, or one that was given without), it stands before the question.
 
         Raises:
             ConfigError: The given template fails on this question.
             ModelError: The model's own template does.
         """
         question = question.strip()
-        plan = self._plan
+        own = (system or "").strip()
         try:
-            text = self._render(question, self._system, plan.typed, plan.folded)
+            plan = self._plan_for(own)
+            if plan is None:
+                plan, question, own = self._plan, f"{own}\n\n{question}", ""
+            line = joined_system(own, self._system)
+            text = self._render(question, line, plan.typed, plan.folded)
         except TemplateFailure as failure:
             raise self._error(failure) from None
-        segments = _segments(text, plan, {_QUESTION: question, _SYSTEM: self._system})
+        segments = _segments(text, plan, {_QUESTION: question, _SYSTEM: line})
         trusted = "".join(segment.text for segment in segments if segment.trusted)
         return Prompt(
             text="".join(segment.text for segment in segments),
@@ -159,11 +179,32 @@ class PromptRenderer:
         think_open, think_close = self._prompting.think_open, self._prompting.think_close
         return bool(think_open and think_close) and text.rfind(think_open) > text.rfind(think_close)
 
-    def _make_plan(self) -> _Plan:
-        """Try the ways to hand over the messages until question and system line both arrive in the prompt."""
+    def _plan_for(self, own: str) -> _Plan | None:
+        """Return how a question with this system line of its own is handed over, `None` where it has no place."""
+        if not own:
+            return self._plan
+        if self.mode == "base":
+            return None
+        if self._plan_with_own_system is None:
+            try:
+                self._plan_with_own_system = self._make_plan(has_system=True, needs_system=True)
+            except TemplateFailure:
+                if not self._is_given:
+                    raise
+                return None
+        return self._plan_with_own_system
+
+    def _make_plan(self, *, has_system: bool, needs_system: bool) -> _Plan:
+        """Try the ways to hand over the messages until question and system line both arrive in the prompt.
+
+        Args:
+            has_system: Whether there is a system line.
+            needs_system: Whether it must arrive: a template that was given may leave the run's out, a model's own only
+                lacks a role for it.
+        """
         failure: TemplateFailure | None = None
-        system = _SYSTEM if self._system else ""
-        ways = [(typed, folded) for typed in (False, True) for folded in (False, True) if self._system or not folded]
+        system = _SYSTEM if has_system else ""
+        ways = [(typed, folded) for typed in (False, True) for folded in (False, True) if has_system or not folded]
         for typed, folded in ways:
             try:
                 text = self._render(_QUESTION, system, typed, folded)
@@ -173,8 +214,7 @@ class PromptRenderer:
                 failure = failure or error
                 continue
             holes = tuple(_HOLES.findall(text))
-            # A template that was given may leave the system line out; a model's own only lacks a role for it.
-            if not uses_question or (system and not self._is_given and system not in holes):
+            if not uses_question or (system and needs_system and system not in holes):
                 failure = failure or TemplateFailure("it leaves the question or the system line out of the prompt")
                 continue
             literals = tuple(_HOLES.split(text)) if _QUESTION in holes else ()
@@ -215,6 +255,11 @@ class PromptRenderer:
             f"the model's chat template{where} cannot be used: {quoted(failure.reason, 160)}",
             "give another with `--prompt-template FILE`, or do without one with `--mode base`",
         )
+
+
+def joined_system(own: str | None, general: str) -> str:
+    """Return a question's own system line and, below it, that of the run."""
+    return "\n\n".join(line for line in ((own or "").strip(), general.strip()) if line)
 
 
 def split_thinking(text: str, prompting: Prompting, starts_in_thinking: bool) -> ParsedAnswer:

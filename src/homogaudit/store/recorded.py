@@ -264,12 +264,14 @@ def export_run(
         question = draws.question
         extra = extra_by_question.get(question.id, {})
         line: dict[str, Any] = {"id": question.id, "question": question.text}
-        if question.category is not None:
-            line["category"] = question.category
+        for key, value in (("context", question.context), ("system", question.system), ("category", question.category)):
+            if value is not None:
+                line[key] = value
         for key, texts in (
             ("answers", question.answers),
             ("incorrect_answers", question.incorrect_answers),
             ("passages", question.passages),
+            ("choices", question.choices),
         ):
             if texts:
                 line[key] = texts
@@ -281,7 +283,8 @@ def export_run(
             line["label"] = labels[question.id].value.value
         if question.id in signals:
             line["signals"] = signals[question.id]
-        _write_line(stream, line | {key: value for key, value in question.extra.items() if key not in QUESTION_KEYS})
+        taken = QUESTION_KEYS | line.keys()
+        _write_line(stream, line | {key: value for key, value in question.extra.items() if key not in taken})
     return len(run)
 
 

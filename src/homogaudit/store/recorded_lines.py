@@ -172,6 +172,8 @@ def read_question(value: dict[str, Any], parse_answer: AnswerParser | None) -> R
     passages: tuple[str, ...] = ()
     if _is_texts(extra.get("passages")):
         passages = tuple(extra.pop("passages"))
+    context, system = (extra.pop(key) if isinstance(extra.get(key), str) else None for key in ("context", "system"))
+    choices = tuple(extra.pop("choices")) if _is_texts(extra.get("choices")) else ()
     _check_unknown(extra)
     question = Question(
         id=identifier,
@@ -181,6 +183,9 @@ def read_question(value: dict[str, Any], parse_answer: AnswerParser | None) -> R
         incorrect_answers=_texts(value, "incorrect_answers"),
         passages=passages,
         extra=extra,
+        context=context,
+        system=system,
+        choices=choices,
     )
     listed = value.get("samples")
     if listed is not None and not isinstance(listed, list):

@@ -48,6 +48,7 @@ __all__ = ["DrawCount", "QuestionOverview", "RunFile", "Session", "differences",
 
 _LAST_SAMPLE = 2**62
 _QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"
+_COLUMNS_SINCE_3 = ", context, system, choices"
 _GENERATION_COLUMNS = "sample_index, text, answer, state, finish_reason, tokens, seconds"
 _ARRAY_COLUMNS = "token_ids, entropies, logprobs, logits, answer_mask"
 
@@ -203,7 +204,8 @@ class RunFile:
                         [(key, json.dumps(value)) for key, value in meta.items()],
                     )
                     connection.executemany(
-                        "INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        f"INSERT INTO questions (position, {_QUESTION_COLUMNS}{_COLUMNS_SINCE_3}) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                         [
                             (
                                 position,
@@ -214,6 +216,9 @@ class RunFile:
                                 json.dumps(question.incorrect_answers),
                                 json.dumps(question.passages),
                                 json.dumps(question.extra),
+                                question.context,
+                                question.system,
+                                json.dumps(question.choices),
                             )
                             for position, question in enumerate(questions)
                         ],
@@ -342,12 +347,18 @@ class RunFile:
 
     # Questions and generations
 
+    @property
+    def _question_columns(self) -> str:
+        """The columns of a question; a file of an earlier version that is only read lacks some."""
+        return _QUESTION_COLUMNS + (_COLUMNS_SINCE_3 if self._version >= 3 else ", NULL, NULL, '[]'")
+
     def __len__(self) -> int:
         return len(self._positions)
 
     def questions(self) -> list[Question]:
         """Return the questions in the order they are started."""
-        return [_question(row) for row in self._rows(f"SELECT {_QUESTION_COLUMNS} FROM questions ORDER BY position")]
+        rows = self._rows(f"SELECT {self._question_columns} FROM questions ORDER BY position")
+        return [_question(row) for row in rows]
 
     def add_generation(
         self,
@@ -521,7 +532,7 @@ class RunFile:
         wanted = self._positions if question_ids is None else question_ids
         columns = _GENERATION_COLUMNS + (f", {_ARRAY_COLUMNS}" if token_arrays else "")
         for position in sorted(self._positions[question_id] for question_id in wanted):
-            (row,) = self._rows(f"SELECT {_QUESTION_COLUMNS} FROM questions WHERE position = ?", (position,))
+            (row,) = self._rows(f"SELECT {self._question_columns} FROM questions WHERE position = ?", (position,))
             question = _question(row)
             rows = self._rows(
                 f"SELECT {columns} FROM generations WHERE position = ? AND sample_index <= ? ORDER BY sample_index",
@@ -772,9 +783,20 @@ class RunFile:
 
 def _question(row: Sequence[Any]) -> Question:
     """Return the record behind one row of `questions`."""
-    question_id, text, category, *lists, extra = row
+    question_id, text, category, *lists, extra, context, system, choices = row
     answers, incorrect_answers, passages = (tuple(json.loads(texts)) for texts in lists)
-    return Question(question_id, text, category, answers, incorrect_answers, passages, json.loads(extra))
+    return Question(
+        question_id,
+        text,
+        category,
+        answers,
+        incorrect_answers,
+        passages,
+        json.loads(extra),
+        context,
+        system,
+        tuple(json.loads(choices)),
+    )
 
 
 def _generation(question_id: str, row: Sequence[Any]) -> Generation:

@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 RUN_SUFFIX = ".audit"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x484F4D41
 """`HOMA`: tells a run file from any other SQLite file."""
 
@@ -75,9 +75,15 @@ CREATE TABLE pair_scores (
     PRIMARY KEY (model, premise_hash, hypothesis_hash)
 ) WITHOUT ROWID;
 """
-SCHEMA = _TABLES_OF_1 + _ADDED_BY_2
 
-_MIGRATIONS = {2: _ADDED_BY_2}
+_ADDED_BY_3 = """
+ALTER TABLE questions ADD COLUMN context TEXT;
+ALTER TABLE questions ADD COLUMN system TEXT;
+ALTER TABLE questions ADD COLUMN choices TEXT NOT NULL DEFAULT '[]';
+"""
+SCHEMA = _TABLES_OF_1 + _ADDED_BY_2 + _ADDED_BY_3
+
+_MIGRATIONS = {2: _ADDED_BY_2, 3: _ADDED_BY_3}
 """What each version added; a file of an earlier one gains it when it is opened for writing."""
 
 

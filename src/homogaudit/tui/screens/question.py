@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from homogaudit.errors import HomogauditError
-from homogaudit.records import Label
+from homogaudit.records import CHOICE_LETTERS, Label, Question
 from homogaudit.report.numbers import count, decimal
 from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
@@ -44,6 +44,8 @@ from homogaudit.tui.widgets.token_strip import StripToken, TokenStrip
 
 __all__ = ["QuestionScreen"]
 
+_CONTEXT_SHOWN = 240
+"""Characters of a context: three lines of a narrow terminal."""
 _MANY = 50
 """From this many answers on a new clustering is made off the event loop."""
 
@@ -58,7 +60,7 @@ class QuestionScreen(Screen[None]):
 
     DEFAULT_CSS = """
     QuestionScreen {
-        #question-heading { height: auto; max-height: 6; padding: 1 1 0 1; }
+        #question-heading { height: auto; max-height: 11; padding: 1 1 0 1; }
         #question-columns {
             height: 1fr; layout: vertical; overflow-y: auto; scrollbar-size-vertical: 1;
             scrollbar-color: $border; scrollbar-background: $background; scrollbar-background-hover: $background;
@@ -361,7 +363,21 @@ def _heading(view: QuestionView) -> Content:
     pieces.append((f"  ·  {plain(view.question.id)}", MUTED))
     for label in view.labels[:1]:
         pieces += [("  ·  ", MUTED), _label(label)]
+    pieces += [(f"\n{line}", MUTED) for line in _asked_with(view.question)]
     return Content.assemble(*pieces)
+
+
+def _asked_with(question: Question) -> list[str]:
+    """Return what the model was told beside the question's text, a line each."""
+    told = {"context": question.context, "system line": question.system}
+    lines = [f"{name}: {_shortened(text)}" for name, text in told.items() if text]
+    return lines + [f"{letter}. {plain(text)}" for letter, text in zip(CHOICE_LETTERS, question.choices, strict=False)]
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of a text that may be pages long, on one line."""
+    line = " ".join(plain(text).split())
+    return line if len(line) <= _CONTEXT_SHOWN else line[: _CONTEXT_SHOWN - 1] + "…"
 
 
 def _label(label: Label) -> Content:
