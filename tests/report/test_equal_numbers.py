@@ -127,7 +127,10 @@ def fix_what_differs_by_machine(path: Path) -> None:
     seconds = "(length({0}) % 7 + position % 5) / 128.0"
     connection = sqlite3.connect(path)
     with connection:
-        connection.execute(f"UPDATE signals SET seconds = {seconds.format('signal')}")
+        # Which vectors span the space of an eigenvalue that comes twice is up to the machine's library.
+        connection.execute("DELETE FROM signals WHERE signal = 'eccentricity'")
+        # Eigenvalues of equal graphs differ in their last digit, and an order of them is by that digit alone.
+        connection.execute(f"UPDATE signals SET value = round(value, 9), seconds = {seconds.format('signal')}")
         connection.execute(f"UPDATE costs SET seconds = {seconds.format('resource')}")
         connection.execute("UPDATE sessions SET seconds = 2.5, provenance = ?", (facts,))
         for key, value in {"id": "0" * 32, "created": "2026-11-23T10:00:00+00:00", "finished": "later"}.items():
