@@ -32,7 +32,7 @@ MODEL_JUDGE = "model:invented#00000000"
 
 
 class Places:
-    """An embedder that sees the first places that a text names, all weights alike, so that sums are exact."""
+    """An embedder that sees the first places that a text names; the weights of answers are alike, so that sums are exact."""
 
     def __init__(self, places: int) -> None:
         self.name = f"places-{places}"
@@ -41,13 +41,15 @@ class Places:
     def embed(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         rows = np.zeros((len(texts), 64), np.float32)
         for row, text in zip(rows, texts, strict=True):
-            words = [word.strip(".,?") for word in text.split()]
-            named = list(dict.fromkeys(word for word in words[1:] if word[:1].isupper()))[: self._places]
-            for word in [*named, *(f"{text}{number}" for number in range(4 - len(named)))]:
+            named = list(dict.fromkeys(x.strip(".,?") for x in text.split()[1:] if x[:1].isupper()))[: self._places]
+            # Questions are reduced to their main components, which must not be equally strong.
+            weights = (0.8, 0.4, 0.4, 0.2) if text.endswith("?") else (0.5, 0.5, 0.5, 0.5)
+            words = [*named, *(f"{text}{number}" for number in range(4 - len(named)))]
+            for word, weight in zip(words, weights, strict=True):
                 place = zlib.crc32(word.encode()) % 64
                 while row[place]:
                     place = (place + 1) % 64
-                row[place] = 0.5
+                row[place] = weight
         return rows
 
 
