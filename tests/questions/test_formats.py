@@ -114,7 +114,6 @@ def test_a_tsv_whose_cells_merely_begin_with_a_quote_is_read(tmp_path: Path):
         ("q.csv", b"question\nok?\ncaf\xe9?\n", "line 3 is not UTF-8 (byte `0xe9`)"),
         ("q.csv", b"\xef\xbb\xbfquestion\ncaf\xe9?\n", "line 2 is not UTF-8"),
         ("q.txt", b"ok?\na\0b?\n", "line 2 holds a NUL byte"),
-        ("q.txt", "Why?".encode("utf-16"), "is not a question file"),
         ("q.txt", b"GGUF\3\0\0\0", "is not a question file"),
         ("q.csv", b"What is this?,yes\nAnd that?,no\n", "has no header: its first line is `What is this?,yes`"),
         ("q.csv", b"frage,antwort\nWarum?,x\n", "has no question column: its columns are `frage`, `antwort`"),

@@ -3,6 +3,7 @@
 Knows nothing of models, tokens or clusters.
 """
 
+from homogaudit.questions.earlier import EarlierQuestion
 from homogaudit.questions.layouts import Columns
 from homogaudit.questions.loaders import Duplicate, QuestionFile, load_questions
 from homogaudit.questions.prompts import (
@@ -13,10 +14,14 @@ from homogaudit.questions.prompts import (
     load_template,
     split_thinking,
 )
+from homogaudit.questions.reading import Asking, read_question_record
+from homogaudit.questions.references import read_references
 
 __all__ = [
+    "Asking",
     "Columns",
     "Duplicate",
+    "EarlierQuestion",
     "ParsedAnswer",
     "Prompt",
     "PromptRenderer",
@@ -24,5 +29,7 @@ __all__ = [
     "Segment",
     "load_questions",
     "load_template",
+    "read_question_record",
+    "read_references",
     "split_thinking",
 ]

@@ -6,30 +6,28 @@ names the line of the file.
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from homogaudit.errors import QuestionFileError, UsageError
-from homogaudit.questions.formats import RawFile, decode, parse, read
-from homogaudit.questions.layouts import (
-    Columns,
-    LocatedQuestion,
-    read_columns,
-    recognise_layout,
-    to_questions,
-)
+from homogaudit.questions.earlier import EarlierQuestion, read_earlier
+from homogaudit.questions.formats import RawFile, read_file
+from homogaudit.questions.layouts import Columns
+from homogaudit.questions.reading import Asking, LocatedQuestion, Reading, read_questions
 from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.questions.wording import listed, quoted, with_nearest
 from homogaudit.records import Question, collapse
 
 __all__ = ["Duplicate", "QuestionFile", "load_questions"]
 
+T = TypeVar("T", Question, EarlierQuestion)
+
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A question left out because an earlier one has the same text.
+    """A question left out because an earlier one asks the same.
 
     Attributes:
         id: Of the question that was left out.
@@ -53,6 +51,7 @@ class QuestionFile:
         questions: At least one.
         duplicates: Of the whole file.
         warnings: What the user should know, a line each.
+        earlier: The questions that version 0.1.0 chose by the same parameters; empty where it refused the file.
     """
 
     name: str
@@ -60,6 +59,7 @@ class QuestionFile:
     questions: tuple[Question, ...]
     duplicates: tuple[Duplicate, ...]
     warnings: tuple[str, ...]
+    earlier: tuple[EarlierQuestion, ...] = ()
 
 
 def load_questions(
@@ -69,9 +69,12 @@ def load_questions(
     limit: int | None = None,
     shuffle: int | None = None,
     categories: Sequence[str] = (),
+    asking: Asking | None = None,
     stdin: BinaryIO | None = None,
 ) -> QuestionFile:
-    """Read a question file: JSON Lines, JSON, CSV, TSV or plain text, in any of the known layouts.
+    """Read a question file in any of the known formats and layouts.
+
+    JSON Lines, JSON, YAML, CSV, TSV, plain text, Parquet, Arrow and Excel workbooks, compressed or not.
 
     The categories are chosen first, then the questions are shuffled, then limited.
 
@@ -81,6 +84,7 @@ def load_questions(
         limit: How many questions at most.
         shuffle: Seed of the order; `None` keeps that of the file. The order depends on seed and ids alone.
         categories: The categories to keep, without regard to case; none keeps all.
+        asking: What of a record is asked beside its question; by default its context, and no choices.
         stdin: What `-` reads; the process's own by default.
 
     Raises:
@@ -91,28 +95,50 @@ def load_questions(
         raise UsageError(f"a limit of {quoted(limit)} leaves no questions", "`--limit` is 1 or more")
     columns = columns or Columns()
     if str(source) == "-":
-        name, suffix = "stdin", ""
-        data = read(stdin or sys.stdin.buffer, name)
+        name = "stdin"
+        data = (stdin or sys.stdin.buffer).read()
     else:
         path = Path(source)
-        name, suffix = path.name, path.suffix
+        name = path.name
         data = _read(path)
-    raw = parse(decode(data, name), suffix, columns, name)
-    layout, located = _questions(raw, columns, name)
-    kept, duplicates = _without_duplicates(located, name)
-    questions = _of_categories([item.question for item in kept], categories, name)
-    if shuffle is not None:
-        # A sort by digest: the same order on every Python version, whatever else the file holds.
-        questions.sort(key=lambda question: hashlib.sha256(f"{shuffle} {question.id}".encode()).digest())
-    questions = questions[:limit]
-    warnings = _warnings(raw, questions, duplicates)
-    return QuestionFile(name, layout, tuple(questions), tuple(duplicates), tuple(warnings))
+    raw = read_file(data, name, columns)
+    reading = _questions(raw, columns, asking or Asking(), name)
+    kept, duplicates = _without_duplicates(reading.located, name)
+
+    def chosen(questions: list[T]) -> list[T]:
+        found = _of_categories(questions, categories, name)
+        if shuffle is not None:
+            # A sort by digest: the same order on every Python version, whatever else the file holds.
+            found.sort(key=lambda question: hashlib.sha256(f"{shuffle} {question.id}".encode()).digest())
+        return found[:limit]
+
+    questions = chosen([item.question for item in kept])
+    warnings = [*reading.notes, *_warnings(raw, questions, duplicates)]
+    if raw.format != "text":
+        warnings = [*raw.notes, *warnings]
+    earlier = _earlier(raw, columns, chosen)
+    return QuestionFile(name, reading.layout, tuple(questions), tuple(duplicates), tuple(warnings), earlier)
+
+
+def _earlier(
+    raw: RawFile, columns: Columns, chosen: Callable[[list[EarlierQuestion]], list[EarlierQuestion]]
+) -> tuple[EarlierQuestion, ...]:
+    """Return what version 0.1.0 chose of the file, empty where it could not read it."""
+    found = None if raw.format == "binary" else read_earlier(raw.lines or raw.records, columns)
+    if found is None:
+        return ()
+    unique = {collapse(question.text): question for question in reversed(found)}
+    # The first of equal texts stays, in its place.
+    first = [question for question in found if unique[collapse(question.text)] is question]
+    try:
+        return tuple(chosen(first))
+    except QuestionFileError:
+        return ()
 
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return read(stream, path.name)
+        return path.read_bytes()
     except FileNotFoundError:
         folder = path.parent
         names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
@@ -128,43 +154,43 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _questions(raw: RawFile, columns: Columns, name: str) -> tuple[str, list[LocatedQuestion]]:
+def _questions(raw: RawFile, columns: Columns, asking: Asking, name: str) -> Reading:
     if not raw.records:
         raise QuestionFileError(f"{quoted(name)} holds no questions", "give at least one question")
-    if raw.format == "text" and columns != Columns():
+    if raw.format != "text":
+        return read_questions(raw.records, raw.columns, columns, asking, is_table=raw.is_table, file=name)
+    if columns != Columns():
         raise QuestionFileError(
             f"{quoted(name)} is plain text and has no columns",
             "name columns of CSV, TSV, JSON or JSON Lines only",
         )
-    tabular = raw.format == "table"
-    mapping = read_columns(raw.columns, columns, name)
-    layout = "text" if raw.format == "text" else recognise_layout(raw.records, mapping, tabular)
-    return layout, to_questions(raw.records, mapping, layout, tabular=tabular, file=name)
+    reading = read_questions(raw.records, raw.columns, columns, asking, is_table=False, file=name)
+    return Reading("text", reading.located, reading.notes)
 
 
 def _without_duplicates(located: Sequence[LocatedQuestion], name: str) -> tuple[list[LocatedQuestion], list[Duplicate]]:
     """Return the questions without those asked before, and those."""
     by_id: dict[str, LocatedQuestion] = {}
-    by_text: dict[str, LocatedQuestion] = {}
+    by_prompt: dict[tuple[str, str], LocatedQuestion] = {}
     duplicates: list[Duplicate] = []
     for item in located:
-        text = collapse(item.question.text)
+        prompt = (collapse(item.question.asked), collapse(item.question.system or ""))
         same_id = by_id.get(item.question.id)
-        if same_id is not None and collapse(same_id.question.text) != text:
+        if same_id is not None and by_prompt.get(prompt) is not same_id:
             raise QuestionFileError(
                 f"{quoted(name)} lines {same_id.line} and {item.line} have the id {quoted(item.question.id)} "
                 "but different questions",
                 "give each question an id of its own, or leave the ids out",
             )
-        if (first := by_text.get(text)) is not None:
+        if (first := by_prompt.get(prompt)) is not None:
             duplicates.append(Duplicate(item.question.id, first.line, item.line))
             continue
-        by_text[text] = item
+        by_prompt[prompt] = item
         by_id[item.question.id] = item
-    return list(by_text.values()), duplicates
+    return list(by_prompt.values()), duplicates
 
 
-def _of_categories(questions: list[Question], categories: Sequence[str], name: str) -> list[Question]:
+def _of_categories(questions: list[T], categories: Sequence[str], name: str) -> list[T]:
     """Return the questions of the categories; a category that the file does not have is an error."""
     if not categories:
         return questions

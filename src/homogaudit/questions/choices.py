@@ -1,0 +1,379 @@
+"""Multiple choice: where a record holds its choices, and which of them a file calls right.
+
+Choices are texts. A file names the right one by its text, by its letter or by its place, counted from 0 or from 1; how
+it counts is decided over the whole file.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from homogaudit.errors import QuestionFileError
+from homogaudit.questions.references import decoded, lowered_keys
+from homogaudit.questions.wording import quoted
+from homogaudit.records import CHOICE_LETTERS
+
+__all__ = ["ChoiceReader", "Choices", "is_index_or_letter"]
+
+_LISTS = ("choices", "options", "endings", "candidates", "answer_choices", "answer_options", "option", "choice")
+"""Columns that hold all choices of a question."""
+
+_TARGETS = ("mc1_targets", "mc2_targets", "target_scores", "multiple_choice_scores")
+"""Columns that hold all choices and say of each whether it is right."""
+
+_FAMILIES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"(?:option|choice|ans|answer|ending|sol|alternative|opt|op)[_ ]?([a-j])",
+        r"([a-j])",
+        r"(?:option|choice|ans|ending|sol|alternative|opt)[_ ]?([0-9])",
+        r"answer[_ ]?([0-9])",
+    )
+)
+"""Columns that hold one choice each, by their normalised names."""
+
+_KEYS = (
+    "answerkey",
+    "answer_key",
+    "answer",
+    "correct_answer",
+    "correct_option",
+    "correct",
+    "label",
+    "gold",
+    "target",
+    "answer_idx",
+    "answer_index",
+    "correct_index",
+    "correct_idx",
+    "correct_answer_id",
+    "correct_answer_index",
+    "correct_choice",
+    "correct_letter",
+    "correct_answer_letter",
+    "answer_letter",
+    "answer_id",
+    "answer_label",
+    "gold_label",
+    "gold_index",
+    "cop",
+    "solution",
+    "answers",
+    "ideal",
+)
+"""Columns that say which choice is right, in the order in which they are tried."""
+
+_PLACES = frozenset(
+    {
+        "answer_idx",
+        "answer_index",
+        "correct_index",
+        "correct_idx",
+        "correct_answer_id",
+        "correct_answer_index",
+        "correct",
+        "label",
+    }
+)
+"""Columns that make a list called `answers` one of choices: whoever lists correct answers has no use for a place."""
+
+_LETTERED = re.compile(r"\(?([A-Za-z])[).:]\s*(.*)", re.DOTALL)
+_LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
+_PLACE = re.compile(r"-?[0-9]+(?:\.0+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The choices of one question.
+
+    Attributes:
+        texts: In the order of the file.
+        right: Places of the right ones, from 0; empty where the file does not say.
+    """
+
+    texts: tuple[str, ...]
+    right: tuple[int, ...]
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The texts of the right ones."""
+        return tuple(dict.fromkeys(self.texts[place] for place in self.right))
+
+    @property
+    def incorrect_answers(self) -> tuple[str, ...]:
+        """The texts of the others; none where it is not known which are right."""
+        if not self.right:
+            return ()
+        others = (text for place, text in enumerate(self.texts) if place not in self.right)
+        return tuple(text for text in dict.fromkeys(others) if text not in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Choices as a record lists them.
+
+    Attributes:
+        labels: Their own, as the record gives them; empty where it gives none.
+        right: Places of the right ones, where the list says so itself.
+        are_numbers: Whether the record gives them as numbers.
+    """
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+    right: tuple[int, ...] | None = None
+    are_numbers: bool = False
+
+
+class ChoiceReader:
+    """Reads the choices of one file.
+
+    Args:
+        records: The records of the file by normalised column, each with the words that name its line.
+        key: The column that the user named for answers; `None` leaves it to the usual names.
+        taken: Columns that hold something else, such as the question.
+
+    Raises:
+        QuestionFileError: A record names a choice that it does not have.
+
+    Attributes:
+        columns: That hold the choices; empty where the file has none.
+        key: The column that says which is right; `None` where none does, or the list itself does.
+        note: What was taken where the file does not say how it counts; empty where it does.
+    """
+
+    def __init__(self, records: Sequence[tuple[Mapping[str, Any], str]], key: str | None, taken: Iterable[str]) -> None:
+        self.columns: tuple[str, ...] = ()
+        self.key: str | None = None
+        self.note = ""
+        self._records = records
+        names = {name for values, _ in records for name in values} - set(taken)
+        self._find(names, key)
+        listed_choices = [self._listed(values, where) for values, where in records] if self.columns else []
+        self._found: list[Choices | None] = [None] * len(records)
+        if not any(listed_choices):
+            self.columns = ()
+            return
+        if any(choices is not None and choices.right is not None for choices in listed_choices):
+            for row, choices in enumerate(listed_choices):
+                if choices is not None:
+                    self._found[row] = Choices(choices.texts, choices.right or ())
+            return
+        self._resolve(listed_choices, names, key)
+
+    def of(self, row: int) -> Choices | None:
+        """Return the choices of a record, `None` where it has none."""
+        return self._found[row]
+
+    def _find(self, names: set[str], key: str | None) -> None:
+        """Decide which columns hold the choices."""
+        if target := next((name for name in _TARGETS if name in names), None):
+            self.columns = (target,)
+            return
+        # `answers` lists choices only where another column says which of them is right by its place.
+        lists = (*_LISTS, "answers") if names & _PLACES and key != "answers" else _LISTS
+        for name in lists:
+            if name in names and any(self._listed_in(values.get(name)) for values, _ in self._records):
+                self.columns = (name,)
+                return
+        keys = names & {*_KEYS, *([key] if key else [])}
+        for family in _FAMILIES:
+            members = sorted((match[1], name) for name in names if (match := family.fullmatch(name)))
+            first = [mark for mark, _ in members][:2]
+            # One column is no family, and columns of answers without a key are all of them references.
+            if first in (["a", "b"], ["0", "1"], ["1", "2"]) and keys - {name for _, name in members}:
+                self.columns = tuple(name for _, name in members)
+                return
+
+    def _listed(self, values: Mapping[str, Any], where: str) -> _Listed | None:
+        if len(self.columns) == 1:
+            return self._listed_in(values.get(self.columns[0]), where)
+        texts = tuple(_text(values.get(name)) for name in self.columns)
+        while texts and not texts[-1]:
+            texts = texts[:-1]
+        return _Listed(texts, ()) if sum(map(bool, texts)) > 1 else None
+
+    @staticmethod
+    def _listed_in(value: object, where: str = "") -> _Listed | None:
+        value = decoded(value, where)
+        if isinstance(value, dict):
+            return _of_object(lowered_keys(cast("dict[str, Any]", value)), cast("dict[str, Any]", value))
+        if not isinstance(value, list) or len(cast("list[Any]", value)) < 2:
+            return None
+        items = cast("list[Any]", value)
+        if all(isinstance(item, dict) for item in items):
+            objects = [lowered_keys(item) for item in items]
+            texts = tuple(
+                _text(_first(item, ("text", "content", "choice", "option", "value", "para"))) for item in objects
+            )
+            labels = tuple(_text(_first(item, ("label", "key", "id", "letter"))) for item in objects)
+            marks = [_first(item, ("is_correct", "correct", "iscorrect")) for item in objects]
+            right = tuple(place for place, mark in enumerate(marks) if mark in (True, 1))
+            is_marked = any(mark is not None for mark in marks)
+            return _Listed(texts, labels if all(labels) else (), right if is_marked else None) if all(texts) else None
+        if any(isinstance(item, dict | list) for item in items):
+            return None
+        if all(isinstance(item, int | float) for item in items):
+            return _Listed(tuple(map(_text, items)), (), are_numbers=True)
+        return _without_letters(tuple(_text(item) for item in items))
+
+    def _resolve(self, listed_choices: Sequence[_Listed | None], names: set[str], key: str | None) -> None:
+        """Find the column that says which choice is right, and how it counts."""
+        candidates = [key] if key else [name for name in _KEYS if name in names and name not in self.columns]
+        for name in candidates:
+            keys = [
+                _Key(decoded(values.get(name), where), choices, where)
+                for (values, where), choices in zip(self._records, listed_choices, strict=True)
+                if choices is not None
+            ]
+            given = [each for each in keys if each.is_given]
+            if not given:
+                continue
+            by_text = all(each.names_texts for each in given)
+            base, note = (0, "") if by_text else _base(given, name)
+            found = [each.right(base, by_text=by_text) for each in keys]
+            lost = [each for each, right in zip(keys, found, strict=True) if right is None]
+            if len(lost) * 2 >= len(given):
+                continue
+            if lost:
+                raise QuestionFileError(
+                    f"{lost[0].where}: {quoted(name)} is {quoted(lost[0].value)}, which is none of its "
+                    f"{len(lost[0].choices.texts)} choices",
+                    "give the text, the letter or the place of the right choice",
+                )
+            self.key, self.note = name, note
+            rights = iter(found)
+            for row, choices in enumerate(listed_choices):
+                if choices is not None:
+                    self._found[row] = Choices(choices.texts, next(rights) or ())
+            return
+        if self.columns == ("answers",):
+            # Without a place among them they are what they are called.
+            self.columns = ()
+            return
+        for row, choices in enumerate(listed_choices):
+            if choices is not None:
+                self._found[row] = Choices(choices.texts, ())
+
+
+class _Key:
+    """What one record says of the right choice."""
+
+    def __init__(self, value: object, choices: _Listed, where: str) -> None:
+        self.value = value
+        self.choices = choices
+        self.where = where
+        items = cast("list[object]", value) if isinstance(value, list) else [value]
+        self.items = [text for item in items if (text := _text(item)) and text != "-1"]
+
+    @property
+    def is_given(self) -> bool:
+        return bool(self.items)
+
+    @property
+    def names_texts(self) -> bool:
+        """Whether it can be read as the texts of choices; a number among choices that are texts is a place."""
+        is_place = isinstance(self.value, int) and not self.choices.are_numbers
+        return not is_place and all(_same(item, self.choices.texts) is not None for item in self.items)
+
+    @property
+    def places(self) -> list[int]:
+        """The numbers that are places: no label reads like them."""
+        return [
+            int(float(item))
+            for item in self.items
+            if _PLACE.fullmatch(item) and _same(item, self.choices.labels) is None
+        ]
+
+    def right(self, base: int, *, by_text: bool) -> tuple[int, ...] | None:
+        """Return the places of the right choices, `None` where one of them is none of the choices."""
+        found = [_same(item, self.choices.texts) if by_text else self._place(item, base) for item in self.items]
+        return None if None in found else tuple(place for place in found if place is not None)
+
+    def _place(self, item: str, base: int) -> int | None:
+        texts, labels = self.choices.texts, self.choices.labels
+        if (place := _same(item, labels)) is not None:
+            return place
+        if _PLACE.fullmatch(item):
+            place = int(float(item)) - base
+            if 0 <= place < len(texts):
+                return place
+        if (place := _same(item, texts)) is not None:
+            return place
+        for pattern in (_LETTER, _LETTERED):
+            match = pattern.fullmatch(item)
+            if match is None:
+                continue
+            if (place := _same(match[1], labels)) is not None:
+                return place
+            place = CHOICE_LETTERS.find(match[1].upper())
+            # `A. Mercury` names the first choice only where that is Mercury.
+            if place < len(texts) and (pattern is _LETTER or _same(match[2], texts) == place):
+                return place
+        return None
+
+
+def is_index_or_letter(text: str) -> bool:
+    """Whether a reference names a choice rather than being one: a letter to E, or a place below 10."""
+    match = _LETTER.fullmatch(text.strip())
+    return bool(match and match[1].upper() in CHOICE_LETTERS[:5]) or (text.isdecimal() and len(text) == 1)
+
+
+def _base(keys: Sequence[_Key], name: str) -> tuple[int, str]:
+    """Return from which number a file counts its choices, and what to say where it does not show."""
+    places = [(place, len(key.choices.texts)) for key in keys for place in key.places]
+    if not places or any(place == 0 for place, _ in places):
+        return 0, ""
+    if any(place >= size for place, size in places):
+        return 1, f"{quoted(name)} counts the choices from 1: it is never 0 and reaches their number"
+    return 0, f"{quoted(name)} is taken to count the choices from 0: it is never 0, but never reaches their number"
+
+
+def _of_object(keys: Mapping[str, Any], value: Mapping[str, Any]) -> _Listed | None:
+    """Return choices that are an object: lists side by side, letters with texts, or texts with what they score."""
+    texts = next(
+        (keys[name] for name in ("text", "choices", "texts", "options") if isinstance(keys.get(name), list)), None
+    )
+    if texts is not None:
+        marks = next((keys[name] for name in ("label", "labels", "key") if isinstance(keys.get(name), list)), [])
+        plain = tuple(map(_text, cast("list[Any]", texts)))
+        if len(plain) < 2 or not all(plain):
+            return None
+        if "labels" in keys and len(marks) == len(plain) and set(marks) <= {0, 1}:
+            return _Listed(plain, (), tuple(place for place, mark in enumerate(marks) if mark == 1))
+        return _Listed(plain, tuple(map(_text, marks)) if len(marks) == len(plain) else ())
+    if len(value) < 2 or any(isinstance(item, dict | list) for item in value.values()):
+        return None
+    if all(isinstance(item, int | float) for item in value.values()) and not all(map(_LETTER.fullmatch, value)):
+        best = max(value.values())
+        right = tuple(place for place, score in enumerate(value.values()) if score == best and score > 0)
+        return _Listed(tuple(value), (), right)
+    kept = [(label, text) for label, item in value.items() if (text := _text(item))]
+    return _Listed(tuple(text for _, text in kept), tuple(label for label, _ in kept)) if len(kept) > 1 else None
+
+
+def _without_letters(texts: tuple[str, ...]) -> _Listed | None:
+    """Return listed choices, without the letters that stand before each of them."""
+    if not all(texts):
+        return None
+    matches = [_LETTERED.fullmatch(text) for text in texts]
+    letters = "".join(match[1].upper() for match in matches if match)
+    if letters == CHOICE_LETTERS[: len(texts)]:
+        return _Listed(tuple(match[2].strip() for match in matches if match), tuple(letters))
+    return _Listed(texts, ())
+
+
+def _first(item: Mapping[str, Any], names: Iterable[str]) -> Any:
+    return next((item[name] for name in names if item.get(name) is not None), None)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value).strip() if isinstance(value, str | int | float) else ""
+
+
+def _same(text: str, texts: Sequence[str]) -> int | None:
+    """Return the place of a text among texts, white space and case aside."""
+    wanted = " ".join(text.split()).casefold()
+    return next((place for place, each in enumerate(texts) if " ".join(each.split()).casefold() == wanted), None)

@@ -1,0 +1,66 @@
+"""How version 0.1.0 read a question file: which texts it asked, under which ids.
+
+A run that it left unfinished goes on with the questions that it stored, though the file is read otherwise today; this
+tells whether it is that file's run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from homogaudit.questions.layouts import Columns, normalised
+from homogaudit.questions.raw_records import RawRecord
+from homogaudit.records import make_question_id
+
+__all__ = ["EarlierQuestion", "read_earlier"]
+
+_QUESTION = ("question", "prompt", "text", "query", "problem", "input", "utterance", "instruction")
+_ID = ("id", "_id", "question_id", "qid")
+_CATEGORY = ("category", "topic", "subject")
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierQuestion:
+    """A question as 0.1.0 stored it, as far as it is compared."""
+
+    id: str
+    text: str
+    category: str | None
+
+
+def read_earlier(records: Sequence[RawRecord], columns: Columns) -> list[EarlierQuestion] | None:
+    """Return a question a record, duplicates included; `None` where 0.1.0 would have refused the file."""
+    by_column = [_by_column(record.values) for record in records]
+    names = {name for values in by_column for name in values}
+    chosen: dict[str, str | None] = {}
+    for field, given, usual in (
+        ("question", columns.question, _QUESTION),
+        ("id", columns.id, _ID),
+        ("category", columns.category, _CATEGORY),
+    ):
+        accepted = usual if given is None else (normalised(given),)
+        chosen[field] = next((name for name in accepted if name in names), None)
+    if chosen["question"] is None:
+        return None
+    found: list[EarlierQuestion] = []
+    for values in by_column:
+        text = values.get(chosen["question"])
+        if not isinstance(text, str) or not text.strip():
+            return None
+        category = _scalar(values.get(chosen["category"] or ""))
+        if chosen["category"] is None and isinstance(values.get("context"), list | dict):
+            category = _scalar(values.get("type"))
+        identifier = _scalar(values.get(chosen["id"] or "")) or make_question_id(text.strip())
+        found.append(EarlierQuestion(identifier, text.strip(), category))
+    return found
+
+
+def _by_column(record: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in record.items():
+        values.setdefault(normalised(name), value)
+    return values
+
+
+def _scalar(value: object) -> str | None:
+    return str(value).strip() or None if isinstance(value, str | int | float) else None

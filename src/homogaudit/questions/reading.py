@@ -1,0 +1,458 @@
+"""From the records of a question file to questions: what is asked, with what, and which answers are right.
+
+Knows what the values of a record mean; which column is which is `layouts`' business, and the file is `loaders`'.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from homogaudit.errors import QuestionFileError, UsageError
+from homogaudit.questions.choices import ChoiceReader
+from homogaudit.questions.contexts import CONTEXT_COLUMNS, PASSAGE_COLUMNS, passages_of
+from homogaudit.questions.conversations import is_conversation, read_conversation
+from homogaudit.questions.layouts import (
+    ALIASES,
+    FINAL_ANSWER,
+    Columns,
+    family_of,
+    normalised,
+    read_columns,
+    recognise_layout,
+)
+from homogaudit.questions.raw_records import RawRecord
+from homogaudit.questions.references import decoded, last_boxed, lowered_keys, read_references, unique_texts
+from homogaudit.questions.unused_columns import unused_notes
+from homogaudit.questions.wording import kind_of, listed, quoted
+from homogaudit.records import CHOICE_LETTERS, Question, make_question_id
+
+__all__ = ["Asking", "LocatedQuestion", "Reading", "read_question_record", "read_questions"]
+
+_RECORDED_KEYS = frozenset({"greedy", "samples", "label", "signals"})
+"""What a recorded file says of another model's answers: none of it holds for the answers of this run."""
+
+_ALIAS_COLUMNS = ("answer_aliases", "aliases", "answer_alias")
+"""Other ways to write the answer, in a column of their own (MuSiQue)."""
+
+_REPLIES = frozenset({"output", "response", "completion"})
+"""Columns that may hold the reference answer, or what some model said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What of a record is asked beside its question.
+
+    Attributes:
+        context: Whether a text that comes with a question stands before it.
+        choices: Whether its choices stand below it, with letters.
+    """
+
+    context: bool = True
+    choices: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedQuestion:
+    """A question and the line of the file where it began (from 1)."""
+
+    line: int
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The questions of a file.
+
+    Attributes:
+        layout: Its name, as `recognise_layout` tells it.
+        located: A question a record, in the order of the file.
+        notes: What was read otherwise than a user may expect, and what was left out, a line each.
+    """
+
+    layout: str
+    located: tuple[LocatedQuestion, ...]
+    notes: tuple[str, ...]
+
+
+def read_question_record(values: Mapping[str, Any], *, file: str = "the record", line: int = 1) -> Question:
+    """Return the question of one record in any known layout: text, system line, context, choices and references.
+
+    The choices count as asked. A conversation gives its first user turn; a reply after it is the reference.
+
+    Args:
+        values: As JSON holds them.
+        file: The file's name in error lines.
+        line: Of the record, from 1.
+
+    Raises:
+        QuestionFileError: There is no question in it, or a value of the wrong kind.
+    """
+    record = RawRecord(line, values)
+    asking = Asking(choices=True)
+    return read_questions([record], list(values), Columns(), asking, is_table=False, file=file).located[0].question
+
+
+def read_questions(
+    records: Sequence[RawRecord],
+    names: Sequence[str],
+    columns: Columns,
+    asking: Asking,
+    *,
+    is_table: bool,
+    file: str,
+) -> Reading:
+    """Return the question of every record.
+
+    A question without an id of its own gets one of its text; where two texts are equal and come with different
+    contexts or system lines, one of text and context.
+
+    Args:
+        records: At least one.
+        names: Every column of the file, as the file writes them.
+        columns: What the user named.
+        asking: What is asked beside the question.
+        is_table: Whether the values are cells of a table, where a list is written with `;`.
+        file: The file's name in error lines.
+
+    Raises:
+        QuestionFileError: No column holds questions, or a record has none or a value of the wrong kind, named by its
+            line.
+        UsageError: Choices are to be asked, and the file has none.
+    """
+    shown = {normalised(name): name for name in reversed(names)}
+    prepared = [_Record(record, file) for record in records]
+    present = dict.fromkeys(name for record in prepared for name in record.values)
+    mapping = read_columns([shown.get(name, name) for name in present], columns, file)
+    layout = recognise_layout(records, mapping, is_table)
+    reader = _Reader(prepared, mapping, columns, layout, asking, is_table, shown)
+    located = _with_ids([(record.line, reader.read(row)) for row, record in enumerate(prepared)])
+    return Reading(layout, tuple(located), tuple(reader.notes()))
+
+
+class _Record:
+    """One record by normalised column, with objects that hold the question opened."""
+
+    def __init__(self, record: RawRecord, file: str) -> None:
+        self.line = record.line
+        self.where = f"{quoted(file)} line {record.line}"
+        self.given = record.values
+        self.values: dict[str, Any] = {}
+        for name, value in record.values.items():
+            self.values.setdefault(normalised(name), value)
+        asked = decoded(self.values.get("question"), self.where) if "question" in self.values else None
+        if isinstance(asked, dict):
+            # ARC and CommonsenseQA write the choices into the question, Natural Questions its tokens.
+            parts = lowered_keys(cast("dict[str, Any]", asked))
+            stem = next((parts[name] for name in ("stem", "text") if isinstance(parts.get(name), str)), None)
+            if stem is not None:
+                self.values["question"] = stem
+                self.values |= {name: parts[name] for name in ("choices",) if name in parts}
+        if "short_answers" in str(self.values.get("annotations", ""))[:2000]:
+            self.values.setdefault("answers", _short_answers(self.values))
+
+
+class _Reader:
+    """Reads the records of one file."""
+
+    def __init__(
+        self,
+        records: Sequence[_Record],
+        mapping: Mapping[str, str],
+        columns: Columns,
+        layout: str,
+        asking: Asking,
+        is_table: bool,
+        shown: Mapping[str, str],
+    ) -> None:
+        self._records = records
+        self._mapping = dict(mapping)
+        self._layout = layout
+        self._asking = asking
+        self._is_table = is_table
+        self._shown = shown
+        names = {name for record in records for name in record.values}
+        recorded = _RECORDED_KEYS if names & {"greedy", "samples"} else frozenset[str]()
+        self._ignored = recorded & names
+        self._context = self._context_column(columns, names)
+        taken = {self._mapping["question"], *([self._context] if self._context else []), *recorded}
+        self._choices = ChoiceReader([(record.values, record.where) for record in records], columns.answers and
+                                     mapping["answers"], taken)  # fmt: skip
+        if asking.choices and not self._choices.columns and len(records) > 1:
+            raise UsageError("no choices are found in the question file", "leave `--with-choices` out")
+        self._families = {
+            field: () if field in self._mapping else family_of(field, names - set(self._choices.columns))
+            for field in ("answers", "incorrect_answers")
+        }
+        self._counts: dict[str, int] = {}
+
+    def _context_column(self, columns: Columns, names: set[str]) -> str | None:
+        """Return the column whose texts are asked with the questions, `None` where none is."""
+        if columns.context is not None:
+            return normalised(columns.context)
+        used = set(self._mapping.values())
+        for name in CONTEXT_COLUMNS:
+            if name in names - used and any(_plain_text(record.values.get(name)) for record in self._records):
+                return name
+        return None
+
+    def _count(self, what: str, number: int = 1) -> None:
+        if number:
+            self._counts[what] = self._counts.get(what, 0) + number
+
+    def read(self, row: int) -> Question:
+        """Return the question of a record; its id is empty where it has none of its own."""
+        record = self._records[row]
+        values, where = record.values, record.where
+        used = {*self._mapping.values(), *self._ignored}
+        text, system, reply = self._asked(values, where)
+        if (line := _plain_text(values.get(self._mapping.get("system", "")))) is not None:
+            system = f"{system}\n\n{line}" if system else line
+            self._count("own system lines")
+        passages, used_passages = self._passages(values, where)
+        used |= used_passages
+        context = None
+        if self._context is not None and (found := _plain_text(values.get(self._context))) is not None:
+            used.add(self._context)
+            if self._context not in PASSAGE_COLUMNS or not passages:
+                passages = unique_texts([found, *passages])
+            self._count("contexts")
+            if self._asking.context:
+                # The input of an instruction is its object, and stands below it.
+                is_below = self._mapping["question"] == "instruction" and self._context == "input"
+                text, context = (f"{text}\n\n{found}", None) if is_below else (text, found)
+        answers, incorrect = self._references(row, record, used)
+        if not answers and reply:
+            answers = (reply,)
+            self._count("replies")
+        category = _scalar(values.get(self._mapping.get("category", "")), "category", where)
+        if self._layout == "hotpotqa" and "category" not in self._mapping:
+            used.add("type")
+            category = _scalar(values.get("type"), "type", where)
+        choices = self._choices.of(row)
+        is_asked = self._asking.choices and choices is not None and len(choices.texts) <= len(CHOICE_LETTERS)
+        return Question(
+            id=_scalar(values.get(self._mapping.get("id", "")), "id", where) or "",
+            text=text,
+            category=category,
+            answers=answers,
+            incorrect_answers=incorrect,
+            passages=passages,
+            extra={name: value for name, value in record.given.items() if normalised(name) not in used},
+            context=context,
+            system=system,
+            choices=choices.texts if choices is not None and is_asked else (),
+        )
+
+    def _asked(self, values: Mapping[str, Any], where: str) -> tuple[str, str | None, str]:
+        """Return what is asked, its own system line, and the reply that follows in a conversation."""
+        column = self._mapping["question"]
+        value = values.get(column)
+        name = quoted(self._shown.get(column, column))
+        system: str | None = None
+        reply = ""
+        is_texts = isinstance(value, list) and all(isinstance(item, str) for item in cast("list[Any]", value))
+        if value is not None and (not is_texts or column == "turns") and is_conversation(value):
+            found = read_conversation(value, f"{where}: {name}")
+            value, system, reply = found.text, found.system, found.reply
+            self._count("conversations")
+            self._count("own system lines", system is not None)
+            self._count("turns left out", found.left_out)
+        if value is not None and not isinstance(value, str):
+            raise QuestionFileError(
+                f"{where}: {name} is {kind_of(value)}, not a text",
+                "a question is one text; name its column with `--question-column NAME`",
+            )
+        text = (value or "").strip()
+        if not text:
+            raise QuestionFileError(
+                f"{where} has no question: {name} is missing or empty", "give it a text, or remove the line"
+            )
+        return text, system, reply
+
+    def _passages(self, values: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], set[str]]:
+        """Return the passages of a record that are no context, and the columns that they come from."""
+        for name in PASSAGE_COLUMNS:
+            value = values.get(name)
+            if value is None or name in self._mapping.values() or (name != "passages" and isinstance(value, str)
+                                                                    and not self._is_list(value)):  # fmt: skip
+                continue
+            found = passages_of(value, f"{where}: {quoted(self._shown.get(name, name))}")
+            if name != "passages" and found:
+                self._count(f"passages {name}")
+            return found, {name}
+        return (), set()
+
+    def _is_list(self, value: str) -> bool:
+        """Whether a cell holds a list that a program wrote into it."""
+        return self._is_table and isinstance(decoded(value, ""), list | dict)
+
+    def _references(self, row: int, record: _Record, used: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the correct and the incorrect answers of a record; what they were read from is added to `used`."""
+        values, where = record.values, record.where
+        choices = self._choices.of(row)
+        if choices is not None and choices.right:
+            used |= {*self._choices.columns, *([self._choices.key] if self._choices.key else [])}
+            return choices.answers, choices.incorrect_answers
+        if self._choices.key is not None:
+            # A record without a right choice has no reference: a place that is -1, or nothing.
+            used |= {*self._choices.columns, self._choices.key}
+            return (), ()
+        answers = self._texts_of("answers", values, where)
+        incorrect = self._texts_of("incorrect_answers", values, where)
+        for field in ("answers", "incorrect_answers"):
+            used |= set(self._families[field])
+        column = self._mapping.get("answers")
+        if answers and not choices:
+            for name in _ALIAS_COLUMNS:
+                if isinstance(values.get(name), list):
+                    used.add(name)
+                    answers = unique_texts([*answers, *read_references(values[name], where=where)])
+        if self._layout == "truthfulqa":
+            used |= {"best_answer", "best_incorrect_answer"}
+            if column == "correct_answers":
+                best = read_references(values.get("best_answer"), where=f"{where}: `best_answer`")
+                answers = unique_texts([*best, *answers])
+            if self._mapping["incorrect_answers"] == "incorrect_answers":
+                best = read_references(values.get("best_incorrect_answer"), where=f"{where}: `best_incorrect_answer`")
+                incorrect = unique_texts([*best, *incorrect])
+        elif self._layout == "gsm8k" and column is not None:
+            # The worked solution stays in `extra`: it is not a reference answer that a judge may compare with.
+            used.discard(column)
+            final = FINAL_ANSWER.findall(str(values.get(column, "")))
+            answers = (final[-1].replace(",", "").strip(),) if final else ()
+        elif not answers and isinstance(values.get("solution"), str):
+            boxed = last_boxed(values["solution"])
+            answers = () if boxed is None else (boxed,)
+        if not incorrect and set(answers) in ({"yes"}, {"no"}) and isinstance(values.get(column or ""), bool):
+            incorrect = ("no",) if answers == ("yes",) else ("yes",)
+        if column in _REPLIES and answers:
+            self._count("replies")
+        return answers, incorrect
+
+    def _texts_of(self, field: str, values: Mapping[str, Any], where: str) -> tuple[str, ...]:
+        column = self._mapping.get(field)
+        if column is None:
+            family = self._families[field]
+            return unique_texts(text for name in family for text in read_references(values.get(name), where=where))
+        # A column whose name is in the singular holds one answer, and that may have a semicolon in it.
+        is_singular = column in ALIASES[field] and not column.endswith("s")
+        is_split = self._layout == "truthfulqa" or (self._is_table and not is_singular)
+        return read_references(
+            values.get(column),
+            split=is_split,
+            in_cell=self._is_table,
+            where=f"{where}: {quoted(self._shown.get(column, column))}",
+        )
+
+    def notes(self) -> Iterable[str]:
+        """Return what the user should know of how the records were read, a line each."""
+        counts = self._counts
+
+        def named(column: str | None) -> str:
+            return quoted(self._shown.get(column or "", column))
+
+        if counts.get("conversations"):
+            yield f"the first user turn of {named(self._mapping['question'])} is asked"
+        if number := counts.get("turns left out"):
+            yield f"{number} further turn{'s' if number > 1 else ''} of the conversations left out"
+        if counts.get("own system lines"):
+            yield "questions have a system line of their own, which stands before the run's"
+        if counts.get("replies"):
+            source = "the reply in the conversation" if counts.get("conversations") else named(self._mapping["answers"])
+            yield f"{source} is taken as the reference answer"
+        if counts.get("contexts"):
+            asked = "is asked with each question (`--context hide` leaves it out)"
+            yield f"{named(self._context)} " + (
+                asked if self._asking.context else "is not asked; it is the passage for `grounding`"
+            )
+        for what in counts:
+            if what.startswith("passages "):
+                name = named(what.removeprefix("passages "))
+                yield f"{name} holds lists of texts: they are not asked, and are the passages for `grounding`"
+        if self._choices.columns:
+            yield from self._choice_notes()
+        used = {
+            *self._mapping.values(),
+            *self._ignored,
+            *self._choices.columns,
+            *(column for family in self._families.values() for column in family),
+            *(["solution"] if "answers" not in self._mapping else []),
+            *([self._choices.key] if self._choices.key else []),
+            *([self._context] if self._context else []),
+            *_ALIAS_COLUMNS,
+            *PASSAGE_COLUMNS,
+            *(["best_answer", "best_incorrect_answer"] if self._layout == "truthfulqa" else []),
+        }
+        yield from unused_notes([record.values for record in self._records], used, self._shown)
+
+    def _choice_notes(self) -> Iterable[str]:
+        names = listed((self._shown.get(name, name) for name in self._choices.columns), limit=5)
+        verb = "holds" if len(self._choices.columns) == 1 else "hold"
+        if self._choices.key is None and not any(
+            choices.right for row in range(len(self._records)) if (choices := self._choices.of(row))
+        ):
+            yield f"{names} {verb} choices, but no column says which is right (`--answers-column NAME` does)"
+        elif self._asking.choices:
+            yield f"{names} {verb} the choices, which are asked with letters"
+        else:
+            yield (
+                f"{names} {verb} the choices: the right one is the reference, the others are incorrect answers "
+                "(`--with-choices` asks them)"
+            )
+        if self._choices.note:
+            yield self._choices.note
+
+
+def _with_ids(found: Sequence[tuple[int, Question]]) -> list[LocatedQuestion]:
+    """Return questions with an id each; where equal texts come with other contexts, the context is in it."""
+    told: dict[str, set[str]] = {}
+    for _, question in found:
+        told.setdefault(make_question_id(question.text), set()).add(_beside(question))
+    located: list[LocatedQuestion] = []
+    for line, question in found:
+        identifier = question.id
+        if not identifier:
+            identifier = make_question_id(question.text)
+            if len(told[identifier]) > 1:
+                identifier = make_question_id(question.text, _beside(question))
+        located.append(LocatedQuestion(line, replace(question, id=identifier)))
+    return located
+
+
+def _beside(question: Question) -> str:
+    """Return what is asked beside a question's text."""
+    return "\0".join(part for part in (question.context, question.system, *question.choices) if part)
+
+
+def _plain_text(value: object) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _scalar(value: object, column: str, where: str) -> str | None:
+    """Return an id or a category as text, `None` where there is none."""
+    if value is None:
+        return None
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value).strip() or None
+    raise QuestionFileError(f"{where}: {quoted(column)} is {kind_of(value)}, not a text or a number", "give one value")
+
+
+def _short_answers(values: Mapping[str, Any]) -> Any:
+    """Return the short answers of a Natural Questions record, as texts or by their places in the document."""
+    annotations = values["annotations"]
+    each = cast("list[Any]", annotations) if isinstance(annotations, list) else [annotations]
+    spans = [
+        span
+        for item in each
+        if isinstance(item, dict)
+        for span in cast("dict[str, Any]", item).get("short_answers") or ()
+    ]
+    tokens = values["document_text"].split(" ") if isinstance(values.get("document_text"), str) else []
+    found: list[Any] = []
+    for span in spans:
+        if isinstance(span, dict) and "text" not in span and tokens:
+            place = cast("dict[str, Any]", span)
+            found.append(" ".join(tokens[place.get("start_token", 0) : place.get("end_token", 0)]))
+        elif isinstance(span, dict) and "text" in span:
+            found.append(cast("dict[str, Any]", span)["text"])
+    return found
