@@ -1,5 +1,7 @@
 """An OpenAI-compatible server on loopback that can misbehave: its model draws words from one known distribution.
 
+`server_behaviours` names what servers that people have do otherwise than the interface says.
+
 `python fault_server.py PORT LOG MOST` is one that ignores `n`, in a process of its own that can be killed; LOG gains a
 line of JSON a request, and after MOST requests every one hangs.
 """
@@ -49,6 +51,15 @@ class FaultServer:
         slow_seconds: How long every answer takes.
         port: 0 for any that is free.
         log: Gains a line of JSON for each request.
+        refusal: Returns status and body of what is not answered, `None` for a good answer.
+        reshape: Returns what is sent in place of a good answer: an object, or bytes.
+        model_list: What the list of models is in place of the usual one: a status, or a body.
+        list_seconds: How long the list takes.
+        folder: The only path under which anything lies; `None` for any.
+        redirect: Where every request is sent, with which status.
+        stops_thinking: Whether a request switches the thinking off.
+        headers: Sent with every good answer.
+        seen: The path and the `Authorization` of every request.
     """
 
     fault: Callable[[int, dict[str, Any]], Fault] = lambda number, request: None
@@ -69,6 +80,15 @@ class FaultServer:
     slow_seconds: float = 0.0
     port: int = 0
     log: Path | None = None
+    refusal: Callable[[dict[str, Any], bool], tuple[int, Any] | None] = lambda request, is_chat: None
+    reshape: Callable[[dict[str, Any], dict[str, Any]], Any] = lambda body, request: body
+    model_list: Any = None
+    list_seconds: float = 0.0
+    folder: str | None = None
+    redirect: tuple[int, Callable[[str], str | None]] | None = None
+    stops_thinking: Callable[[dict[str, Any]], bool] = lambda request: False
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    seen: list[tuple[str, str | None]] = field(default_factory=list[tuple[str, str | None]])
     _number: int = 0
 
     def __enter__(self) -> "FaultServer":
@@ -89,7 +109,11 @@ class FaultServer:
                 # A connection that was kept outlives the server that took it.
                 if owner._released.is_set():
                     self.close_connection = True
-                else:
+                    return
+                length = int(self.headers.get("Content-Length") or 0)
+                self.body = self.rfile.read(length)
+                owner.seen.append((self.path, self.headers.get("Authorization")))
+                if not owner.turns_away(self):
                     act(self)
 
             def log_message(self, *_: Any) -> None:
@@ -113,17 +137,36 @@ class FaultServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
 
+    def turns_away(self, handler: BaseHTTPRequestHandler) -> bool:
+        """Send a redirect, or a 404 for a path under which nothing lies; return whether one was sent."""
+        target = self.redirect[1](handler.path) if self.redirect else None
+        if self.redirect and target is not None:
+            _send(handler, self.redirect[0], {}, {"Location": target})
+            return True
+        if self.folder is not None and not handler.path.startswith(f"{self.folder}/"):
+            _send(handler, 404, {"detail": "Not Found"})
+            return True
+        return False
+
     def list_models(self, handler: BaseHTTPRequestHandler) -> None:
+        self._released.wait(self.list_seconds)
         if self.key is not None and handler.headers.get("Authorization") != f"Bearer {self.key}":
             given = handler.headers.get("Authorization", "")
             _send(handler, 401, {"error": {"message": f"Incorrect API key provided: {given}"}})
+        elif isinstance(self.model_list, int):
+            _send(handler, self.model_list, {"detail": "Not Found"})
+        elif self.model_list is not None:
+            _send(handler, 200, self.model_list)
         else:
             own = {"owned_by": "vllm"} if self.is_vllm else {"meta": {"n_vocab": len(WORDS)}}
             meta = {"max_model_len": 512, **own}
             _send(handler, 200, {"data": [{"id": name, **meta} for name in self.models]})
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        request = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        if self.key is not None and handler.headers.get("Authorization") != f"Bearer {self.key}":
+            _send(handler, 401, {"error": {"message": "Incorrect API key provided"}})
+            return
+        request = json.loads(handler.body)  # type: ignore[attr-defined]
         with self._lock:
             self.requests.append(request)
             if self.log is not None:
@@ -140,6 +183,10 @@ class FaultServer:
         named = next((name for name in self.refuses if name in request), None)
         if named is not None:
             _send(handler, 400, {"error": {"message": f"Unrecognized request argument supplied: {named}"}})
+            return
+        refused = self.refusal(request, is_chat)
+        if refused is not None:
+            _send(handler, *refused)
             return
         self._released.wait(self.slow_seconds)
         if self.is_vllm and "logit_bias" in request:
@@ -187,13 +234,15 @@ class FaultServer:
                 elif fault == "short_logprobs":
                     for choice in choices:
                         choice["logprobs"]["content"] = choice["logprobs"]["content"][1:]
-                _send(handler, 200, body)
+                sent = self.reshape(body, request)
+                raw = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
+                _send_bytes(handler, 200, raw, headers=self.headers)
 
     def completion(self, request: dict[str, Any], is_chat: bool) -> dict[str, Any]:
         n = 1 if "n" in self.ignores else request.get("n", 1)
         prompt = json.dumps(request.get("messages") or request.get("prompt"))
         most = request.get("max_tokens", request.get("max_completion_tokens", 16))
-        thought = min(self.thinks, most)
+        thought = 0 if self.stops_thinking(request) else min(self.thinks, most)
         limit = most - thought
         temperature = request.get("temperature", 1.0)
         drawn = _distribution(request, temperature, self.ignores)
@@ -274,9 +323,7 @@ def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _send(
-    handler: BaseHTTPRequestHandler, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
-) -> None:
+def _send(handler: BaseHTTPRequestHandler, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
     _send_bytes(handler, status, json.dumps(body).encode(), headers=headers)
 
 

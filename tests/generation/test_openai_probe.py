@@ -16,7 +16,8 @@ from homogaudit.generation.openai_client import (
     parse_addresses,
 )
 from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tokens
-from homogaudit.generation.server_probe import ServerFacts, ServerModel, ServerProbe, find_model, same_head
+from homogaudit.generation.server_models import ServerModel, find_model
+from homogaudit.generation.server_probe import ServerFacts, ServerProbe, same_head
 
 QUICK = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.05, timeout_seconds=5.0)
 

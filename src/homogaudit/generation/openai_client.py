@@ -12,7 +12,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from homogaudit.errors import EngineError, ModelError
+from homogaudit.generation.event_stream import merged_stream
 from homogaudit.questions.wording import quoted
 
 __all__ = [
@@ -48,8 +49,14 @@ _MOST_BYTES = 64 << 20
 _USED_UP = ("insufficient_quota", "billing", "exceeded your current quota")
 """A 429 that no waiting cures."""
 
+_MOST_OF_REASON = 20_000
+"""Characters of a refusal that are searched for the name of a parameter."""
+
 _INVALID = "validation error"
 """Servers made with FastAPI may answer a parameter that they do not take with status 500 and these words."""
+
+_REDIRECTS = {301, 302, 307, 308}
+_MOST_REDIRECTS = 3
 
 T = TypeVar("T")
 
@@ -73,6 +80,7 @@ class RetryPolicy:
         timeout_seconds: For one attempt from its start to the last byte.
         connect_seconds: For the connection alone.
         unreachable_attempts: Of one request that gets no answer of any kind: its server is gone, not busy.
+        loading_seconds: A model that its server is still loading is waited for so long, however few the attempts.
     """
 
     attempts: int = 8
@@ -81,15 +89,23 @@ class RetryPolicy:
     timeout_seconds: float = 600.0
     connect_seconds: float = 10.0
     unreachable_attempts: int = 3
+    loading_seconds: float = 120.0
 
 
 class RefusedError(Exception):
-    """The server will never answer this request: its status, and its reason on one line."""
+    """The server will never answer this request.
 
-    def __init__(self, status: int, reason: str) -> None:
+    Attributes:
+        status: Of HTTP.
+        reason: On one line, for people.
+        whole: All that it says, for whoever looks for the name of a parameter in it.
+    """
+
+    def __init__(self, status: int, reason: str, whole: str = "") -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.whole = whole or reason
 
 
 class UnreachableError(Exception):
@@ -98,22 +114,46 @@ class UnreachableError(Exception):
     Attributes:
         error: Says so to the user.
         wait: Seconds that the server asks to be left alone.
+        status: Of its last answer; `None` where it gave none.
+        is_connected: Whether a connection was made.
     """
 
-    def __init__(self, error: EngineError, wait: float = 0.0) -> None:
+    def __init__(
+        self, error: EngineError, wait: float = 0.0, *, status: int | None = None, is_connected: bool = True
+    ) -> None:
         super().__init__(error.message)
         self.error = error
         self.wait = wait
+        self.status = status
+        self.is_connected = is_connected
 
 
 class _TransientError(Exception):
     """The same request may succeed later."""
 
-    def __init__(self, reason: str, wait: float | None = None, *, is_unreachable: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        wait: float | None = None,
+        *,
+        status: int | None = None,
+        is_connected: bool = True,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait = wait
-        self.is_unreachable = is_unreachable
+        self.status = status
+        self.is_connected = is_connected
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether there was no answer of any kind."""
+        return self.status is None
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the server only wants time for its model."""
+        return self.status == 503 and "loading" in self.reason.casefold()
 
 
 def parse_addresses(text: str, model: str | None = None) -> list[ServerAddress]:
@@ -126,7 +166,8 @@ def parse_addresses(text: str, model: str | None = None) -> list[ServerAddress]:
     found: list[ServerAddress] = []
     for part in text.split(","):
         url, _, named = part.strip().partition("#")
-        found.append(ServerAddress(url.rstrip("/"), named or None))
+        base, mark, query = url.partition("?")
+        found.append(ServerAddress(base.rstrip("/") + mark + query, named or None))
     shared = model or next((address.model for address in found if address.model), None)
     return [ServerAddress(address.url, address.model or shared) for address in found]
 
@@ -205,7 +246,7 @@ class OpenAIClient:
         self._is_in_trouble = False
         self._random = random.Random()
         self._http = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers=_key_headers(key, address.url) if key else {},
             timeout=httpx.Timeout(self.policy.timeout_seconds, connect=self.policy.connect_seconds, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             # A proxy of the environment is for hosts outside; requests to this machine must not leave it.
@@ -213,11 +254,14 @@ class OpenAIClient:
         )
 
     async def get(self, path: str, *, attempts: int | None = None) -> dict[str, Any]:
-        """Return the JSON object behind `path`, such as `models`; raises as `post` does."""
+        """Return the JSON object behind `path`, such as `models`; raises as `post` does.
+
+        A bare list is returned as the `data` of an object.
+        """
         try:
             return await self._until_done("GET", path, None, attempts)
         except UnreachableError as error:
-            raise error.error from None
+            raise error.error from error
 
     async def post(self, path: str, payload: Mapping[str, Any], *, attempts: int | None = None) -> dict[str, Any]:
         """Return the server's JSON object for `payload`.
@@ -229,40 +273,64 @@ class OpenAIClient:
 
         Raises:
             RefusedError: It will never be answered.
-            ModelError: The key is wrong or missing.
+            ModelError: The key is wrong or missing, or the server redirects to another one.
             EngineError: The server is gone, or fails again and again; the whole run must stop.
         """
         try:
             return await self._until_done("POST", path, payload, attempts)
         except UnreachableError as error:
-            raise error.error from None
+            raise error.error from error
 
-    async def send(self, path: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what `post` does; a server that may come back is no `EngineError` but an `UnreachableError`."""
-        return await self._until_done("POST", path, payload, None)
+    async def send(
+        self,
+        path: str,
+        payload: Mapping[str, Any],
+        *,
+        attempts: int | None = None,
+        parameters: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """Return what `post` does; a server that may come back is no `EngineError` but an `UnreachableError`.
+
+        Args:
+            path: As of `post`.
+            payload: As of `post`.
+            attempts: As of `post`.
+            parameters: Words in the reason of a status 500 that make it a refusal.
+        """
+        return await self._until_done("POST", path, payload, attempts, parameters)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
     async def _until_done(
-        self, method: str, path: str, payload: Mapping[str, Any] | None, attempts: int | None
+        self,
+        method: str,
+        path: str,
+        payload: Mapping[str, Any] | None,
+        attempts: int | None,
+        parameters: Collection[str] = (),
     ) -> dict[str, Any]:
         policy = self.policy
         attempts = attempts or policy.attempts
-        for attempt in range(1, attempts + 1):
+        attempt, begun = 0, time.monotonic()
+        while True:
+            attempt += 1
             try:
-                found = await self._once(method, path, payload)
+                found = await self._once(method, path, payload, parameters)
             except _TransientError as failure:
-                wait = failure.wait
+                wait, status = failure.wait, failure.status
                 if wait is not None and wait > policy.most_seconds:
                     gone = self._gone(f"{failure.reason}, and asks to wait for {wait:,.0f} s")
-                    raise UnreachableError(gone, wait) from None
-                if attempt >= (min(attempts, policy.unreachable_attempts) if failure.is_unreachable else attempts):
-                    raise UnreachableError(self._gone(failure.reason)) from None
+                    raise UnreachableError(gone, wait, status=status) from None
+                most = min(attempts, policy.unreachable_attempts) if failure.is_unreachable else attempts
+                is_patient = failure.is_loading and time.monotonic() - begun < policy.loading_seconds
+                if attempt >= most and not is_patient:
+                    gone = self._gone(failure.reason)
+                    raise UnreachableError(gone, status=status, is_connected=failure.is_connected) from None
                 self._tell(f"{failure.reason}; trying again")
                 if wait is None:
-                    longest = min(policy.most_seconds, policy.first_seconds * 2 ** (attempt - 1))
+                    longest = min(policy.most_seconds, policy.first_seconds * 2 ** min(attempt - 1, 16))
                     # Requests that failed together must not come back together.
                     wait = longest * self._random.uniform(0.5, 1.0)
                 await asyncio.sleep(wait)
@@ -272,46 +340,76 @@ class OpenAIClient:
                     if self._on_trouble:
                         self._on_trouble(f"the server `{self.address.url}` answers again")
                 return found
-        raise AssertionError("unreachable")
 
-    async def _once(self, method: str, path: str, payload: Mapping[str, Any] | None) -> dict[str, Any]:
+    async def _once(
+        self, method: str, path: str, payload: Mapping[str, Any] | None, parameters: Collection[str]
+    ) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self.policy.timeout_seconds):
                 status, headers, body = await self._exchange(method, path, payload)
+        except httpx.ConnectTimeout:
+            raise _TransientError("does not answer in time", is_connected=False) from None
         except (TimeoutError, httpx.TimeoutException):
-            raise _TransientError("does not answer in time", is_unreachable=True) from None
+            raise _TransientError("does not answer in time") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise ModelError(f"`{self.address.url}` is no URL of a server") from None
         except httpx.ConnectError as error:
-            raise _TransientError(f"cannot be reached ({self._safe(error)})", is_unreachable=True) from None
+            raise _TransientError(f"cannot be reached ({self._safe(error)})", is_connected=False) from None
         except httpx.HTTPError as error:
-            raise _TransientError(f"cut the connection ({self._safe(error)})", is_unreachable=True) from None
-        return self._judge(status, headers, body)
+            raise _TransientError(f"cut the connection ({self._safe(error)})") from None
+        return self._judge(status, headers, body, parameters)
 
     async def _exchange(
         self, method: str, path: str, payload: Mapping[str, Any] | None
     ) -> tuple[int, httpx.Headers, bytes]:
-        url = f"{self.address.url}/{path}"
-        async with self._http.stream(method, url, json=payload) as response:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _MOST_BYTES:
-                    raise RefusedError(response.status_code, "the answer is larger than 64 MiB")
-            return response.status_code, response.headers, bytes(body)
+        base, mark, query = self.address.url.partition("?")
+        url = f"{base}/{path}{mark}{query}"
+        for _ in range(_MOST_REDIRECTS + 1):
+            async with self._http.stream(method, url, json=payload) as response:
+                target = response.headers.get("Location")
+                if response.status_code not in _REDIRECTS or not target:
+                    return response.status_code, response.headers, await self._read(response)
+                url = self._same_origin(url, target)
+        raise ModelError(f"the server `{self.address.url}` redirects in a circle", "check its base URL")
 
-    def _judge(self, status: int, headers: httpx.Headers, body: bytes) -> dict[str, Any]:
+    async def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > _MOST_BYTES:
+                raise RefusedError(response.status_code, "the answer is larger than 64 MiB")
+        return bytes(body)
+
+    def _same_origin(self, url: str, location: str) -> str:
+        """Return where a redirect leads.
+
+        Raises:
+            ModelError: To another server, which the user did not name and which gets neither key nor questions.
+        """
+        target = httpx.URL(url).join(location)
+        origins = {(x.scheme, x.host, x.port) for x in (httpx.URL(url), target)}
+        if len(origins) == 1:
+            return str(target)
+        shown = target.copy_with(userinfo=b"", query=None, fragment=None)
+        raise ModelError(
+            f"the server `{self.address.url}` redirects to {self._safe(shown)}, which is not followed: that is "
+            "another server than the one that was named",
+            "name that one's base URL if it is meant",
+        )
+
+    def _judge(self, status: int, headers: httpx.Headers, body: bytes, parameters: Collection[str]) -> dict[str, Any]:
         """Return the JSON object of a good answer; raise what a bad one means."""
         if 200 <= status < 300:
-            try:
-                found = json.loads(body)
-            except (ValueError, RecursionError):
-                raise _TransientError(f"answers with {_kind_of(body)} in place of JSON") from None
-            if not isinstance(found, dict):
-                raise _TransientError("answers with JSON that is no object")
-            if "error" in found and "choices" not in found:
-                raise _TransientError(f"reports {self._reason(body)}")
-            return found
+            found = self._object(body)
+            if not found.get("choices") and (found.get("error") or found.get("object") == "error"):
+                told = _status_in(found)
+                body = json.dumps(found).encode()
+                if told is None:
+                    raise _TransientError(f"reports {self._reason(body)}", status=status)
+                # A gateway hands on what another server answered.
+                status = told
+            else:
+                return found
         reason = self._reason(body)
         if status == 401:
             wrong = "does not accept the key" if self._key else "wants a key"
@@ -320,13 +418,26 @@ class OpenAIClient:
         if status == 402 or (status == 429 and any(word in reason.casefold() for word in _USED_UP)):
             hint = "the same command goes on where the run was left"
             raise EngineError(f"the server `{self.address.url}` says that the credit is used up: {reason}", hint)
-        if status == 500 and _INVALID in reason.casefold():
-            raise RefusedError(422, reason)
+        whole = body[:_MOST_OF_REASON].decode("utf-8", "replace")
+        if status == 500 and (_INVALID in reason.casefold() or any(name in whole for name in parameters)):
+            raise RefusedError(422, reason, whole)
         if status in _TRANSIENT:
-            raise _TransientError(f"answers with status {status}: {reason}", _retry_after(headers))
-        if 300 <= status < 400:
-            reason = "it redirects, which is not followed because the key would go along"
-        raise RefusedError(status, reason)
+            raise _TransientError(f"answers with status {status}: {reason}", _retry_after(headers), status=status)
+        raise RefusedError(status, reason, whole)
+
+    def _object(self, body: bytes) -> dict[str, Any]:
+        """Return the JSON object in a body; a list as its `data`, a stream put together."""
+        try:
+            found = json.loads(body)
+        except (ValueError, RecursionError):
+            found = merged_stream(body)
+            if found is None:
+                raise _TransientError(f"answers with {_kind_of(body)} in place of JSON", status=200) from None
+        if isinstance(found, list):
+            return {"data": found}
+        if not isinstance(found, dict):
+            raise _TransientError("answers with JSON that is no object", status=200)
+        return found
 
     def _gone(self, reason: str) -> EngineError:
         hint = "what was drawn is stored: once the server answers, the same command goes on where the run was left"
@@ -345,6 +456,9 @@ class OpenAIClient:
             found = json.loads(body)
         except (ValueError, RecursionError):
             return self._safe(_kind_of(body) if text.lstrip().startswith("<") else text or "no reason")
+        if isinstance(found, list) and len(found) == 1:
+            # Google's spelling.
+            (found,) = found
         for key in ("error", "message", "detail", "code"):
             if isinstance(found, dict) and found.get(key):
                 inner = found[key]
@@ -360,12 +474,25 @@ class OpenAIClient:
         return quoted(text.replace(self._key, "***") if self._key else text, 200)
 
 
+def _key_headers(key: str, url: str) -> dict[str, str]:
+    """Return the headers that hold the key; Azure, whose URLs alone have a query, has a name of its own for it."""
+    headers = {"Authorization": f"Bearer {key}"}
+    return headers | {"api-key": key} if urlsplit(url).query else headers
+
+
 def _is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _status_in(answer: Mapping[str, Any]) -> int | None:
+    """Return the status that an error in a good answer's place tells, `None` where it tells none."""
+    error = answer.get("error")
+    codes = [x.get(name) for x in (error, answer) if isinstance(x, dict) for name in ("code", "status")]
+    return next((code for code in codes if isinstance(code, int) and 400 <= code < 600), None)
 
 
 def _kind_of(body: bytes) -> str:

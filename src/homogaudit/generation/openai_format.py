@@ -1,82 +1,23 @@
-"""Requests and answers of OpenAI-compatible servers as JSON: chat completions and completions, both spellings.
+"""Answers of OpenAI-compatible servers as JSON: chat completions and completions, both spellings.
 
 Knows no connection. What a server sends is somebody else's: a value of another type than expected counts as absent.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from homogaudit.records import Decoding
+__all__ = ["Choice", "ServerToken", "Usage", "aligned_tokens", "choices_of", "usage_of"]
 
-__all__ = ["Choice", "Dialect", "ServerToken", "Usage", "aligned_tokens", "choices_of", "payload", "usage_of"]
+_STOPPED = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "complete", "completed"})
+_CUT = frozenset({"length", "max_tokens", "max_output_tokens", "max_new_tokens", "model_length", "token_limit"})
+_FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
+_BROKEN = frozenset({"error", "abort", "cancelled"})
+"""The words of many servers for the end of an answer; those of the last kind are no answers."""
 
-_TOP_LOGPROBS = (20, 5, 0)
-"""What is asked for in turn: vLLM and hosted chat models give 20 at most, hosted completions 5."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """Which parameters one server takes.
-
-    Attributes:
-        chat: Whether prompts go to `chat/completions` rather than `completions`.
-        extensions: Send `top_k`, `min_p` and the multiplicative repetition penalty, which OpenAI's own API lacks.
-        top_k_off: What turns `top_k` off: -1, or 0 where -1 is refused.
-        seed: Send a seed.
-        penalties: Send `presence_penalty` and `frequency_penalty`.
-        sampling: Send `temperature` and `top_p`; some hosted models refuse them.
-        template_switches: Send the chat template's switches for thinking.
-        top_logprobs: How many log-probabilities a token to ask for; 0 for none.
-        limit_name: `max_tokens`, or `max_completion_tokens`.
-        several: Ask for several answers in one request.
-    """
-
-    chat: bool = True
-    extensions: bool = True
-    top_k_off: int = -1
-    seed: bool = True
-    penalties: bool = True
-    sampling: bool = True
-    template_switches: bool = True
-    top_logprobs: int = _TOP_LOGPROBS[0]
-    limit_name: str = "max_tokens"
-    several: bool = True
-
-    def without(self, reason: str) -> "Dialect | None":
-        """Return the dialect to try after a refusal, `None` where there is nothing left to leave out.
-
-        Args:
-            reason: What the server says; the parameter that it names goes first.
-        """
-        for names, change in self._concessions():
-            if any(name in reason for name in names):
-                return change
-        return next((change for _, change in self._concessions()), None)
-
-    def _concessions(self) -> list[tuple[tuple[str, ...], "Dialect"]]:
-        """Return what could be left out, the least missed first, with the words by which servers name it."""
-        fewer = next((count for count in _TOP_LOGPROBS if count < self.top_logprobs), 0)
-        found: list[tuple[tuple[str, ...], Dialect]] = []
-        if self.template_switches and self.chat:
-            found.append((("chat_template_kwargs",), replace(self, template_switches=False)))
-        if self.extensions and self.top_k_off == -1:
-            found.append((("top_k",), replace(self, top_k_off=0)))
-        if self.extensions:
-            names = ("top_k", "min_p", "repetition_penalty", "repeat_penalty")
-            found.append((names, replace(self, extensions=False)))
-        if self.limit_name == "max_tokens":
-            found.append((("max_completion_tokens",), replace(self, limit_name="max_completion_tokens")))
-        if self.top_logprobs:
-            found.append((("logprobs", "log probabilities"), replace(self, top_logprobs=fewer)))
-        if self.penalties:
-            found.append((("presence_penalty", "frequency_penalty"), replace(self, penalties=False)))
-        if self.seed:
-            found.append((("seed",), replace(self, seed=False)))
-        if self.sampling:
-            found.append((("temperature", "top_p"), replace(self, sampling=False)))
-        return found
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+"""Where servers put thinking that they have taken out of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +42,10 @@ class Choice:
     """One answer.
 
     Attributes:
+        finish_reason: `stop`, `length` or `content_filter`; `None` where the server gives none, or one of its own.
         reasoning: Thinking that the server has taken out of the text; empty where there is none.
         tokens: `None` where no log-probabilities were given.
+        unknown_reason: A finish reason of the server's own; empty where there is none.
     """
 
     index: int
@@ -110,6 +53,12 @@ class Choice:
     finish_reason: str | None = None
     reasoning: str = ""
     tokens: tuple[ServerToken, ...] | None = field(default=None, repr=False)
+    unknown_reason: str = ""
+
+    @property
+    def written(self) -> str:
+        """All that the model wrote."""
+        return self.reasoning + self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,66 +67,7 @@ class Usage:
 
     prompt: int | None
     completion: int | None
-
-
-def payload(
-    dialect: Dialect,
-    *,
-    model: str | None,
-    prompt: str,
-    system: str,
-    decoding: Decoding,
-    temperature: float,
-    max_tokens: int,
-    seed: int,
-    n: int = 1,
-    stop: Sequence[str] = (),
-    thinking: bool = False,
-) -> dict[str, Any]:
-    """Return one request with every sampling parameter set, because servers differ in their defaults.
-
-    Args:
-        dialect: What the server takes.
-        model: The model's name on the server; `None` where it takes none.
-        prompt: The user's turn, or the whole prompt of a completion.
-        system: Empty for none; chat only.
-        decoding: Truncation; at temperature 0 none is sent.
-        temperature: 0 for the greedy answer.
-        max_tokens: Limit of each answer.
-        seed: In [0, 2^31).
-        n: Answers wanted.
-        stop: Strings at which an answer ends.
-        thinking: Whether to leave thinking on.
-    """
-    request: dict[str, Any] = {"stream": False, "n": n, dialect.limit_name: max_tokens}
-    if model is not None:
-        request["model"] = model
-    is_greedy = temperature == 0.0
-    if dialect.sampling:
-        request |= {"temperature": temperature, "top_p": 1.0 if is_greedy else decoding.top_p}
-    if dialect.seed:
-        request["seed"] = seed
-    if dialect.penalties:
-        request |= {"presence_penalty": 0.0, "frequency_penalty": 0.0}
-    if dialect.extensions:
-        top_k = 0 if is_greedy else decoding.top_k
-        request |= {"top_k": top_k or dialect.top_k_off, "min_p": 0.0 if is_greedy else decoding.min_p}
-        # Two names are in use for the same penalty.
-        request |= {"repetition_penalty": 1.0, "repeat_penalty": 1.0}
-    if stop:
-        request["stop"] = list(stop)
-    if not dialect.chat:
-        request["prompt"] = prompt
-        if dialect.top_logprobs:
-            request["logprobs"] = dialect.top_logprobs
-        return request
-    turns = [("system", system)] if system else []
-    request["messages"] = [{"role": role, "content": text} for role, text in [*turns, ("user", prompt)]]
-    if dialect.top_logprobs:
-        request |= {"logprobs": True, "top_logprobs": dialect.top_logprobs}
-    if dialect.template_switches:
-        request["chat_template_kwargs"] = {"enable_thinking": thinking, "thinking": thinking}
-    return request
+    reasoning: int | None = None
 
 
 def choices_of(answer: Mapping[str, Any], n: int) -> list[Choice]:
@@ -187,7 +77,8 @@ def choices_of(answer: Mapping[str, Any], n: int) -> list[Choice]:
     for position, row in enumerate(rows if isinstance(rows, list) else []):
         if not isinstance(row, dict):
             continue
-        index = row.get("index", position)
+        index = row.get("index")
+        index = position if index is None else index
         if not isinstance(index, int) or not 0 <= index < n or index in found:
             continue
         choice = _choice(index, row)
@@ -200,7 +91,9 @@ def usage_of(answer: Mapping[str, Any]) -> Usage:
     """Return the token counts of a reply."""
     usage = answer.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    return Usage(*(_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")))
+    details = usage.get("completion_tokens_details")
+    thought = details.get("reasoning_tokens") if isinstance(details, dict) else usage.get("reasoning_tokens")
+    return Usage(*map(_count, (usage.get("prompt_tokens"), usage.get("completion_tokens"), thought)))
 
 
 def aligned_tokens(choice: Choice, completion_tokens: int | None) -> tuple[ServerToken, ...] | None:
@@ -249,22 +142,62 @@ def _count_to(tokens: Sequence[ServerToken], length: int) -> int:
 def _choice(index: int, row: Mapping[str, Any]) -> Choice | None:
     """Return one answer, `None` where there is no text at all, not even an empty one."""
     message = row.get("message")
+    given = row.get("finish_reason")
+    given = given if isinstance(given, str) else ""
+    if row.get("error") or given.casefold() in _BROKEN:
+        return None
+    text: str | None
     reasoning = ""
     if isinstance(message, dict):
-        text = message.get("content")
-        found = message.get("reasoning_content") or message.get("reasoning")
-        reasoning = found if isinstance(found, str) else ""
-        refusal = message.get("refusal")
-        if text is None and (reasoning or isinstance(refusal, str)):
-            text = refusal if isinstance(refusal, str) else ""
+        text, reasoning = _content(message.get("content"))
+        reasoning += next((found for name in _THOUGHTS if (found := _text(message.get(name)))), "")
+        if text is None:
+            # Without a text there may be thinking alone, a refusal, or the call of a tool.
+            text = "" if reasoning or given else None
+            text = _text(message.get("refusal")) or text
     else:
         text = row.get("text")
-    reason = row.get("finish_reason")
-    if text is None and isinstance(reason, str):
-        text = ""
-    if not isinstance(text, str):
+        text = text if isinstance(text, str) else "" if text is None and given else None
+    if text is None:
         return None
-    return Choice(index, text, reason if isinstance(reason, str) else None, reasoning, _tokens(row.get("logprobs")))
+    reason = _finish_reason(given)
+    unknown = "" if reason else given
+    return Choice(index, text, reason, reasoning, _tokens(row.get("logprobs")), unknown)
+
+
+def _finish_reason(given: str) -> str | None:
+    name = given.casefold()
+    if name in _STOPPED:
+        return "stop"
+    if name in _CUT:
+        return "length"
+    return "content_filter" if name in _FILTERED else None
+
+
+def _content(content: Any) -> tuple[str | None, str]:
+    """Return the text and the thinking of a message's content, which may be a list of typed parts."""
+    if not isinstance(content, list):
+        return (content if isinstance(content, str) else None), ""
+    text, thoughts = "", ""
+    for part in content:
+        kind = str(part.get("type", "")) if isinstance(part, dict) else ""
+        if "thinking" in kind or "reasoning" in kind:
+            thoughts += _text(part)
+        else:
+            text += _text(part)
+    return (text if content else None), thoughts
+
+
+def _text(value: Any, depth: int = 4) -> str:
+    """Return the text in a string, a typed part, or a list of these; empty where there is none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and depth:
+        return "".join(_text(part, depth - 1) for part in value)
+    if isinstance(value, dict) and depth:
+        names = ("text", "content", "thinking", "reasoning", "refusal", "summary")
+        return next((found for name in names if (found := _text(value.get(name), depth - 1))), "")
+    return ""
 
 
 def _tokens(logprobs: Any) -> tuple[ServerToken, ...] | None:

@@ -8,7 +8,7 @@ import hashlib
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from homogaudit.errors import EngineError, HomogauditError, ModelError
 from homogaudit.generation.batched_sampler import answer_mask
+from homogaudit.generation.dialect import is_unfinished
 from homogaudit.generation.generator import DrawRequest, SamplerCounts
 from homogaudit.generation.openai_client import RefusedError
 from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tokens, choices_of, usage_of
@@ -23,6 +24,7 @@ from homogaudit.generation.server_probe import head_fault
 from homogaudit.generation.server_queue import Reply, RequestQueue
 from homogaudit.generation.top_k_entropy import TopKEntropy, top_k_entropy
 from homogaudit.questions.prompts import split_thinking
+from homogaudit.questions.wording import quoted
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, TokenStatistics
 
 __all__ = ["BoundSums", "ServerDrawing", "ServerWork", "StatisticsPlan", "draw_seed", "token_entropy"]
@@ -87,6 +89,7 @@ class StatisticsPlan:
         k: Log-probabilities given of each token; 0 for that of the token alone.
         vocabulary: V; `None` where it is not known.
         is_unbiased: Whether samples are of the untempered and untruncated distribution.
+        is_likeliest: Whether a token of a greedy answer is the likeliest one, as at temperature 0.
         greedy_fault: Why the greedy answer has none; empty where it may.
         sample_fault: The same of samples.
         missing: Answers without statistics, by reason.
@@ -102,6 +105,7 @@ class StatisticsPlan:
     missing: dict[str, int] = field(default_factory=dict[str, int])
     greedy: BoundSums = field(default_factory=lambda: BoundSums())
     samples: BoundSums = field(default_factory=lambda: BoundSums())
+    is_likeliest: bool = True
 
 
 class ServerDrawing:
@@ -113,8 +117,10 @@ class ServerDrawing:
         decoding: Of the run.
         prompting: Thinking markers.
         several: Whether one request may ask for several answers.
+        is_thinking_off: Whether thinking was seen to be off, so that what arrives as thinking alone is an answer.
         plan: Of the token statistics.
         token_budget: Prompt and answer tokens to spend at most; `None` for no limit.
+        note: Told what the user should know, once or more often.
 
     Raises:
         EngineError: While stepping, when every server fails again and again, or the budget is spent.
@@ -130,7 +136,9 @@ class ServerDrawing:
         prompting: Prompting,
         several: bool,
         plan: StatisticsPlan,
+        is_thinking_off: bool = False,
         token_budget: int | None = None,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._works = _works(requests, _MOST_CHOICES if several and decoding.temperature > 0 else 1)
         self._next = next(self._works, None)
@@ -138,6 +146,8 @@ class ServerDrawing:
         self._queue = queue
         self._prompting = prompting
         self._plan = plan
+        self._is_thinking_off = is_thinking_off
+        self._note = note
         self._budget = token_budget
         self._started: list[str] = []
         self._refused: list[tuple[int, Generation]] = []
@@ -260,6 +270,10 @@ class ServerDrawing:
         Whether it has failed is known with the answer to a later request: a key may be withdrawn in the midst of a run.
         """
         indexes = list(work.sample_indexes)
+        if is_unfinished(refusal.whole):
+            # It thought until the limit, of which this server makes a refusal.
+            state, opened = GenerationState.THINKING_UNCLOSED, self._prompting.think_open
+            return [Generation(work.request.question_id, x, opened, "", state, "length") for x in indexes]
         if len(indexes) > 1:
             singles = [replace(work, sample_indexes=(index,), is_first=False) for index in indexes]
             self._again.extendleft(reversed(singles))
@@ -288,11 +302,18 @@ class ServerDrawing:
         stops = [at for stop in prompt.stop if (at := choice.text.find(stop)) >= 0]
         if stops:
             choice = replace(choice, text=choice.text[: min(stops)], finish_reason="stop")
-        is_truncated = choice.finish_reason == "length"
+        if choice.unknown_reason:
+            reason = quoted(choice.unknown_reason)
+            self._note(f"the server ends answers with {reason}: whether they were cut at the limit is not known")
+        is_alone = bool(choice.reasoning) and not choice.text.strip()
+        if is_alone and self._is_thinking_off and choice.finish_reason == "stop":
+            # The server takes it for thinking, of which there is none.
+            choice, is_alone = replace(choice, text=choice.reasoning, reasoning=""), False
+            self._note("answers arrive where thinking belongs; thinking is off, so they are taken as the answers")
         text = choice.text
         if choice.reasoning:
-            # Cut in its thinking, an answer has not closed it.
-            closing = "" if is_truncated and not text.strip() else prompting.think_close
+            # What is nothing but thinking has not come out of it.
+            closing = "" if is_alone else prompting.think_close
             text = f"{prompting.think_open}{choice.reasoning}{closing}{text}"
         parsed = split_thinking(text, prompting, prompt.starts_in_thinking)
         tokens = aligned_tokens(choice, completion)
@@ -308,7 +329,7 @@ class ServerDrawing:
             text=text,
             answer=parsed.answer,
             state=parsed.state,
-            finish_reason="length" if is_truncated else "stop",
+            finish_reason=choice.finish_reason,
             tokens=completion if tokens is None else len(tokens),
             statistics=statistics,
             seconds=seconds,
@@ -331,7 +352,8 @@ class ServerDrawing:
         if not plan.k or not all(token.head for token in tokens):
             return TokenStatistics(logprobs=logprobs, answer_mask=mask)
         is_greedy = sample_index == GREEDY
-        found = [token_entropy(x, k=plan.k, vocabulary=plan.vocabulary, is_greedy=is_greedy) for x in tokens]
+        is_likeliest = is_greedy and plan.is_likeliest
+        found = [token_entropy(x, k=plan.k, vocabulary=plan.vocabulary, is_greedy=is_likeliest) for x in tokens]
         (plan.greedy if is_greedy else plan.samples).add(found)
         # The estimate is for tokens that chance drew; the likeliest token says nothing of what lies outside the head.
         is_estimated = plan.is_unbiased and not is_greedy

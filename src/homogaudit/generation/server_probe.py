@@ -1,4 +1,4 @@
-"""What a server is asked before the first draw: its model, and which parameters it takes, honours or ignores.
+"""What a server is asked before the first draw: which parameters it takes, honours or ignores.
 
 Servers ignore what they do not know without a word, and ten equal answers out of a cache look like homogenization. It
 draws nothing that is stored.
@@ -6,61 +6,27 @@ draws nothing that is stored.
 
 import asyncio
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from homogaudit.errors import EngineError, ModelError
-from homogaudit.generation.openai_client import OpenAIClient, RefusedError
-from homogaudit.generation.openai_format import Choice, Dialect, aligned_tokens, choices_of, payload, usage_of
+from homogaudit.generation.dialect import Dialect
+from homogaudit.generation.dialect_search import DialectFound, DialectSearch, ProbeReply, ProbeRequests
+from homogaudit.generation.openai_client import OpenAIClient, RefusedError, UnreachableError
+from homogaudit.generation.openai_format import Choice, aligned_tokens
 from homogaudit.generation.top_k_entropy import is_truncated
-from homogaudit.questions.wording import listed, quoted
 from homogaudit.records import Decoding
 
-__all__ = ["ServerFacts", "ServerModel", "ServerProbe", "find_model", "head_fault", "same_head"]
-
-_PROMPT = "Write a random number of ten digits and nothing else."
-_BASE_PROMPT = "A random number of ten digits:"
-"""Answers to it have no common beginning, and each digit is a chance to differ."""
-
-_TOKENS = 12
-"""Long enough that two independent answers are almost never equal, and short enough for a slow server."""
+__all__ = ["ServerFacts", "ServerProbe", "head_fault", "same_head"]
 
 _SEEDS = tuple(range(1001, 1011))
 _CHOICES = 4
-_MOST_CONCESSIONS = 12
-_FIRST_ATTEMPTS = 3
-"""At the first contact a wrong address is likelier than a busy server: the user waits seconds, not minutes."""
 
 _SAME_HEAD = 0.15
 """Median difference of log-probabilities, nats, that rounding and batching on a GPU stay below."""
 
 _CHANCE = 1e-3
 """Equal answers that are less likely than this are no chance."""
-
-_NO_TOKEN = 2**31 - 1
-"""No vocabulary has so many tokens."""
-
-_CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
-_IDENTITY_KEYS = ("root", "n_params", "size", "n_vocab")
-
-
-@dataclass(frozen=True, slots=True)
-class ServerModel:
-    """What a server's list says of the model.
-
-    Attributes:
-        name: As requests name it; `None` where the server has no list and none was given.
-        context: Tokens of a prompt and its answer; `None` where not told.
-        vocabulary: V; `None` where not told.
-        identity: What tells it from another model of the same name.
-    """
-
-    name: str | None
-    context: int | None = None
-    vocabulary: int | None = None
-    identity: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +42,11 @@ class ServerFacts:
         top_logprobs: Log-probabilities it gives of each token, k; 0 for none.
         no_statistics: Why its log-probabilities are of no use; empty where they are.
         warnings: What of this the user should know.
+        folding: What to tell where a system line is used; empty where the server takes one.
+        system_line: How it is sent, in words.
+        thinking: What is known of the model's thinking, in words.
+        is_thinking_off: Whether a switch was seen to turn it off: what arrives as thinking alone is an answer then.
+        thinks: Whether the model thinks all the same.
     """
 
     dialect: Dialect
@@ -86,73 +57,11 @@ class ServerFacts:
     top_logprobs: int = 0
     no_statistics: str = ""
     warnings: tuple[str, ...] = ()
-
-
-async def find_model(client: OpenAIClient, attempts: int = _FIRST_ATTEMPTS) -> ServerModel:
-    """Return the model that the client's address means.
-
-    Args:
-        client: Of the server.
-        attempts: Until it counts as gone; the `ModelError` has an `EngineError` as its cause then.
-
-    Raises:
-        ModelError: The server cannot be reached, is no such server, lacks the model, or has several and none is named.
-    """
-    wanted = client.address.model
-    url = client.address.url
-    try:
-        answer = await client.get("models", attempts=attempts)
-    except EngineError as error:
-        hint = "start it first, and name its base URL, which usually ends in `/v1`"
-        raise ModelError(error.message, hint) from error
-    except RefusedError as refusal:
-        if refusal.status == 404 and wanted is not None:
-            return ServerModel(wanted)
-        hint = "name its base URL, which usually ends in `/v1`, and its model with `URL#MODEL` or `--server-model`"
-        raise ModelError(f"the server `{url}` does not list its models: {refusal.reason}", hint) from None
-    found = answer.get("data")
-    rows = {row["id"]: row for row in found if _is_model(row)} if isinstance(found, list) else {}
-    if wanted is None:
-        if len(rows) != 1:
-            has = f"has {len(rows)} models: {listed(rows)}" if rows else "lists no model"
-            raise ModelError(f"the server `{url}` {has}", "name one with `URL#MODEL` or `--server-model MODEL`")
-        (wanted,) = rows
-    row = rows.get(wanted)
-    if row is None:
-        # Ollama lists `NAME:latest` for NAME; hosted servers may serve what they do not list.
-        row = rows.get(f"{wanted}:latest", {})
-        if rows and not row and len(rows) < 20:
-            raise ModelError(f"the server `{url}` has no model {quoted(wanted)}", f"it has {listed(rows)}")
-    meta = row.get("meta")
-    known: dict[str, Any] = {**row, **(meta if isinstance(meta, dict) else {})}
-    context = next((known[key] for key in _CONTEXT_KEYS if _is_positive(known.get(key))), None)
-    vocabulary = known.get("n_vocab") if _is_positive(known.get("n_vocab")) else None
-    if vocabulary is None and known.get("owned_by") == "vllm":
-        vocabulary = await _vocabulary_of_vllm(client, wanted)
-    identity = {key: known[key] for key in _IDENTITY_KEYS if isinstance(known.get(key), str | int)}
-    return ServerModel(wanted, context, vocabulary, identity)
-
-
-async def _vocabulary_of_vllm(client: OpenAIClient, model: str) -> int | None:
-    """Return V, which vLLM does not list but names where it refuses a token that is none; `None` where it does not."""
-    request = {"model": model, "prompt": "a", "max_tokens": 1, "logit_bias": {str(_NO_TOKEN): 0.0}}
-    try:
-        await client.post("completions", request, attempts=1)
-    except RefusedError as refusal:
-        found = re.search(r"vocabulary size: (\d+)", refusal.reason, re.IGNORECASE)
-        return int(found[1]) if found else None
-    except EngineError:
-        # What it would add is an upper bound; whether the server is there is asked by other requests.
-        return None
-    return None
-
-
-def _is_model(row: Any) -> bool:
-    return isinstance(row, dict) and isinstance(row.get("id"), str)
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    folding: str = ""
+    system_line: str = ""
+    thinking: str = ""
+    is_thinking_off: bool = False
+    thinks: bool = False
 
 
 class ServerProbe:
@@ -162,13 +71,21 @@ class ServerProbe:
         client: Of the server.
         model: The model's name.
         mode: `chat`, `base`, or `auto` for chat where the server can.
+        thinking: Whether to leave thinking on.
+        listed: The models that the server lists beside this one.
     """
 
-    def __init__(self, client: OpenAIClient, model: str | None, mode: str) -> None:
-        self._client = client
-        self._model = model
-        self._mode = mode
-        self._dialect = Dialect(chat=mode != "base")
+    def __init__(
+        self,
+        client: OpenAIClient,
+        model: str | None,
+        mode: str,
+        *,
+        thinking: bool = False,
+        listed: tuple[str, ...] = (),
+    ) -> None:
+        self._requests = ProbeRequests(client, model)
+        self._search = DialectSearch(self._requests, mode, thinking=thinking, listed=listed, model=model)
 
     async def run(self) -> ServerFacts:
         """Return what the server does with each parameter.
@@ -177,34 +94,43 @@ class ServerProbe:
             ModelError: It answers no request at all.
             EngineError: It is gone.
         """
-        first, completion = await self._find_dialect()
+        found = await self._search.run()
+        try:
+            return await self._facts(found)
+        except UnreachableError as gone:
+            raise gone.error from gone
+
+    async def _facts(self, found: DialectFound) -> ServerFacts:
+        dialect = found.dialect
+        self._dialect, self._tokens = dialect, found.tokens
+        reply = found.reply if not dialect.thinking_switch else await self._ask(seed=_SEEDS[0])
+        first = reply.first
         one, other, several, top_k, min_p = await asyncio.gather(
-            self._texts(seed=_SEEDS[0]),
-            self._texts(seed=_SEEDS[1]),
+            self._written(seed=_SEEDS[0]),
+            self._written(seed=_SEEDS[1]),
             self._several(),
             self._keeps_the_likeliest(Decoding(top_k=1)),
             self._keeps_the_likeliest(Decoding(min_p=1.0)),
         )
-        dialect = self._dialect
-        warnings: list[str] = []
+        written = first.written
+        warnings = list(found.warnings)
         seed: bool | None = None
-        if one and other and first.text != other:
-            seed = dialect.seed and first.text == one
+        if one and other and written != other:
+            seed = dialect.seed and written == one
             if not seed:
                 warnings.append("the server ignores the seed: this run cannot be repeated draw by draw")
-        elif first.text:
+        elif written and not found.thinks:
+            # Thoughts begin alike.
             warnings += await self._look_for_cache(first)
-        varies = first.text != other or first.text != one
+        varies = written != other or written != one
         honours_n = len(several) == _CHOICES and (not varies or len(set(several)) > 1)
-        if not dialect.sampling:
-            warnings.append("the server takes no temperature: samples are drawn at its own")
         for name, honoured in (("top_k", top_k), ("min_p", min_p)):
             if honoured is False and varies:
                 warnings.append(
                     f"the server ignores `{name}`: where its own default is not off, answers are more alike than the "
                     "model's"
                 )
-        k, fault = _log_probabilities(first, completion)
+        k, fault = _log_probabilities(first, reply.usage.completion)
         if fault:
             warnings.append(f"no token statistics: {fault}")
         return ServerFacts(
@@ -216,74 +142,39 @@ class ServerProbe:
             k,
             fault,
             tuple(warnings),
+            found.folding,
+            found.system_line,
+            found.thinking,
+            found.is_thinking_off,
+            found.thinks,
         )
 
     async def head(self, dialect: Dialect, decoding: Decoding, temperature: float) -> dict[str, float]:
-        """Return ln p of the likeliest first tokens under these parameters, by their text."""
-        self._dialect = dialect
-        choices, _ = await self._ask(seed=_SEEDS[0], max_tokens=1, decoding=decoding, temperature=temperature)
-        tokens = choices[0].tokens if choices else None
+        """Return ln p of the likeliest first tokens under these parameters, by their text.
+
+        Raises:
+            RefusedError: The server refuses them.
+            EngineError: It is gone.
+        """
+        try:
+            reply = await self._requests.ask(dialect, max_tokens=1, decoding=decoding, temperature=temperature)
+        except UnreachableError as gone:
+            raise gone.error from gone
+        tokens = reply.first.tokens
         return dict(zip(tokens[0].head_texts, tokens[0].head, strict=True)) if tokens else {}
 
-    async def _find_dialect(self) -> tuple[Choice, int | None]:
-        """Leave out what the server refuses until it answers; return the first answer and its tokens."""
-        first_reason = ""
-        for _ in range(_MOST_CONCESSIONS):
-            try:
-                choices, completion = await self._ask(seed=_SEEDS[0], attempts=_FIRST_ATTEMPTS)
-            except RefusedError as refusal:
-                first_reason = first_reason or refusal.reason
-                can_do_without_chat = refusal.status in (404, 405) or "chat template" in refusal.reason
-                if self._mode == "auto" and self._dialect.chat and can_do_without_chat:
-                    self._dialect = replace(self._dialect, chat=False)
-                    continue
-                dialect = self._dialect.without(refusal.reason) if refusal.status in (400, 413, 422) else None
-                if dialect is None:
-                    break
-                self._dialect = dialect
-            else:
-                if choices:
-                    return choices[0], completion
-                first_reason = "it gives no answer"
-                break
-        hint = "try `--mode base` or `--mode chat`, and check the model's name and the key"
-        raise ModelError(f"the server `{self._client.address.url}` refuses a plain request: {first_reason}", hint)
+    async def _ask(self, **options: Any) -> ProbeReply:
+        return await self._requests.ask(self._dialect, max_tokens=self._tokens, **options)
 
-    async def _ask(
-        self,
-        *,
-        seed: int,
-        n: int = 1,
-        decoding: Decoding | None = None,
-        temperature: float = 1.0,
-        max_tokens: int = _TOKENS,
-        attempts: int | None = None,
-    ) -> tuple[list[Choice], int | None]:
-        request = payload(
-            self._dialect,
-            model=self._model,
-            prompt=_PROMPT if self._dialect.chat else _BASE_PROMPT,
-            system="",
-            decoding=decoding or Decoding(),
-            temperature=temperature,
-            max_tokens=max_tokens,
-            seed=seed,
-            n=n,
-        )
-        path = "chat/completions" if self._dialect.chat else "completions"
-        answer = await self._client.post(path, request, attempts=attempts)
-        return choices_of(answer, n), usage_of(answer).completion
-
-    async def _texts(self, **options: Any) -> str:
-        choices, _ = await self._ask(**options)
-        return choices[0].text if choices else ""
+    async def _written(self, **options: Any) -> str:
+        return (await self._ask(**options)).first.written
 
     async def _several(self) -> list[str]:
         try:
-            choices, _ = await self._ask(seed=_SEEDS[2], n=_CHOICES)
+            reply = await self._ask(seed=_SEEDS[2], n=_CHOICES)
         except RefusedError:
             return []
-        return [choice.text for choice in choices]
+        return [choice.written for choice in reply.choices]
 
     async def _keeps_the_likeliest(self, decoding: Decoding) -> bool | None:
         """Whether a truncation to one token leaves the likeliest alone; `None` where it is not sent."""
@@ -293,16 +184,16 @@ class ServerProbe:
             answers = await asyncio.gather(*(self._ask(seed=seed, decoding=decoding) for seed in _SEEDS[3:5]))
         except RefusedError:
             return None
-        found = [choices[0] for choices, _ in answers if choices]
+        found = [answer.first for answer in answers if answer.choices]
         heads = [token for choice in found for token in choice.tokens or () if token.head]
         if heads:
             return all(token.logprob >= token.head[0] - 1e-3 for token in heads)
-        return len({choice.text for choice in found}) == 1
+        return len({choice.written for choice in found}) == 1
 
     async def _look_for_cache(self, first: Choice) -> list[str]:
         """Return a warning where answers to other seeds are equal, and equal by more than the model's own doing."""
-        texts = await asyncio.gather(*(self._texts(seed=seed) for seed in _SEEDS[1:]))
-        if any(text != first.text for text in texts):
+        texts = await asyncio.gather(*(self._written(seed=seed) for seed in _SEEDS[1:]))
+        if any(text != first.written for text in texts):
             return []
         said = f"{len(_SEEDS)} answers at T = 1 under different seeds are equal"
         if first.tokens:

@@ -176,7 +176,7 @@ def _choose_model(
     generator = resolve_drawable(text, models, warn)
     server_model: str | None = None
     if generator.kind == "server":
-        server = choose_server(generator, None)
+        server = choose_server(generator, None, warn)
         generator, server_model, fingerprint = server.generator, server.model, server.parameters
     else:
         try:

@@ -35,6 +35,8 @@ def resolve_drawable(text: str, models: ModelsFile, warn: Callable[[str], None])
         ModelError: It cannot be downloaded, its folder holds nothing that can be loaded, or its package failed.
     """
     generator = resolve_generator(text, models)
+    if generator.kind == "server" and generator.entry is None and generator.location != text:
+        warn(f"`{text}` is taken as `{generator.location}`")
     if generator.kind != "huggingface":
         return generator
     return replace(generator, location=str(find_folder(generator.location, warn)))

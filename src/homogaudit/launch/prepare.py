@@ -157,7 +157,7 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
     )
     decoding = decoding_of(request)
     generator = resolve_drawable(request.model, named, warn)
-    server = _choose_server(generator, request)
+    server = _choose_server(generator, request, warn)
     if server is not None:
         generator = server.generator
     prompting = Prompting(
@@ -237,7 +237,9 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
     return Prepared(path, job, unfinished is not None, estimate)
 
 
-def _choose_server(generator: ResolvedGenerator, request: RunRequest) -> ServerChoice | None:
+def _choose_server(
+    generator: ResolvedGenerator, request: RunRequest, warn: Callable[[str], None]
+) -> ServerChoice | None:
     """Return the model on the server that is meant, `None` where no server is."""
     flags = {
         "--server-model": request.server_model,
@@ -252,7 +254,7 @@ def _choose_server(generator: ResolvedGenerator, request: RunRequest) -> ServerC
         raise UsageError(f"`--concurrency` must lie between 1 and 4096, not `{request.concurrency}`")
     if request.hash_model:
         raise UsageError("`--hash-model` is for files, and a server has none", "leave it out")
-    return choose_server(generator, request.server_model)
+    return choose_server(generator, request.server_model, warn)
 
 
 def decoding_of(request: RunRequest) -> Decoding:

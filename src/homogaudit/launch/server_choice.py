@@ -1,7 +1,7 @@
 """Which model a server serves, and what a run on it asks for and costs at most. Draws nothing."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
@@ -39,7 +39,7 @@ class ServerChoice:
     """A model on a server.
 
     Attributes:
-        generator: With the model's own name.
+        generator: With the model's own name, and the base URLs that its address means.
         model: As requests name it; `None` where the server takes none.
         parameters: What tells the model from another one; a resumed run must find the same.
     """
@@ -130,18 +130,24 @@ class ServerEstimate:
         return int((max_cost - judging) / self.price * 1e6) if self.price else None
 
 
-def choose_server(generator: ResolvedGenerator, model: str | None) -> ServerChoice:
+def choose_server(generator: ResolvedGenerator, model: str | None, warn: Callable[[str], None]) -> ServerChoice:
     """Ask the server for its model.
 
     Args:
         generator: Of the kind `server`.
         model: The name that the user gave; `None` for the one in the address, or the only one.
+        warn: Told what was guessed of its address.
 
     Raises:
         ModelError: The server cannot be reached, refuses the key, or does not say which model is meant.
     """
     from homogaudit.generation.openai_api import server_model
+    from homogaudit.generation.server_address import find_location
 
+    place = find_location(generator.location)
+    for line in place.warnings:
+        warn(line)
+    generator = replace(generator, location=place.location)
     found = server_model(generator.location, model)
     name = found.name or generator.name
     # llama-server names a model by the path of its file.

@@ -1,0 +1,458 @@
+"""Finds out which dialect a server speaks: what it refuses is left out, put otherwise, or asked for under another name.
+
+It draws nothing that is stored, and does not judge what the server does with the parameters that it takes.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from homogaudit.errors import ModelError
+from homogaudit.generation.dialect import LESS_THINKING, THINKING_OFF, Dialect, is_unfinished, least_tokens, payload
+from homogaudit.generation.openai_client import OpenAIClient, RefusedError, UnreachableError
+from homogaudit.generation.openai_format import Choice, Usage, choices_of, usage_of
+from homogaudit.generation.server_models import FIRST_ATTEMPTS
+from homogaudit.questions.wording import with_nearest
+from homogaudit.records import Decoding
+
+__all__ = ["DialectFound", "DialectSearch", "ProbeReply", "ProbeRequests"]
+
+_PROMPT = "Write a random number of ten digits and nothing else."
+_BASE_PROMPT = "A random number of ten digits:"
+"""Answers to it have no common beginning, and each digit is a chance to differ."""
+
+_SYSTEM = "Answer briefly."
+
+_PROBE_TOKENS = 12
+"""Long enough that two independent answers are almost never equal, and short enough for a slow server."""
+
+_LOOK_TOKENS = 48
+"""Enough for the answer to a probe, and to see that a model thinks before it."""
+
+_THOUGHT_TOKENS = 512
+"""Enough to compare how long a model thinks."""
+
+_SEED = 1001
+_MOST_CONCESSIONS = 20
+
+_GREEDY_LADDER = (1e-6, 1e-4, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+"""Temperatures in place of 0."""
+
+_PARAMETERS = (
+    "logprobs max_tokens max_completion_tokens temperature top_p top_k min_p seed presence_penalty frequency_penalty "
+    "repetition_penalty repeat_penalty"
+).split()
+"""Named in a status 500, they are refused."""
+
+_NO_CHAT = re.compile(r"chat.template|template (?:not found|error)|template_error|not a chat model|support chat")
+_NO_MODEL = re.compile(
+    r"model.{0,80}(?:not found|not exist|unknown|no access|not available)|(?:no such|unknown) model|model_not_found"
+)
+
+_OPENS_THINKING = re.compile(r"\s*(?:<(?:\w+:)?(?:think|thinking|thought|reasoning)>|\[THINK\]|<\|channel\|>)")
+
+_ACCEPTED_LESS = 0.5
+"""Of a model that always thinks, an effort is lower where it writes at most this share of the thoughts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReply:
+    """What came back of one request: answers, `n` at most, and the tokens as the server counts them."""
+
+    choices: tuple[Choice, ...]
+    usage: Usage
+
+    @property
+    def first(self) -> Choice:
+        """The first answer; an empty one where there is none."""
+        return self.choices[0] if self.choices else Choice(0, "")
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model was seen to think."""
+        return bool(self.first.reasoning or self.usage.reasoning or _OPENS_THINKING.match(self.first.text))
+
+    @property
+    def thoughts(self) -> int:
+        """How much the model was seen to think, in characters or, where the server counts them, about as many."""
+        if self.usage.reasoning:
+            return 4 * self.usage.reasoning
+        text = self.first.text
+        return len(self.first.reasoning) or (len(text) if _OPENS_THINKING.match(text) else 0)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether a whole answer came as if it were thinking."""
+        return not self.first.text.strip() and bool(self.first.reasoning) and self.first.finish_reason == "stop"
+
+
+class ProbeRequests:
+    """Asks one server one short question in any dialect.
+
+    Args:
+        client: Of the server.
+        model: The model's name.
+    """
+
+    def __init__(self, client: OpenAIClient, model: str | None) -> None:
+        self.client = client
+        self._model = model
+
+    async def ask(
+        self,
+        dialect: Dialect,
+        *,
+        seed: int = _SEED,
+        n: int = 1,
+        decoding: Decoding | None = None,
+        temperature: float = 1.0,
+        max_tokens: int = _PROBE_TOKENS,
+        system: str = "",
+        attempts: int | None = None,
+    ) -> ProbeReply:
+        """Return the reply.
+
+        Raises:
+            RefusedError: The server refuses it.
+            UnreachableError: It is gone, or fails again and again.
+            ModelError: The key is wrong, or the server redirects to another one.
+        """
+        request = payload(
+            dialect,
+            model=self._model,
+            prompt=_PROMPT if dialect.chat else _BASE_PROMPT,
+            system=system,
+            decoding=decoding or Decoding(),
+            temperature=temperature,
+            max_tokens=max_tokens,
+            seed=seed,
+            n=n,
+        )
+        path = "chat/completions" if dialect.chat else "completions"
+        answer = await self.client.send(path, request, attempts=attempts, parameters=_PARAMETERS)
+        return ProbeReply(tuple(choices_of(answer, n)), usage_of(answer))
+
+    async def try_once(self, dialect: Dialect, **options: Any) -> ProbeReply | RefusedError:
+        """Return the reply, or its refusal; a status 500 counts as one, and whoever relies on it asks again."""
+        try:
+            return await self.ask(dialect, attempts=1, **options)
+        except RefusedError as refusal:
+            return refusal
+        except UnreachableError as failure:
+            if failure.status in (500, 200):
+                return RefusedError(failure.status, failure.error.message)
+        # Busy, or gone: that says nothing of the dialect.
+        try:
+            return await self.ask(dialect, **options)
+        except RefusedError as refusal:
+            return refusal
+
+
+@dataclass(frozen=True, slots=True)
+class DialectFound:
+    """What a search has found.
+
+    Attributes:
+        dialect: The richest that the server takes.
+        reply: To the plain probe in the dialect without a switch for thinking.
+        tokens: That a probe needs.
+        system_line: How the system line is sent, in words.
+        thinking: What is known of the model's thinking, in words.
+        is_thinking_off: Whether a switch was seen to turn it off.
+        thinks: Whether the model thinks all the same.
+        warnings: What of this the user should know.
+        folding: What to tell where a system line is used; empty where it is sent as one.
+    """
+
+    dialect: Dialect
+    reply: ProbeReply
+    tokens: int = _PROBE_TOKENS
+    system_line: str = ""
+    thinking: str = ""
+    is_thinking_off: bool = False
+    thinks: bool = False
+    warnings: tuple[str, ...] = ()
+    folding: str = ""
+
+
+class DialectSearch:
+    """Asks one server until it answers.
+
+    Args:
+        requests: To the server.
+        mode: `chat`, `base`, or `auto` for chat where the server can.
+        thinking: Whether to leave thinking on.
+        listed: The models that the server lists beside the one that is meant.
+        model: The one that is meant.
+    """
+
+    def __init__(
+        self,
+        requests: ProbeRequests,
+        mode: str,
+        *,
+        thinking: bool = False,
+        listed: tuple[str, ...] = (),
+        model: str | None = None,
+    ) -> None:
+        self._requests = requests
+        self._mode = mode
+        self._thinking = thinking
+        self._listed = listed
+        self._model = model
+        self._tokens = _PROBE_TOKENS
+        self._warnings: list[str] = []
+
+    async def run(self) -> DialectFound:
+        """Return the dialect.
+
+        Raises:
+            ModelError: The server answers no request at all.
+            EngineError: It is gone.
+        """
+        try:
+            dialect, reply = await self._plain()
+            if self._mode == "auto" and not dialect.chat:
+                self._warnings.append("the server has completions alone: it is asked as a base model is")
+            dialect, system_line, folding = await self._system(dialect, reply)
+            dialect = await self._greedy(dialect)
+            dialect, thinking, is_off, thinks = await self._think(dialect, reply)
+        except UnreachableError as gone:
+            raise gone.error from gone
+        return DialectFound(
+            dialect,
+            reply,
+            self._tokens,
+            system_line,
+            thinking,
+            is_off,
+            thinks,
+            tuple(self._warnings),
+            folding,
+        )
+
+    # Parameters
+
+    async def _plain(self) -> tuple[Dialect, ProbeReply]:
+        """Leave out what the server names in its refusals until it answers."""
+        dialect = Dialect(chat=self._mode != "base")
+        first: RefusedError | None = None
+        for _ in range(_MOST_CONCESSIONS):
+            try:
+                reply = await self._requests.ask(dialect, max_tokens=self._tokens, attempts=FIRST_ATTEMPTS)
+            except RefusedError as refusal:
+                first = first or refusal
+                changed = self._conceding(dialect, refusal)
+                if changed is None:
+                    break
+                dialect = changed
+            except UnreachableError as failure:
+                if failure.status not in (500, 200):
+                    raise
+                built = await self._build_up(dialect.bare())
+                if built is None and self._mode == "auto" and dialect.chat:
+                    built = await self._build_up(replace(dialect, chat=False).bare())
+                if built is None:
+                    raise
+                return built
+            else:
+                if reply.choices:
+                    return dialect, reply
+                raise self._refused("it gives no answer")
+        assert first is not None
+        built = await self._build_up(dialect.bare()) if first.status in (400, 413, 422) else None
+        if built is None:
+            raise self._refused(first.reason, first)
+        return built
+
+    def _conceding(self, dialect: Dialect, refusal: RefusedError) -> Dialect | None:
+        """Return the dialect to try after a refusal, `None` where the server names nothing."""
+        said = refusal.whole.casefold()
+        is_no_model = refusal.status == 404 and _NO_MODEL.search(said)
+        if self._mode == "auto" and dialect.chat and not is_no_model:
+            if refusal.status in (404, 405, 501) or _NO_CHAT.search(said):
+                return replace(dialect, chat=False)
+        if refusal.status not in (400, 413, 422):
+            return None
+        if is_unfinished(said):
+            if self._tokens >= _THOUGHT_TOKENS:
+                return None
+            self._tokens = _THOUGHT_TOKENS
+            return dialect
+        least = least_tokens(refusal.whole, max(self._tokens, dialect.least_tokens))
+        if least is not None:
+            return replace(dialect, least_tokens=least)
+        return dialect.without(refusal.whole)
+
+    async def _build_up(self, dialect: Dialect) -> tuple[Dialect, ProbeReply] | None:
+        """Begin with nothing but the prompt and add what the server takes; for refusals that name no parameter."""
+        reply: ProbeReply | RefusedError = await self._requests.try_once(dialect, max_tokens=self._tokens)
+        for _ in range(_MOST_CONCESSIONS):
+            if isinstance(reply, ProbeReply):
+                break
+            changed = self._conceding(dialect, reply)
+            if changed is None or changed == dialect:
+                return None
+            dialect = changed
+            reply = await self._requests.try_once(dialect, max_tokens=self._tokens)
+        if isinstance(reply, RefusedError) or not reply.choices:
+            return None
+        tried: set[Dialect] = set()
+        while left := [richer for richer in dialect.additions() if richer not in tried]:
+            tried.add(left[0])
+            richer = await self._requests.try_once(left[0], max_tokens=self._tokens)
+            if isinstance(richer, ProbeReply) and richer.choices:
+                dialect, reply = left[0], richer
+        return dialect, reply
+
+    def _refused(self, reason: str, refusal: RefusedError | None = None) -> ModelError:
+        url = self._requests.client.address.url
+        if refusal is not None and refusal.status == 404 and self._listed and self._model:
+            hint = with_nearest(self._model, self._listed, "check the model's name")
+        else:
+            hint = "try `--mode base` or `--mode chat`, and check the model's name and the key"
+        return ModelError(f"the server `{url}` refuses a plain request: {reason}", hint)
+
+    # The system line
+
+    async def _system(self, dialect: Dialect, plain: ProbeReply) -> tuple[Dialect, str, str]:
+        """Return the dialect that gets a system line through, how it does so, and what to tell of it."""
+        if not dialect.chat:
+            return dialect, "", ""
+        options = {"system": _SYSTEM, "max_tokens": self._tokens}
+        own = await self._requests.try_once(dialect, **options)
+        folded = replace(dialect, system_role=False)
+        if isinstance(own, ProbeReply):
+            if not _is_longer(own, plain):
+                other = await self._requests.try_once(folded, **options)
+                if isinstance(other, ProbeReply) and _is_longer(other, plain):
+                    return folded, "folded into the user's turn", self._folding("drops a system line without a word")
+            return dialect, "in a role of its own", ""
+        other = await self._requests.try_once(folded, **options)
+        # A server that hiccups once is no server without the role.
+        again = await self._requests.try_once(dialect, **options) if isinstance(other, ProbeReply) else own
+        if isinstance(again, ProbeReply):
+            return dialect, "in a role of its own", ""
+        if isinstance(other, RefusedError):
+            raise self._refused(other.reason)
+        return folded, "folded into the user's turn", self._folding("takes no system role")
+
+    def _folding(self, what: str) -> str:
+        url = self._requests.client.address.url
+        return f"the server `{url}` {what}: the system line stands at the head of the user's turn"
+
+    # The greedy answer
+
+    async def _greedy(self, dialect: Dialect) -> Dialect:
+        """Return the dialect with the lowest temperature that is accepted."""
+        if not dialect.sampling:
+            self._warnings.append(
+                "the server takes no temperature: samples and greedy answers are drawn at its own; signals read from "
+                "the tokens of a greedy answer are those of a draw, not of the likeliest answer"
+            )
+            return replace(dialect, greedy_temperature=None)
+        refusal = await self._refusal_of(dialect)
+        if refusal is None:
+            return dialect
+        named = {float(text) for text in re.findall(r"\d+\.\d+|\d+", refusal.whole[:2000])}
+        ladder = sorted({*_GREEDY_LADDER, *(value for value in named if 0 < value <= 1)})
+        for value in (*ladder, None):
+            lower = replace(dialect, greedy_temperature=value)
+            if await self._refusal_of(lower) is None:
+                break
+        else:
+            raise self._refused(refusal.reason)
+        if await self._refusal_of(dialect) is None:
+            return dialect
+        how = "without one" if value is None else f"at T = {value:g}, the lowest that it accepts"
+        self._warnings.append(
+            f"the server refuses temperature 0: greedy answers are drawn {how}; signals read from their tokens are "
+            "those of a draw, not of the likeliest answer"
+        )
+        return lower
+
+    async def _refusal_of(self, dialect: Dialect) -> RefusedError | None:
+        found = await self._requests.try_once(dialect, temperature=0.0, max_tokens=self._tokens)
+        return found if isinstance(found, RefusedError) else None
+
+    # Thinking
+
+    async def _think(self, dialect: Dialect, plain: ProbeReply) -> tuple[Dialect, str, bool, bool]:
+        """Return the dialect in which the model thinks least, what was found, whether it is off, and whether it thinks.
+
+        A switch is sent only where it was seen to help: servers refuse what they do not know, or ignore it.
+        """
+        if not dialect.chat or self._thinking:
+            said = "left on by `--thinking`" if self._thinking else ""
+            return dialect, said, False, plain.thinks
+        first, *others = THINKING_OFF
+        if not _may_think(plain):
+            switched = await self._requests.try_once(replace(dialect, thinking_switch=first), max_tokens=self._tokens)
+            if isinstance(switched, ProbeReply) and _template_heeds(switched, plain):
+                return self._switched(dialect, first, "the template heeds it")
+            return dialect, "none was seen", False, False
+        long = max(self._tokens, _LOOK_TOKENS)
+        base = await self._requests.ask(dialect, max_tokens=long)
+        for name in (first, *others):
+            switched = await self._requests.try_once(replace(dialect, thinking_switch=name), max_tokens=long)
+            if isinstance(switched, ProbeReply) and _is_off(switched, base):
+                return self._switched(dialect, name, "the probe shows none")
+        if not base.thinks:
+            # An empty reply, and no sign of why.
+            return dialect, "none was seen", False, False
+        name = await self._least(dialect)
+        if name is not None:
+            said = f"less with `{name}`, which is as far as it goes"
+            self._warnings.append(f"the model thinks before it answers: {said}")
+            return replace(dialect, thinking_switch=name), said, False, True
+        self._warnings.append(
+            "the model thinks before it answers, and no way to switch that off was found: an answer that is cut in its "
+            "thinking is none; raise `--max-tokens` where that happens"
+        )
+        return dialect, "cannot be switched off", False, True
+
+    def _switched(self, dialect: Dialect, name: str, why: str) -> tuple[Dialect, str, bool, bool]:
+        said = f"switched off with `{name}`"
+        self._warnings.append(f"thinking is {said}: {why}")
+        return replace(dialect, thinking_switch=name), said, True, False
+
+    async def _least(self, dialect: Dialect) -> str | None:
+        """Return what makes a model that always thinks do so much less, `None` where nothing does."""
+        base = await self._requests.ask(dialect, max_tokens=_THOUGHT_TOKENS)
+        found: dict[str, int] = {}
+        for name in LESS_THINKING:
+            reply = await self._requests.try_once(replace(dialect, thinking_switch=name), max_tokens=_THOUGHT_TOKENS)
+            if isinstance(reply, ProbeReply) and reply.choices and not reply.is_hidden:
+                found[name] = reply.thoughts
+        name = min(found, key=lambda name: found[name], default=None)
+        return name if name is not None and found[name] <= _ACCEPTED_LESS * base.thoughts else None
+
+
+def _may_think(reply: ProbeReply) -> bool:
+    """Whether a short reply shows thinking, or nothing at all, which may be thinking that the server keeps."""
+    return reply.thinks or not reply.first.text.strip()
+
+
+def _is_off(switched: ProbeReply, base: ProbeReply) -> bool:
+    """Whether a switch has turned thinking off.
+
+    The answer may still arrive as if it were thinking: it is then far shorter than the thoughts were, or the answer
+    that stood behind them.
+    """
+    if switched.is_hidden and not base.is_hidden:
+        answer, thoughts = switched.first.reasoning.strip(), base.first.reasoning
+        return answer == base.first.text.strip() or 2 * len(answer) <= len(thoughts)
+    return bool(switched.first.text.strip()) and not switched.thinks
+
+
+def _is_longer(reply: ProbeReply, plain: ProbeReply) -> bool:
+    """Whether a prompt has more tokens than another; where the server does not count them, it is taken to have."""
+    if reply.usage.prompt is None or plain.usage.prompt is None:
+        return True
+    return reply.usage.prompt > plain.usage.prompt
+
+
+def _template_heeds(switched: ProbeReply, plain: ProbeReply) -> bool:
+    """Whether the template made another prompt of the same question."""
+    counts = (switched.usage.prompt, plain.usage.prompt)
+    return bool(switched.choices) and None not in counts and counts[0] != counts[1]
