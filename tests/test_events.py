@@ -62,7 +62,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
     ),
     GenerationFailed: st.builds(GenerationFailed, texts, counts, texts),
     QuestionScored: st.builds(
-        QuestionScored, texts, counts, st.dictionaries(texts, counts, max_size=3), counts, optional
+        QuestionScored, texts, counts, st.dictionaries(texts, counts, max_size=3), counts, counts, optional
     ),
     Paused: st.just(Paused()),
     Resumed: st.just(Resumed()),
@@ -131,7 +131,7 @@ jobs = st.builds(
     Job,
     texts,
     model=optional,
-    embedder=st.none() | st.builds(JobEmbedder, texts, texts, optional, texts),
+    embedder=st.none() | st.builds(JobEmbedder, texts, texts, texts, optional),
     judge=optional,
     judge_reason=texts,
     embedder_reason=texts,

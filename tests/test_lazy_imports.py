@@ -17,9 +17,9 @@ print(json.dumps(sorted(set({heavy}) & set(sys.modules))))
 """
 
 
-def imported(statement: str, folder: Path) -> list[str]:
+def imported(statement: str, folder: Path, heavy: list[str] = HEAVY) -> list[str]:
     """Return the heavy modules that a fresh interpreter holds after `statement`."""
-    script = SCRIPT.format(statement=statement, heavy=HEAVY)
+    script = SCRIPT.format(statement=statement, heavy=heavy)
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=folder, check=True, timeout=60
     )
@@ -43,6 +43,16 @@ def command(*arguments: str) -> str:
 )
 def test_nothing_heavy_is_imported_for_help(statement: str, tmp_path: Path):
     assert imported(statement, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "statement", ["import homogaudit.engine.supervisor, homogaudit.events, homogaudit.codec", command("--help")]
+)
+def test_pydantic_is_imported_with_the_first_record_that_crosses_a_border(statement: str, tmp_path: Path):
+    # The help of a subcommand imports it anyway: typer does, where it is installed.
+    assert "pydantic" not in imported(statement, tmp_path, ["pydantic"])
+    used = "from homogaudit.events import Paused, encode; encode(Paused(), 1)"
+    assert imported(used, tmp_path, ["pydantic"]) == ["pydantic"]
 
 
 @pytest.mark.parametrize("arguments", [("models",), ("runs",), ("explain", "scr")])

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from homogaudit.codec import STRICT, from_values, to_values
+
 __all__ = [
     "COMMANDS",
     "PROTOCOL_VERSION",
@@ -164,28 +166,27 @@ class Job:
     token_budget: int | None = None
     judge_model: JobJudge | None = None
 
+    __pydantic_config__ = STRICT
+
     def encode(self) -> str:
         """Return the job as one line of JSON without its newline."""
-        return json.dumps(dataclasses.asdict(self), separators=(",", ":"))
+        return json.dumps(to_values(self), separators=(",", ":"))
 
     @classmethod
     def decode(cls, line: str | bytes) -> "Job":
-        """Return the job behind one line."""
-        fields = json.loads(line)
-        if fields["embedder"] is not None:
-            fields["embedder"] = JobEmbedder(**fields["embedder"])
-        if fields.get("nli") is not None:
-            fields["nli"] = JobNli(**fields["nli"])
-        if fields.get("judge_model") is not None:
-            fields["judge_model"] = JobJudge(**fields["judge_model"])
-        for name in ("clusterings", "signals"):
-            fields[name] = tuple(fields[name])
-        return cls(**fields)
+        """Return the job behind one line.
+
+        Raises:
+            ValueError: It is none.
+        """
+        return from_values(cls, json.loads(line))
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """Base of everything that an engine says."""
+
+    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +383,7 @@ _EVENTS: dict[str, type[Event]] = {event.__name__: event for event in Event.__su
 def encode(event: Event, sequence: int) -> str:
     """Return the event as one line of JSON without its newline."""
     line = {"version": PROTOCOL_VERSION, "sequence": sequence, "event": type(event).__name__}
-    return json.dumps(line | dataclasses.asdict(event), separators=(",", ":"))
+    return json.dumps(line | to_values(event), separators=(",", ":"))
 
 
 def decode(line: str | bytes) -> Event:
@@ -398,18 +399,4 @@ def decode(line: str | bytes) -> Event:
     event = _EVENTS.get(str(fields.pop("event", "")))
     if event is None:
         raise ValueError("unknown event")
-    try:
-        if event is Progress:
-            fields["deltas"] = _deltas(fields["deltas"])
-        elif event is Snapshot:
-            fields["live"] = _deltas(fields["live"])
-            if (progress := fields["progress"]) is not None:
-                progress["deltas"] = _deltas(progress["deltas"])
-                fields["progress"] = Progress(**progress)
-        return event(**fields)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not the fields of {event.__name__}: {error}") from error
-
-
-def _deltas(rows: list[dict[str, Any]]) -> tuple[TextDelta, ...]:
-    return tuple(TextDelta(**row) for row in rows)
+    return from_values(event, fields)

@@ -8,7 +8,8 @@ from jsonschema import Draft202012Validator
 
 from homogaudit.records import ClusteringMethod
 from homogaudit.report.build import build
-from homogaudit.report.json import dumps, schema, to_json
+from homogaudit.report.json import dumps, from_json, schema, to_json
+from homogaudit.report.schema import generate
 from homogaudit.store.run_file import RunFile
 
 JACCARD = ClusteringMethod("jaccard", "single", 0.4)
@@ -44,6 +45,22 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
             yield from objects(item)
 
 
+def test_the_shipped_schema_is_the_one_of_the_records() -> None:
+    # `python -m homogaudit.report.schema` writes it.
+    assert schema() == generate()
+
+
+def test_the_schema_says_which_words_a_field_may_hold_and_where_a_number_lies() -> None:
+    described = schema()["$defs"]
+    assert described["MethodFigures"]["properties"]["level"]["enum"] == ["none", "undecided", "mild", "severe"]
+    assert described["Verdict"]["properties"]["level"]["enum"][-1] == "invalid"
+    assert described["RunFacts"]["properties"]["status"]["enum"] == ["started", "complete"]
+    limits = {"type": "number", "minimum": 0, "maximum": 1}
+    assert limits.items() <= described["Rate"]["properties"]["value"].items()
+    assert described["Rate"]["properties"]["value"]["description"] == "k / n."
+    assert described["Undefined"]["properties"]["value"] == {"type": "null"}
+
+
 def test_the_schema_is_a_schema_and_closed() -> None:
     Draft202012Validator.check_schema(schema())
     described = list(objects(schema()))
@@ -55,9 +72,9 @@ def test_the_schema_is_a_schema_and_closed() -> None:
 
 def test_a_finished_run_is_valid_json(small_run: RunFile) -> None:
     document = check(build(small_run, draws=100))
-    assert document["schema"] == "homogaudit.report/1"
+    assert document["schema"] == "homogaudit.report/2"
     assert document["homogenization"]["methods"]["jaccard"]["scr"]["n"] == 12
-    assert document["signals"]["token_entropy_mean"]["cost"]["class"] == "free"
+    assert document["signals"]["token_entropy_mean"]["cost"]["cost_class"] == "free"
     assert document["signals"]["perplexity"]["auroc"] == {
         "value": None,
         "reason": "log-probabilities were not recorded",
@@ -134,6 +151,23 @@ def test_what_a_run_file_brings_along_cannot_make_a_number_that_is_none(build_ru
     builder.run.set_meta("parameters", {"decoding": {"samples": 1, "odd": math.nan}, "model": {"size": math.inf}})
     document = check(build(builder.run, draws=100))
     assert document["run"]["decoding"]["odd"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"schema": "homogaudit.report/1"}, "not of the format `homogaudit.report/2`"),
+        ({"labels": 3}, "`labels`: input should be a dictionary or an instance of Labels"),
+        ({"more": 1}, "the key `more` is unknown"),
+    ],
+)
+def test_what_is_no_report_of_this_format_is_refused_in_one_line(
+    small_run: RunFile, change: dict[str, Any], reason: str
+) -> None:
+    values = to_json(build(small_run, draws=100))
+    with pytest.raises(ValueError, match=reason) as caught:
+        from_json(values | change)
+    assert "\n" not in str(caught.value)
 
 
 def test_no_number_is_nan_or_infinite(small_run: RunFile) -> None:

@@ -176,7 +176,7 @@ def test_a_recorded_signal_is_turned_where_the_file_says_so(build_run: Callable[
 
 def test_cost_is_the_mean_of_what_was_measured(small_run: Any) -> None:
     cost = build(small_run, draws=200).signals["token_entropy_mean"].cost
-    assert (cost.class_, cost.unit, cost.seconds_per_question, cost.tokens_per_question) == ("free", 0, 0.5, 0)
+    assert (cost.cost_class, cost.unit, cost.seconds_per_question, cost.tokens_per_question) == ("free", 0, 0.5, 0)
 
 
 def test_a_signal_pays_for_all_that_it_is_computed_from() -> None:
@@ -184,7 +184,7 @@ def test_a_signal_pays_for_all_that_it_is_computed_from() -> None:
     resources = ResourceCosts({"samples": 2.0, "answer_embeddings": 0.5}, {"samples": 400, "answer_embeddings": 0}, 3.0)
     cost = signal_cost("sindex", values, resources)
     # 2 s of drawing, 0.5 of embedding, 0.25 of its own; 400 tokens at 3 a million.
-    assert (cost.class_, cost.unit, cost.seconds_per_question, cost.own_seconds_per_question) == (
+    assert (cost.cost_class, cost.unit, cost.seconds_per_question, cost.own_seconds_per_question) == (
         "samples",
         1,
         2.75,

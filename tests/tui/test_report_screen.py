@@ -26,14 +26,14 @@ from homogaudit.records import (
 )
 from homogaudit.report.build import build
 from homogaudit.report.glossary import lookup
-from homogaudit.report.json import dumps
+from homogaudit.report.json import dumps, from_json
 from homogaudit.report.markdown import to_markdown
 from homogaudit.report.records import Report
 from homogaudit.store import RunFile
 from homogaudit.tui.export import Export, ExportScreen, default_path, write_export
 from homogaudit.tui.report_blocks import BlockFigure
 from homogaudit.tui.report_figures import all_items, report_sections
-from homogaudit.tui.report_process import BuiltReport, build_report, read_report
+from homogaudit.tui.report_process import BuiltReport, build_report
 from homogaudit.tui.screens.help import ExplainScreen
 from homogaudit.tui.screens.report import ReportScreen
 
@@ -125,7 +125,7 @@ def pointed(app: App[None]) -> str:
 
 
 def test_a_report_that_crossed_a_process_border_is_the_same(report: Report) -> None:
-    assert read_report(json.loads(dumps(report))) == report
+    assert from_json(json.loads(dumps(report))) == report
 
 
 def test_every_figure_has_an_explanation(report: Report) -> None:

@@ -10,6 +10,7 @@ It knows figures, not how they were found.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from homogaudit.cascade.boundaries import Stage
 from homogaudit.cascade.figures import Figure
@@ -46,7 +47,7 @@ class SingleStage:
 class Condition:
     """One condition: its letter, whether it is met, and the fact in words."""
 
-    letter: str
+    letter: Literal["a", "b", "c"]
     met: bool
     sentence: str
 

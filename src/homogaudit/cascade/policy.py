@@ -22,6 +22,7 @@ from homogaudit.cascade.figures import Figure
 from homogaudit.cascade.fits import CLIP, checked_signals, fit_cascades
 from homogaudit.cascade.policy_text import policy_error, read_record, write_record
 from homogaudit.cascade.ucbd import CascadeEvaluation
+from homogaudit.codec import STRICT
 from homogaudit.errors import ParametersDifferError, UndefinedStatisticError, UsageError
 
 __all__ = ["Cascade", "Decision", "HeldOut", "Policy", "PolicyStage", "fit_policy", "realised_saving"]
@@ -97,6 +98,8 @@ class Policy:
         incorrect: Of these.
         held_out: Its figures.
     """
+
+    __pydantic_config__ = STRICT
 
     model: str
     fingerprint: Mapping[str, str | int]

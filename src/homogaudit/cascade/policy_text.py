@@ -4,14 +4,12 @@ Every key must be there, none more, each of its type; the checksum tells a file 
 cascades. It protects against mistakes, not against someone who computes the checksum anew.
 """
 
-import dataclasses
 import hashlib
 import json
-import math
-import types
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, TypeVar, cast
 
+from homogaudit.codec import from_json, to_values
 from homogaudit.errors import UsageError
 
 __all__ = ["policy_error", "read_record", "write_record"]
@@ -32,7 +30,7 @@ def write_record(record: Any, name: str, version: int) -> str:
         name: Of the format.
         version: Of the format.
     """
-    body = {"format": name, "version": version, **dataclasses.asdict(record)}
+    body = {"format": name, "version": version, **to_values(record)}
     return json.dumps({**body, "checksum": _checksum(body)}, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
@@ -61,7 +59,10 @@ def read_record(text: str, kind: type[_Record], name: str, version: int) -> _Rec
     if type(found) is not int or found != version:
         raise policy_error(f"this release reads version `{version}`")
     stated = body.pop("checksum", None)
-    record = cast(_Record, _read(body, kind, ""))
+    try:
+        record = from_json(kind, json.dumps(body))
+    except ValueError as error:
+        raise policy_error(str(error)) from None
     if stated != _checksum({"format": name, "version": version, **body}):
         raise policy_error("it was changed after it was written (the checksum does not match)")
     return record
@@ -74,56 +75,3 @@ def _refuse(_: str) -> NoReturn:
 def _checksum(body: Mapping[str, object]) -> str:
     text = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _read(value: object, kind: Any, where: str) -> object:
-    """Return `value` as `kind`, which is a dataclass, a scalar, `X | None`, `tuple[X, ...]` or a mapping of scalars."""
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        choices = get_args(kind)
-        if value is None and type(None) in choices:
-            return None
-        scalars = [choice for choice in choices if type(value) is choice]
-        remaining = [choice for choice in choices if choice is not type(None)]
-        return _read(value, (scalars or remaining)[0], where)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise policy_error(f"`{where}` is not a list")
-        items = cast(list[object], value)
-        return tuple(_read(item, get_args(kind)[0], f"{where}[{number}]") for number, item in enumerate(items))
-    if origin is Mapping:
-        entries = _object(value, where)
-        return {key: _read(item, get_args(kind)[1], f"{where}.{key}") for key, item in entries.items()}
-    if dataclasses.is_dataclass(kind):
-        return _read_dataclass(_object(value, where), kind, where)
-    return _scalar(value, kind, where)
-
-
-def _object(value: object, where: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise policy_error(f"`{where}` is not an object")
-    return cast(dict[str, object], value)
-
-
-def _read_dataclass(entries: dict[str, object], kind: Any, where: str) -> object:
-    hints = get_type_hints(kind)
-    if entries.keys() != hints.keys():
-        odd = min(entries.keys() ^ hints.keys())
-        prefix = f"{where}." if where else ""
-        raise policy_error(f"the key `{prefix}{_short(odd)}` is {'unknown' if odd in entries else 'missing'}")
-    prefix = f"{where}." if where else ""
-    return kind(**{name: _read(entries[name], hint, prefix + name) for name, hint in hints.items()})
-
-
-def _scalar(value: object, kind: type, where: str) -> object:
-    # JSON writes 1.0 as 1 in some editors; True is an int for Python only.
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
-        raise policy_error(f"`{where}` is not of the type `{kind.__name__}`")
-    return value
-
-
-def _short(name: str) -> str:
-    """Return a key of somebody else's file as it may be shown in one line."""
-    return "".join(char if char.isprintable() and char != "`" else "\ufffd" for char in name)[:60]

@@ -56,9 +56,9 @@ def fit(
         policy = fit_run_policy(stored, seed=SEED, signals=split_names(signals), judge=judge)
     _write(output, policy.to_json())
     if as_json:
-        from homogaudit.report.json import record_values
+        from homogaudit.codec import to_values
 
-        document = {"schema": "homogaudit.cascade_fit/1", "policy": str(output), **record_values(policy)}
+        document = {"schema": "homogaudit.cascade_fit/1", "policy": str(output), **to_values(policy)}
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
     from rich.console import Console
@@ -91,8 +91,8 @@ def apply(
     A question without a signal that the cascade asks for stays undecided, with the reason.
     """
     from homogaudit.cascade.policy import Cascade
+    from homogaudit.codec import to_values
     from homogaudit.report.cascade_policy import apply_policy, run_model
-    from homogaudit.report.json import record_values
 
     if as_json and output == "-":
         raise UsageError("`--json` and `--output -` exclude each other", "both would write to standard output")
@@ -101,13 +101,13 @@ def apply(
         cascade.require_model(*run_model(stored), allow_other=allow_other)
         applied = apply_policy(cascade.policy, stored, judge=judge)
     if output is not None:
-        text = "".join(json.dumps(record_values(x), allow_nan=False) + "\n" for x in applied.decisions)
+        text = "".join(json.dumps(to_values(x), allow_nan=False) + "\n" for x in applied.decisions)
         if output == "-":
             typer.echo(text, nl=False)
             return
         _write(Path(output), text)
     if as_json:
-        document = {"schema": "homogaudit.cascade_decisions/1", **record_values(applied)}
+        document = {"schema": "homogaudit.cascade_decisions/1", **to_values(applied)}
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
     from rich.console import Console

@@ -5,10 +5,12 @@ They hold figures and compute none; `Undefined` stands in for a figure, a signal
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+from homogaudit.codec import Count, Share, Signed
 from homogaudit.records import Interval
 from homogaudit.report.undefined import Undefined
-from homogaudit.statistics import Correlation, Permuted, Rate
+from homogaudit.statistics import Correlation, Permuted, Rate, Zone
 
 __all__ = [
     "Agreements",
@@ -24,6 +26,7 @@ __all__ = [
     "CoverageFigures",
     "CurvePoint",
     "Dependences",
+    "Direction",
     "FlagAgreement",
     "RiskBoundFigures",
     "Selective",
@@ -33,6 +36,9 @@ __all__ = [
     "SignalDifference",
     "SignalSelective",
 ]
+
+Direction = Literal[1, -1]
+"""1: higher values are more uncertain, -1: lower ones are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +58,16 @@ class SignalDifference:
         reading: `higher` or `lower` by the adjusted p, else `equivalent`, else `not shown to differ`.
     """
 
-    delta: float
-    low: float
-    high: float
-    n: int
-    positives: int
-    p: float
-    p_holm: float
-    p_equivalent: float
-    p_non_inferior: float
-    reading: str
+    delta: Signed
+    low: Signed
+    high: Signed
+    n: Count
+    positives: Count
+    p: Share
+    p_holm: Share
+    p_equivalent: Share
+    p_non_inferior: Share
+    reading: Literal["higher", "lower", "equivalent", "not shown to differ"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class Comparisons:
     """
 
     primary_signal: str
-    margin: float
+    margin: Share
     signals: Mapping[str, SignalDifference | Undefined]
 
 
@@ -98,18 +104,18 @@ class FlagAgreement:
         p_holm: The same, adjusted over all signals compared.
     """
 
-    n: int
-    flagged: int
-    both: int
-    only_one: int
-    neither: int
-    tied: int
-    kappa: float | Undefined
+    n: Count
+    flagged: Count
+    both: Count
+    only_one: Count
+    neither: Count
+    tied: Count
+    kappa: Signed | Undefined
     kappa_interval: Interval | None
-    right: float
-    right_primary: float
-    p: float
-    p_holm: float
+    right: Share
+    right_primary: Share
+    p: Share
+    p_holm: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ class Agreements:
     """
 
     primary_signal: str
-    flagged_share: float
+    flagged_share: Share
     signals: Mapping[str, FlagAgreement | Undefined]
 
 
@@ -131,9 +137,9 @@ class Agreements:
 class CategoryTest:
     """Whether the AUROC differs by category at all, by permutation."""
 
-    p: float
-    tested: int
-    n: int
+    p: Share
+    tested: Count
+    n: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +147,14 @@ class CategoryZoneFigures:
     """Whether the signal works inside a category.
 
     Attributes:
-        zone: `effective`, `blind` or `undecided`.
+        zone: What is shown of the signal there.
         held_out_auroc: On held-out folds, turned as the training folds say.
         p_holm: Adjusted over the categories tested.
     """
 
-    zone: str
-    held_out_auroc: float
-    p_holm: float
+    zone: Zone
+    held_out_auroc: Share
+    p_holm: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +169,9 @@ class CategoryFigures:
         zone: From 20 questions and 5 of each class on.
     """
 
-    n: int
-    positives: int
-    auroc: float | Undefined
+    n: Count
+    positives: Count
+    auroc: Share | Undefined
     delong: Interval | None
     zone: CategoryZoneFigures | Undefined
 
@@ -199,11 +205,11 @@ class CoverageFigures:
         at_threshold: Correct among all questions that the threshold accepts, those tied with it included.
     """
 
-    coverage: float
-    accepted: int
-    accuracy: float
-    low: float | None
-    high: float | None
+    coverage: Share
+    accepted: Count
+    accuracy: Share
+    low: Share | None
+    high: Share | None
     threshold: float
     at_threshold: Rate
 
@@ -212,8 +218,8 @@ class CoverageFigures:
 class CurvePoint:
     """A point of the risk-coverage curve."""
 
-    coverage: float
-    risk: float
+    coverage: Share
+    risk: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +254,9 @@ class SignalSelective:
         risk_bound: For the target risk.
     """
 
-    n: int
+    n: Count
     accuracy_at: tuple[CoverageFigures | Undefined, ...]
-    aurc: float
+    aurc: Share
     aurc_interval: Interval | None
     prr: float
     prr_interval: Interval | None
@@ -270,8 +276,8 @@ class Selective:
     """
 
     leading: tuple[str, ...]
-    target_risk: float
-    delta_risk: float
+    target_risk: Share
+    delta_risk: Share
     signals: Mapping[str, SignalSelective | Undefined]
 
 
@@ -286,9 +292,9 @@ class CalibratedBy:
         brier_interval: As `ece_interval`.
     """
 
-    ece: float | Undefined
+    ece: Share | Undefined
     ece_interval: Interval | None
-    brier: float
+    brier: Share
     brier_interval: Interval | None
 
 
@@ -304,8 +310,8 @@ class SignalCalibration:
         isotonic: A rising step function, out of fold.
     """
 
-    n: int
-    brier_of_base_rate: float
+    n: Count
+    brier_of_base_rate: Share
     raw: CalibratedBy | Undefined
     platt: CalibratedBy | Undefined
     isotonic: CalibratedBy | Undefined
@@ -333,7 +339,7 @@ class BoundaryPair:
 
     boundaries: tuple[str, str]
     pair: tuple[str, str]
-    n: int
+    n: Count
     pearson: Correlation
     spearman: Correlation
     distance_correlation: Permuted
@@ -361,7 +367,7 @@ class Dependences:
     """
 
     primary_signal: str
-    permutations: int
+    permutations: Count
     pairs: tuple[BoundaryPair | Undefined, ...]
     signals: Mapping[str, SignalCorrelation | Undefined]
 
@@ -378,6 +384,6 @@ class AnswerWhere:
     """
 
     threshold: float
-    direction: int
-    coverage: float
+    direction: Direction
+    coverage: Share
     accuracy: Rate

@@ -126,7 +126,7 @@ def _run_facts(run: RunFile, evidence: Evidence) -> RunFacts:
         question_source=source if shards.of == 1 else f"{source}, {shards}",
         shards=None if shards.of == 1 else shards,
         questions=evidence.questions,
-        status=run.status,
+        status="complete" if run.status == "complete" else "started",
         created=str(run.meta("created")),
         finished=run.meta("finished"),
         samples=evidence.samples,

@@ -7,6 +7,7 @@ from homogaudit.cascade.conditions import Condition
 from homogaudit.cascade.figures import Figure
 from homogaudit.cascade.published import PublishedProtocol
 from homogaudit.cascade.ucbd import CascadePoint
+from homogaudit.codec import Count, Share
 from homogaudit.report.undefined import Undefined
 
 __all__ = ["Cascade", "CascadeStage", "HeldOutCascade", "Pointer", "StageAlone"]
@@ -42,7 +43,7 @@ class StageAlone:
 
     auroc: Figure
     difference: Figure
-    p_holm: float
+    p_holm: Share
     shown_worse: bool
 
 
@@ -68,16 +69,16 @@ class HeldOutCascade:
         conditions: (a), (b) and (c) for a recommendation.
     """
 
-    n: int
-    positives: int
-    folds: int
-    repeats: int
-    draws: int
+    n: Count
+    positives: Count
+    folds: Count
+    repeats: Count
+    draws: Count
     auroc: Figure
     auroc_parallel: Figure
     difference: Figure
-    margin: float
-    p_non_inferior: float
+    margin: Share
+    p_non_inferior: Share
     decided: Mapping[str, Figure]
     saving: Mapping[str, Figure | Undefined]
     alone: Mapping[str, StageAlone]
@@ -119,9 +120,9 @@ class Pointer:
         coefficients: By feature, in units of its standard deviation, fitted on all questions: description only.
     """
 
-    n: int
-    positives: int
+    n: Count
+    positives: Count
     auroc: Figure
     auroc_with_embeddings: Figure | Undefined
-    components: int
+    components: Count
     coefficients: Mapping[str, float]

@@ -69,5 +69,5 @@ def _figures(n: int, positives: int, auroc: CategoryAuroc | None, zone: Category
         positives=positives,
         auroc=auroc.auroc if auroc else Undefined(_NO_AUROC),
         delong=auroc.interval if auroc else None,
-        zone=CategoryZoneFigures(zone.zone.value, zone.held_out, zone.p_holm) if zone else Undefined(_NO_ZONE),
+        zone=CategoryZoneFigures(zone.zone, zone.held_out, zone.p_holm) if zone else Undefined(_NO_ZONE),
     )

@@ -3,6 +3,8 @@
 Each pair is compared on the questions that have both signals. A constant signal is compared with nothing.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from homogaudit.errors import UndefinedStatisticError
@@ -55,7 +57,9 @@ def _difference(found: Comparison) -> SignalDifference | Undefined:
     )
 
 
-def _reading(delta: float, p_holm: float, p_equivalent: float) -> str:
+def _reading(
+    delta: float, p_holm: float, p_equivalent: float
+) -> Literal["higher", "lower", "equivalent", "not shown to differ"]:
     if p_holm < _LEVEL:
         return "higher" if delta > 0 else "lower"
     return "equivalent" if p_equivalent < _LEVEL else "not shown to differ"

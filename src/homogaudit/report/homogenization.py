@@ -26,6 +26,7 @@ from homogaudit.report.evidence import Evidence, mapping, mean_estimate, number,
 from homogaudit.report.records import (
     Estimate,
     HistogramBin,
+    Level,
     MethodFigures,
     SampleSizePoint,
     ThresholdPoint,
@@ -80,7 +81,7 @@ class Settings:
     sweeps: bool
 
 
-def level_of(scr: Rate | Undefined) -> str:
+def level_of(scr: Rate | Undefined) -> Level:
     """Return what a single-cluster rate says by its interval: none, undecided, mild or severe.
 
     One over fewer than ten questions is undecided: where answers are missing elsewhere, those few are a selection.

@@ -1,25 +1,22 @@
-"""The report as JSON, format `homogaudit.report/1`, described by `report.schema.json` beside this file.
+"""The report as JSON, format `homogaudit.report/2`, described by `report.schema.json` beside this file.
 
-It knows no figure by name: fields become keys, an `Undefined` becomes `{"value": null, "reason": "..."}`.
+It knows no figure by name: fields are keys. The schema is generated, by `python -m homogaudit.report.schema`.
 """
 
-import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, cast
 
-from homogaudit.report.records import Report, Undefined
+from homogaudit.codec import from_values, to_values
+from homogaudit.report.records import FORMAT, Report
 
-__all__ = ["FORMAT", "dumps", "record_values", "schema", "to_json"]
-
-FORMAT = "homogaudit.report/1"
+__all__ = ["dumps", "from_json", "schema", "to_json"]
 
 
 def to_json(report: Report) -> dict[str, Any]:
     """Return the report as JSON values; no number in it is NaN or infinite."""
-    return {"schema": FORMAT, **record_values(report)}
+    return to_values(report)
 
 
 def dumps(report: Report) -> str:
@@ -27,27 +24,18 @@ def dumps(report: Report) -> str:
     return json.dumps(to_json(report), indent=2, allow_nan=False)
 
 
+def from_json(values: Mapping[str, Any]) -> Report:
+    """Return the report behind its JSON values.
+
+    Raises:
+        ValueError: They are of another format, or no report.
+    """
+    if values.get("schema") != FORMAT:
+        raise ValueError(f"the report is not of the format `{FORMAT}`")
+    return from_values(Report, values)
+
+
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of what `to_json` returns."""
     text = files("homogaudit.report").joinpath("report.schema.json").read_text(encoding="utf-8")
     return cast(dict[str, Any], json.loads(text))
-
-
-def record_values(record: Any) -> dict[str, Any]:
-    """Return a record's fields by name; `class_` is `class`, which Python keeps for itself."""
-    return {field.name.rstrip("_"): _value(getattr(record, field.name)) for field in dataclasses.fields(record)}
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, Undefined):
-        return {"value": None, "reason": value.reason}
-    if dataclasses.is_dataclass(value):
-        return record_values(value)
-    if isinstance(value, Mapping):
-        return {str(key): _value(item) for key, item in cast(Mapping[Any, Any], value).items()}
-    if isinstance(value, list | tuple):
-        return [_value(item) for item in cast(list[Any], value)]
-    if isinstance(value, float) and not math.isfinite(value):
-        # Only what a run file brings along unread (its parameters) can hold one.
-        return None
-    return value

@@ -353,7 +353,7 @@ def _signal_details(signals: Mapping[str, SignalScore]) -> list[Table]:
         (
             plain(name),
             signal.boundary,
-            signal.cost.class_,
+            signal.cost.cost_class,
             _seconds(signal.cost.seconds_per_question),
             _seconds(signal.cost.own_seconds_per_question),
             _tokens(signal.cost.tokens_per_question),

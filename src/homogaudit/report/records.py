@@ -5,9 +5,10 @@ an `Undefined` with its reason, never a number that stands for nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from homogaudit.codec import STRICT, Count, Share
 from homogaudit.records import Interval
 from homogaudit.report.analysis_records import (
     Agreements,
@@ -16,6 +17,7 @@ from homogaudit.report.analysis_records import (
     Categories,
     Comparisons,
     Dependences,
+    Direction,
     Selective,
 )
 from homogaudit.report.cascade_records import Cascade, Pointer
@@ -25,8 +27,10 @@ from homogaudit.statistics import Rate
 from homogaudit.store.shards import Shards
 
 __all__ = [
+    "FORMAT",
     "Auroc",
     "Cost",
+    "Distrust",
     "DrawCounts",
     "EntropyBounds",
     "Estimate",
@@ -34,7 +38,9 @@ __all__ = [
     "Homogenization",
     "JudgeCounts",
     "Labels",
+    "Level",
     "MethodFigures",
+    "Reading",
     "Report",
     "RunFacts",
     "SampleSizePoint",
@@ -44,7 +50,15 @@ __all__ = [
     "Undefined",
     "Validity",
     "Verdict",
+    "VerdictLevel",
 ]
+
+FORMAT: Literal["homogaudit.report/2"] = "homogaudit.report/2"
+
+Level = Literal["none", "undecided", "mild", "severe"]
+VerdictLevel = Literal[Level, "invalid"]
+Reading = Literal["works", "not shown to work", "inverted", "constant"]
+Distrust = Literal["inverted", "constant", "blind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +73,7 @@ class Estimate:
     value: float
     low: float | None
     high: float | None
-    n: int
+    n: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +85,13 @@ class DrawCounts:
         refusals: Valid draws that decline to answer.
     """
 
-    drawn: int
-    valid: int
-    truncated: int | Undefined
-    thinking_unclosed: int
-    empty: int
-    refusals: int
-    errors: int
+    drawn: Count
+    valid: Count
+    truncated: Count | Undefined
+    thinking_unclosed: Count
+    empty: Count
+    refusals: Count
+    errors: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +109,8 @@ class EntropyBounds:
     low: float
     high: float | Undefined
     width: float | Undefined
-    bounded_tokens: int
-    tokens_share: float
+    bounded_tokens: Count
+    tokens_share: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +118,16 @@ class TokenEntropies:
     """Where the token entropies come from.
 
     Attributes:
-        entropy_source: `exact`, `bounded`, `recorded` or `not available`.
+        entropy_source: Who computed them; `bounded` ones are known between two limits.
         reason: Why they are not available, else empty.
         top_logprobs: Log-probabilities a token that bound them, `None` where they are not bounded.
         greedy: Bounds of the greedy answers' tokens; signals read the lower one.
         samples: Bounds of the samples' tokens.
     """
 
-    entropy_source: str
+    entropy_source: Literal["exact", "bounded", "recorded", "not available"]
     reason: str
-    top_logprobs: int | None
+    top_logprobs: Count | None
     greedy: EntropyBounds | Undefined
     samples: EntropyBounds | Undefined
 
@@ -147,18 +161,18 @@ class RunFacts:
     model_details: Mapping[str, Any]
     question_source: str
     shards: Shards | None
-    questions: int
-    status: str
+    questions: Count
+    status: Literal["started", "complete"]
     created: str
     finished: str | None
-    samples: int
+    samples: Count
     decoding: Mapping[str, Any]
     prompting: Mapping[str, Any]
     device: Any
     versions: Mapping[str, Any]
     embedder: str | None
     embedder_reason: str
-    sessions: int
+    sessions: Count
     seconds: float | Undefined
     token_entropies: TokenEntropies
 
@@ -187,21 +201,21 @@ class Validity:
         warnings: One line each, the worst first.
     """
 
-    questions: int
-    questions_scored: int
-    questions_unfinished: int
-    questions_fully_valid: int
-    questions_unclustered: int
-    samples: int
-    samples_valid: int
-    truncated: int | Undefined
-    thinking_unclosed: int
-    empty: int
-    refusals: int
-    questions_refused: int
-    errors: int
-    duplicated: int | Undefined
-    questions_without_word_spaces: int
+    questions: Count
+    questions_scored: Count
+    questions_unfinished: Count
+    questions_fully_valid: Count
+    questions_unclustered: Count
+    samples: Count
+    samples_valid: Count
+    truncated: Count | Undefined
+    thinking_unclosed: Count
+    empty: Count
+    refusals: Count
+    questions_refused: Count
+    errors: Count
+    duplicated: Count | Undefined
+    questions_without_word_spaces: Count
     greedy: DrawCounts | None
     warnings: tuple[str, ...]
 
@@ -210,8 +224,8 @@ class Validity:
 class HistogramBin:
     """How many questions have this many clusters."""
 
-    clusters: int
-    questions: int
+    clusters: Count
+    questions: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +238,7 @@ class SampleSizePoint:
         random_k: Mean SCR over random k-subsets, its interval over questions.
     """
 
-    k: int
+    k: Count
     first_k: Rate
     random_k: Estimate
 
@@ -234,7 +248,7 @@ class MethodFigures:
     """What one clustering says.
 
     Attributes:
-        level: Of this clustering's own interval: none, undecided, mild or severe; undecided over too few questions.
+        level: Of this clustering's own interval; undecided over too few questions.
         embedder: Its key: its name and a fingerprint of its files.
         questions_missing: Questions that should have a stored clustering and have none.
         scr: Single-cluster rate over the questions whose N samples all hold an answer.
@@ -253,8 +267,8 @@ class MethodFigures:
     linkage: str
     threshold: float | None
     embedder: str | None
-    level: str
-    questions_missing: int
+    level: Level
+    questions_missing: Count
     scr: Rate | Undefined
     scr_best_case: Rate | Undefined
     scr_worst_case: Rate | Undefined
@@ -282,7 +296,7 @@ class Homogenization:
     """
 
     primary: str | None
-    level: str
+    level: VerdictLevel
     methods: Mapping[str, MethodFigures]
     models: Mapping[str, ModelComparison | Undefined]
 
@@ -298,11 +312,11 @@ class JudgeCounts:
         model: The model that judges, `None` where the judge is a rule or its labels came with the answers.
     """
 
-    correct: int
-    incorrect: int
-    ambiguous: int
-    no_match: int
-    unlabelled: int
+    correct: Count
+    incorrect: Count
+    ambiguous: Count
+    no_match: Count
+    unlabelled: Count
     labelled_share: Rate | Undefined
     accuracy: Rate | Undefined
     model: JudgeModel | None
@@ -321,11 +335,11 @@ class Labels:
 
     judge: str | None
     reason: str
-    correct: int
-    incorrect: int
-    ambiguous: int
-    no_match: int
-    unlabelled: int
+    correct: Count
+    incorrect: Count
+    ambiguous: Count
+    no_match: Count
+    unlabelled: Count
     labelled_share: Rate | Undefined
     accuracy: Rate | Undefined
     judges: Mapping[str, JudgeCounts]
@@ -337,7 +351,7 @@ class Cost:
     """What a signal costs.
 
     Attributes:
-        class_: free, embed, call, samples, nli or recorded.
+        cost_class: free, embed, call, samples, nli or recorded.
         unit: 0 where it is free, else 1, as published costs have it.
         seconds_per_question: Measured, of everything that it takes beyond the greedy answer: answers, embeddings,
             calls, its own formula. What another signal needs too counts for each.
@@ -346,7 +360,7 @@ class Cost:
         price_per_question: Of those tokens, at the price of models.toml.
     """
 
-    class_: str
+    cost_class: str
     unit: float
     seconds_per_question: float | Undefined
     own_seconds_per_question: float | Undefined
@@ -369,21 +383,21 @@ class Auroc:
         p_holm: Of "above 0.5", adjusted over all scored signals; `None` on a part of the questions.
         constant: All scores are equal.
         by_category: The bootstrap over categories, where it is more than 25% wider.
-        reading: `works`, `not shown to work`, `inverted` or `constant`.
+        reading: Whether the signal tells wrong answers from right ones.
     """
 
-    value: float
-    low: float | None
-    high: float | None
-    delong_low: float | None
-    delong_high: float | None
-    n: int
-    positives: int
-    p: float | None
-    p_holm: float | None
+    value: Share
+    low: Share | None
+    high: Share | None
+    delong_low: Share | None
+    delong_high: Share | None
+    n: Count
+    positives: Count
+    p: Share | None
+    p_holm: Share | None
     constant: bool
     by_category: Interval | None
-    reading: str
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +407,9 @@ class SignalScore:
     Attributes:
         boundary: B1 to B5, or `recorded`.
         direction: -1 where a recorded value was turned round, because lower is more uncertain; else 1.
+        definition: What the signal is.
+        source: Where it was published.
+        cost: What a question costs.
         missing: Scored questions without a value.
         missing_reason: The most frequent reason.
         auroc_single_cluster: On the questions whose samples form one cluster of the primary clustering.
@@ -400,11 +417,11 @@ class SignalScore:
     """
 
     boundary: str
-    direction: int
+    direction: Direction
     definition: str
     source: str
     cost: Cost
-    missing: int
+    missing: Count
     missing_reason: str
     auroc: Auroc | Undefined
     auroc_single_cluster: Auroc | Undefined
@@ -417,7 +434,7 @@ class Verdict:
     """What follows.
 
     Attributes:
-        level: none, undecided, mild, severe or invalid.
+        level: How far the model homogenizes; `invalid` where the audit cannot say.
         questions_needed: How many questions would decide at the same rate; `None` where decided, where no number would,
             and where too few have an answer in each sample.
         other_levels: Clusterings that say something else, by name.
@@ -428,20 +445,41 @@ class Verdict:
         sentences: The verdict in words, the most important first.
     """
 
-    level: str
-    questions_needed: int | None
-    other_levels: Mapping[str, str]
+    level: VerdictLevel
+    questions_needed: Count | None
+    other_levels: Mapping[str, Level]
     signal: str | None
     signal_auroc: Estimate | Undefined
     answer_where: AnswerWhere | Undefined
-    not_to_trust: Mapping[str, str]
+    not_to_trust: Mapping[str, Distrust]
     sentences: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that the audit found."""
+    """What an audit found. A figure that cannot be computed is `{"value": null, "reason": "..."}`.
 
+    Attributes:
+        schema: The format and its version.
+        run: What was audited, how, and on what.
+        validity: What can spoil the figures.
+        homogenization: What the clusterings say.
+        labels: Which answers are right.
+        signals: How well each signal tells wrong answers from right ones, by name.
+        comparisons: Every signal against the primary one.
+        selective: Answering only where a signal is sure.
+        agreement: Whether signals flag the same questions.
+        categories: Where the primary and the recommended signal work.
+        calibration: Signals as probabilities.
+        dependence: How signals depend on each other.
+        cascade: Asking for signals cheapest first.
+        pointer: How far free features point to wrong answers.
+        verdict: What follows.
+    """
+
+    __pydantic_config__ = STRICT
+
+    schema: Literal["homogaudit.report/2"] = field(default=FORMAT, kw_only=True)
     run: RunFacts
     validity: Validity
     homogenization: Homogenization

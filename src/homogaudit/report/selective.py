@@ -15,6 +15,7 @@ from homogaudit.report.analysis_records import (
     AnswerWhere,
     CoverageFigures,
     CurvePoint,
+    Direction,
     RiskBoundFigures,
     Selective,
     SignalSelective,
@@ -141,7 +142,7 @@ def _bound(
     return RiskBoundFigures(direction * found.threshold, found.calibration, found.held_out, found.coverage)
 
 
-def answer_where(selective: Selective | Undefined, name: str | None, direction: int) -> AnswerWhere | Undefined:
+def answer_where(selective: Selective | Undefined, name: str | None, direction: Direction) -> AnswerWhere | Undefined:
     """Return the threshold of a signal that answers about half of the questions.
 
     Args:

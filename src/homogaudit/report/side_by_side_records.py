@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from homogaudit.codec import Count, Share, Signed
 from homogaudit.records import Interval
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Correlation, Rate
@@ -38,11 +39,11 @@ class Area:
         positives: The incorrect ones among them.
     """
 
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    positives: int
+    value: Share
+    low: Share | None
+    high: Share | None
+    n: Count
+    positives: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class JudgeModel:
     fingerprint: Mapping[str, Any]
     prompt_sha256: str
     seed: int
-    replies: int
+    replies: Count
     unsure: Rate | Undefined
     unparsed: Rate | Undefined
     failed: Rate | Undefined
@@ -86,7 +87,7 @@ class JudgePair:
 
     judges: tuple[str, str]
     agreed: Rate | Undefined
-    kappa: float | Undefined
+    kappa: Signed | Undefined
     kappa_interval: Interval | None
 
 
@@ -120,7 +121,7 @@ class ModelClusters:
     model: str
     linkage: str
     threshold: float
-    clustered: int
+    clustered: Count
     scr: Rate | Undefined
     mean_clusters: float | Undefined
     semantic_entropy_auroc: Area | Undefined
@@ -146,6 +147,6 @@ class ModelComparison:
         correlations: Every two of them, by those names.
     """
 
-    questions: int
+    questions: Count
     models: Mapping[str, ModelClusters]
     correlations: tuple[CountCorrelation, ...]

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval, LabelValue, SignalValue
+from homogaudit.report.analysis_records import Direction
 from homogaudit.report.costs import ResourceCosts, signal_cost
 from homogaudit.report.evidence import Evidence
-from homogaudit.report.records import Auroc, Estimate, SignalScore
+from homogaudit.report.records import Auroc, Estimate, Reading, SignalScore
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import (
@@ -165,7 +166,7 @@ def score_signals(
     return result
 
 
-def signal_directions(run: RunFile) -> dict[str, int]:
+def signal_directions(run: RunFile) -> dict[str, Direction]:
     """Return -1 for recorded signals where lower is more uncertain; computed ones are stored turned already."""
     stored = run.meta("directions") or {}
     return {name: -1 for name, direction in stored.items() if direction == -1 and name not in SIGNALS}
@@ -285,7 +286,7 @@ def _with_holm(scores: LabelledScores, aurocs: Sequence[Auroc | Undefined]) -> l
     return result
 
 
-def _reading(value: float, interval: Interval | None, *, constant: bool, p_holm: float | None) -> str:
+def _reading(value: float, interval: Interval | None, *, constant: bool, p_holm: float | None) -> Reading:
     """Return what an AUROC says; on a part of the questions, where nothing is tested, its interval alone decides."""
     if constant:
         return "constant"

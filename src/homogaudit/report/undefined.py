@@ -1,6 +1,6 @@
 """The figure that does not exist, which records of every section hold in its place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from homogaudit.errors import UndefinedStatisticError
 
@@ -11,6 +11,7 @@ __all__ = ["WITH_FULL", "Undefined", "undefined"]
 class Undefined:
     """A figure that does not exist for this run, and why, in one line."""
 
+    value: None = field(default=None, kw_only=True)
     reason: str
 
 

@@ -5,20 +5,23 @@ It computes no figure; it reads them. Every sentence names the count or the inte
 
 from collections.abc import Mapping
 
-from homogaudit.report.analysis_records import AnswerWhere, Selective
+from homogaudit.report.analysis_records import AnswerWhere, Direction, Selective
 from homogaudit.report.cascade import cascade_sentence
 from homogaudit.report.cascade_records import Cascade
 from homogaudit.report.homogenization import FEWEST_QUESTIONS, MILD, SEVERE
 from homogaudit.report.numbers import count, decimal, interval, p_value, percent, percent_interval, share, threshold
 from homogaudit.report.records import (
     Auroc,
+    Distrust,
     Estimate,
     Labels,
+    Level,
     MethodFigures,
     SignalScore,
     Undefined,
     Validity,
     Verdict,
+    VerdictLevel,
 )
 from homogaudit.report.selective import answer_where
 from homogaudit.report.signal_choice import SignalChoice
@@ -57,12 +60,13 @@ def decide(
     """
     reasons = _invalid_reasons(validity)
     figures = methods[primary] if primary is not None else None
-    level = "invalid" if reasons else figures.level if figures else "undecided"
-    other = {
-        name: x.level for name, x in methods.items() if name != primary and level != "invalid" and x.level != level
+    level: VerdictLevel = "invalid" if reasons else figures.level if figures else "undecided"
+    other: dict[str, Level] = {
+        name: x.level
+        for name, x in methods.items()
+        if name != primary and level != "invalid" and x.level != level and isinstance(x.scr, Rate)
     }
-    other = {name: said for name, said in other.items() if isinstance(methods[name].scr, Rate)}
-    direction = signals[choice.name].direction if choice.name is not None else 1
+    direction: Direction = signals[choice.name].direction if choice.name is not None else 1
     where = answer_where(selective, choice.name, direction)
     distrusted = {} if label_warning(labels) is not None else _distrusted(signals, level, primary)
     sentences = [
@@ -225,15 +229,15 @@ def _where_sentence(name: str, where: AnswerWhere) -> str:
     )
 
 
-def _distrusted(signals: Mapping[str, SignalScore], level: str, primary: str | None) -> dict[str, str]:
+def _distrusted(signals: Mapping[str, SignalScore], level: VerdictLevel, primary: str | None) -> dict[str, Distrust]:
     """Return why a signal is not to be trusted here, by name; a constant one is not inverted and not blind too."""
-    reasons: dict[str, str] = {}
+    reasons: dict[str, Distrust] = {}
     by_definition = {f"semantic_entropy_{primary}", f"semantic_entropy_{primary}_rao"}
     for name, signal in signals.items():
         if not isinstance(signal.auroc, Auroc):
             continue
         single = signal.auroc_single_cluster
-        if signal.auroc.reading in ("inverted", "constant"):
+        if signal.auroc.reading == "inverted" or signal.auroc.reading == "constant":
             reasons[name] = signal.auroc.reading
         elif level in ("mild", "severe") and (name in by_definition or (isinstance(single, Auroc) and single.constant)):
             reasons[name] = "blind"

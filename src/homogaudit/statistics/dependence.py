@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from homogaudit.codec import Count, Share, Signed
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import FloatArray, score_vector
 from homogaudit.statistics.auroc import Z_95
@@ -59,11 +60,11 @@ class Correlation:
         p: `None` at 1 and -1.
     """
 
-    value: float
-    low: float | None
-    high: float | None
-    p: float | None
-    n: int
+    value: Signed
+    low: Signed | None
+    high: Signed | None
+    p: Share | None
+    n: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Permuted:
 
     value: float
     chance: float
-    p: float
+    p: Share
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from homogaudit.codec import Count, Share
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import FloatArray
 
@@ -29,11 +30,11 @@ class Rate:
         n: Of how many.
     """
 
-    value: float
-    low: float
-    high: float
-    k: int
-    n: int
+    value: Share
+    low: Share
+    high: Share
+    k: Count
+    n: Count
 
 
 def _check(k: int, n: int) -> None:

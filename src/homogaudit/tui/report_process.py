@@ -8,17 +8,13 @@ import dataclasses
 import json
 import subprocess
 import sys
-import types
-import typing
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from homogaudit.errors import EngineError, from_kind
-from homogaudit.report.json import FORMAT
-from homogaudit.report.records import Report, Undefined
+from homogaudit.report.json import from_json
+from homogaudit.report.records import Report
 
-__all__ = ["BuiltReport", "build_report", "read_report"]
+__all__ = ["BuiltReport", "build_report"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,44 +55,7 @@ async def build_report(path: Path, *, full: bool) -> BuiltReport:
     if "error" in values:
         error = values["error"]
         raise from_kind(error["kind"], error["message"], error.get("hint"))
-    return BuiltReport(read_report(values), text)
-
-
-def read_report(values: Mapping[str, Any]) -> Report:
-    """Return the report behind its JSON values.
-
-    Raises:
-        EngineError: They are of another format.
-    """
-    if values.get("schema") != FORMAT:
-        raise EngineError(f"the report is not of the format `{FORMAT}`")
-    return cast(Report, _read(values, Report))
-
-
-def _read(value: Any, kind: Any) -> Any:
-    """Return the value of the type `kind` that was written as `value`."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        return _read_union(value, arguments)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = typing.get_type_hints(kind)
-        names = [field.name for field in dataclasses.fields(kind)]
-        return kind(**{name: _read(value[name.rstrip("_")], hints[name]) for name in names})
-    if origin is tuple:
-        items = cast(Sequence[Any], value)
-        kinds = [arguments[0]] * len(items) if arguments[1:] == (...,) else arguments
-        return tuple(_read(item, each) for item, each in zip(items, kinds, strict=True))
-    if origin is not None and isinstance(value, dict):
-        found = cast(dict[str, Any], value)
-        return {key: _read(item, arguments[1]) for key, item in found.items()}
-    return float(value) if kind is float and isinstance(value, int) else value
-
-
-def _read_union(value: Any, kinds: Sequence[Any]) -> Any:
-    if value is None:
-        return None
-    is_undefined = isinstance(value, dict) and set(cast(dict[str, Any], value)) == {"value", "reason"}
-    if Undefined in kinds and is_undefined:
-        return Undefined(value["reason"])
-    others = [kind for kind in kinds if kind not in (Undefined, type(None))]
-    return _read(value, others[0])
+    try:
+        return BuiltReport(from_json(values), text)
+    except ValueError as error:
+        raise EngineError(f"the report could not be read: {error}") from None

@@ -1,0 +1,64 @@
+"""The JSON Schema of the report, generated from its records: `python -m homogaudit.report.schema` writes the file.
+
+What a field means is said once, under `Attributes:` in the docstring of its record.
+"""
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from homogaudit.report.records import Report
+
+__all__ = ["PATH", "generate"]
+
+PATH = Path(__file__).with_name("report.schema.json")
+
+
+class _Schema(GenerateJsonSchema):
+    """Describes records by their docstrings; every key is required."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
+        found = super().dataclass_schema(schema)
+        meanings = _meanings(schema["cls"])
+        for name, value in found["properties"].items():
+            value.pop("default", None)
+            if name in meanings:
+                # Beside a reference too, as 2020-12 allows.
+                value["description"] = meanings[name]
+        # What is always written is what a reader may rely on.
+        return found | {"required": list(found["properties"])}
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """Return what a record's docstring says of its fields."""
+    listed = (inspect.getdoc(kind) or "").partition("\nAttributes:\n")[2]
+    entries = (entry.strip().partition(": ") for entry in re.split(r"\n(?=    \w)", "\n" + listed))
+    return {name: " ".join(meaning.split()) for name, colon, meaning in entries if colon}
+
+
+def generate() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the report."""
+    found = TypeAdapter(Report).json_schema(mode="serialization", schema_generator=_Schema)
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:homogaudit:report:2",
+        "title": "homogaudit report",
+    }
+    definitions = dict(sorted(found.pop("$defs").items()))
+    for record in (found, *definitions.values()):
+        if "description" in record:
+            record["description"] = " ".join(record["description"].partition("\n\n")[0].split())
+    return head | found | {"$defs": definitions}
+
+
+if __name__ == "__main__":
+    PATH.write_text(json.dumps(generate(), indent=1) + "\n", encoding="utf-8")
