@@ -145,7 +145,9 @@ class Prompting:
         template: A Jinja template that replaces the model's own; sees `question`, `system` and `messages`.
         thinking: Whether to leave thinking on where the template can turn it off.
         think_open: Marker that opens a thinking block.
-        think_close: Marker that closes a thinking block.
+        think_close: Marker that closes a thinking block. The default pair stands for those of every known family.
+        all_switches: Whether thinking is switched by every name that templates read for it; runs that were begun by
+            version 0.1.0 go on with the two names that it knew.
     """
 
     mode: str = "auto"
@@ -154,6 +156,7 @@ class Prompting:
     thinking: bool = False
     think_open: str = "<think>"
     think_close: str = "</think>"
+    all_switches: bool = False
 
 
 class GenerationState(StrEnum):

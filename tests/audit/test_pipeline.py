@@ -35,7 +35,8 @@ from homogaudit.events import (
 from homogaudit.generation import DrawRequest, NextTokens
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
 from homogaudit.labels.judges import RECORDED
-from homogaudit.questions.prompts import Prompt, Segment, split_thinking
+from homogaudit.questions.prompts import Prompt, Segment
+from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import (
     GREEDY,
     Decoding,

@@ -282,12 +282,12 @@ def test_a_marker_that_is_one_token_is_shown(demo_model: Path) -> None:
     model = LlamaModel(demo_model)
     (token,) = model.tokenize("<|im_start|>", parse_special=True)
     assert model.piece(token) == b""
-    model.show_token("<|im_start|>")
+    model.show_marker("<|im_start|>")
     assert model.piece(token) == b"<|im_start|>"
     # Several tokens, or none: their pieces stay as they are.
     pieces = [model.piece(token) for token in model.tokenize("<think>")]
-    model.show_token("<think>")
-    model.show_token("")
+    model.show_marker("<think>")
+    model.show_marker("")
     assert [model.piece(token) for token in model.tokenize("<think>")] == pieces
     assert b"".join(pieces) == b"<think>"
     model.close()

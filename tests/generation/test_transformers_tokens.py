@@ -52,7 +52,7 @@ def test_special_tokens_and_ids_without_a_token_add_no_text(tokens: ModelTokens)
 
 
 def test_a_special_token_that_is_a_thinking_marker_is_shown(tokens: ModelTokens) -> None:
-    tokens.show_token("<|im_start|>")
+    tokens.show_marker("<|im_start|>")
     assert tokens.piece(START) == b"<|im_start|>"
 
 

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from homogaudit.errors import RecordedFileError, RunFileError, StorageError
-from homogaudit.questions.prompts import split_thinking
+from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import (
     Generation,
     GenerationState,

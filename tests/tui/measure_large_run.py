@@ -18,7 +18,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from homogaudit.clustering.methods import cluster_question
-from homogaudit.questions.prompts import split_thinking
+from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import ClusteringMethod, Prompting
 from homogaudit.store.recorded import read_recorded, write_run
 from homogaudit.store.run_file import RunFile

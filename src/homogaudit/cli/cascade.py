@@ -121,7 +121,7 @@ def apply(
 @contextlib.contextmanager
 def _opened(text: str | None) -> Generator["RunFile"]:
     """Open a run; recorded generations become one that passes."""
-    from homogaudit.questions.prompts import ParsedAnswer, split_thinking
+    from homogaudit.questions.thinking import ParsedAnswer, split_thinking
     from homogaudit.records import Prompting
     from homogaudit.signals.registry import SIGNALS
     from homogaudit.store.recorded import read_recorded, write_run

@@ -18,7 +18,7 @@ from homogaudit.errors import HomogauditError, StorageError, UsageError
 from homogaudit.launch.run_paths import find_run, new_run_path, runs_folder
 
 if TYPE_CHECKING:
-    from homogaudit.questions.prompts import ParsedAnswer
+    from homogaudit.questions.thinking import ParsedAnswer
     from homogaudit.store.run_file import RunFile
 
 __all__ = ["export", "import_"]
@@ -129,7 +129,7 @@ def export(
 
 def _parse_answer(text: str) -> "ParsedAnswer":
     """Return the answer of a recorded text, thinking in the usual markers left out."""
-    from homogaudit.questions.prompts import split_thinking
+    from homogaudit.questions.thinking import split_thinking
     from homogaudit.records import Prompting
 
     return split_thinking(text, Prompting(), False)

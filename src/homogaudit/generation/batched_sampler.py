@@ -7,6 +7,7 @@ differ. The draws stay independent and exact. The greedy answer is one more memb
 It knows sequences and tokens through the `SequenceModel` protocol and nothing of llama.cpp.
 """
 
+import codecs
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.generator import DrawRequest, SamplerCounts
 from homogaudit.generation.token_statistics import Sampler, TokenSampler, uniform_draws
-from homogaudit.questions.prompts import split_thinking
+from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, Prompting, TokenStatistics
 
 __all__ = ["BatchedSampler", "DeviceMemoryError", "NoRoomError", "SequenceModel", "answer_mask"]
@@ -407,8 +408,8 @@ class BatchedSampler:
         self._free_rows.append(row)
         prompt = draw.pending.request.prompt
         text = b"".join(draw.pieces).decode("utf-8", "replace")
-        parsed = split_thinking(text, self._prompting, prompt.starts_in_thinking)
-        mask = answer_mask(draw.pieces, self._prompting.think_close.encode() if parsed.answer else None)
+        parsed = split_thinking(text, self._prompting, prompt.starts_in_thinking, prompt.families)
+        mask = answer_mask(draw.pieces, parsed.start, parsed.stop)
         return Generation(
             question_id=draw.pending.request.question_id,
             sample_index=draw.sample_index,
@@ -494,24 +495,39 @@ class BatchedSampler:
         del self._free_rows[: len(self._free_rows) - self._slots]
 
 
-def answer_mask(pieces: Iterable[bytes], think_close: bytes | None) -> NDArray[np.bool_]:
-    """Return which tokens add to the answer: not thinking, not white space around it, not control tokens.
+def answer_mask(pieces: Iterable[bytes], start: int, stop: int) -> NDArray[np.bool_]:
+    """Return which tokens add to the answer: not thinking, not what encloses it, not white space around it.
 
     Args:
         pieces: The bytes of each token.
-        think_close: The marker that closes thinking, empty where there is none; `None` where there is no answer.
+        start: Where the part that holds the answer begins in the decoded text, in characters.
+        stop: Where it ends.
     """
     pieces = list(pieces)
     text = b"".join(pieces)
-    if think_close is None:
-        return np.zeros(len(pieces), bool)
-    start = text.rfind(think_close) if think_close else -1
-    start = 0 if start < 0 else start + len(think_close)
-    stop = len(text.rstrip(_WHITE_SPACE))
-    start += len(text[start:]) - len(text[start:].lstrip(_WHITE_SPACE))
+    begin, end = _byte_offset(text, start), _byte_offset(text, stop)
+    answer = text[begin:end]
+    begin += len(answer) - len(answer.lstrip(_WHITE_SPACE))
+    end -= len(answer) - len(answer.rstrip(_WHITE_SPACE))
     ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
     starts = ends - np.fromiter((len(piece) for piece in pieces), np.int64, len(pieces))
-    return (ends > start) & (starts < stop) & (ends > starts)
+    return (ends > begin) & (starts < end) & (ends > starts)
+
+
+def _byte_offset(text: bytes, characters: int) -> int:
+    """Return how many bytes stand for the first characters of a text in which some bytes may be no UTF-8."""
+    decoded = text.decode("utf-8", "replace")
+    if characters >= len(decoded):
+        return len(text)
+    if decoded.encode() == text:
+        return len(decoded[:characters].encode())
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    written = 0
+    for number in range(len(text)):
+        written += len(decoder.decode(text[number : number + 1]))
+        if written > characters:
+            return number
+    return len(text)
 
 
 def _no_memory() -> ModelError:

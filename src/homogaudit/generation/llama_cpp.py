@@ -16,6 +16,7 @@ from homogaudit.generation.batched_sampler import BatchedSampler
 from homogaudit.generation.devices import llama_devices
 from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens
 from homogaudit.generation.llama_model import MAX_SEQUENCES, LlamaModel, LlamaSequences
+from homogaudit.generation.marker_tokens import adopt_markers
 from homogaudit.generation.planning import WARM_UP_STEPS, check_lengths, common_prefix, warm_up
 from homogaudit.questions.prompts import Prompt, PromptRenderer
 from homogaudit.records import Decoding, Prompting
@@ -78,9 +79,10 @@ class LlamaCppGenerator:
             bos_token=self._model.bos_text,
             eos_token=self._model.eos_text,
             now=now,
+            has_token=self._model.has_token,
         )
-        for marker in (prompting.think_open, prompting.think_close):
-            self._model.show_token(marker)
+        self.thinking = self._renderer.thinking
+        adopt_markers(self._model, self.thinking)
         self.facts = GeneratorFacts(
             self._device(), 0, 0, self._model.size, self._renderer.mode, details=self._details()
         )

@@ -243,11 +243,26 @@ class LlamaModel:
         """Whether untrusted text would be read as a control token."""
         return self.tokenize(text, parse_special=True) != self.tokenize(text)
 
-    def show_token(self, text: str) -> None:
-        """Let a control token that spells `text` (a thinking marker) appear in the answer's text."""
+    def has_token(self, text: str) -> bool:
+        """Whether one token of the vocabulary, a control token or another, spells `text`."""
+        return self._token_of(text) is not None
+
+    def _token_of(self, text: str) -> int | None:
         tokens = self.tokenize(text, parse_special=True)
-        if len(tokens) == 1:
-            self._pieces[tokens[0]] = text.encode()
+        return tokens[0] if len(tokens) == 1 and self._special_text(tokens[0]) == text else None
+
+    def show_marker(self, text: str) -> None:
+        """Let the control tokens in `text`, one or several, appear in the text of an answer."""
+        for token in self.tokenize(text, parse_special=True):
+            shown = self._special_text(token)
+            if not self.piece(token) and shown in text:
+                self._pieces[token] = shown.encode()
+
+    def set_end(self, text: str, *, ends: bool) -> None:
+        """Say whether the token that spells `text` ends a generation, whatever the file says of it."""
+        token = self._token_of(text)
+        if token is not None:
+            self._ends[token] = ends
 
     def ends(self, token: int) -> bool:
         """Whether `token` ends a generation."""

@@ -23,7 +23,7 @@ from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tok
 from homogaudit.generation.server_probe import head_fault
 from homogaudit.generation.server_queue import Reply, RequestQueue
 from homogaudit.generation.top_k_entropy import TopKEntropy, top_k_entropy
-from homogaudit.questions.prompts import split_thinking
+from homogaudit.questions.thinking import locate_answer, split_thinking
 from homogaudit.questions.wording import quoted
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, TokenStatistics
 
@@ -321,7 +321,9 @@ class ServerDrawing:
         if fault := self._fault(choice, tokens, sample_index):
             self._plan.missing[fault] = self._plan.missing.get(fault, 0) + 1
         elif tokens is not None:
-            mask = answer_mask([x.text for x in tokens], prompting.think_close.encode() if parsed.answer else None)
+            pieces = [x.text for x in tokens]
+            part = locate_answer(parsed, text, b"".join(pieces).decode("utf-8", "replace"))
+            mask = answer_mask(pieces, part.start, part.stop)
             statistics = self._statistics(tokens, None if mask.all() else mask, sample_index)
         return Generation(
             question_id=question_id,

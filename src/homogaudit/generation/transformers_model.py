@@ -20,6 +20,7 @@ from homogaudit.config.machine import physical_cores
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.batched_sampler import BatchedSampler, DeviceMemoryError
 from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens
+from homogaudit.generation.marker_tokens import adopt_markers
 from homogaudit.generation.planning import StepSeconds, check_lengths, common_prefix, warm_up
 from homogaudit.generation.torch_statistics import TorchTokenSampler
 from homogaudit.generation.transformers_cache import can_batch
@@ -100,9 +101,10 @@ class TransformersGenerator:
             bos_token=self._tokens.bos_text,
             eos_token=self._tokens.eos_text,
             now=now,
+            has_token=self._tokens.has_token,
         )
-        for marker in (prompting.think_open, prompting.think_close):
-            self._tokens.show_token(marker)
+        self.thinking = self._renderer.thinking
+        adopt_markers(self._tokens, self.thinking)
         self._facts = GeneratorFacts(
             self._device_text(), 0, 0, self._size, self._renderer.mode, details=self._details()
         )

@@ -47,7 +47,7 @@ class ModelTokens:
         self.vocabulary = vocabulary
         self._added: dict[int, Any] = tokenizer.added_tokens_decoder
         self._special = {number: str(token) for number, token in self._added.items() if token.special}
-        self._ends = frozenset(ends) | {number for number, text in self._special.items() if text in _END_OF_TURN}
+        self._ends = set(ends) | {number for number, text in self._special.items() if text in _END_OF_TURN}
         self._shown: dict[int, bytes] = {}
         self._pieces: dict[int, bytes] = {}
         self._decoder = _decoder_types(tokenizer)
@@ -95,11 +95,27 @@ class ModelTokens:
         starts = [at for at in range(len(whole) - len(plain) + 1) if whole[at : at + len(plain)] == plain]
         return whole[: starts[0]] if starts else []
 
-    def show_token(self, text: str) -> None:
-        """Let a special token that spells `text` (a thinking marker) appear in the answer's text."""
+    def has_token(self, text: str) -> bool:
+        """Whether one added token of the vocabulary, special or not, spells `text`."""
+        return self._token_of(text) is not None
+
+    def _token_of(self, text: str) -> int | None:
         tokens = self.tokenize(text, parse_special=True)
-        if len(tokens) == 1:
-            self._shown[tokens[0]] = text.encode()
+        return tokens[0] if len(tokens) == 1 and str(self._added.get(tokens[0])) == text else None
+
+    def show_marker(self, text: str) -> None:
+        """Let the special tokens in `text`, one or several, appear in the text of an answer."""
+        for token in self.tokenize(text, parse_special=True):
+            shown = self._special.get(token)
+            if shown is not None and shown in text:
+                self._shown[token] = shown.encode()
+                self._pieces.pop(token, None)
+
+    def set_end(self, text: str, *, ends: bool) -> None:
+        """Say whether the token that spells `text` ends an answer, whatever the configuration says of it."""
+        token = self._token_of(text)
+        if token is not None:
+            (self._ends.add if ends else self._ends.discard)(token)
 
     def ends(self, token: int) -> bool:
         """Whether `token` ends an answer."""

@@ -6,16 +6,10 @@ Knows nothing of models, tokens or clusters.
 from homogaudit.questions.earlier import EarlierQuestion
 from homogaudit.questions.layouts import Columns
 from homogaudit.questions.loaders import Duplicate, QuestionFile, load_questions
-from homogaudit.questions.prompts import (
-    ParsedAnswer,
-    Prompt,
-    PromptRenderer,
-    Segment,
-    load_template,
-    split_thinking,
-)
+from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment, load_template
 from homogaudit.questions.reading import Asking, read_question_record
 from homogaudit.questions.references import read_references
+from homogaudit.questions.thinking import ParsedAnswer, split_thinking
 
 __all__ = [
     "Asking",

@@ -1,12 +1,12 @@
-"""From a question to the prompt that a model continues, and from what it wrote to the answer.
+"""From a question to the prompt that a model continues.
 
-Knows templates and markers; knows neither tokens nor models. The template and the question are somebody else's: the
+Knows templates; knows neither tokens nor models. The template and the question are somebody else's: the
 template renders in the sandbox, and the characters of the question and of the system line stay marked as untrusted,
 so that a tokenizer never reads special tokens out of them.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,18 +14,12 @@ from typing import Any
 
 from homogaudit.errors import ConfigError, HomogauditError, ModelError
 from homogaudit.questions.sandbox import MAX_SOURCE, CompiledTemplate, TemplateFailure
+from homogaudit.questions.thinking import leaves_thinking
+from homogaudit.questions.thinking_families import ThinkingChoice, choose_families
 from homogaudit.questions.wording import quoted, with_nearest
-from homogaudit.records import GenerationState, Prompting
+from homogaudit.records import Prompting
 
-__all__ = [
-    "ParsedAnswer",
-    "Prompt",
-    "PromptRenderer",
-    "Segment",
-    "joined_system",
-    "load_template",
-    "split_thinking",
-]
+__all__ = ["Prompt", "PromptRenderer", "Segment", "joined_system", "load_template"]
 
 _QUESTION = "7316048259031846"
 _SYSTEM = "5820937416650294"
@@ -39,6 +33,12 @@ _BASE_STOP = ("\n",)
 """A base model goes on with questions of its own after the end of the line."""
 
 _MODES = ("auto", "chat", "base")
+
+_NO_EFFORT = ("no_think", "none", "minimal", "low")
+"""Values of `reasoning_effort` for the least thinking, the least first."""
+
+_SILENCE = "/no_think"
+"""What some templates look for in a message to leave thinking off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Prompt:
         stop: Strings at which the answer ends.
         starts_in_thinking: The prompt itself opens a thinking block and leaves it open.
         system: The system line that stands beside a text which is the user's turn alone, for a server to render.
+        families: Names of the families whose thinking the model is known to write.
     """
 
     text: str
@@ -67,21 +68,7 @@ class Prompt:
     stop: tuple[str, ...]
     starts_in_thinking: bool
     system: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedAnswer:
-    """The answer in a model's text.
-
-    Attributes:
-        answer: Without thinking and surrounding white space; empty unless `state` is valid.
-        start: Offset in the text, in characters, where the part that holds the answer begins; the length of the text
-            where the thinking never ends. `text[start:].strip()` is the answer.
-    """
-
-    answer: str
-    state: GenerationState
-    start: int
+    families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +97,11 @@ class PromptRenderer:
         bos_token: Text of the model's beginning-of-sequence token, for the template.
         eos_token: Text of its end-of-sequence token.
         now: What a template's date functions say; give the run's start, so that a resumed run renders the same.
+        has_token: Whether the model's vocabulary has a control token of this text; `None` where it is not known.
+
+    Attributes:
+        mode: `chat` or `base`.
+        thinking: How the model's thinking is read.
 
     Raises:
         ConfigError: An unknown mode, chat mode without a template, or a broken `prompting.template`.
@@ -124,6 +116,7 @@ class PromptRenderer:
         bos_token: str = "",
         eos_token: str = "",
         now: datetime | None = None,
+        has_token: Callable[[str], bool] | None = None,
     ) -> None:
         self._prompting = prompting
         self._bos_token = bos_token
@@ -136,9 +129,16 @@ class PromptRenderer:
             source = chat_template if self.mode == "chat" and chat_template else _BASE_TEMPLATE
         self._system = prompting.system.strip() if self.mode == "chat" else ""
         self._plan_with_own_system: _Plan | None = None
+        # A template that was given renders the prompts, and the model goes on as its own taught it.
+        templates = (source, chat_template or "") if self.mode == "chat" else ()
+        self.thinking: ThinkingChoice = choose_families(prompting, "\n".join(templates), has_token)
+        self._switches = _switches(prompting, source)
+        self._asks_for_silence = False
         try:
             self._template = CompiledTemplate(source, now=now or datetime.now(UTC))
             self._plan = self._make_plan(has_system=bool(self._system), needs_system=not self._is_given)
+            if self._system and not prompting.thinking and prompting.all_switches and _SILENCE in source:
+                self._try_silence()
         except TemplateFailure as failure:
             raise self._error(failure) from None
 
@@ -165,19 +165,37 @@ class PromptRenderer:
         except TemplateFailure as failure:
             raise self._error(failure) from None
         segments = _segments(text, plan, {_QUESTION: question, _SYSTEM: line})
-        trusted = "".join(segment.text for segment in segments if segment.trusted)
         return Prompt(
             text="".join(segment.text for segment in segments),
             segments=segments,
             mode=self.mode,
             stop=_BASE_STOP if self.mode == "base" else (),
-            starts_in_thinking=self._is_left_thinking(trusted),
+            starts_in_thinking=self._is_left_thinking(segments),
+            families=self.thinking.families,
         )
 
-    def _is_left_thinking(self, text: str) -> bool:
-        """Whether the last opening marker stands behind the last closing one."""
-        think_open, think_close = self._prompting.think_open, self._prompting.think_close
-        return bool(think_open and think_close) and text.rfind(think_open) > text.rfind(think_close)
+    def _is_left_thinking(self, segments: Sequence[Segment]) -> bool:
+        """Whether the template opens thinking behind the question; before it, it may speak of the markers."""
+        own = segments[-1].text if segments and segments[-1].trusted else ""
+        return leaves_thinking(own, self._prompting, self.thinking.families)
+
+    def _try_silence(self) -> None:
+        """Ask for no thinking in the system line, where the template has no other switch and takes it out again."""
+        if not self._thinks_under(self._plan):
+            return
+        self._asks_for_silence = True
+        try:
+            plan = self._make_plan(has_system=True, needs_system=True)
+        except TemplateFailure:
+            plan = None
+        if plan is not None and not self._thinks_under(plan):
+            self._plan = plan
+        else:
+            self._asks_for_silence = False
+
+    def _thinks_under(self, plan: _Plan) -> bool:
+        own = plan.literals[-1] if plan.literals else ""
+        return leaves_thinking(own, self._prompting, self.thinking.families)
 
     def _plan_for(self, own: str) -> _Plan | None:
         """Return how a question with this system line of its own is handed over, `None` where it has no place."""
@@ -222,6 +240,8 @@ class PromptRenderer:
         raise failure or TemplateFailure("it leaves the question or the system line out of the prompt")
 
     def _render(self, question: str, system: str, typed: bool, folded: bool) -> str:
+        if system and self._asks_for_silence:
+            system = f"{system} {_SILENCE}"
         turns = [("user", f"{system}\n\n{question}" if folded else question)]
         if system and not folded:
             turns.insert(0, ("system", system))
@@ -229,16 +249,13 @@ class PromptRenderer:
             {"role": role, "content": [{"type": "text", "text": content}] if typed else content}
             for role, content in turns
         ]
-        thinking = self._prompting.thinking
         return self._template.render(
             {
+                **self._switches,
                 "messages": messages,
                 "question": question,
                 "system": system,
                 "add_generation_prompt": True,
-                # Two names are in use for the same switch.
-                "enable_thinking": thinking,
-                "thinking": thinking,
                 "tools": None,
                 "documents": None,
                 "bos_token": self._bos_token,
@@ -260,22 +277,6 @@ class PromptRenderer:
 def joined_system(own: str | None, general: str) -> str:
     """Return a question's own system line and, below it, that of the run."""
     return "\n\n".join(line for line in ((own or "").strip(), general.strip()) if line)
-
-
-def split_thinking(text: str, prompting: Prompting, starts_in_thinking: bool) -> ParsedAnswer:
-    """Return the answer in what a model wrote: what follows the last closing marker.
-
-    An opening marker that is never closed, or a prompt that ends inside thinking and a text that never closes it, is
-    no answer (`thinking_unclosed`); nothing but white space is `empty`.
-    """
-    think_open, think_close = prompting.think_open, prompting.think_close
-    closed = text.rfind(think_close) if think_close else -1
-    start = closed + len(think_close) if closed >= 0 else 0
-    reopened = bool(think_open) and think_open in text[start:]
-    if reopened or (starts_in_thinking and closed < 0):
-        return ParsedAnswer("", GenerationState.THINKING_UNCLOSED, len(text))
-    answer = text[start:].strip()
-    return ParsedAnswer(answer, GenerationState.VALID if answer else GenerationState.EMPTY, start)
 
 
 def load_template(path: str | Path) -> str:
@@ -329,6 +330,25 @@ def _resolve_mode(prompting: Prompting, chat_template: str | None) -> str:
     if prompting.mode == "auto":
         return "chat" if has_template else "base"
     return prompting.mode
+
+
+def _switches(prompting: Prompting, template: str) -> dict[str, Any]:
+    """Return the variables that switch thinking on or off, by every name that templates read for it."""
+    thinking = prompting.thinking
+    switches: dict[str, Any] = {"enable_thinking": thinking, "thinking": thinking}
+    if not prompting.all_switches:
+        return switches
+    switches |= {"enable_reasoning": thinking, "reasoning": thinking, "force_reasoning": thinking}
+    switches |= {"skip_reasoning": not thinking, "thinking_mode": "enabled" if thinking else "disabled"}
+    if not thinking:
+        switches["thinking_budget"] = 0
+    # An effort that a template does not know may be refused by it, so that only one that it names is given.
+    efforts = [word for word in _NO_EFFORT if f"'{word}'" in template or f'"{word}"' in template]
+    if efforts and "reasoning_effort" in template:
+        switches["reasoning_effort"] = "high" if thinking else efforts[0]
+    elif not thinking and "reasoning_effort" in template and re.search("['\"]medium['\"]", template):
+        switches["reasoning_effort"] = "low"
+    return switches
 
 
 def _segments(text: str, plan: _Plan, texts: dict[str, str]) -> tuple[Segment, ...]:

@@ -1,0 +1,445 @@
+"""From what a model wrote to its answer: thinking left out, wrappers taken off.
+
+Knows the markers of `thinking_families` and texts; knows neither templates nor tokens. An answer is always one part of
+its text, so that whoever has its tokens can tell which of them are the answer's.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from homogaudit.questions.thinking_families import Channels, Family, families, known, own_markers
+from homogaudit.records import GenerationState, Prompting
+
+__all__ = ["ParsedAnswer", "leaves_thinking", "locate_answer", "may_hold_markers", "split_thinking"]
+
+_LINK = re.compile(r"\s*(?:and|or)\s*", re.IGNORECASE)
+_LINK_IN_SENTENCE = re.compile(r"\s*(?:and|or|to|/|,|\.{3}|…)?\s*", re.IGNORECASE)
+"""What stands between two markers that are only spoken of."""
+
+_FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
+_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "\N{LEFT SINGLE QUOTATION MARK}": "\N{RIGHT SINGLE QUOTATION MARK}"}
+_LEAST_PART = 4
+"""Characters of a marker that was cut off by the limit and stands alone, below which it may be anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedAnswer:
+    """The answer in a model's text.
+
+    Attributes:
+        answer: Without thinking and surrounding white space; empty unless `state` is valid.
+        start: Offset in the text, in characters, where the part that holds the answer begins; the length of the text
+            where the thinking never ends. `text[start:stop].strip()` is the answer.
+        stop: Offset where that part ends.
+        closes_unopened: Whether it closes thinking that it never opened.
+        family: Of the markers of the thinking that was left out or never closed; empty where there are none.
+    """
+
+    answer: str
+    state: GenerationState
+    start: int
+    stop: int
+    closes_unopened: bool = False
+    family: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Marker:
+    """What one marker of a pair does, and whose it is."""
+
+    family: str
+    pair: tuple[str, str]
+    opens: bool
+
+
+@dataclass(slots=True)
+class _Found:
+    """Where the answer stands in a text, as far as it is read."""
+
+    start: int = 0
+    stop: int = 0
+    family: str = ""
+    is_open: bool = False
+    closes_unopened: bool = False
+
+
+def split_thinking(
+    text: str, prompting: Prompting, starts_in_thinking: bool, names: Collection[str] = ()
+) -> ParsedAnswer:
+    """Return the answer in what a model wrote: what follows its thinking, without what encloses it.
+
+    Thinking that is never closed is no answer (`thinking_unclosed`); nothing but white space is `empty`. A marker that
+    is only spoken of, in quotes, in code or within a sentence, is text like any other.
+
+    Args:
+        text: Whole, as it was generated.
+        prompting: Markers other than the default ones are the only ones.
+        starts_in_thinking: Whether the prompt opened thinking and left it open.
+        names: The families that the model is known to use.
+    """
+    if own_markers(prompting):
+        return _answer(text, _read_own(text, prompting, starts_in_thinking))
+    if not starts_in_thinking and not may_hold_markers(text):
+        return _answer(text, _Found(0, len(text)))
+    found = _read_channels(text, starts_in_thinking, names)
+    if found is None:
+        found = _read_prose(text, starts_in_thinking, names) or _read_pairs(text, starts_in_thinking)
+        _take_off_wrapper(text, found)
+    return _answer(text, found)
+
+
+def locate_answer(parsed: ParsedAnswer, text: str, other: str) -> ParsedAnswer:
+    """Return where the answer of one text stands in another, which may lack its thinking or what encloses it.
+
+    Args:
+        parsed: The answer in `text`.
+        text: What was parsed.
+        other: Ends with the answer as well; where it does not hold it, all of it counts as the answer's.
+    """
+    if other == text or not parsed.answer:
+        return parsed if other == text else replace(parsed, start=len(other), stop=len(other))
+    # From behind: thinking may hold the same words. What encloses an answer ends with no letter of it.
+    behind = text[parsed.start : parsed.stop].rstrip()
+    rest = text[parsed.start + len(behind) :]
+    kept = other.removesuffix(rest) if rest else other
+    start = kept.rfind(parsed.answer)
+    start = other.rfind(parsed.answer) if start < 0 else start
+    start, stop = (start, start + len(parsed.answer)) if start >= 0 else (0, len(other))
+    return replace(parsed, start=start, stop=stop)
+
+
+def leaves_thinking(prompt: str, prompting: Prompting, names: Collection[str]) -> bool:
+    """Whether a prompt opens thinking and leaves it open.
+
+    Args:
+        prompt: Its own text behind the question.
+        prompting: Markers other than the default ones are the only ones.
+        names: The families that the template uses.
+    """
+    pairs = [(prompting.think_open, prompting.think_close)]
+    if not own_markers(prompting):
+        chosen = known(names)
+        for family in chosen:
+            if family.channels is not None and (parts := _parts(prompt, family.channels, False)):
+                return _is_thought(parts[-1].channel, family.channels)
+        pairs += [pair for family in chosen for pair in family.pairs]
+        if any(_last(opens, prompt) > _last(closes, prompt) for f in chosen for opens, closes in f.prose):
+            return True
+    return any(o and c and prompt.rfind(o) > prompt.rfind(c) for o, c in pairs)
+
+
+@cache
+def _any_marker() -> re.Pattern[str]:
+    """Return what finds a text that may hold a marker, quickly: most texts hold none."""
+    texts: list[str] = []
+    for family in families().values():
+        texts += [re.escape(text) for pair in (*family.pairs, *family.wrappers) for text in pair if text]
+        texts += [opens.pattern for opens, _ in family.prose]
+        texts += [re.escape(text) for text in (family.channels.signature if family.channels else ())]
+    return re.compile("|".join(dict.fromkeys(texts)), re.IGNORECASE)
+
+
+def may_hold_markers(text: str) -> bool:
+    """Whether any known marker, or the beginning of one, stands in a text."""
+    return bool(_any_marker().search(text)) or _is_cut_marker(text)
+
+
+def _answer(text: str, found: _Found) -> ParsedAnswer:
+    end = len(text)
+    if found.is_open:
+        return ParsedAnswer("", GenerationState.THINKING_UNCLOSED, end, end, found.closes_unopened, found.family)
+    answer = text[found.start : found.stop].strip()
+    state = GenerationState.VALID if answer else GenerationState.EMPTY
+    return ParsedAnswer(answer, state, found.start, found.stop, found.closes_unopened, found.family)
+
+
+def _read_own(text: str, prompting: Prompting, starts_in_thinking: bool) -> _Found:
+    """Split at markers that the user named; they are taken at their word wherever they stand."""
+    think_open, think_close = prompting.think_open, prompting.think_close
+    closed = text.rfind(think_close) if think_close else -1
+    start = closed + len(think_close) if closed >= 0 else 0
+    is_open = bool(think_open) and think_open in text[start:]
+    is_open = is_open or (starts_in_thinking and closed < 0)
+    is_unopened = closed >= 0 and not starts_in_thinking and (not think_open or think_open not in text[:closed])
+    return _Found(start, len(text), "", is_open, is_unopened and bool(text[:closed].strip()))
+
+
+# Messages in channels
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One message: `text[start:stop]`; its channel is `None` where no header names it."""
+
+    channel: str | None
+    start: int
+    stop: int
+    is_closed: bool
+
+
+_THOUGHTS = "*"
+"""The channel that a prompt opened, whatever its name."""
+
+_CALL = "call"
+"""Stands for any message that is meant for a tool."""
+
+
+def _read_channels(text: str, starts_in_thinking: bool, names: Collection[str]) -> _Found | None:
+    """Read a text of messages in channels, `None` where it is none."""
+    for family in families().values():
+        channels = family.channels
+        if channels is None:
+            continue
+        # The family that is known needs less to be recognized: its thoughts may have begun in the prompt.
+        is_known = family.name in names
+        if not is_known and not any(_stands_in(text, mark) for mark in channels.signature):
+            continue
+        parts = _parts(text, channels, starts_in_thinking)
+        if not parts and not starts_in_thinking and any(mark in text for mark in channels.begins):
+            parts = [_Part(None, 0, len(text), False)]
+        if parts:
+            return _choose_part(text, family, channels, parts)
+    return None
+
+
+def _stands_in(text: str, mark: str) -> bool:
+    """Whether a marker stands in a text otherwise than in quotes."""
+    return any(not _is_quoted(text, found.start(), found.end()) for found in re.finditer(re.escape(mark), text))
+
+
+def _parts(text: str, channels: Channels, starts_in_thinking: bool) -> list[_Part]:
+    """Split a text at its headers and ends; empty where it has neither."""
+    marks = sorted((*channels.header.finditer(text), *channels.end.finditer(text)), key=lambda found: found.start())
+    parts: list[_Part] = []
+    channel = _THOUGHTS if starts_in_thinking else None
+    position = 0
+    for mark in marks:
+        if mark.start() < position:
+            continue
+        is_header = mark.re is channels.header
+        parts.append(_Part(channel, position, mark.start(), not is_header))
+        channel = _channel(mark) if is_header else None
+        position = mark.end()
+    if marks:
+        parts.append(_Part(channel, position, len(text), False))
+    return parts
+
+
+def _channel(header: re.Match[str]) -> str | None:
+    groups = header.groupdict()
+    return _CALL if groups.get("to") or groups.get("to0") else groups["channel"]
+
+
+def _is_thought(channel: str | None, channels: Channels) -> bool:
+    if channel is None or channel in channels.answers or channel in channels.remarks or channel == _CALL:
+        return False
+    return channel == _THOUGHTS or channel in channels.thinks or "*" in channels.thinks
+
+
+def _choose_part(text: str, family: Family, channels: Channels, parts: Sequence[_Part]) -> _Found:
+    """Return the message that is the answer: the last one in its channel, else what follows the last end."""
+    thoughts = [part for part in parts if _is_thought(part.channel, channels)]
+    found = _Found(len(text), len(text), family.name if thoughts else "")
+    plain = [part for part in parts if part.channel is None]
+    # Thoughts whose header stands in the prompt end like a message and have none.
+    first = parts[0]
+    if first.channel is None and first.is_closed and _has_text(text, first) and _goes_on(text, parts[1:]):
+        found.closes_unopened, found.family = True, family.name
+        plain = plain[1:]
+    answers = [part for part in parts if part.channel is not None and part.channel in channels.answers]
+    remarks = [part for part in parts if part.channel in channels.remarks]
+    last_thought = thoughts[-1].stop if thoughts else -1
+    plain = [part for part in plain if part.start >= last_thought and _has_text(text, part)]
+    if not answers and parts[-1].channel is not None and parts[-1] in thoughts:
+        found.is_open = True
+        return found
+    for candidates in (answers, plain, remarks):
+        if candidates:
+            part = next((x for x in reversed(candidates) if _has_text(text, x)), candidates[-1])
+            found.start, found.stop = part.start, part.stop
+            cut = [at for mark in channels.begins if (at := text.find(mark, part.start, part.stop)) >= 0]
+            if part.channel is None and cut:
+                found.stop = min(cut)
+                # A header that was cut off: what it would have said is not known, and before it nobody thought.
+                found.is_open = not thoughts and not text[found.start : found.stop].strip()
+            return found
+    return found
+
+
+def _has_text(text: str, part: _Part) -> bool:
+    return bool(text[part.start : part.stop].strip())
+
+
+def _goes_on(text: str, parts: Sequence[_Part]) -> bool:
+    """Whether anything was written behind a first end."""
+    return any(part.channel is not None or _has_text(text, part) for part in parts)
+
+
+# Markers of plain words
+
+
+def _read_prose(text: str, starts_in_thinking: bool, names: Collection[str]) -> _Found | None:
+    """Read a text that tells its thinking in plain words, `None` where it does not."""
+    begin = len(text) - len(text.lstrip())
+    for family in families().values():
+        for opens, closes in family.prose:
+            opened = opens.match(text, begin)
+            if opened is None and not (starts_in_thinking and family.name in names):
+                continue
+            closed = closes.search(text, opened.end() if opened else 0)
+            if closed is not None:
+                return _Found(closed.end(), len(text), family.name)
+            if opened is not None and family.name in names:
+                return _Found(family=family.name, is_open=True)
+    return None
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    return max((found.start() for found in pattern.finditer(text)), default=-1)
+
+
+# Pairs of markers
+
+
+@cache
+def _markers() -> dict[str, _Marker]:
+    """Return what each marker of a pair does; one that several families use belongs to the last, the plainest one."""
+    table: dict[str, _Marker] = {}
+    for family in families().values():
+        for pair in family.pairs:
+            for text, opens in zip(pair, (True, False), strict=True):
+                if text:
+                    table[text.casefold()] = _Marker(family.name, pair, opens)
+    return table
+
+
+@cache
+def _marker_pattern() -> re.Pattern[str]:
+    longest_first = sorted(_markers(), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+
+
+def _read_pairs(text: str, starts_in_thinking: bool) -> _Found:
+    """Go through the markers of a text: each pair closes its own, and the answer follows the last that closes."""
+    found = _Found(0, len(text), is_open=starts_in_thinking)
+    inside: _Marker | None = None
+    skipped = 0
+    for match, marker in _marks(text):
+        if match.start() < skipped:
+            continue
+        if found.is_open:
+            closes = not marker.opens and (inside is None or inside.pair == marker.pair)
+            if closes and not _is_quoted(text, match.start(), match.end()):
+                found.is_open, found.start, found.family = False, match.end(), marker.family
+        elif _is_quoted(text, match.start(), match.end()) or _is_in_fence(text, found.start, match.start()):
+            continue
+        elif marker.opens:
+            end = _spoken_of(text, found.start, match, marker)
+            if end:
+                skipped = end
+                continue
+            found.is_open, found.family, inside = True, marker.family, marker
+        else:
+            if not found.family:
+                found.closes_unopened = bool(text[: match.start()].strip())
+            found.start, found.family = match.end(), marker.family
+    if not found.is_open and not found.family and _is_cut_marker(text):
+        found.is_open = True
+    return found
+
+
+def _marks(text: str) -> Iterator[tuple[re.Match[str], _Marker]]:
+    table = _markers()
+    for match in _marker_pattern().finditer(text):
+        yield match, table[match[0].casefold()]
+
+
+def _spoken_of(text: str, start: int, match: re.Match[str], marker: _Marker) -> int:
+    """Return where the mention of an opening marker ends, 0 where it opens thinking.
+
+    Thinking begins a text or a line. Within a sentence a marker that is never closed is a word of it, and so are two
+    with little between them but `and`.
+    """
+    before = text[start : match.start()]
+    line = before.rpartition("\n")[2].strip()
+    closes = re.compile(re.escape(marker.pair[1]), re.IGNORECASE).search(text, match.end())
+    if closes:
+        link = _LINK_IN_SENTENCE if line else _LINK
+        return closes.end() if link.fullmatch(text, match.end(), closes.start()) else 0
+    if not line or not marker.pair[0][1:-1].isalpha():
+        return 0
+    after = text[match.end() : match.end() + 1]
+    is_within_sentence = before[-1:].isspace() and (line[-1].isalnum() or line[-1] in ",;(")
+    return match.end() if is_within_sentence and not after.isalnum() and after != "\n" else 0
+
+
+def _is_quoted(text: str, start: int, stop: int) -> bool:
+    """Whether `text[start:stop]` stands in quotes or in a line's code."""
+    before, after = text[start - 1 : start], text[stop : stop + 1]
+    opening = text[start - 2 : start - 1] if start > 1 else ""
+    if _QUOTES.get(before) == after and (not opening or opening.isspace() or opening in "([{"):
+        return True
+    line_start = text.rfind("\n", 0, start) + 1
+    line_stop = text.find("\n", stop)
+    rest = text[stop : len(text) if line_stop < 0 else line_stop]
+    return text.count("`", line_start, start) % 2 == 1 and "`" in rest
+
+
+def _is_in_fence(text: str, start: int, at: int) -> bool:
+    """Whether a place lies in a block of code that began at or behind `start`."""
+    fences = [fence.start() for fence in _FENCE.finditer(text, start)]
+    return sum(fence < at for fence in fences) % 2 == 1 and any(fence > at for fence in fences)
+
+
+def _is_cut_marker(text: str) -> bool:
+    """Whether a text is nothing but the beginning of an opening marker: the limit cut it off."""
+    part = text.strip().casefold()
+    if len(part) < _LEAST_PART or part[0].isalnum():
+        return False
+    return any(m.opens and len(part) < len(text) and text.startswith(part) for text, m in _markers().items())
+
+
+# Wrappers
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapper:
+    """What encloses an answer: `opened` and `closed` find it at the borders, `opens` and `closes` anywhere."""
+
+    opened: re.Pattern[str] | None
+    closed: re.Pattern[str]
+    opens: re.Pattern[str] | None
+    closes: re.Pattern[str]
+
+
+@cache
+def _wrappers() -> tuple[_Wrapper, ...]:
+    pairs = dict.fromkeys(pair for family in families().values() for pair in family.wrappers)
+    return tuple(
+        _Wrapper(
+            re.compile(r"\s*" + re.escape(opens), re.IGNORECASE) if opens else None,
+            re.compile(re.escape(closes) + r"\s*\Z", re.IGNORECASE),
+            re.compile(re.escape(opens), re.IGNORECASE) if opens else None,
+            re.compile(re.escape(closes), re.IGNORECASE),
+        )
+        for opens, closes in pairs
+    )
+
+
+def _take_off_wrapper(text: str, found: _Found) -> None:
+    """Leave out what encloses all of an answer; where the limit cut it, what opens it alone."""
+    if found.is_open:
+        return
+    for wrapper in _wrappers():
+        opened = wrapper.opened.match(text, found.start, found.stop) if wrapper.opened else None
+        start = opened.end() if opened else found.start
+        closed = wrapper.closed.search(text, start, found.stop)
+        stop = closed.start() if closed else found.stop
+        if wrapper.closes.search(text, start, stop) or (wrapper.opens and wrapper.opens.search(text, start, stop)):
+            continue
+        # Without thinking before it, what opens and does not close may be markup that the question asks for.
+        if closed or (opened and found.family):
+            found.start, found.stop = start, stop
+            return
