@@ -1,4 +1,3 @@
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homogaudit.errors import ConfigError, ModelError
-from homogaudit.questions import Prompt, PromptRenderer, Segment, load_template, split_thinking
-from homogaudit.records import GenerationState, Prompting
+from homogaudit.questions import Prompt, PromptRenderer, Segment, load_template
+from homogaudit.records import Prompting
 
 # Written in the manner of the templates that the models ship.
 GEMMA_LIKE = (
@@ -333,63 +332,6 @@ def test_a_missing_template_file_is_refused(tmp_path: Path):
         load_template(tmp_path / "t.jinja")
     with pytest.raises(ConfigError, match="is a directory"):
         load_template(tmp_path)
-
-
-# Thinking
-
-
-@pytest.mark.parametrize(
-    ("text", "inside", "answer", "state", "start"),
-    [
-        (" Yes. ", False, "Yes.", GenerationState.VALID, 0),
-        ("<think>hm</think>\n\nYes.", False, "Yes.", GenerationState.VALID, 17),
-        ("hm</think>Yes.", True, "Yes.", GenerationState.VALID, 10),
-        ("hm</think>Yes.", False, "Yes.", GenerationState.VALID, 10),
-        ("<think>a</think>b<think>c</think> d", False, "d", GenerationState.VALID, 33),
-        ("<think>hm", False, "", GenerationState.THINKING_UNCLOSED, 9),
-        ("Yes. <think>hm", False, "", GenerationState.THINKING_UNCLOSED, 14),
-        ("<think>a</think>b<think>c", False, "", GenerationState.THINKING_UNCLOSED, 25),
-        ("hm", True, "", GenerationState.THINKING_UNCLOSED, 2),
-        ("", True, "", GenerationState.THINKING_UNCLOSED, 0),
-        ("", False, "", GenerationState.EMPTY, 0),
-        (" \n\t", False, "", GenerationState.EMPTY, 0),
-        ("<think>hm</think> \n", False, "", GenerationState.EMPTY, 17),
-    ],
-)
-def test_the_answer_is_what_follows_the_thinking(
-    text: str, inside: bool, answer: str, state: GenerationState, start: int
-):
-    parsed = split_thinking(text, Prompting(), inside)
-    assert (parsed.answer, parsed.state, parsed.start) == (answer, state, start)
-
-
-def test_markers_are_configurable():
-    prompting = Prompting(think_open="[T]", think_close="[/T]")
-    assert split_thinking("[T]a[/T]b", prompting, False).answer == "b"
-    assert split_thinking("<think>b", prompting, False).answer == "<think>b"
-
-
-def test_without_markers_all_text_is_the_answer():
-    prompting = Prompting(think_open="", think_close="")
-    assert split_thinking("<think>b", prompting, False).answer == "<think>b"
-
-
-@settings(deadline=None)
-@given(st.lists(st.sampled_from(["<think>", "</think>", " ", "a", "\n"]), max_size=8).map("".join), st.booleans())
-def test_the_answer_is_the_stripped_rest_of_the_text(text: str, inside: bool):
-    parsed = split_thinking(text, Prompting(), inside)
-    assert text[parsed.start :].strip() == parsed.answer
-    assert (parsed.state is GenerationState.VALID) == bool(parsed.answer)
-
-
-def test_most_recorded_minimax_samples_hold_no_answer(reference: Path):
-    lines = (reference / "minimax-m2.7.samples.jsonl").read_text(encoding="utf-8").split("\n")
-    records = [json.loads(line) for line in lines if line]
-    samples = [sample["text"] for record in records for sample in record.get("samples", [])]
-    states = [split_thinking(text, Prompting(), False).state for text in samples]
-    # The counts are those that the data's own README states.
-    assert states.count(GenerationState.VALID) == 26
-    assert states.count(GenerationState.EMPTY) == 474
 
 
 @pytest.mark.parametrize(

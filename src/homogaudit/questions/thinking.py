@@ -81,7 +81,7 @@ def split_thinking(
     """
     if own_markers(prompting):
         return _answer(text, _read_own(text, prompting, starts_in_thinking))
-    if not starts_in_thinking and not may_hold_markers(text):
+    if not starts_in_thinking and not names and not may_hold_markers(text):
         return _answer(text, _Found(0, len(text)))
     found = _read_channels(text, starts_in_thinking, names)
     if found is None:
@@ -371,7 +371,7 @@ def _spoken_of(text: str, start: int, match: re.Match[str], marker: _Marker) -> 
     if not line or not marker.pair[0][1:-1].isalpha():
         return 0
     after = text[match.end() : match.end() + 1]
-    is_within_sentence = before[-1:].isspace() and (line[-1].isalnum() or line[-1] in ",;(")
+    is_within_sentence = before[-1] == "(" or (before[-1].isspace() and (line[-1].isalnum() or line[-1] in ",;"))
     return match.end() if is_within_sentence and not after.isalnum() and after != "\n" else 0
 
 
