@@ -64,4 +64,4 @@ def test_flags_are_counted_and_mcnemar_is_of_being_right(make_inputs: Callable[.
     assert (x.right, x.right_primary) == (0.4, 1.0)
     assert x.p == x.p_holm == pytest.approx(binomtest(0, 6).pvalue)
     # Observed agreement 0.4, expected 0.5.
-    assert x.kappa == pytest.approx(-0.2)
+    assert x.kappa.value == pytest.approx(-0.2)

@@ -212,7 +212,8 @@ class Changes:
             if is_number(was) and is_number(value):
                 same = abs(value - was) <= 1e-12 * max(1.0, abs(was))
             else:
-                same = type(value) is type(was) and value == was
+                # An interval that was none may lie in what now holds its ends.
+                same = (type(value) is type(was) and value == was) or (was is None and value == "nothing")
                 if not same and isinstance(was, str) and isinstance(value, str):
                     same = self.rule_of(path, self.text) is not None
             if not same:

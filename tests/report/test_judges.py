@@ -53,8 +53,8 @@ def test_kappa_is_that_of_the_answers_that_both_judges_decide(run: RunFile) -> N
     assert pair.agreed.n == len(both) == 15
     # All but questions 5, 6 and 8.
     assert pair.agreed.k == 12
-    assert pair.kappa == pytest.approx(cohen_kappa_score(*zip(*both, strict=True)))
-    assert pair.kappa_interval is not None and pair.kappa_interval.low < pair.kappa < pair.kappa_interval.high
+    assert pair.kappa.value == pytest.approx(cohen_kappa_score(*zip(*both, strict=True)))
+    assert pair.kappa.low < pair.kappa.value < pair.kappa.high
 
 
 def test_a_signal_has_an_auroc_under_each_judge_over_what_that_judge_decides(run: RunFile) -> None:
@@ -128,7 +128,7 @@ def test_one_judge_is_compared_with_nobody(small_run: RunFile) -> None:
 def test_a_judge_that_says_one_thing_has_a_kappa_of_0_without_an_interval(run: RunFile) -> None:
     run.add_labels(type(x)(x.question_id, "stubborn", type(x.value)("incorrect")) for x in run.labels("exact").values())
     (pair,) = (x for x in comparison(run).pairs if x.judges == ("exact", "stubborn"))
-    assert (pair.kappa, pair.kappa_interval) == (0.0, None)
+    assert (pair.kappa.value, pair.kappa.low, pair.kappa.high) == (0.0, None, None)
 
 
 def test_judges_that_call_everything_alike_have_no_kappa(build_run: Callable[..., Any]) -> None:
@@ -147,7 +147,7 @@ def test_text_and_markdown_show_the_agreement_and_with_full_every_auroc(run: Run
     labels = next(x for x in sections(report, full=True) if x.title == "Labels")
     (pair,) = comparison(run).pairs
     rows = {row[0]: row for table in labels.tables for row in table.rows}
-    assert rows[f"exact and {KEY}"][1:3] == ("80.0%", f"{pair.kappa:.2f}")
+    assert rows[f"exact and {KEY}"][1:3] == ("80.0%", f"{pair.kappa.value:.2f}")
     assert rows["token_entropy_mean"][1].startswith(
         f"{comparison(run).aurocs['token_entropy_mean']['exact'].value:.3f} ["
     )

@@ -64,7 +64,7 @@ def test_the_statistic_of_the_difference_by_hand():
     scores = np.concatenate([np.arange(10)[::-1], np.arange(10)]).astype(float)
     found = category_difference(scores, positive, ["a"] * 10 + ["b"] * 10)
     assert found.statistic == pytest.approx(2 * 0.25 * 300 / 11)
-    assert (found.categories, found.n) == (2, 20)
+    assert (found.tested, found.n) == (2, 20)
     assert found.p < 0.01
 
 
@@ -97,7 +97,7 @@ def test_zones_are_found_where_the_signal_works_and_where_it_misleads():
     assert found["works"].training_effective == 1.0
     assert found["misleads"].training_effective == 0.0
     # Turned round, the misleading signal does as well as the working one.
-    assert found["misleads"].held_out > 0.8
+    assert found["misleads"].held_out_auroc > 0.8
     assert all(zone.p_holm >= zone.p for zone in found.values())
 
 
@@ -114,12 +114,12 @@ def test_the_held_out_auroc_is_that_of_pairs_inside_the_held_out_folds():
             decision = roc_auc_score(positive[training], scores[training]) > 0.5
             won += ((a[:, None] > b) == decision).sum()
             pairs += a.size * b.size
-    assert found.held_out == pytest.approx(won / pairs, abs=1e-12)
+    assert found.held_out_auroc == pytest.approx(won / pairs, abs=1e-12)
 
 
 def test_constant_scores_make_no_zone():
     found = category_zones(np.zeros(30), np.arange(30) < 15, ["a"] * 30)["a"]
-    assert (found.zone, found.p, found.held_out) == (Zone.UNDECIDED, 1.0, 0.5)
+    assert (found.zone, found.p, found.held_out_auroc) == (Zone.UNDECIDED, 1.0, 0.5)
 
 
 def test_categories_that_are_too_small_make_no_zone():

@@ -20,7 +20,7 @@ def test_the_threshold_passes_the_binomial_test_on_the_calibration_half():
     accepted = calibration[scores[calibration] <= found.threshold]
     errors = int(positive[accepted].sum())
     assert found.calibration == wilson(errors, accepted.size)
-    assert found.coverage == wilson(accepted.size, 300)
+    assert found.accepted_share == wilson(accepted.size, 300)
     # P(X <= errors) where each accepted answer is wrong with the target's probability, term by term.
     assert found.p == pytest.approx(binom.pmf(np.arange(errors + 1), accepted.size, 0.3).sum(), abs=1e-12)
     assert found.p <= 0.05
@@ -66,7 +66,7 @@ def test_a_looser_target_accepts_more():
 def test_without_errors_everything_is_accepted():
     scores = np.random.default_rng(1).random(200)
     found = risk_bound(scores, np.zeros(200, dtype=bool), target=0.1)
-    assert found.coverage.k >= 98
+    assert found.accepted_share.k >= 98
     assert found.calibration.k == 0
 
 
@@ -75,7 +75,7 @@ def test_ties_at_a_threshold_are_accepted_together():
     positive = scores > 0
     found = risk_bound(scores, positive, target=0.2)
     assert (found.threshold, found.calibration.k) == (0.0, 0)
-    assert found.coverage.k == found.calibration.n
+    assert found.accepted_share.k == found.calibration.n
 
 
 def test_a_coin_flip_has_no_threshold():

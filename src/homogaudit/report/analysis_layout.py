@@ -222,7 +222,7 @@ def _agreement(found: Agreements) -> Section:
             plain(name),
             count(x.both),
             count(x.only_one),
-            MISSING if isinstance(x.kappa, Undefined) else decimal(x.kappa, 2),
+            MISSING if isinstance(x.kappa, Undefined) else decimal(x.kappa.value, 2),
             percent(x.right),
             percent(x.right_primary),
             p_value(x.p_holm),

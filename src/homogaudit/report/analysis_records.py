@@ -10,7 +10,7 @@ from typing import Literal
 from homogaudit.codec import Count, Share, Signed
 from homogaudit.records import Interval
 from homogaudit.report.undefined import Undefined
-from homogaudit.statistics import Correlation, Permuted, Rate, Zone
+from homogaudit.statistics import CategoryDifference, CategoryZone, Correlation, Estimate, Permuted, Rate, RiskBound
 
 __all__ = [
     "Agreements",
@@ -20,15 +20,12 @@ __all__ = [
     "Calibration",
     "Categories",
     "CategoryFigures",
-    "CategoryTest",
-    "CategoryZoneFigures",
     "Comparisons",
     "CoverageFigures",
     "CurvePoint",
     "Dependences",
     "Direction",
     "FlagAgreement",
-    "RiskBoundFigures",
     "Selective",
     "SignalCalibration",
     "SignalCategories",
@@ -97,7 +94,6 @@ class FlagAgreement:
         neither: Flagged by none.
         tied: Flagged or not by lot, because they share a score at a cut.
         kappa: Cohen's, of the flags.
-        kappa_interval: Its 95% interval.
         right: Share of the questions on which the signal's flag, or its absence, is right.
         right_primary: The same of the primary signal.
         p: McNemar's, of both being right equally often.
@@ -110,8 +106,7 @@ class FlagAgreement:
     only_one: Count
     neither: Count
     tied: Count
-    kappa: Signed | Undefined
-    kappa_interval: Interval | None
+    kappa: Estimate | Undefined
     right: Share
     right_primary: Share
     p: Share
@@ -134,30 +129,6 @@ class Agreements:
 
 
 @dataclass(frozen=True, slots=True)
-class CategoryTest:
-    """Whether the AUROC differs by category at all, by permutation."""
-
-    p: Share
-    tested: Count
-    n: Count
-
-
-@dataclass(frozen=True, slots=True)
-class CategoryZoneFigures:
-    """Whether the signal works inside a category.
-
-    Attributes:
-        zone: What is shown of the signal there.
-        held_out_auroc: On held-out folds, turned as the training folds say.
-        p_holm: Adjusted over the categories tested.
-    """
-
-    zone: Zone
-    held_out_auroc: Share
-    p_holm: Share
-
-
-@dataclass(frozen=True, slots=True)
 class CategoryFigures:
     """A signal in one category; the AUROC describes and proves nothing.
 
@@ -173,14 +144,14 @@ class CategoryFigures:
     positives: Count
     auroc: Share | Undefined
     delong: Interval | None
-    zone: CategoryZoneFigures | Undefined
+    zone: CategoryZone | Undefined
 
 
 @dataclass(frozen=True, slots=True)
 class SignalCategories:
     """One signal by category; `difference` comes first, because the table alone always holds extremes."""
 
-    difference: CategoryTest | Undefined
+    difference: CategoryDifference | Undefined
     categories: Mapping[str, CategoryFigures]
 
 
@@ -223,23 +194,6 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class RiskBoundFigures:
-    """A threshold that keeps the target risk.
-
-    Attributes:
-        threshold: As in `CoverageFigures`.
-        calibration: Errors among the accepted questions of the half that chose it.
-        held_out: Errors among the accepted questions of the other half.
-        accepted_share: Accepted questions of the half that chose it.
-    """
-
-    threshold: float
-    calibration: Rate
-    held_out: Rate
-    accepted_share: Rate
-
-
-@dataclass(frozen=True, slots=True)
 class SignalSelective:
     """One signal used to decide which questions are answered.
 
@@ -251,7 +205,7 @@ class SignalSelective:
         prr: Prediction-rejection ratio.
         prr_interval: As `aurc_interval`.
         curve: At most 100 points, for the leading signals.
-        risk_bound: For the target risk.
+        risk_bound: For the target risk; its threshold as in `CoverageFigures`.
     """
 
     n: Count
@@ -261,7 +215,7 @@ class SignalSelective:
     prr: float
     prr_interval: Interval | None
     curve: tuple[CurvePoint, ...] | Undefined
-    risk_bound: RiskBoundFigures | Undefined
+    risk_bound: RiskBound | Undefined
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,6 @@ from homogaudit.report.analysis_inputs import AnalysisInputs
 from homogaudit.report.analysis_records import (
     Categories,
     CategoryFigures,
-    CategoryTest,
-    CategoryZoneFigures,
     SignalCategories,
 )
 from homogaudit.report.undefined import Undefined, undefined
@@ -50,8 +48,7 @@ def _signal(inputs: AnalysisInputs, name: str) -> SignalCategories | Undefined:
     except UndefinedStatisticError as error:
         return undefined(error)
     try:
-        found = category_difference(values, incorrect, categories, seed=inputs.seed)
-        difference = CategoryTest(found.p, found.categories, found.n)
+        difference = category_difference(values, incorrect, categories, seed=inputs.seed)
     except UndefinedStatisticError as error:
         difference = undefined(error)
     counts = Counter(category for category in categories if category is not None)
@@ -69,5 +66,5 @@ def _figures(n: int, positives: int, auroc: CategoryAuroc | None, zone: Category
         positives=positives,
         auroc=auroc.auroc if auroc else Undefined(_NO_AUROC),
         delong=auroc.interval if auroc else None,
-        zone=CategoryZoneFigures(zone.zone, zone.held_out, zone.p_holm) if zone else Undefined(_NO_ZONE),
+        zone=zone or Undefined(_NO_ZONE),
     )

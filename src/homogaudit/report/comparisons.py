@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.records import Interval
 from homogaudit.report.analysis_inputs import PRIMARY_SIGNAL, AnalysisInputs
 from homogaudit.report.analysis_records import Agreements, Comparisons, FlagAgreement, SignalDifference
 from homogaudit.report.undefined import Undefined, undefined
@@ -91,10 +90,6 @@ def compare_flags(inputs: AnalysisInputs) -> Agreements | Undefined:
 
 
 def _flags(found: Agreement, p_holm: float) -> FlagAgreement:
-    kappa = found.kappa
-    interval = None
-    if kappa is not None and kappa.low is not None and kappa.high is not None:
-        interval = Interval(kappa.low, kappa.high)
     return FlagAgreement(
         n=found.n,
         flagged=found.flagged,
@@ -102,8 +97,7 @@ def _flags(found: Agreement, p_holm: float) -> FlagAgreement:
         only_one=found.only_first,
         neither=found.neither,
         tied=found.tied,
-        kappa=kappa.value if kappa else Undefined("nothing or everything is flagged"),
-        kappa_interval=interval,
+        kappa=found.kappa or Undefined("nothing or everything is flagged"),
         right=found.right_first,
         right_primary=found.right_second,
         p=found.mcnemar.p,

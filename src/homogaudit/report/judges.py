@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.labels.model_judge import REPLY_FAILED, UNPARSED, UNSURE
-from homogaudit.records import Interval, Label, LabelValue
+from homogaudit.records import Label, LabelValue
 from homogaudit.report.evidence import Evidence, mapping, rate
 from homogaudit.report.side_by_side_records import Area, JudgeComparison, JudgeModel, JudgePair
 from homogaudit.report.signal_scores import delong_interval, labelled_scores
@@ -111,13 +112,10 @@ def _pair(
     both = [question_id for question_id in of_a if question_id in of_b]
     agreed = rate(sum(of_a[x] is of_b[x] for x in both), len(both), "no answer is labelled by both")
     if isinstance(agreed, Undefined):
-        return JudgePair((a, b), agreed, agreed, None)
+        return JudgePair((a, b), agreed, agreed)
     try:
         kappa = cohens_kappa([of_a[x].value for x in both], [of_b[x].value for x in both], draws=draws, seed=seed)
     except UndefinedStatisticError as error:
-        return JudgePair((a, b), agreed, undefined(error), None)
-    interval = None
+        return JudgePair((a, b), agreed, undefined(error))
     # A judge that says one thing only gives every draw the same kappa, which is no certainty.
-    if kappa.low is not None and kappa.high is not None and kappa.low < kappa.high:
-        interval = Interval(kappa.low, kappa.high)
-    return JudgePair((a, b), agreed, kappa.value, interval)
+    return JudgePair((a, b), agreed, replace(kappa, low=None, high=None) if kappa.low == kappa.high else kappa)

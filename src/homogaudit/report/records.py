@@ -23,7 +23,7 @@ from homogaudit.report.analysis_records import (
 from homogaudit.report.cascade_records import Cascade, Pointer
 from homogaudit.report.side_by_side_records import JudgeComparison, JudgeModel, ModelComparison, ThresholdPoint
 from homogaudit.report.undefined import Undefined
-from homogaudit.statistics import Rate
+from homogaudit.statistics import Estimate, Rate
 from homogaudit.store.shards import Shards
 
 __all__ = [
@@ -59,21 +59,6 @@ Level = Literal["none", "undecided", "mild", "severe"]
 VerdictLevel = Literal[Level, "invalid"]
 Reading = Literal["works", "not shown to work", "inverted", "constant"]
 Distrust = Literal["inverted", "constant", "blind"]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean or another estimate over `n` questions.
-
-    Attributes:
-        low: Lower end of the 95% interval, `None` where the data give none.
-        high: Upper end of it.
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-    n: Count
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ are in the values that the run stores, so that a program can compare them as the
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,13 @@ from homogaudit.report.analysis_records import (
     CoverageFigures,
     CurvePoint,
     Direction,
-    RiskBoundFigures,
     Selective,
     SignalSelective,
 )
 from homogaudit.report.undefined import WITH_FULL, Undefined, undefined
 from homogaudit.statistics import (
     COVERAGES,
+    RiskBound,
     SelectiveIntervals,
     accuracy_at_coverage,
     aurc,
@@ -83,7 +84,7 @@ def _signal(
     except UndefinedStatisticError as error:
         return undefined(error)
     curve: tuple[CurvePoint, ...] | Undefined = WITH_FULL
-    bound: RiskBoundFigures | Undefined = WITH_FULL
+    bound: RiskBound | Undefined = WITH_FULL
     if full:
         unshown = Undefined("shown for the leading signals")
         curve = _curve(values, incorrect) if name in intervals else unshown
@@ -134,12 +135,12 @@ def _curve(values: NDArray[np.float64], incorrect: NDArray[np.bool_]) -> tuple[C
 
 def _bound(
     values: NDArray[np.float64], incorrect: NDArray[np.bool_], target: float, direction: int, seed: int
-) -> RiskBoundFigures | Undefined:
+) -> RiskBound | Undefined:
     try:
         found = risk_bound(values, incorrect, target, _DELTA, seed)
     except UndefinedStatisticError as error:
         return undefined(error)
-    return RiskBoundFigures(direction * found.threshold, found.calibration, found.held_out, found.coverage)
+    return replace(found, threshold=direction * found.threshold)
 
 
 def answer_where(selective: Selective | Undefined, name: str | None, direction: Direction) -> AnswerWhere | Undefined:

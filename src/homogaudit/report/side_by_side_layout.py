@@ -83,9 +83,11 @@ def _some(rate: Rate) -> str:
 def _agreement(pair: JudgePair) -> tuple[str, str, str, str]:
     if isinstance(pair.agreed, Undefined):
         return MISSING, MISSING, MISSING, "0"
-    kappa = MISSING if isinstance(pair.kappa, Undefined) else decimal(pair.kappa, 2)
-    shown = interval(pair.kappa_interval.low, pair.kappa_interval.high, 2) if pair.kappa_interval else MISSING
-    return percent(pair.agreed.value), kappa, shown, count(pair.agreed.n)
+    if isinstance(pair.kappa, Undefined):
+        return percent(pair.agreed.value), MISSING, MISSING, count(pair.agreed.n)
+    kappa = pair.kappa
+    shown = MISSING if kappa.low is None or kappa.high is None else interval(kappa.low, kappa.high, 2)
+    return percent(pair.agreed.value), decimal(kappa.value, 2), shown, count(pair.agreed.n)
 
 
 def _area(found: Area | Undefined | None) -> tuple[str, str]:

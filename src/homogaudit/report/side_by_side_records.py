@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from homogaudit.codec import Count, Share, Signed
-from homogaudit.records import Interval
+from homogaudit.codec import Count, Share
 from homogaudit.report.undefined import Undefined
-from homogaudit.statistics import Correlation, Rate
+from homogaudit.statistics import Correlation, Estimate, Rate
 
 __all__ = [
     "Area",
@@ -82,13 +81,11 @@ class JudgePair:
     Attributes:
         agreed: Share of those questions on which they agree.
         kappa: Cohen's, what they agree on beyond chance.
-        kappa_interval: Its bootstrap interval, `None` where there is none.
     """
 
     judges: tuple[str, str]
     agreed: Rate | Undefined
-    kappa: Signed | Undefined
-    kappa_interval: Interval | None
+    kappa: Estimate | Undefined
 
 
 @dataclass(frozen=True, slots=True)

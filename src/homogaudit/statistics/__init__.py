@@ -5,10 +5,11 @@ more uncertain and the positive class is an incorrect answer. A figure that does
 `UndefinedStatisticError` with the reason.
 """
 
-from homogaudit.statistics.agreement import Agreement, Kappa, agreement, cohens_kappa
+from homogaudit.statistics.agreement import Agreement, agreement, cohens_kappa
 from homogaudit.statistics.auroc import DeLong, PairedDeLong, auroc, delong, delong_paired, p_differs, p_works
 from homogaudit.statistics.bootstrap import (
     DRAWS,
+    Estimate,
     bootstrap_auroc,
     bootstrap_auroc_by_category,
     bootstrap_cohens_d,
@@ -66,7 +67,7 @@ __all__ = [
     "DeLong",
     "Dependence",
     "Equivalence",
-    "Kappa",
+    "Estimate",
     "McNemar",
     "PairedDeLong",
     "Permuted",

@@ -12,20 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, score_vector
-from homogaudit.statistics.bootstrap import DRAWS, percentile_interval
+from homogaudit.statistics.bootstrap import DRAWS, Estimate, percentile_interval
 from homogaudit.statistics.tests import McNemar, mcnemar
 
-__all__ = ["Agreement", "Kappa", "agreement", "cohens_kappa"]
-
-
-@dataclass(frozen=True, slots=True)
-class Kappa:
-    """Cohen's kappa of `n` questions with its bootstrap interval, `None` where no draw has one."""
-
-    value: float
-    low: float | None
-    high: float | None
-    n: int
+__all__ = ["Agreement", "agreement", "cohens_kappa"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +43,7 @@ class Agreement:
     only_first: int
     neither: int
     tied: int
-    kappa: Kappa | None
+    kappa: Estimate | None
     right_first: float
     right_second: float
     mcnemar: McNemar
@@ -118,7 +108,7 @@ def _flags(scores: FloatArray, flagged: int, generator: np.random.Generator) -> 
     return flags, lots
 
 
-def cohens_kappa(first: Sequence[Hashable], second: Sequence[Hashable], draws: int = DRAWS, seed: int = 0) -> Kappa:
+def cohens_kappa(first: Sequence[Hashable], second: Sequence[Hashable], draws: int = DRAWS, seed: int = 0) -> Estimate:
     """Return Cohen's kappa of two raters of the same questions.
 
     Args:
@@ -148,7 +138,7 @@ def cohens_kappa(first: Sequence[Hashable], second: Sequence[Hashable], draws: i
     drawn = np.random.default_rng(seed).multinomial(len(first), table / len(first), size=draws)
     interval = percentile_interval(_kappas(drawn.reshape(draws, size, size)))
     value = float(_kappas(table.reshape(1, size, size))[0])
-    return Kappa(value, interval and interval.low, interval and interval.high, len(first))
+    return Estimate(value, interval and interval.low, interval and interval.high, len(first))
 
 
 def _kappas(tables: NDArray[np.integer]) -> FloatArray:

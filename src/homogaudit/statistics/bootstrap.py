@@ -15,12 +15,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from homogaudit.codec import Count
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
 from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, score_matrix, score_vector
 
 __all__ = [
     "DRAWS",
+    "Estimate",
     "bootstrap_auroc",
     "bootstrap_auroc_by_category",
     "bootstrap_cohens_d",
@@ -42,6 +44,21 @@ _MOST_REMEMBERED = 1 << 23
 """Weights of a call that are kept for the next one: 32 MiB, 800 questions in 10,000 draws."""
 
 WeightArray = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean or another estimate over `n` questions.
+
+    Attributes:
+        low: Lower end of the 95% interval, `None` where the data give none.
+        high: Upper end of it.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: Count
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from homogaudit.codec import Count, Share
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
 from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, score_vector
@@ -79,14 +80,14 @@ class CategoryDifference:
         statistic: Squared deviations of the categories' AUROCs from their mean, each weighted by the inverse of its
             variance under equal distributions: in the order of a chi-square with categories - 1 degrees of freedom.
         p: (1 + permutations that reach it) / (1 + permutations).
-        categories: Tested, with both classes and at least 10 questions.
+        tested: Categories with both classes and at least 10 questions.
         n: Questions in them.
     """
 
     statistic: float
-    p: float
-    categories: int
-    n: int
+    p: Share
+    tested: Count
+    n: Count
 
 
 class Zone(StrEnum):
@@ -106,20 +107,20 @@ class CategoryZone:
             wrong way, else `undecided`.
         n: Questions.
         positives: Of these, in the positive class.
-        held_out: AUROC on held-out folds when the signal is turned as its training folds say; at 0.5 or below the
-            decision does not carry over.
+        held_out_auroc: On held-out folds, the signal turned as its training folds say; at 0.5 or below the decision
+            does not carry over.
         training_effective: Share of the training folds that say "effective".
         p: By permutation of the category's labels, deciding anew each time.
         p_holm: Holm's over all categories tested.
     """
 
     zone: Zone
-    n: int
-    positives: int
-    held_out: float
-    training_effective: float
-    p: float
-    p_holm: float
+    n: Count
+    positives: Count
+    held_out_auroc: Share
+    training_effective: Share
+    p: Share
+    p_holm: Share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -286,7 +287,7 @@ def category_zones(
             zone=_zone(x, p_holm),
             n=category.positive.size,
             positives=category.positives,
-            held_out=x.held_out,
+            held_out_auroc=x.held_out,
             training_effective=x.training_effective,
             p=x.p,
             p_holm=p_holm,

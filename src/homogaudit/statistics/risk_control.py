@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from homogaudit.codec import Share
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import BoolArray, class_vector, score_vector
 from homogaudit.statistics.rates import Rate, wilson
@@ -31,16 +32,16 @@ class RiskBound:
         calibration: Errors among the accepted questions of the calibration half, with Wilson's interval; the threshold
             was chosen on these.
         held_out: The same on the other half, whose labels decided nothing.
-        coverage: Accepted questions of the calibration half, with Wilson's interval.
+        accepted_share: Accepted questions of the calibration half, with Wilson's interval.
     """
 
-    target: float
-    delta: float
+    target: Share
+    delta: Share
     threshold: float
-    p: float
+    p: Share
     calibration: Rate
     held_out: Rate
-    coverage: Rate
+    accepted_share: Rate
 
 
 def risk_bound(scores: ArrayLike, positive: ArrayLike, target: float, delta: float = 0.05, seed: int = 0) -> RiskBound:
@@ -105,7 +106,7 @@ def risk_bound(scores: ArrayLike, positive: ArrayLike, target: float, delta: flo
         p=p,
         calibration=_share(labels[calibration][vector[calibration] <= threshold]),
         held_out=_share(labels[held_out][vector[held_out] <= threshold]),
-        coverage=_share(vector[calibration] <= threshold),
+        accepted_share=_share(vector[calibration] <= threshold),
     )
 
 
