@@ -1,6 +1,15 @@
-"""`python -m homogaudit` is the `homogaudit` command."""
+"""`python -m homogaudit` is the `homogaudit` command.
 
-from homogaudit.cli import main
+The interpreter has put the working folder before all other places by then: files there are data, never code of ours.
+"""
+
+import os
+import sys
+
+if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:
+    del sys.path[0]
+
+from homogaudit.cli import main  # noqa: E402  (only now is it known where from)
 
 if __name__ == "__main__":
     main()

@@ -300,7 +300,7 @@ def test_an_answer_of_any_length_crosses_the_pipe(tmp_path: Path, monkeypatch: p
         "print(encode(EngineFailed('model', 'm'), 1))\n"
     )
     engine.chmod(0o755)
-    monkeypatch.setattr("homogaudit.engine.supervisor.sys.executable", str(engine))
+    monkeypatch.setattr("sys.executable", str(engine))
     events = supervise(Job(str(tmp_path / "x.audit")), everything)
     assert events == [QuestionStarted("q", "x" * 1_000_000), EngineFailed("model", "m")]
 
@@ -311,7 +311,7 @@ def test_an_engine_that_goes_without_a_word_is_told_with_its_last_words(
     engine = tmp_path / "engine"
     engine.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('no such library')\n")
     engine.chmod(0o755)
-    monkeypatch.setattr("homogaudit.engine.supervisor.sys.executable", str(engine))
+    monkeypatch.setattr("sys.executable", str(engine))
     job = Job(str(tmp_path / "x.audit"))
     (failed,) = supervise(job, everything)
     assert isinstance(failed, EngineFailed)

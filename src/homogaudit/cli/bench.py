@@ -35,6 +35,7 @@ def bench(
     import subprocess
 
     from homogaudit.config import load_models, load_settings
+    from homogaudit.config.python_child import child_environment, python_command
     from homogaudit.launch.model_choice import resolve_gguf
     from homogaudit.launch.speeds import Speeds, store_speeds
 
@@ -63,7 +64,8 @@ def bench(
     }
     # In a process of its own, like every use of llama.cpp: it aborts on some broken files.
     process = subprocess.run(
-        [sys.executable, "-m", "homogaudit.engine.bench_child"],
+        python_command("homogaudit.engine.bench_child"),
+        env=child_environment(),
         input=json.dumps(job),
         stdout=subprocess.PIPE,
         stderr=None if sys.stderr.isatty() else subprocess.DEVNULL,

@@ -6,15 +6,14 @@ It knows the events and nothing of the pipeline; screens, commands and programs 
 import asyncio
 import contextlib
 import json
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from homogaudit import events
+from homogaudit.config.python_child import child_environment, python_command
 from homogaudit.errors import StorageError
 from homogaudit.events import EngineFailed, Event, Job, Loading, RunFinished
 
@@ -53,16 +52,14 @@ class EngineSupervisor:
     async def __aenter__(self) -> Self:
         with self._open_log() as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "homogaudit.engine.child",
+                *python_command("homogaudit.engine.child"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 limit=_LINE_LIMIT,
                 # A group of its own: Ctrl+C in the terminal reaches the parent alone, which then asks.
                 start_new_session=True,
-                env=os.environ | {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"},
+                env=child_environment({"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}),
             )
         await self._send(self._job.encode())
         return self

@@ -7,9 +7,9 @@ import asyncio
 import dataclasses
 import json
 import subprocess
-import sys
 from pathlib import Path
 
+from homogaudit.config.python_child import child_environment, python_command
 from homogaudit.errors import EngineError, from_kind
 from homogaudit.report.json import from_json
 from homogaudit.report.records import Report
@@ -35,9 +35,11 @@ async def build_report(path: Path, *, full: bool) -> BuiltReport:
     Raises:
         HomogauditError: The run cannot be read, or the process failed.
     """
-    command = [sys.executable, "-m", "homogaudit", "report", str(path), "--json", *(["--full"] if full else [])]
+    command = python_command("homogaudit", "report", str(path), "--json", *(["--full"] if full else []))
     pipe, devnull = subprocess.PIPE, subprocess.DEVNULL
-    process = subprocess.Popen(command, stdin=devnull, stdout=pipe, stderr=pipe, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=devnull, stdout=pipe, stderr=pipe, start_new_session=True, env=child_environment()
+    )
     # A thread waits for it: unlike a transport of the loop it outlives an application that is torn down meanwhile.
     waiting = asyncio.get_running_loop().run_in_executor(None, process.communicate)
     try:

@@ -1,0 +1,21 @@
+"""How this project starts Python processes of its own: never with code that lies in the working folder.
+
+`python -m` puts the working folder before everything else, and a run is often started beside files that came from
+somewhere else: a `numpy.py` there would be executed, a `random.py` would break every run.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+
+__all__ = ["child_environment", "python_command"]
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of this project in a process of its own."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def child_environment(added: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of such a process; the processes that it starts itself are as safe."""
+    return {**os.environ, "PYTHONSAFEPATH": "1", **(added or {})}
