@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from homogaudit.cli.error_line import warn
 from homogaudit.config import ModelsFile
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import EngineError, InterruptedRunError, UsageError, from_kind
@@ -145,7 +146,7 @@ def score_run(
         chosen = stored_judge(scoring, models)
     else:
         chosen = choose_judge(
-            judge, questions, recorded="recorded" in judges, prompt=judge_prompt, models=models, warn=_warn
+            judge, questions, recorded="recorded" in judges, prompt=judge_prompt, models=models, warn=warn
         )
     if max_cost is not None:
         chosen.require_server()
@@ -162,7 +163,7 @@ def score_run(
         if is_there(own.nli.location):
             job_nli = replace(own.nli, question_first=own.nli.question_first or nli_question)
         else:
-            _warn(f"no clusters by entailment: the NLI model `{own.nli.name}` is not at `{own.nli.location}` any more")
+            warn(f"no clusters by entailment: the NLI model `{own.nli.name}` is not at `{own.nli.location}` any more")
     if own is not None and not clusterings:
         clusterings = _clusterings_of(own, embedder=job_embedder is not None, nli=job_nli is not None)
     # Read here too, so that a slip of the pen is told before anything is changed.
@@ -214,10 +215,6 @@ def agree_to_judging(
     if estimate is not None:
         estimate.token_budget(max_cost)
         agree_to_cost(estimate, is_agreed=is_agreed or max_cost is not None, quiet=quiet)
-
-
-def _warn(message: str) -> None:
-    typer.echo(f"warning: {message}", err=True)
 
 
 def agree_to_cost(estimate: "ServerEstimate", *, is_agreed: bool, quiet: bool) -> None:

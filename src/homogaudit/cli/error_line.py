@@ -9,7 +9,16 @@ import typer
 from homogaudit.errors import HomogauditError
 from homogaudit.report.text import plain
 
-__all__ = ["after_report", "show_error"]
+__all__ = ["after_report", "ignore", "show_error", "warn"]
+
+
+def warn(message: str) -> None:
+    """Print one warning on stderr."""
+    typer.echo(f"warning: {plain(message)}", err=True)
+
+
+def ignore(_message: str) -> None:
+    """Print nothing: what `--quiet` makes of a warning."""
 
 
 def show_error(error: HomogauditError, *, as_json: bool = False) -> int:

@@ -53,6 +53,7 @@ def import_(
 ) -> None:
     """Read recorded generations into a run file and score them."""
     from homogaudit.cli.engine_job import score_run
+    from homogaudit.cli.error_line import ignore, warn
     from homogaudit.launch.judge_choice import choose_judge
     from homogaudit.report.text import plain
     from homogaudit.signals.registry import SIGNALS
@@ -69,7 +70,7 @@ def import_(
         chosen.require_server()
     name = model or recorded.model or file.stem
     path = output or new_run_path(runs_folder(), name, file.name)
-    write_run(recorded, path, own_signals=SIGNALS.keys(), model=name).close()
+    write_run(recorded, path, own_signals=SIGNALS.keys(), model=name, warn=ignore if quiet else warn).close()
     shown = plain(shlex.quote(str(path)))
     if not quiet:
         greedy = sum(record.greedy is not None for record in recorded.records)

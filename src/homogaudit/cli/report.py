@@ -28,15 +28,18 @@ def report(
 
     An unfinished run is reported as far as it goes, with exit code 4.
     """
-    from homogaudit.cli.error_line import after_report
+    from homogaudit.cli.error_line import after_report, warn
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.run_paths import find_run
     from homogaudit.store import RunFile
+    from homogaudit.store.journals import missing_journal
 
     if as_json and markdown:
         raise UsageError("`--json` and `--markdown` exclude each other", "give one of them")
     check_max_scr(max_scr)
     path = find_run(run, load_settings(load_models(models_file)).runs)
+    if line := missing_journal(path):
+        warn(line)
     with RunFile.open(path) as stored:
         built = print_report(stored, as_json=as_json, markdown=markdown, full=full, judge=judge)
         with after_report(as_json=as_json):

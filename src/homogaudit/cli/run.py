@@ -164,7 +164,7 @@ def run(
     The same command goes on where an unfinished run was left.
     """
     from homogaudit.cli.engine_job import agree_to_cost, run_engine
-    from homogaudit.cli.error_line import after_report
+    from homogaudit.cli.error_line import after_report, ignore, warn
     from homogaudit.cli.progress import make_display
     from homogaudit.cli.report import check_complete, check_gate, check_max_scr, print_report
     from homogaudit.launch.prepare import RunRequest, prepare, remove_if_empty
@@ -218,7 +218,7 @@ def run(
             max_cost=max_cost,
             shard=shard,
         ),
-        (lambda _: None) if quiet else (lambda warning: typer.echo(f"warning: {warning}", err=True)),
+        ignore if quiet else warn,
     )
     path = prepared.path
     if not quiet:

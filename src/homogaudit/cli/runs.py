@@ -204,9 +204,10 @@ def _delete(path: Path) -> None:
     with RunLock(path):
         try:
             # The run itself goes first: a kill in between leaves a log without a run, never a run without its log.
-            path.unlink(missing_ok=True)
             for ending in _SIDE_FILES:
                 if ending != ".lock":
                     path.with_name(path.name + ending).unlink(missing_ok=True)
+            # The run last: a log is never left without its file.
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"cannot delete `{path}`: {error.strerror}", "check the folder's permissions") from error

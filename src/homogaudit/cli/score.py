@@ -50,14 +50,17 @@ def score(
 ) -> None:
     """Label, embed and cluster the stored answers of RUN again, without the model, and print the report."""
     from homogaudit.cli.engine_job import score_run
-    from homogaudit.cli.error_line import after_report
+    from homogaudit.cli.error_line import after_report, warn
     from homogaudit.cli.report import check_complete, print_report
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.run_paths import find_run
     from homogaudit.store import RunFile
+    from homogaudit.store.journals import missing_journal
 
     named = load_models(models_file)
     path = find_run(run, load_settings(named).runs)
+    if not quiet and (line := missing_journal(path)):
+        warn(line)
     score_run(
         path,
         judge=judge,

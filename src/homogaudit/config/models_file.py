@@ -313,6 +313,8 @@ def _read(file: Path) -> dict[str, Any]:
         # Where the text ends too early the parser names no line.
         place = f"line {line or len(text.splitlines())}"
         raise ConfigError(f"`{file}`, {place}: {reason[:1].lower()}{reason[1:]}", "the file must be TOML") from error
+    except RecursionError:
+        raise ConfigError(f"`{file}` is nested too deeply to be read", "the file must be TOML of a few tables") from None
     for name in tables:
         if name not in _TABLES:
             otherwise = "tables are " + ", ".join(f"`[{table}]`" for table in _TABLES)

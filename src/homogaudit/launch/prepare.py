@@ -22,6 +22,7 @@ from homogaudit.questions import Columns, QuestionFile, load_questions, load_tem
 from homogaudit.records import Decoding, Prompting, Question, questions_digest
 from homogaudit.signals.registry import choose_signals
 from homogaudit.store import RunFile
+from homogaudit.store.journals import missing_journal
 from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.shards import Shards
 
@@ -211,7 +212,7 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
             "" if shards.of == 1 else f"{shards.held[0]}of{shards.of}",
         )
     )
-    _create_or_check(path, generator, question_file, questions, parameters, hash_model=request.hash_model)
+    _create_or_check(path, generator, question_file, questions, parameters, warn, hash_model=request.hash_model)
     job = Job(
         str(path),
         model=generator.location,
@@ -317,7 +318,7 @@ def remove_if_empty(path: Path) -> None:
     with RunFile.open(path) as stored:
         is_empty = not stored.generation_keys()
     if is_empty:
-        for suffix in ("", "-wal", "-shm", ".lock"):
+        for suffix in ("-wal", "-shm", "", ".lock"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
@@ -376,6 +377,7 @@ def _create_or_check(
     question_file: QuestionFile,
     questions: Sequence[Question],
     parameters: dict[str, Any],
+    warn: Callable[[str], None],
     *,
     hash_model: bool,
 ) -> None:
@@ -385,6 +387,8 @@ def _create_or_check(
     if path.parent.exists() and not path.parent.is_dir():
         raise UsageError(f"`{path.parent}` is no folder", "choose another file with `-o`")
     if path.exists():
+        if line := missing_journal(path):
+            warn(line)
         with RunFile.open(path) as existing:
             existing.require_parameters(parameters)
         return
@@ -394,6 +398,7 @@ def _create_or_check(
         question_source=question_file.name,
         questions=questions,
         parameters=parameters,
+        warn=warn,
     ) as created:
         entry = generator.entry
         facts = {"location": generator.location}

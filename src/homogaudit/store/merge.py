@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from homogaudit.errors import ParametersDifferError, RunFileError
 from homogaudit.records import Question, questions_digest
+from homogaudit.store.journals import missing_journal
 from homogaudit.store.run_file import RunFile, differences, put_in_place
 from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.run_schema import reading_mode, storage_errors
@@ -66,11 +67,12 @@ def merge_runs(paths: Sequence[Path], output: Path, *, run_signals: Iterable[str
     for path in paths:
         if (pid := lock_owner(path)) is not None:
             raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or end it")
+    notes = [line for path in paths if (line := missing_journal(path))]
     with contextlib.ExitStack() as opened:
         runs = [opened.enter_context(RunFile.open(path)) for path in paths]
         _check_alike(runs)
         shards = _together(runs)
-        warnings = _warnings(runs)
+        warnings = notes + _warnings(runs)
         draft = output.with_name(f".{output.name}.{uuid4().hex[:8]}")
         try:
             _create(draft, runs, shards)
@@ -82,7 +84,7 @@ def merge_runs(paths: Sequence[Path], output: Path, *, run_signals: Iterable[str
                 wanted = merged.expected_samples()
                 counts = merged.draw_counts().items()
                 unfinished = tuple(key for key, found in counts if found.samples < wanted or not found.greedy)
-            put_in_place(draft, output)
+            put_in_place(draft, output, warnings.append)
         finally:
             for suffix in ("", "-journal", "-wal", "-shm"):
                 with contextlib.suppress(OSError):

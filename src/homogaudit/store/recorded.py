@@ -6,7 +6,7 @@ thinking the caller's. The files are somebody else's: every line is checked befo
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -153,7 +153,12 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def write_run(
-    recorded: RecordedFile, path: Path, *, own_signals: Collection[str] = (), model: str | None = None
+    recorded: RecordedFile,
+    path: Path,
+    *,
+    own_signals: Collection[str] = (),
+    model: str | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> RunFile:
     """Write a run file that holds what was recorded; scoring it is what completes it.
 
@@ -162,6 +167,7 @@ def write_run(
         path: Where; must not exist.
         own_signals: Names that the project computes; a recorded signal of such a name is stored as `recorded:NAME`.
         model: Stands before the name in the header.
+        warn: Told of what an earlier run of this name has left beside it.
 
     Returns:
         The run, open for writing, its status `started`. The fact `recorded` keeps what the tables have no place for.
@@ -185,6 +191,7 @@ def write_run(
         questions=[record.question for record in recorded.records],
         parameters=parameters,
         directions={stored[name]: direction for name, direction in recorded.directions.items()},
+        warn=warn,
     )
     try:
         with RunLock(path), run.transaction():

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import json
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,8 @@ from homogaudit.records import (
     TokenStatistics,
 )
 from homogaudit.store.file_system import refuse_network_file_system
+from homogaudit.store.journals import JOURNAL, check_journal, set_aside_leftovers
+from homogaudit.store.run_lock import RunLock
 from homogaudit.store.run_schema import (
     APPLICATION_ID,
     SCHEMA,
@@ -114,19 +116,36 @@ def _array(blob: bytes | None, dtype: str) -> NDArray[Any] | None:
     return None if blob is None else np.frombuffer(blob, dtype=dtype)
 
 
-def put_in_place(draft: Path, path: Path) -> None:
-    """Give the finished `draft` its name; unlike a rename, a link never replaces what another process put there.
+def put_in_place(draft: Path, path: Path, warn: Callable[[str], None] = lambda _: None) -> None:
+    """Give the finished `draft` its name; what another process put there is never replaced.
+
+    Args:
+        draft: A run file under a passing name.
+        path: The name; what an earlier run of this name has left beside it is set aside.
+        warn: Told of what was set aside.
 
     Raises:
-        RunFileError: `path` exists.
+        RunFileError: `path` exists, or was removed while a process still writes it.
+        StorageError: Its folder cannot be written.
     """
     try:
-        path.hardlink_to(draft)
+        # Nobody writes a log beside a file that is not there, and under the lock nobody else puts one there.
+        with RunLock(path):
+            if path.exists():
+                raise FileExistsError
+            for line in set_aside_leftovers(path):
+                warn(line)
+            try:
+                path.hardlink_to(draft)
+            except FileExistsError:
+                raise
+            except OSError:
+                # Some file systems (exFAT, some FUSE) have no links.
+                draft.rename(path)
     except FileExistsError:
         raise RunFileError(f"`{path}` exists", "choose another file with `-o`") from None
-    except OSError:
-        # Some file systems (exFAT, some FUSE) have no links.
-        draft.rename(path)
+    except OSError as error:
+        raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
 
 
 def _now() -> str:
@@ -149,6 +168,7 @@ class RunFile:
         self._version = version
         rows = connection.execute("SELECT position, id FROM questions").fetchall()
         self._positions: dict[str, int] = {question_id: position for position, question_id in rows}
+        self._id = self.meta("id")
 
     @classmethod
     def create(
@@ -160,6 +180,7 @@ class RunFile:
         questions: Sequence[Question],
         parameters: Mapping[str, Any],
         directions: Mapping[str, int] | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> Self:
         """Create a run file that holds its questions and parameters and no generation yet.
 
@@ -170,6 +191,7 @@ class RunFile:
             questions: In the order they will be started.
             parameters: Everything that the draws depend on; a resumed run must have the same.
             directions: -1 for recorded signals where lower is more uncertain.
+            warn: Told of what an earlier run of this name has left beside it.
 
         Raises:
             RunFileError: `path` exists, or lies on a network file system.
@@ -226,7 +248,7 @@ class RunFile:
                     connection.execute("COMMIT")
                 finally:
                     connection.close()
-            put_in_place(draft, path)
+            put_in_place(draft, path, warn)
         except OSError as error:
             raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
         finally:
@@ -240,13 +262,14 @@ class RunFile:
         """Open an existing run file.
 
         Raises:
-            RunFileError: It is missing, is no run file, has a newer schema, or is to be written on a network file
-                system.
+            RunFileError: It is missing, is no run file, has a newer schema, is to be written on a network file
+                system, or has the journal of another run beside it.
         """
         if not path.is_file():
             raise RunFileError(f"no run file at `{path}`", "`homogaudit runs` lists the runs")
         if writable:
             refuse_network_file_system(path)
+        check_journal(path, writable=writable)
         with storage_errors(path):
             mode = "mode=rw" if writable else reading_mode(path)
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None)
@@ -260,10 +283,10 @@ class RunFile:
                     message = f"`{path}` has schema {version}, this version reads up to {SCHEMA_VERSION}"
                     raise RunFileError(message, "upgrade homogaudit")
                 if writable:
+                    connection.execute("PRAGMA journal_mode = WAL")
                     if version < SCHEMA_VERSION:
                         migrate(connection, version)
                         version = SCHEMA_VERSION
-                    connection.execute("PRAGMA journal_mode = WAL")
                     # A commit need not reach the disk before the next draw: a killed process loses nothing.
                     connection.execute("PRAGMA synchronous = NORMAL")
                 return cls(path, connection, writable=writable, version=version)
@@ -297,6 +320,9 @@ class RunFile:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                # Different every time: what does not change is not written to the log, which it is to mark.
+                mark = json.dumps(f"{self._id} {uuid4().hex[:8]}")
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (JOURNAL, mark))
                 self._connection.execute("COMMIT")
             except BaseException:
                 # SQLite may leave open what a commit failed on, and later writes would join it unseen.

@@ -26,6 +26,7 @@ from homogaudit.launch.resume import resume_job
 from homogaudit.launch.speeds import find_serial_speed
 from homogaudit.report.numbers import count
 from homogaudit.report.text import plain, shorten
+from homogaudit.store.journals import missing_journal
 from homogaudit.tui.app_themes import DARK, LIGHT
 from homogaudit.tui.bridge import Engine, EngineBridge, last_log_lines
 from homogaudit.tui.daemon_thread import in_daemon_thread
@@ -314,6 +315,7 @@ class HomogauditApp(App[None]):
             self.notify("An engine is at work: cancel it first.", severity="warning")
             return
         try:
+            note = await asyncio.to_thread(missing_journal, path)
             session = await asyncio.to_thread(read_session, path)
             reducer = await asyncio.to_thread(read_reducer, path, scored=True)
         except Exception as error:
@@ -322,6 +324,8 @@ class HomogauditApp(App[None]):
         self._set_session(session)
         status = "complete" if session.status == "complete" else "unfinished"
         self._show(reducer.standing(status, can_resume=not session.missing_shards))
+        if note:
+            self._notify_warning(note)
         if session.missing_shards:
             self.notify(session.missing_words, severity="warning", markup=False)
         await self.action_go("report" if status == "complete" else "live")

@@ -1,0 +1,150 @@
+"""The write-ahead log beside a run file: whether it is the run's own, and what to do with one that was left behind.
+
+SQLite replays any log of the right name whose checksums hold, whichever database it was written for. So every commit
+of a run carries the run's id (`JOURNAL`), and a log is read only where that is the id in the run file itself.
+"""
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from homogaudit.errors import RunFileError
+from homogaudit.store.run_lock import lock_owner
+
+__all__ = ["JOURNAL", "check_journal", "missing_journal", "set_aside_leftovers"]
+
+JOURNAL = "journal"
+"""The fact in `meta` that every commit writes anew: the run's id, and something that differs every time."""
+
+_WAL_HEADER = 32
+"""Bytes before the first frame: a log that is no longer holds nothing."""
+
+_LEFT_BEHIND = ".left-behind"
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """What tells one run from another.
+
+    Attributes:
+        run: The run's id.
+        journal: The id that the last commit carried; `None` in files that only version 0.1.0 has written.
+        sessions: (number, start, pid) of each process that has worked on it; only ever added to.
+    """
+
+    run: str | None
+    journal: str | None
+    sessions: frozenset[tuple[int, str, int]]
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def check_journal(path: Path, *, writable: bool) -> None:
+    """Check that the write-ahead log beside a run file, if there is one, was written for this run.
+
+    Args:
+        path: The run file.
+        writable: Whether it is opened to be written. A reader beside a living writer need not look, and must not: the
+            file may change under it.
+
+    Raises:
+        RunFileError: The log is another run's.
+    """
+    log = _beside(path, "-wal")
+    if _size(log) <= _WAL_HEADER or (not writable and lock_owner(path) is not None):
+        return
+    own = _identity(path, "immutable=1")
+    if own is None or own.run is None:
+        # Killed in the middle of a checkpoint: without its log the file is not whole, so they belong together.
+        return
+    together = _identity(path, "mode=ro")
+    if (
+        together is not None
+        and together.run == own.run
+        and together.journal in (own.run, own.journal)
+        and own.sessions <= together.sessions
+    ):
+        return
+    hint = f"move `{log}` away; it holds answers of a run that was stopped hard and renamed or removed since"
+    raise RunFileError(f"`{log}` is the journal of another run than `{path}`", hint)
+
+
+def _identity(path: Path, mode: str) -> _Identity | None:
+    """Return what a run file says of itself with its log (`mode=ro`) or without it (`immutable=1`).
+
+    A reader writes nothing, and does not fold the log into the file when it closes.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)) as connection:
+            facts = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('id', ?)", (JOURNAL,)))
+            sessions = connection.execute("SELECT number, started, pid FROM sessions").fetchall()
+            run, journal = (json.loads(facts[key]) if key in facts else None for key in ("id", JOURNAL))
+    except (sqlite3.Error, ValueError):
+        return None
+    return _Identity(run, None if journal is None else str(journal).partition(" ")[0], frozenset(sessions))
+
+
+def missing_journal(path: Path) -> str | None:
+    """Return what the user should know of a run that was stopped hard and whose log is not beside it any more.
+
+    A writer that ends in good order leaves the file in another mode. Not for a process that has the run open: closing
+    a descriptor of the file drops the locks that SQLite holds on it.
+    """
+    log = _beside(path, "-wal")
+    if _size(log) or lock_owner(path) is not None:
+        return None
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError:
+        return None
+    # Byte 18 of the SQLite file format: the version that a writer needs, 2 for the write-ahead log.
+    if not header.startswith(b"SQLite format 3\0") or header[18:19] != b"\2":
+        return None
+    return (
+        f"the run `{path}` was stopped hard and has no journal beside it: if it was renamed or copied since, its last "
+        f"answers may be in a `-wal` file that was left behind, and belong beside it as `{log}`"
+    )
+
+
+def set_aside_leftovers(path: Path) -> list[str]:
+    """Clear the place of a new run file of what an earlier one of the same name has left there.
+
+    What may hold answers is kept under another name. The caller holds the lock on `path`, where no file is.
+
+    Returns:
+        What the user should know, a line each.
+
+    Raises:
+        OSError: Something cannot be moved.
+    """
+    told: list[str] = []
+    for suffix, least in (("-wal", _WAL_HEADER), ("-journal", 0)):
+        log = _beside(path, suffix)
+        if _size(log) <= least:
+            log.unlink(missing_ok=True)
+            continue
+        kept = next(
+            name
+            for number in range(1, 1 << 20)
+            if not (name := _beside(log, f"{_LEFT_BEHIND}{'' if number == 1 else f'-{number}'}")).exists()
+        )
+        log.rename(kept)
+        told.append(
+            f"`{log}` was left by a run that was stopped hard and removed or renamed since; it may hold answers of that "
+            f"run and is kept as `{kept}`"
+        )
+    # Only an index into the log.
+    _beside(path, "-shm").unlink(missing_ok=True)
+    return told
