@@ -33,7 +33,7 @@ def empty_working_folder(tmp_path, monkeypatch):
 
 def models_with(text: str):
     Path("models.toml").write_text(text, encoding="utf-8")
-    return load_models()
+    return load_models(Path("models.toml"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:
     del sys.path[0]
 
-from homogaudit.cli import main  # noqa: E402  (only now is it known where from)
+from homogaudit.cli import main
 
 if __name__ == "__main__":
     main()

@@ -143,6 +143,7 @@ class Job:
         concurrency: Requests at the same time on each server; `None` for the default.
         token_budget: Prompt and answer tokens that servers may be asked for; `None` for no limit.
         judge_model: The model that judges; `None` where the judge is none.
+        key_origins: The servers that may be told the user's key, see `homogaudit.config.trust.origin`.
     """
 
     run: str
@@ -165,6 +166,7 @@ class Job:
     concurrency: int | None = None
     token_budget: int | None = None
     judge_model: JobJudge | None = None
+    key_origins: tuple[str, ...] = ()
 
     __pydantic_config__ = STRICT
 

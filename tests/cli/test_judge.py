@@ -108,11 +108,12 @@ def test_a_server_judges_through_failures_and_its_labels_stand_beside_others(
 
 
 def test_a_paid_judge_is_agreed_to_before_it_is_asked_and_so_is_the_one_that_the_run_names(
-    score: Score, run_path: Path, faults: ModuleType
+    score: Score, run_path: Path, faults: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with faults.FaultServer(models=("org/toy",), is_probed=True) as server:
         entry = f'[generators.paid]\nsource = "{server.url}"\nprice_per_million_tokens = 1000.0\n'
         (run_path.parent / "models.toml").write_text(entry)
+        monkeypatch.setenv("HOMOGAUDIT_MODELS", str(run_path.parent / "models.toml"))
         code, report, _ = score("--judge", "model:paid")
         assert (code, server.requests) == (2, [])
         assert "the run may cost" in report["error"]["message"] and "`--yes`" in report["error"]["hint"]
@@ -135,9 +136,10 @@ def test_a_paid_judge_is_agreed_to_before_it_is_asked_and_so_is_the_one_that_the
 
 
 def test_an_import_with_a_paid_judge_says_how_to_go_on_with_it_or_is_agreed_to_at_once(
-    run_path: Path, faults: ModuleType, capsys: pytest.CaptureFixture[str]
+    run_path: Path, faults: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = run_path.parent
+    monkeypatch.setenv("HOMOGAUDIT_MODELS", str(folder / "models.toml"))
     line = {"question": "What do bees make?", "answers": ["honey"], "greedy": {"text": "Honey."}}
     (folder / "recorded.jsonl").write_text(json.dumps(line | {"samples": [{"text": "Honey."}, {"text": "Wax."}]}))
     (folder / "my prompt.jinja").write_text("Is {{ answer }} right? {{ question }}")

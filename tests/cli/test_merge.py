@@ -92,11 +92,16 @@ def test_a_wrong_shard_is_told_before_anything_is_drawn(faults: ModuleType, fold
 
 
 def test_a_merge_asks_a_paid_judge_about_answers_without_a_verdict_only_where_that_is_agreed_to(
-    faults: ModuleType, draw: Callable[..., dict[str, Any]], folder: Path, capsys: Captured
+    faults: ModuleType,
+    draw: Callable[..., dict[str, Any]],
+    folder: Path,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with faults.FaultServer() as server:
         entry = f'[generators.paid]\nsource = "{server.url}"\nprice_per_million_tokens = 1000.0\n'
         (folder / "models.toml").write_text(entry)
+        monkeypatch.setenv("HOMOGAUDIT_MODELS", str(folder / "models.toml"))
         for number in (1, 2):
             draw(server, "--shard", f"{number}/2", "-o", f"{number}.audit", "--judge", "model:paid", "--yes")
         with sqlite3.connect(folder / "2.audit") as connection:

@@ -63,7 +63,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, dict[str, Any]]]
     calls: list[tuple[Path, dict[str, Any]]] = []
     module = ModuleType("homogaudit.cli.engine_job")
 
-    def score_run(path: Path, **options: Any) -> None:
+    def score_run(path: Path, *, models: object, trust: object, **options: Any) -> None:
         # The lock is free and the file folded back: the engine can take it.
         assert not path.with_name(path.name + "-wal").exists()
         calls.append((path, options))

@@ -12,7 +12,7 @@ import pytest
 
 from homogaudit.cli.app import run_app
 from homogaudit.generation.openai_client import KEY_VARIABLES
-from homogaudit.launch.resume import resume_job
+from homogaudit.launch.resume import stored_job
 from homogaudit.store import RunFile
 
 SHORT = ["-n", "2", "--max-tokens", "4", "--no-embedder", "--signals", "token_entropy_mean", "--json"]
@@ -48,7 +48,7 @@ def test_a_server_is_audited_like_a_file(server: ModuleType, folder: Path, capsy
     with RunFile.open(target) as stored:
         assert len(stored.generation_keys()) == 6
         assert stored.parameters["model"] == {"kind": "server", "name": "org/toy", "reported": {"n_vocab": 40}}
-    job = resume_job(target)
+    job = stored_job(target)
     assert (job.model, job.model_kind, job.server_model) == (server.url, "server", "org/toy")
 
 
@@ -95,7 +95,9 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def priced(server: ModuleType, folder: Path) -> Callable[[float], None]:
+def priced(server: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    monkeypatch.setenv("HOMOGAUDIT_MODELS", str(folder / "models.toml"))
+
     def write(price: float) -> None:
         entry = f'[generators.hosted]\nsource = "{server.url}"\nprice_per_million_tokens = {price}\n'
         (folder / "models.toml").write_text(entry)

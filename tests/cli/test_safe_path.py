@@ -32,7 +32,9 @@ def _commands() -> list[list[str]]:
     return [[script]] if script else []
 
 
-@pytest.mark.parametrize("command", [*_commands(), [sys.executable, "-m", "homogaudit"]], ids=lambda x: Path(x[-1]).name)
+@pytest.mark.parametrize(
+    "command", [*_commands(), [sys.executable, "-m", "homogaudit"]], ids=lambda x: Path(x[-1]).name
+)
 def test_a_run_beside_files_that_are_called_like_modules_executes_none_of_them(
     trapped: Path, demo_model: Path, command: list[str]
 ):
@@ -49,7 +51,13 @@ def test_a_run_beside_files_that_are_called_like_modules_executes_none_of_them(
 @pytest.mark.parametrize("module", ["homogaudit.engine.child", "homogaudit.engine.bench_child", "homogaudit"])
 def test_no_process_of_this_project_takes_its_code_from_the_working_folder(trapped: Path, module: str):
     subprocess.run(
-        python_command(module), env=child_environment(), input="", capture_output=True, text=True, timeout=60, check=False
+        python_command(module),
+        env=child_environment(),
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert not (trapped.parent / "executed").exists()
 
@@ -65,6 +73,8 @@ def test_the_environment_of_a_child_keeps_what_is_set_and_is_as_safe_for_its_own
 
 def test_every_python_process_is_started_by_the_one_safe_helper():
     source = Path(__file__).parents[2] / "src" / "homogaudit"
-    using = {path.relative_to(source).as_posix() for path in source.rglob("*.py") if "sys.executable" in path.read_text()}
+    using = {
+        path.relative_to(source).as_posix() for path in source.rglob("*.py") if "sys.executable" in path.read_text()
+    }
     # `doctor` only shows which interpreter it is.
     assert using == {"config/python_child.py", "cli/doctor.py"}

@@ -157,5 +157,5 @@ def test_a_server_that_is_gone_is_one_error() -> None:
 def test_a_job_s_embedder_is_loaded_by_what_its_location_is(server: EmbeddingServer, demo_model: Path) -> None:
     from homogaudit.events import JobEmbedder
 
-    assert isinstance(load_embedder(JobEmbedder("s", "s#", f"{server.url}#m")), ServerEmbedder)
-    assert isinstance(load_embedder(JobEmbedder("g", "g#", str(demo_model))), LlamaCppEmbedder)
+    assert isinstance(load_embedder(JobEmbedder("s", "s#", f"{server.url}#m"), ()), ServerEmbedder)
+    assert isinstance(load_embedder(JobEmbedder("g", "g#", str(demo_model)), ()), LlamaCppEmbedder)

@@ -43,7 +43,7 @@ def calibrate(
     """Set the cosine that merges at most 5% of pairs of different meaning, and keep it for later scorings."""
     from homogaudit.clustering.answer_pairs import load_answer_pairs, pair_cosines
     from homogaudit.clustering.load_embedder import load_embedder
-    from homogaudit.config import load_models, load_settings, resource
+    from homogaudit.config import Trust, load_models, load_settings, resource
     from homogaudit.config.thresholds import CalibratedThreshold, store_threshold
     from homogaudit.errors import UsageError
     from homogaudit.launch.embedder_choice import resolve_job_embedder
@@ -51,11 +51,15 @@ def calibrate(
     from homogaudit.statistics.rates import wilson
 
     named = load_models(models_file)
-    chosen, reason = resolve_job_embedder(load_settings(named, embedder=embedder).embedder, named, wanted=True)
+    settings = load_settings(named, embedder=embedder)
+    trust = Trust(named.named_sources)
+    chosen, reason = resolve_job_embedder(
+        settings.embedder, named, wanted=True, trust=trust, found_in=settings.embedder_found_in
+    )
     if chosen is None:
         raise UsageError(f"no embedder: {reason}", "`homogaudit models` lists those that have names")
     file = load_answer_pairs(resource("samples") / "answer_pairs.jsonl" if pairs is None else pairs)
-    cosines = pair_cosines(file.pairs, load_embedder(chosen))
+    cosines = pair_cosines(file.pairs, load_embedder(chosen, trust.key_origins))
     found = pair_threshold(cosines, [pair.same for pair in file.pairs], [pair.question for pair in file.pairs])
     by_kind: dict[str, Rate] = {}
     for kind in dict.fromkeys(pair.kind for pair in file.pairs):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import typer
 
 from homogaudit.cli.error_line import warn
-from homogaudit.config import ModelsFile
+from homogaudit.config import ModelsFile, Trust
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import EngineError, InterruptedRunError, UsageError, from_kind
 from homogaudit.events import EngineFailed, Event, Job, JobEmbedder, RunFinished
@@ -98,6 +98,7 @@ def score_run(
     models: ModelsFile | None = None,
     max_cost: float | None = None,
     is_agreed: bool = False,
+    trust: Trust | None = None,
 ) -> None:
     """Cluster, label and compute the signals of stored generations in an engine without a generator.
 
@@ -115,14 +116,17 @@ def score_run(
         nli_question: Whether it reads the question before each answer.
         models: The names; read from the default places where left out.
         max_cost: Refuse to ask a judge on a server that may cost more; `None` for no limit.
-        is_agreed: Whether the user has agreed to any cost.
+        is_agreed: Whether the user has agreed to any cost, and to any server that only a file names.
+        trust: Of this command, where something was asked already.
 
     Raises:
         HomogauditError: What the engine failed with.
     """
+    from homogaudit.cli.consent import make_consent
     from homogaudit.cli.progress import make_display
     from homogaudit.clustering.methods import choose_methods
     from homogaudit.config import load_models, load_settings
+    from homogaudit.config.trust import is_url
     from homogaudit.launch.embedder_choice import (
         SWITCHED_OFF,
         is_there,
@@ -132,11 +136,12 @@ def score_run(
     )
     from homogaudit.launch.judge_choice import choose_judge, stored_judge
     from homogaudit.launch.prepare import resolve_density_pool
-    from homogaudit.launch.resume import resume_job
+    from homogaudit.launch.resume import stored_job
     from homogaudit.signals.registry import choose_signals
     from homogaudit.store import RunFile
 
     models = load_models() if models is None else models
+    trust = trust or Trust(models.named_sources, make_consent(is_agreed=is_agreed))
     settings = load_settings(models, embedder=embedder)
     with RunFile.open(path) as run:
         scoring = run.meta("scoring")
@@ -144,9 +149,11 @@ def score_run(
         judges = run.judges()
     if judge is None and scoring is not None and judge_prompt is None:
         chosen = stored_judge(scoring, models)
+        with RunFile.open(path) as run:
+            chosen.admit_stored(trust, run)
     else:
         chosen = choose_judge(
-            judge, questions, recorded="recorded" in judges, prompt=judge_prompt, models=models, warn=warn
+            judge, questions, recorded="recorded" in judges, prompt=judge_prompt, models=models, warn=warn, trust=trust
         )
     if max_cost is not None:
         chosen.require_server()
@@ -154,11 +161,19 @@ def score_run(
     source = (scoring or {}).get("embedder_source")
     if embedder is None and use_embedder and source and is_there(source["location"]):
         job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
+        if is_url(job_embedder.location):
+            trust.admit("the embedder", job_embedder.location, path)
     else:
         was_off = embedder is None and (scoring or {}).get("embedder_reason") == SWITCHED_OFF
-        job_embedder, reason = resolve_job_embedder(settings.embedder, models, wanted=use_embedder and not was_off)
-    own = None if scoring is None else resume_job(path, draws=False)
-    job_nli = resolve_job_nli(nli, models, question_first=nli_question)
+        job_embedder, reason = resolve_job_embedder(
+            settings.embedder,
+            models,
+            wanted=use_embedder and not was_off,
+            trust=trust,
+            found_in=settings.embedder_found_in,
+        )
+    own = None if scoring is None else stored_job(path, draws=False)
+    job_nli = resolve_job_nli(nli, models, question_first=nli_question, trust=trust)
     if nli is None and own is not None and own.nli is not None:
         if is_there(own.nli.location):
             job_nli = replace(own.nli, question_first=own.nli.question_first or nli_question)
@@ -190,6 +205,7 @@ def score_run(
         gpu_layers=settings.gpu_layers,
         nli=job_nli,
         judge_model=chosen.model,
+        key_origins=trust.key_origins,
     )
     run_engine(job, make_display(quiet=quiet))
 

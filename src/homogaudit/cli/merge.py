@@ -29,6 +29,7 @@ def merge(
     The runs must be of one model, one decoding and one question file; a sample that two of them hold must be the
     same in both. Where shards are missing the merged run stays unfinished: merge it with them later.
     """
+    from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import agree_to_judging, run_engine
     from homogaudit.cli.error_line import after_report
     from homogaudit.cli.progress import make_display
@@ -52,7 +53,7 @@ def merge(
         if merged.unfinished:
             typer.echo(f"warning: not all drawn: {plain(listed(merged.unfinished))}", err=True)
     try:
-        job = resume_job(output, draws=False)
+        job = resume_job(output, draws=False, consent=make_consent(is_agreed=yes))
         chosen = JudgeChoice(job.judge, job.judge_reason, job.judge_model)
         agree_to_judging(output, chosen, max_cost=max_cost, is_agreed=yes, quiet=quiet)
         run_engine(job, make_display(quiet=quiet))

@@ -76,7 +76,9 @@ MaxCostOption = Annotated[
     float | None,
     typer.Option("--max-cost", help="Refuse to ask servers for more than this; their prices are those of models.toml."),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask before what costs money.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Agree to what costs money, and to servers that only a file names.")
+]
 
 
 def split_names(text: str | None) -> tuple[str, ...]:

@@ -52,8 +52,10 @@ def import_(
     quiet: QuietOption = False,
 ) -> None:
     """Read recorded generations into a run file and score them."""
+    from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import score_run
     from homogaudit.cli.error_line import ignore, warn
+    from homogaudit.config import Trust, load_models
     from homogaudit.launch.judge_choice import choose_judge
     from homogaudit.report.text import plain
     from homogaudit.signals.registry import SIGNALS
@@ -65,7 +67,9 @@ def import_(
     # Refuses an unknown judge before anything is written.
     questions = [record.question for record in recorded.records]
     has_labels = any(record.label for record in recorded.records)
-    chosen = choose_judge(judge, questions, recorded=has_labels, prompt=judge_prompt)
+    named = load_models()
+    trust = Trust(named.named_sources, make_consent(is_agreed=yes))
+    chosen = choose_judge(judge, questions, recorded=has_labels, prompt=judge_prompt, models=named, trust=trust)
     if max_cost is not None:
         chosen.require_server()
     name = model or recorded.model or file.stem
@@ -87,6 +91,8 @@ def import_(
             max_cost=max_cost,
             is_agreed=yes,
             quiet=quiet,
+            models=named,
+            trust=trust,
         )
     except HomogauditError:
         flags = {"--judge": judge, "--judge-prompt": judge_prompt, "--embedder": embedder}

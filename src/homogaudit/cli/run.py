@@ -163,6 +163,7 @@ def run(
 
     The same command goes on where an unfinished run was left.
     """
+    from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import agree_to_cost, run_engine
     from homogaudit.cli.error_line import after_report, ignore, warn
     from homogaudit.cli.progress import make_display
@@ -219,6 +220,7 @@ def run(
             shard=shard,
         ),
         ignore if quiet else warn,
+        make_consent(is_agreed=yes),
     )
     path = prepared.path
     if not quiet:

@@ -1,5 +1,6 @@
 """From what a job says of an embedder to the embedder itself."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from homogaudit.clustering.embedders import Embedder
@@ -8,8 +9,12 @@ from homogaudit.events import JobEmbedder
 __all__ = ["load_embedder"]
 
 
-def load_embedder(embedder: JobEmbedder) -> Embedder:
+def load_embedder(embedder: JobEmbedder, key_origins: Collection[str]) -> Embedder:
     """Load an embedder: a GGUF file, a server, else a sentence-transformers model.
+
+    Args:
+        embedder: Where it lies.
+        key_origins: The servers that may be told the key.
 
     Raises:
         EmbedderError: It cannot be loaded.
@@ -18,7 +23,7 @@ def load_embedder(embedder: JobEmbedder) -> Embedder:
     if location.startswith(("http://", "https://")):
         from homogaudit.clustering.server_embedder import ServerEmbedder
 
-        return ServerEmbedder(embedder.name, location, prompt=embedder.prompt)
+        return ServerEmbedder(embedder.name, location, prompt=embedder.prompt, key_origins=key_origins)
     if location.lower().endswith(".gguf"):
         from homogaudit.clustering.gguf_embedder import LlamaCppEmbedder
 

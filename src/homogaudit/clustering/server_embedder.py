@@ -1,6 +1,6 @@
 """An embedder behind an OpenAI-compatible `/v1/embeddings`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,18 +31,27 @@ class ServerEmbedder:
         location: `URL[#MODEL]`, the base URL such as `http://localhost:8000/v1`; without a model the only one served.
         prompt: Put before every text.
         policy: When to try again.
+        key_origins: The servers that may be told the key, see `api_key`.
 
     Raises:
         EmbedderError: The server does not answer, or serves several models and none is named.
     """
 
-    def __init__(self, name: str, location: str, *, prompt: str = "", policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        location: str,
+        *,
+        prompt: str = "",
+        policy: RetryPolicy | None = None,
+        key_origins: Collection[str] | None = None,
+    ) -> None:
         self._name = name
         self._prompt = prompt
         address = parse_addresses(location)[0]
         self._url = address.url
         self._loop = LoopThread()
-        self._client = OpenAIClient(address, key=api_key(address.url), policy=policy)
+        self._client = OpenAIClient(address, key=api_key(address.url, key_origins), policy=policy)
         self._model = address.model or self._only_model()
 
     @property

@@ -11,6 +11,7 @@ from homogaudit.config.models_file import (
     NliEntry,
     load_models,
     resource,
+    user_models_file,
 )
 from homogaudit.config.nearest import did_you_mean, nearest
 from homogaudit.config.resolve import (
@@ -25,9 +26,11 @@ from homogaudit.config.resolve import (
     resolve_nli,
 )
 from homogaudit.config.settings import Settings, load_settings
+from homogaudit.config.trust import Consent, Trust, refuse
 
 __all__ = [
     "DEFAULT_EMBEDDER",
+    "Consent",
     "EmbedderEntry",
     "GeneratorEntry",
     "ModelsFile",
@@ -36,14 +39,17 @@ __all__ = [
     "ResolvedGenerator",
     "ResolvedNli",
     "Settings",
+    "Trust",
     "did_you_mean",
     "how_to_get",
     "is_present",
     "load_models",
     "load_settings",
     "nearest",
+    "refuse",
     "resolve_embedder",
     "resolve_generator",
     "resolve_nli",
     "resource",
+    "user_models_file",
 ]

@@ -29,6 +29,7 @@ __all__ = [
     "check_setting",
     "load_models",
     "resource",
+    "user_models_file",
 ]
 
 Mode = Literal["auto", "chat", "base"]
@@ -49,6 +50,7 @@ class GeneratorEntry:
         name: What the command line calls it.
         source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
         origin: The file that gave the entry or changed it last.
+        found_in: The file that gave its source, where the user has not named that file; see `load_models`.
         mode: `chat` renders a template, `base` does not, `auto` takes chat where the model has a template.
         stage: How far its training went.
         family: What the stages and sizes of one release have in common.
@@ -68,6 +70,7 @@ class GeneratorEntry:
     context_length: int | None = None
     price_per_million_tokens: float | None = None
     description: str = ""
+    found_in: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class EmbedderEntry:
         name: What the command line calls it.
         source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
         origin: The file that gave the entry or changed it last.
+        found_in: The file that gave its source, where the user has not named that file; see `load_models`.
         revision: Branch, tag or commit of a Hugging Face source.
         size_mb: Size of its weights in megabytes.
         prompt: Text that the embedder wants before every answer, for example `query: `.
@@ -91,6 +95,7 @@ class EmbedderEntry:
     size_mb: float | None = None
     prompt: str = ""
     description: str = ""
+    found_in: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class NliEntry:
         name: What the command line calls it.
         source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
         origin: The file that gave the entry or changed it last.
+        found_in: The file that gave its source, where the user has not named that file; see `load_models`.
         revision: Branch, tag or commit of a Hugging Face source.
         size_mb: Size of its weights in megabytes.
         description: One line for people.
@@ -112,11 +118,12 @@ class NliEntry:
     revision: str | None = None
     size_mb: float | None = None
     description: str = ""
+    found_in: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelsFile:
-    """The packaged models.toml with at most one file laid over it.
+    """The packaged models.toml with the files laid over it.
 
     Attributes:
         generators: Generator models by name, in the order of the files.
@@ -124,6 +131,7 @@ class ModelsFile:
         settings: The `[settings]` table, checked; see `homogaudit.config.settings`.
         files: The files that were read, the packaged one first.
         nli: NLI models by name, in the order of the files.
+        found_settings: The settings that a file gave that the user has not named, and that file.
     """
 
     generators: Mapping[str, GeneratorEntry]
@@ -131,6 +139,13 @@ class ModelsFile:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     files: tuple[Path, ...] = ()
     nli: Mapping[str, NliEntry] = field(default_factory=dict[str, NliEntry])
+    found_settings: Mapping[str, Path] = field(default_factory=dict[str, Path])
+
+    @property
+    def named_sources(self) -> list[str]:
+        """The sources in files that the user has named, the user configuration among them."""
+        entries = [*self.generators.values(), *self.embedders.values(), *self.nli.values()]
+        return [parse_source(x.source, x.origin.parent).value for x in entries if x.found_in is None]
 
 
 class _BadValueError(ValueError):
@@ -257,7 +272,10 @@ def resource(name: str) -> Path:
 
 
 def load_models(path: Path | None = None, *, folder: Path | None = None) -> ModelsFile:
-    """Read the packaged models.toml and the one file that lies over it.
+    """Read the packaged models.toml, the user configuration over it, and one more file over both.
+
+    The user configuration is `models.toml` in the user's configuration folder of the platform. Both it and a file that
+    is named count as the user's own word; a file that only lies in the working folder may be somebody else's.
 
     Args:
         path: The file named by `--models`; `None` takes the one that HOMOGAUDIT_MODELS names, else `models.toml` of
@@ -270,30 +288,49 @@ def load_models(path: Path | None = None, *, folder: Path | None = None) -> Mode
     packaged = resource(_FILE_NAME)
     files = [packaged]
     overlay = path or (Path(os.environ["HOMOGAUDIT_MODELS"]) if os.environ.get("HOMOGAUDIT_MODELS") else None)
+    is_named = overlay is not None
+    user = user_models_file()
+    if user.is_file() and not user.samefile(packaged):
+        files.append(user)
     if overlay is None:
         own = (folder or Path()) / _FILE_NAME
         overlay = own if own.is_file() else None
-    if overlay is not None and not (overlay.exists() and overlay.samefile(packaged)):
+    if overlay is not None and not (overlay.exists() and any(overlay.samefile(file) for file in files)):
         files.append(overlay)
+    else:
+        overlay = None
+    found = None if is_named else overlay
 
     generators: dict[str, dict[str, Any]] = {}
     embedders: dict[str, dict[str, Any]] = {}
     nli: dict[str, dict[str, Any]] = {}
     settings: dict[str, Any] = {}
+    found_settings: dict[str, Path] = {}
     for file in files:
         tables = _read(file)
-        _overlay(generators, tables.get("generators", {}), _GENERATOR_KEYS, "generator", file)
-        _overlay(embedders, tables.get("embedders", {}), _EMBEDDER_KEYS, "embedder", file)
-        _overlay(nli, tables.get("nli", {}), _NLI_KEYS, "NLI model", file, table="nli")
+        is_found = file is found
+        _overlay(generators, tables.get("generators", {}), _GENERATOR_KEYS, "generator", file, is_found=is_found)
+        _overlay(embedders, tables.get("embedders", {}), _EMBEDDER_KEYS, "embedder", file, is_found=is_found)
+        _overlay(nli, tables.get("nli", {}), _NLI_KEYS, "NLI model", file, table="nli", is_found=is_found)
         own_settings = _table(tables.get("settings", {}), "`[settings]`", file)
-        settings |= _checked(own_settings, _SETTING_KEYS, "`[settings]`", file)
+        settings |= (given := _checked(own_settings, _SETTING_KEYS, "`[settings]`", file))
+        found_settings |= {key: file.absolute() for key in given} if is_found else {}
     return ModelsFile(
         generators={name: GeneratorEntry(name=name, **values) for name, values in generators.items()},
         embedders={name: EmbedderEntry(name=name, **values) for name, values in embedders.items()},
         settings=settings,
         files=tuple(files),
         nli={name: NliEntry(name=name, **values) for name, values in nli.items()},
+        found_settings=found_settings,
     )
+
+
+def user_models_file() -> Path:
+    """Return where the user configuration of models lies, whether it is there or not."""
+    # Imported here because `--help` needs no folder.
+    from platformdirs import user_config_path
+
+    return user_config_path("homogaudit", appauthor=False) / _FILE_NAME
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -314,7 +351,9 @@ def _read(file: Path) -> dict[str, Any]:
         place = f"line {line or len(text.splitlines())}"
         raise ConfigError(f"`{file}`, {place}: {reason[:1].lower()}{reason[1:]}", "the file must be TOML") from error
     except RecursionError:
-        raise ConfigError(f"`{file}` is nested too deeply to be read", "the file must be TOML of a few tables") from None
+        raise ConfigError(
+            f"`{file}` is nested too deeply to be read", "the file must be TOML of a few tables"
+        ) from None
     for name in tables:
         if name not in _TABLES:
             otherwise = "tables are " + ", ".join(f"`[{table}]`" for table in _TABLES)
@@ -330,8 +369,9 @@ def _overlay(
     file: Path,
     *,
     table: str | None = None,
+    is_found: bool,
 ) -> None:
-    """Lay one file's entries over `entries`, key by key."""
+    """Lay one file's entries over `entries`, key by key; `is_found` tells a file that the user has not named."""
     for name, given in _table(given_entries, f"`[{table or what + 's'}]`", file).items():
         if not _NAME.fullmatch(name):
             raise ConfigError(
@@ -341,6 +381,8 @@ def _overlay(
         place = f"{what} `{name}`"
         values = _checked(_table(given, place, file), keys, place, file)
         merged = {**entries.get(name, {}), **values, "origin": file}
+        if "source" in values:
+            merged["found_in"] = file.absolute() if is_found else None
         if "source" not in merged:
             raise ConfigError(f"`{file}`: {place} has no `source`", "say where the model lies")
         entries[name] = merged

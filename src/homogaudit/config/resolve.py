@@ -19,6 +19,7 @@ from homogaudit.config.sources import (
     parse_source,
     pip_command,
 )
+from homogaudit.config.trust import Trust
 from homogaudit.errors import UsageError
 
 __all__ = [
@@ -135,38 +136,69 @@ def how_to_get(entry: GeneratorEntry | EmbedderEntry | NliEntry) -> str:
             return pip_command(source.module)
 
 
-def resolve_generator(text: str, models: ModelsFile) -> ResolvedGenerator:
+def _admit(what: str, source: Source, found_in: Path | None, trust: Trust) -> None:
+    """Ask before a server is contacted or a function is called because a file says so that the user did not name.
+
+    Raises:
+        UsageError: The user does not agree.
+    """
+    if source.kind not in (SourceKind.SERVER, SourceKind.PACKAGE_FUNCTION):
+        return
+    if found_in is None:
+        trust.name(source.value)
+    else:
+        is_server = source.kind is SourceKind.SERVER
+        trust.admit(what, source.value if is_server else f"package:{source.module}:{source.value}", found_in)
+
+
+def resolve_generator(text: str, models: ModelsFile, trust: Trust | None = None) -> ResolvedGenerator:
     """Return the generator that `text` means.
 
     Args:
         text: A name of models.toml, a path to a GGUF file, a Hugging Face folder or id, a URL, or any source that
             models.toml could hold. A name goes before a file of the same name; write `./NAME` for the file.
         models: The names.
+        trust: Asks about what only a file names; `None` refuses it.
 
     Raises:
         UsageError: It is none of these, the path is missing, or its package is not installed.
+        UsageError: The user does not agree to what the file says.
         ModelError: The package that holds it failed to provide it.
     """
+    trust = trust or Trust(models.named_sources)
     entry = models.generators.get(text)
     if entry is not None:
+        _admit(f"model `{entry.name}`", _source_of(entry), entry.found_in, trust)
         try:
             return _generator_at(_source_of(entry), entry.name, entry)
         except UsageError as error:
             raise UsageError(f"model `{entry.name}`: {error.message}", error.hint) from error
     source = _source_of_text(text, "model", models.generators, _MODEL_FORMS)
+    _admit("the model", source, None, trust)
     return _generator_at(source, _short_name(source), None)
 
 
-def resolve_embedder(text: str | None, models: ModelsFile) -> ResolvedEmbedder:
+def resolve_embedder(
+    text: str | None, models: ModelsFile, trust: Trust | None = None, *, found_in: Path | None = None
+) -> ResolvedEmbedder:
     """Return the embedder that `text` means, the default one for `None`.
+
+    Args:
+        text: A name of models.toml, a folder, a Hugging Face id, a GGUF file or a URL.
+        models: The names.
+        trust: Asks about what only a file names; `None` refuses it.
+        found_in: The file that gave `text`, where the user has named neither.
 
     Raises:
         UsageError: It is no name, folder or Hugging Face id, or its package is not installed.
+        UsageError: The user does not agree to what a file says.
         ModelError: The package that holds it failed to provide it.
     """
+    trust = trust or Trust(models.named_sources)
     entry = models.embedders.get(DEFAULT_EMBEDDER if text is None else text)
     if entry is not None:
         source = _source_of(entry)
+        _admit(f"embedder `{entry.name}`", source, entry.found_in, trust)
         try:
             location = locate(source)
         except UsageError as error:
@@ -177,6 +209,7 @@ def resolve_embedder(text: str | None, models: ModelsFile) -> ResolvedEmbedder:
         name, revision = entry.name, entry.revision
     else:
         source = _source_of_text(text or "", "embedder", models.embedders, _EMBEDDER_FORMS)
+        _admit("the embedder", source, found_in, trust)
         location, name, revision = locate(source), _short_name(source), None
     is_gguf = location.lower().endswith(".gguf") and Path(location).is_file()
     is_elsewhere = source.kind in (SourceKind.HUB, SourceKind.SERVER)
@@ -185,15 +218,17 @@ def resolve_embedder(text: str | None, models: ModelsFile) -> ResolvedEmbedder:
     return ResolvedEmbedder(name, location, revision, entry)
 
 
-def resolve_nli(text: str, models: ModelsFile) -> ResolvedNli:
+def resolve_nli(text: str, models: ModelsFile, trust: Trust | None = None) -> ResolvedNli:
     """Return the NLI model that `text` means.
 
     Raises:
         UsageError: It is no name, folder or Hugging Face id.
+        UsageError: The user does not agree to what a file says of it.
         ModelError: The package that holds it failed to provide it.
     """
     entry = models.nli.get(text)
     if entry is not None:
+        _admit(f"NLI model `{entry.name}`", _source_of(entry), entry.found_in, trust or Trust(models.named_sources))
         found = ResolvedNli(entry.name, locate(_source_of(entry)), entry.revision)
         kind = _source_of(entry).kind
     else:

@@ -26,6 +26,7 @@ class Settings:
         threads: Threads of the generator; the physical cores where `None`.
         gpu_layers: Layers of the generator on the GPU; as many as fit where `None`, all of them for -1.
         slots: Sequences that the generator decodes in one step.
+        embedder_found_in: The file that gave the embedder, where the user has not named that file.
     """
 
     runs: Path
@@ -33,6 +34,7 @@ class Settings:
     threads: int | None = None
     gpu_layers: int | None = None
     slots: int | None = None
+    embedder_found_in: Path | None = None
 
 
 def load_settings(
@@ -70,7 +72,8 @@ def load_settings(
         from platformdirs import user_data_path
 
         chosen["runs"] = user_data_path("homogaudit", appauthor=False) / "runs"
-    return Settings(**chosen)
+    is_given = embedder is not None or os.environ.get("HOMOGAUDIT_EMBEDDER")
+    return Settings(**chosen, embedder_found_in=None if is_given else models.found_settings.get("embedder"))
 
 
 def _choose(key: str, flag: object, models: ModelsFile) -> Any:

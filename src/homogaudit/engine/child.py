@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections import deque
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -195,7 +196,12 @@ def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
     path = Path(job.run)
     with RunLock(path), RunFile.open(path, writable=True) as run:
         audit = Audit(
-            run, job, control, load_generator=_load_generator, load_embedder=_load_embedder, load_nli=_load_nli
+            run,
+            job,
+            control,
+            load_generator=_load_generator,
+            load_embedder=partial(_load_embedder, key_origins=job.key_origins),
+            load_nli=_load_nli,
         )
         for event in audit.events():
             writer.put(event)
@@ -213,6 +219,7 @@ def _load_generator(job: Job, prompting: Prompting, now: datetime) -> "Generator
             model=job.server_model,
             concurrency=job.concurrency,
             token_budget=job.token_budget,
+            key_origins=job.key_origins,
         )
 
     assert job.model is not None
@@ -237,10 +244,10 @@ def _load_generator(job: Job, prompting: Prompting, now: datetime) -> "Generator
     )
 
 
-def _load_embedder(embedder: JobEmbedder) -> "Embedder":
+def _load_embedder(embedder: JobEmbedder, key_origins: tuple[str, ...]) -> "Embedder":
     from homogaudit.clustering.load_embedder import load_embedder
 
-    return load_embedder(embedder)
+    return load_embedder(embedder, key_origins)
 
 
 def _load_nli(nli: JobNli) -> "EntailmentModel":

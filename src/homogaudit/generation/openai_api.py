@@ -57,6 +57,7 @@ class OpenAIGenerator:
         concurrency: Requests at the same time on each server; `None` for the default.
         token_budget: Prompt and answer tokens to spend at most; `None` for no limit.
         policy: When to try again.
+        key_origins: The servers that may be told the key, see `api_key`.
 
     Raises:
         ModelError: A server cannot be reached, refuses the key or lacks the model.
@@ -73,6 +74,7 @@ class OpenAIGenerator:
         concurrency: int | None = None,
         token_budget: int | None = None,
         policy: RetryPolicy | None = None,
+        key_origins: Collection[str] | None = None,
     ) -> None:
         self._prompting = prompting
         self._budget = token_budget
@@ -88,7 +90,7 @@ class OpenAIGenerator:
             for address in parse_addresses(location, model):
                 client = OpenAIClient(
                     address,
-                    key=api_key(address.url),
+                    key=api_key(address.url, key_origins),
                     connections=self._concurrency,
                     policy=policy,
                     on_trouble=self._warn,
@@ -456,8 +458,19 @@ class OpenAIGenerator:
             raise ModelError(f"the server refuses the run's sampling parameters: {refusal.reason}") from None
 
 
-def server_model(location: str, model: str | None = None, policy: RetryPolicy | None = None) -> ServerModel:
+def server_model(
+    location: str,
+    model: str | None = None,
+    policy: RetryPolicy | None = None,
+    key_origins: Collection[str] | None = None,
+) -> ServerModel:
     """Return what the first server of `location` that can be reached says of its model, without drawing anything.
+
+    Args:
+        location: `URL[#MODEL][,URL[#MODEL]...]`.
+        model: As `OpenAIGenerator` takes it; so the others.
+        policy: See there.
+        key_origins: See there.
 
     Raises:
         ModelError: None can be reached, or one refuses the key or lacks the model.
@@ -466,7 +479,7 @@ def server_model(location: str, model: str | None = None, policy: RetryPolicy | 
     first: ModelError | None = None
     try:
         for address in parse_addresses(location, model):
-            client = OpenAIClient(address, key=api_key(address.url), policy=policy or _FIRST_CONTACT)
+            client = OpenAIClient(address, key=api_key(address.url, key_origins), policy=policy or _FIRST_CONTACT)
             try:
                 return loop.run(find_model(client))
             except ModelError as error:

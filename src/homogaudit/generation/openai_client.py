@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from homogaudit.errors import EngineError, ModelError
+from homogaudit.config.trust import origin
+from homogaudit.errors import ConfigError, EngineError, ModelError
 from homogaudit.generation.event_stream import merged_stream
 from homogaudit.questions.wording import quoted
 
@@ -34,6 +35,7 @@ __all__ = [
     "ServerAddress",
     "UnreachableError",
     "api_key",
+    "own_key_variable",
     "parse_addresses",
 ]
 
@@ -172,15 +174,42 @@ def parse_addresses(text: str, model: str | None = None) -> list[ServerAddress]:
     return [ServerAddress(address.url, address.model or shared) for address in found]
 
 
-def api_key(url: str) -> str | None:
+def api_key(url: str, key_origins: Collection[str] | None = None) -> str | None:
     """Return the key for a server in the environment, `None` where there is none.
 
     A key of the server's own, such as `HOMOGAUDIT_API_KEY_API_EXAMPLE_COM`, goes before the common ones: an audited
     server, a judge and an embedder may be of three providers, and no key is to be told to another one.
+
+    Args:
+        url: Of the server.
+        key_origins: The servers that the user has named, see `homogaudit.config.trust.origin`; another one is told no
+            common key. `None` where the caller is who names the server.
+
+    Raises:
+        ConfigError: The key holds what no header can.
     """
-    host = (urlsplit(url).hostname or "").upper()
-    own = f"{KEY_VARIABLES[0]}_{re.sub('[^A-Z0-9]', '_', host)}"
-    return next((os.environ[name] for name in (own, *KEY_VARIABLES) if os.environ.get(name)), None)
+    is_named = key_origins is None or origin(url) in key_origins
+    own = own_key_variable(url)
+    names = [own]
+    if is_named:
+        # One hyphen of a host name was one underscore, which also stands for a dot: good only for a named server.
+        names += [own.replace("__", "_"), *KEY_VARIABLES]
+    return next((key for name in names if (key := _key_of(name))), None)
+
+
+def own_key_variable(url: str) -> str:
+    """Return the variable of a server's own key: no two hosts have the same."""
+    host = (urlsplit(url).hostname or "").upper().replace("-", "__")
+    return f"{KEY_VARIABLES[0]}_{re.sub('[^A-Z0-9_]', '_', host)}"
+
+
+def _key_of(name: str) -> str:
+    """Return the key in a variable, empty for none; a line end that came along from a file is no part of it."""
+    key = os.environ.get(name, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        hint = "set it again, without quotes, line ends and other characters that are not ASCII"
+        raise ConfigError(f"`{name}` holds a character that no key can have", hint)
+    return key
 
 
 class LoopThread:
@@ -413,7 +442,11 @@ class OpenAIClient:
         reason = self._reason(body)
         if status == 401:
             wrong = "does not accept the key" if self._key else "wants a key"
-            hint = f"set {KEY_VARIABLES[0]} in the environment; the key is never stored"
+            own = own_key_variable(self.address.url)
+            hint = (
+                f"set {KEY_VARIABLES[0]} in the environment, or {own} for a server that is not named in the command; "
+                "the key is never stored"
+            )
             raise ModelError(f"the server `{self.address.url}` {wrong}", hint)
         if status == 402 or (status == 429 and any(word in reason.casefold() for word in _USED_UP)):
             hint = "the same command goes on where the run was left"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from homogaudit.config import ModelsFile, ResolvedEmbedder, ResolvedNli, resolve_embedder, resolve_nli
+from homogaudit.config import ModelsFile, ResolvedEmbedder, ResolvedNli, Trust, resolve_embedder, resolve_nli
 from homogaudit.config.thresholds import calibrated_thresholds
 from homogaudit.errors import EmbedderError, ModelError, UsageError
 from homogaudit.events import JobEmbedder, JobNli
@@ -20,24 +20,35 @@ __all__ = [
 SWITCHED_OFF = "switched off by `--no-embedder`"
 
 
-def resolve_job_embedder(name: str | None, models: ModelsFile, *, wanted: bool) -> tuple[JobEmbedder | None, str]:
+def resolve_job_embedder(
+    name: str | None,
+    models: ModelsFile,
+    *,
+    wanted: bool,
+    trust: Trust | None = None,
+    found_in: Path | None = None,
+) -> tuple[JobEmbedder | None, str]:
     """Return the embedder of a job, or `None` with the reason why there is none.
 
     Args:
         name: What the user asked for; `None` for the default, which may be absent.
         models: The names.
         wanted: Whether an embedder is wanted at all.
+        trust: Asks about what only a file names; `None` refuses it.
+        found_in: The file that gave `name`, where the user has named neither.
 
     Raises:
         UsageError: The embedder that was asked for cannot be found.
+        UsageError: The user does not agree to what a file says.
         EmbedderError: Its files cannot be read.
     """
     if not wanted:
         return None, SWITCHED_OFF
+    trust = trust or Trust(models.named_sources)
     try:
-        found = resolve_embedder(name, models)
+        found = resolve_embedder(name, models, trust, found_in=found_in)
     except UsageError as error:
-        if name is not None:
+        if name is not None or trust.is_refused:
             raise
         return None, error.message + (f" ({error.hint})" if error.hint else "")
     job = JobEmbedder(found.name, _key(found), found.location, found.revision, found.prompt)
@@ -54,16 +65,19 @@ def with_calibrated_threshold(embedder: JobEmbedder) -> JobEmbedder:
     return replace(embedder, calibrated_threshold=found.threshold if found else None)
 
 
-def resolve_job_nli(name: str | None, models: ModelsFile, *, question_first: bool = False) -> JobNli | None:
+def resolve_job_nli(
+    name: str | None, models: ModelsFile, *, question_first: bool = False, trust: Trust | None = None
+) -> JobNli | None:
     """Return the NLI model of a job, `None` where none is asked for, be it by the name `none`.
 
     Raises:
         UsageError: The model that was asked for cannot be found.
+        UsageError: The user does not agree to what a file says of it.
         ModelError: Its files cannot be read.
     """
     if name is None or name == "none":
         return None
-    found = resolve_nli(name, models)
+    found = resolve_nli(name, models, trust)
     try:
         return JobNli(found.name, _files_key(found), found.location, found.revision, question_first)
     except OSError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homogaudit.config import ModelsFile, load_models
+from homogaudit.config import ModelsFile, Trust, load_models
 from homogaudit.errors import ModelError, UsageError
 from homogaudit.events import JobJudge
 from homogaudit.records import Question
@@ -39,6 +39,15 @@ class JudgeChoice:
     def is_on_server(self) -> bool:
         """Whether judging may cost money."""
         return self.model is not None and self.model.kind == "server"
+
+    def admit_stored(self, trust: Trust, run: "RunFile") -> None:
+        """Ask before a judge on a server is contacted because a run file names it; not where it has judged everything.
+
+        Raises:
+            UsageError: The user does not agree.
+        """
+        if self.model is not None and self.estimate_stored(run) is not None:
+            trust.admit("the judge", self.model.location, run.path)
 
     def require_server(self) -> None:
         """Check that a limit of cost has something to limit.
@@ -88,6 +97,7 @@ def choose_judge(
     prompt: Path | None = None,
     models: ModelsFile | None = None,
     warn: Callable[[str], None] = lambda _: None,
+    trust: Trust | None = None,
 ) -> JudgeChoice:
     """Return the judge that was asked for, or the one that fits the questions.
 
@@ -98,6 +108,7 @@ def choose_judge(
         prompt: A template of what a model is asked; `None` for the packaged one.
         models: The names of models; read from the default places where left out.
         warn: Told before a download begins.
+        trust: Asks about what only a file names; `None` refuses it.
 
     Raises:
         UsageError: The judge is not known, there are no recorded labels, or a prompt is given to a judge that has none.
@@ -107,7 +118,9 @@ def choose_judge(
     from homogaudit.labels.judges import JUDGES, RECORDED, default_judge
 
     if asked is not None and asked.startswith(_MODEL):
-        model = _choose_model(asked.removeprefix(_MODEL), prompt, load_models() if models is None else models, warn)
+        models = load_models() if models is None else models
+        trust = trust or Trust(models.named_sources)
+        model = _choose_model(asked.removeprefix(_MODEL), prompt, models, warn, trust)
         return JudgeChoice(model.key, "chosen by `--judge`", model)
     if prompt is not None:
         raise UsageError("`--judge-prompt` is for a model that judges", "name one with `--judge model:NAME`")
@@ -159,7 +172,7 @@ def _price(judge: JobJudge, models: ModelsFile) -> float | None:
 
 
 def _choose_model(
-    text: str, prompt: Path | None, models: ModelsFile, warn: Callable[[str], None], seed: int = 0
+    text: str, prompt: Path | None, models: ModelsFile, warn: Callable[[str], None], trust: Trust, seed: int = 0
 ) -> JobJudge:
     """Return the model that judges, under a key that names all that its verdicts depend on."""
     from homogaudit.generation.fingerprint import model_fingerprint
@@ -173,10 +186,10 @@ def _choose_model(
     template = default_prompt() if prompt is None else load_template(prompt)
     # Refused before a model is looked for.
     JudgePrompt(template, seed)
-    generator = resolve_drawable(text, models, warn)
+    generator = resolve_drawable(text, models, warn, trust)
     server_model: str | None = None
     if generator.kind == "server":
-        server = choose_server(generator, None, warn)
+        server = choose_server(generator, None, warn, trust.key_origins)
         generator, server_model, fingerprint = server.generator, server.model, server.parameters
     else:
         try:

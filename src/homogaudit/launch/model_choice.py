@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from homogaudit.config import ModelsFile, ResolvedGenerator, resolve_generator
+from homogaudit.config import ModelsFile, ResolvedGenerator, Trust, resolve_generator
 from homogaudit.errors import UsageError
 from homogaudit.generation.transformers_folder import find_folder
 
@@ -22,19 +22,23 @@ _NOT_SUPPORTED = {
 """What is wrong with a kind of model, and what to do about it."""
 
 
-def resolve_drawable(text: str, models: ModelsFile, warn: Callable[[str], None]) -> ResolvedGenerator:
+def resolve_drawable(
+    text: str, models: ModelsFile, warn: Callable[[str], None], trust: Trust | None = None
+) -> ResolvedGenerator:
     """Return the model that `text` means; one of the Hugging Face Hub lies in a folder then.
 
     Args:
         text: As `resolve_generator` takes it.
         models: The names.
         warn: Told before a download begins.
+        trust: Asks about what only a file names; `None` refuses it.
 
     Raises:
         UsageError: It is no model.
+        UsageError: The user does not agree to what a file says of it.
         ModelError: It cannot be downloaded, its folder holds nothing that can be loaded, or its package failed.
     """
-    generator = resolve_generator(text, models)
+    generator = resolve_generator(text, models, trust)
     if generator.kind == "server" and generator.entry is None and generator.location != text:
         warn(f"`{text}` is taken as `{generator.location}`")
     if generator.kind != "huggingface":

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from homogaudit.clustering.methods import choose_methods
-from homogaudit.config import ResolvedGenerator, did_you_mean, load_models, load_settings, resource
+from homogaudit.config import (
+    Consent,
+    ResolvedGenerator,
+    Trust,
+    did_you_mean,
+    load_models,
+    load_settings,
+    refuse,
+    resource,
+)
 from homogaudit.errors import HomogauditError, ModelError, UsageError
 from homogaudit.events import Job
 from homogaudit.generation.fingerprint import file_sha256, model_fingerprint
@@ -138,17 +147,19 @@ class Prepared:
     estimate: ServerEstimate | None = None
 
 
-def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
+def prepare(request: RunRequest, warn: Callable[[str], None], consent: Consent = refuse) -> Prepared:
     """Make everything ready for an engine.
 
     Args:
         request: What the user asks for.
         warn: Told at once what the user should know and what stops nothing.
+        consent: Asks before what only a file names is contacted or called.
 
     Raises:
         HomogauditError: Something that was asked for is not there or does not fit; no run file is left behind.
     """
     named = load_models(request.models_file)
+    trust = Trust(named.named_sources, consent)
     settings = load_settings(
         named,
         embedder=request.embedder,
@@ -157,8 +168,8 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
         slots=request.slots,
     )
     decoding = decoding_of(request)
-    generator = resolve_drawable(request.model, named, warn)
-    server = _choose_server(generator, request, warn)
+    generator = resolve_drawable(request.model, named, warn, trust)
+    server = _choose_server(generator, request, warn, trust)
     if server is not None:
         generator = server.generator
     prompting = Prompting(
@@ -175,11 +186,15 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
     shards = Shards((1,), 1) if request.shard is None else Shards.parse(request.shard)
     questions = shards.take(question_file.questions)
     # By the kind of the whole file's questions, so that all shards are judged alike.
-    chosen = choose_judge(request.judge, question_file.questions, prompt=request.judge_prompt, models=named, warn=warn)
-    embedder, reason = resolve_job_embedder(settings.embedder, named, wanted=request.use_embedder)
+    chosen = choose_judge(
+        request.judge, question_file.questions, prompt=request.judge_prompt, models=named, warn=warn, trust=trust
+    )
+    embedder, reason = resolve_job_embedder(
+        settings.embedder, named, wanted=request.use_embedder, trust=trust, found_in=settings.embedder_found_in
+    )
     if embedder is None and request.use_embedder:
         warn(f"no embedder, so answers are clustered by wording alone: {reason}")
-    nli = resolve_job_nli(request.nli, named, question_first=request.nli_question)
+    nli = resolve_job_nli(request.nli, named, question_first=request.nli_question, trust=trust)
     # Read here too, so that a slip of the pen is told before a run file is made.
     choose_methods(
         embedder=embedder.key if embedder else None,
@@ -234,12 +249,13 @@ def prepare(request: RunRequest, warn: Callable[[str], None]) -> Prepared:
         concurrency=request.concurrency,
         token_budget=budget,
         judge_model=chosen.model,
+        key_origins=trust.key_origins,
     )
     return Prepared(path, job, unfinished is not None, estimate)
 
 
 def _choose_server(
-    generator: ResolvedGenerator, request: RunRequest, warn: Callable[[str], None]
+    generator: ResolvedGenerator, request: RunRequest, warn: Callable[[str], None], trust: Trust
 ) -> ServerChoice | None:
     """Return the model on the server that is meant, `None` where no server is."""
     flags = {
@@ -255,7 +271,7 @@ def _choose_server(
         raise UsageError(f"`--concurrency` must lie between 1 and 4096, not `{request.concurrency}`")
     if request.hash_model:
         raise UsageError("`--hash-model` is for files, and a server has none", "leave it out")
-    return choose_server(generator, request.server_model, warn)
+    return choose_server(generator, request.server_model, warn, trust.key_origins)
 
 
 def decoding_of(request: RunRequest) -> Decoding:

@@ -5,24 +5,51 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from homogaudit.config import ModelsFile, load_models, load_settings
+from homogaudit.config import Consent, ModelsFile, Trust, load_models, load_settings, refuse
+from homogaudit.config.trust import is_url
 from homogaudit.errors import HomogauditError, ModelError, RunFileError
 from homogaudit.events import Job, JobEmbedder, JobNli
 from homogaudit.generation.fingerprint import model_fingerprint
 from homogaudit.launch.embedder_choice import is_large, is_there, resolve_job_embedder, resolve_job_nli
-from homogaudit.launch.judge_choice import choose_judge, stored_judge
+from homogaudit.launch.judge_choice import JudgeChoice, choose_judge, stored_judge
 from homogaudit.store import RunFile
 from homogaudit.store.run_lock import lock_owner
 
-__all__ = ["resume_job"]
+__all__ = ["resume_job", "stored_job"]
 
 
-def resume_job(path: Path, *, draws: bool = True) -> Job:
+def resume_job(path: Path, *, draws: bool = True, consent: Consent = refuse) -> Job:
     """Return the job that finishes a run: the same model, and the scoring that it was begun with.
 
     Args:
         path: The run file.
         draws: Whether the job draws what is missing; for one that only scores the model need not be there.
+        consent: Asks before the servers that the run file names are contacted.
+
+    Raises:
+        UsageError: The user does not agree.
+        HomogauditError: As `stored_job`.
+    """
+    job = stored_job(path, draws=draws)
+    trust = Trust(load_models().named_sources, consent)
+    for what, location in (("the model", job.model), ("the embedder", job.embedder and job.embedder.location)):
+        if location is not None and is_url(location):
+            trust.admit(what, location, path)
+    judge = JudgeChoice(job.judge, job.judge_reason, job.judge_model)
+    if draws and job.judge_model is not None and judge.is_on_server:
+        trust.admit("the judge", job.judge_model.location, path)
+    else:
+        with RunFile.open(path) as run:
+            judge.admit_stored(trust, run)
+    return replace(job, key_origins=trust.key_origins)
+
+
+def stored_job(path: Path, *, draws: bool = True) -> Job:
+    """Return the job that a run file describes; the servers that it names are no more than read, and told no key.
+
+    Args:
+        path: The run file.
+        draws: As `resume_job` takes it.
 
     Raises:
         RunFileError: Another process is at work on it.

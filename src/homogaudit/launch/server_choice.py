@@ -1,7 +1,7 @@
 """Which model a server serves, and what a run on it asks for and costs at most. Draws nothing."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
@@ -130,13 +130,16 @@ class ServerEstimate:
         return int((max_cost - judging) / self.price * 1e6) if self.price else None
 
 
-def choose_server(generator: ResolvedGenerator, model: str | None, warn: Callable[[str], None]) -> ServerChoice:
+def choose_server(
+    generator: ResolvedGenerator, model: str | None, warn: Callable[[str], None], key_origins: Collection[str]
+) -> ServerChoice:
     """Ask the server for its model.
 
     Args:
         generator: Of the kind `server`.
         model: The name that the user gave; `None` for the one in the address, or the only one.
         warn: Told what was guessed of its address.
+        key_origins: The servers that may be told the key.
 
     Raises:
         ModelError: The server cannot be reached, refuses the key, or does not say which model is meant.
@@ -148,7 +151,7 @@ def choose_server(generator: ResolvedGenerator, model: str | None, warn: Callabl
     for line in place.warnings:
         warn(line)
     generator = replace(generator, location=place.location)
-    found = server_model(generator.location, model)
+    found = server_model(generator.location, model, key_origins=key_origins)
     name = found.name or generator.name
     # llama-server names a model by the path of its file.
     short = PurePath(name).stem if name.endswith(".gguf") else name

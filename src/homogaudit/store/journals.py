@@ -142,8 +142,8 @@ def set_aside_leftovers(path: Path) -> list[str]:
         )
         log.rename(kept)
         told.append(
-            f"`{log}` was left by a run that was stopped hard and removed or renamed since; it may hold answers of that "
-            f"run and is kept as `{kept}`"
+            f"`{log}` was left by a run that was stopped hard and removed or renamed since; it may hold answers of it "
+            f"and is kept as `{kept}`"
         )
     # Only an index into the log.
     _beside(path, "-shm").unlink(missing_ok=True)

@@ -18,8 +18,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.signal import Signal
 
+from homogaudit.config.trust import ForeignSource, hint_to_name
 from homogaudit.engine.supervisor import EngineSupervisor
-from homogaudit.errors import EngineError, HomogauditError
+from homogaudit.errors import EngineError, HomogauditError, UsageError
 from homogaudit.events import Job
 from homogaudit.launch.prepare import RunRequest, prepare, remove_if_empty
 from homogaudit.launch.resume import resume_job
@@ -280,7 +281,7 @@ class HomogauditApp(App[None]):
             loop.call_soon_threadsafe(self._notify_warning, warning)
 
         try:
-            prepared = await in_daemon_thread(partial(prepare, request, warn))
+            prepared = await in_daemon_thread(partial(prepare, request, warn, self._consent))
         except Exception as error:
             await self._back_to_start(_told(error))
             return
@@ -298,6 +299,22 @@ class HomogauditApp(App[None]):
         """Ask before a run that costs money."""
         question = ConfirmScreen("This run costs money. Start it?", text, yes="Start", no="Do not start")
         return bool(await self.push_screen_wait(question))
+
+    def _consent(self, source: ForeignSource) -> None:
+        """Ask, from the thread that prepares a run, before what only a file names is contacted or called."""
+        if not self.call_from_thread(self._ask_about, plain(f"{source.text}, which you did not name.")):
+            raise UsageError(f"{source.text}, and you did not agree", hint_to_name(source))
+
+    async def _ask_about(self, text: str) -> bool:
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        question = ConfirmScreen("Use what a file names?", text, yes="Use it", no="Do not use it")
+
+        def note(agreed: bool | None) -> None:
+            if not answer.done():
+                answer.set_result(bool(agreed))
+
+        self.push_screen(question, note)
+        return await answer
 
     def _notify_warning(self, warning: str) -> None:
         self.notify(plain(warning), severity="warning", timeout=8, markup=False)
@@ -339,7 +356,7 @@ class HomogauditApp(App[None]):
             self.notify(self.session.missing_words, severity="warning", markup=False)
             return
         try:
-            job = await in_daemon_thread(partial(resume_job, self.session.run))
+            job = await in_daemon_thread(partial(resume_job, self.session.run, consent=self._consent))
         except Exception as error:
             self.complain(_told(error))
             return

@@ -1,0 +1,33 @@
+"""Asks before a command contacts a server, or runs a function, because a file says so that the user did not name."""
+
+import sys
+
+import typer
+
+from homogaudit.cli.error_line import warn
+from homogaudit.config.trust import Consent, ForeignSource, hint_to_name
+from homogaudit.errors import UsageError
+from homogaudit.report.text import plain
+
+__all__ = ["make_consent"]
+
+
+def make_consent(*, is_agreed: bool) -> Consent:
+    """Return what asks the user.
+
+    Args:
+        is_agreed: Whether `--yes` was given: then it is only told.
+    """
+
+    def ask(source: ForeignSource) -> None:
+        if is_agreed:
+            warn(f"{source.text}: used because of `--yes`")
+            return
+        if sys.stdin.isatty():
+            typer.echo(plain(f"{source.text}, which you did not name"), err=True)
+            if typer.confirm("Use it?", err=True):
+                return
+        message = f"{source.text}, which you did not name"
+        raise UsageError(message, f"agree with `--yes`, or, {hint_to_name(source)}")
+
+    return ask
