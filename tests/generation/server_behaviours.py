@@ -66,10 +66,13 @@ def _hides_when_off(body: dict[str, Any], request: dict[str, Any]) -> dict[str, 
     return body
 
 
-def _counting(drops_system: bool) -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]:
+def _counting(drops_system: bool, own: str = "") -> Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]:
+    """Count the characters of a prompt as its tokens; `own` is the template's line where there is no other."""
+
     def reshape(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-        kept = [x for x in request.get("messages", []) if x["role"] == "user" or not drops_system]
-        body["usage"]["prompt_tokens"] = sum(len(x["content"]) for x in kept)
+        turns = request.get("messages", [])
+        kept = [x["content"] for x in turns if x["role"] == "user" or not drops_system]
+        body["usage"]["prompt_tokens"] = sum(map(len, kept if len(kept) > 1 else [own, *kept]))
         return body
 
     return reshape
@@ -189,6 +192,8 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
     "no system role, bare 500": _no_system(500, "Internal Server Error"),
     "system line dropped": {"reshape": _counting(True)},
     "system line kept": {"reshape": _counting(False)},
+    "system line in place of the template's": {"reshape": _counting(False, "You are a helpful assistant.")},
+    "system line as long as the template's": {"reshape": _counting(False, "Reply at length")},
     "temperature 0, 400": _refuses(lambda x: x.get("temperature") == 0, "temperature must be strictly positive"),
     "temperature 0, 500": _refuses(lambda x: x.get("temperature") == 0, "float division by zero", 500),
     "temperature from 0.07": _refuses(lambda x: x.get("temperature", 1) < 0.07, "temperature must be at least 0.07"),

@@ -22,6 +22,7 @@ _BASE_PROMPT = "A random number of ten digits:"
 """Answers to it have no common beginning, and each digit is a chance to differ."""
 
 _SYSTEM = "Answer briefly."
+_LONGER_SYSTEM = "Answer briefly, in the language of the question, and say nothing that was not asked for."
 
 _PROBE_TOKENS = 12
 """Long enough that two independent answers are almost never equal, and short enough for a slow server."""
@@ -323,9 +324,12 @@ class DialectSearch:
         own = await self._requests.try_once(dialect, **options)
         folded = replace(dialect, system_role=False)
         if isinstance(own, ProbeReply):
-            if not _is_longer(own, plain):
-                other = await self._requests.try_once(folded, **options)
-                if isinstance(other, ProbeReply) and _is_longer(other, plain):
+            if _has_as_many(own, plain):
+                # A template may have put a line of its own in place of none.
+                longer = {**options, "system": _LONGER_SYSTEM}
+                longest = [await self._requests.try_once(x, **longer) for x in (dialect, folded)]
+                sent, head = ((x if isinstance(x, ProbeReply) else plain) for x in longest)
+                if _has_as_many(sent, own) and not _has_as_many(head, own):
                     return folded, "folded into the user's turn", self._folding("drops a system line without a word")
             return dialect, "in a role of its own", ""
         other = await self._requests.try_once(folded, **options)
@@ -445,11 +449,9 @@ def _is_off(switched: ProbeReply, base: ProbeReply) -> bool:
     return bool(switched.first.text.strip()) and not switched.thinks
 
 
-def _is_longer(reply: ProbeReply, plain: ProbeReply) -> bool:
-    """Whether a prompt has more tokens than another; where the server does not count them, it is taken to have."""
-    if reply.usage.prompt is None or plain.usage.prompt is None:
-        return True
-    return reply.usage.prompt > plain.usage.prompt
+def _has_as_many(reply: ProbeReply, other: ProbeReply) -> bool:
+    """Whether two prompts have as many tokens; not where the server does not count them."""
+    return reply.usage.prompt is not None and reply.usage.prompt == other.usage.prompt
 
 
 def _template_heeds(switched: ProbeReply, plain: ProbeReply) -> bool:
