@@ -59,6 +59,14 @@ def _hide(choice: dict[str, Any]) -> None:
     message["content"] = None
 
 
+def _thinks_in_text(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Think as a model does whose server does not tell thinking from answers, and less at a lower effort."""
+    length = 20 if request.get("reasoning_effort") == "low" else 200
+    for choice in body["choices"]:
+        choice["message"]["content"] = f"<thought>{'hm ' * length}</thought>{choice['message']['content']}"
+    return body
+
+
 def _hides_when_off(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """Take a whole answer for thinking, as vLLM's parsers do where the template has closed the thinking itself."""
     for choice in body["choices"] if _is_template_off(request) else ():
@@ -234,6 +242,10 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
         lambda x: x.get("reasoning_effort") == "none",
         refusal=lambda x, _: _said("unknown field") if "chat_template_kwargs" in x or "think" in x else None,
     ),
+    "thinks in the text": {
+        "reshape": _thinks_in_text,
+        "stops_thinking": lambda _: True,
+    },
     "always thinks": _switched(lambda _: False),
     "always thinks, refuses": _switched(
         lambda _: False,

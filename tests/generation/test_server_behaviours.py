@@ -189,6 +189,13 @@ def test_no_switch_is_sent_that_does_not_help(play: Callable[..., Outcome], name
     assert len(told) == (name != "good")
 
 
+def test_a_model_that_always_thinks_is_asked_to_think_less(play: Callable[..., Outcome]) -> None:
+    outcome = play("thinks in the text")
+    assert {request.get("reasoning_effort") for request in outcome.asked} == {"low"}
+    assert outcome.details["thinking"] == "less with `reasoning_effort: low`, which is as far as it goes"
+    assert all(x.text.count("hm") == 20 for x in outcome.found)
+
+
 def test_thinking_that_is_wanted_is_left_alone(play: Callable[..., Outcome]) -> None:
     outcome = play("thinking off by effort", thinking=True)
     assert not any(ALL_SWITCHES & request.keys() for request in outcome.asked)

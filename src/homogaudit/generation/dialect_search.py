@@ -12,8 +12,9 @@ from homogaudit.generation.dialect import LESS_THINKING, THINKING_OFF, Dialect, 
 from homogaudit.generation.openai_client import OpenAIClient, RefusedError, UnreachableError
 from homogaudit.generation.openai_format import Choice, Usage, choices_of, usage_of
 from homogaudit.generation.server_models import FIRST_ATTEMPTS
+from homogaudit.questions.thinking import split_thinking
 from homogaudit.questions.wording import with_nearest
-from homogaudit.records import Decoding
+from homogaudit.records import Decoding, GenerationState, Prompting
 
 __all__ = ["DialectFound", "DialectSearch", "ProbeReply", "ProbeRequests"]
 
@@ -50,8 +51,6 @@ _NO_MODEL = re.compile(
     r"model.{0,80}(?:not found|not exist|unknown|no access|not available)|(?:no such|unknown) model|model_not_found"
 )
 
-_OPENS_THINKING = re.compile(r"\s*(?:<(?:\w+:)?(?:think|thinking|thought|reasoning)>|\[THINK\]|<\|channel\|>)")
-
 _ACCEPTED_LESS = 0.5
 """Of a model that always thinks, an effort is lower where it writes at most this share of the thoughts."""
 
@@ -71,15 +70,21 @@ class ProbeReply:
     @property
     def thinks(self) -> bool:
         """Whether the model was seen to think."""
-        return bool(self.first.reasoning or self.usage.reasoning or _OPENS_THINKING.match(self.first.text))
+        return bool(self.first.reasoning or self.usage.reasoning or self._told)
 
     @property
     def thoughts(self) -> int:
         """How much the model was seen to think, in characters or, where the server counts them, about as many."""
         if self.usage.reasoning:
             return 4 * self.usage.reasoning
-        text = self.first.text
-        return len(self.first.reasoning) or (len(text) if _OPENS_THINKING.match(text) else 0)
+        return len(self.first.reasoning) or self._told
+
+    @property
+    def _told(self) -> int:
+        """How many characters of the text are thinking."""
+        parsed = split_thinking(self.first.text, Prompting(), False)
+        is_seen = parsed.family or parsed.state is GenerationState.THINKING_UNCLOSED
+        return parsed.start if is_seen else 0
 
     @property
     def is_hidden(self) -> bool:

@@ -312,9 +312,9 @@ class ServerDrawing:
             self._note("answers arrive where thinking belongs; thinking is off, so they are taken as the answers")
         text = choice.text
         if choice.reasoning:
-            # What is nothing but thinking has not come out of it.
-            closing = "" if is_alone else prompting.think_close
-            text = f"{prompting.think_open}{choice.reasoning}{closing}{text}"
+            # What is nothing but thinking has not come out of it. A marker beside a quotation mark would be a word.
+            closing = "" if is_alone else f"\n{prompting.think_close}\n"
+            text = f"{prompting.think_open}\n{choice.reasoning}{closing}{text}"
         parsed = split_thinking(text, prompting, prompt.starts_in_thinking)
         tokens = aligned_tokens(choice, completion)
         statistics = TokenStatistics()
