@@ -99,7 +99,7 @@ def test_import_writes_a_run_in_the_runs_folder_and_scores_it(file: Path, runs: 
     assert path.name.startswith("Tiny-bold-31m-answers-20")
     assert scored == [(path, DEFAULTS)]
     assert result.stdout == f"{path}\n"
-    assert "imported 1 questions, 1 greedy answers, 2 samples" in result.stderr
+    assert "read as recorded generations: 1 question, 2 samples each, greedy all, 1 label\n" in result.stderr
     assert f"homogaudit report {path}" in result.stderr
     with RunFile.open(path) as run:
         assert run.labels("recorded")["a"].value is LabelValue.CORRECT

@@ -122,9 +122,10 @@ def apply(
 def _opened(text: str | None) -> Generator["RunFile"]:
     """Open a run; recorded generations become one that passes."""
     from homogaudit.questions.thinking import ParsedAnswer, split_thinking
+    from homogaudit.recordings import read_recording
     from homogaudit.records import Prompting
     from homogaudit.signals.registry import SIGNALS
-    from homogaudit.store.recorded import read_recorded, write_run
+    from homogaudit.store.recorded import write_run
     from homogaudit.store.run_file import RunFile
     from homogaudit.store.run_schema import schema_version
 
@@ -136,7 +137,7 @@ def _opened(text: str | None) -> Generator["RunFile"]:
         with RunFile.open(find_run(text, runs_folder())) as run:
             yield run
         return
-    recorded = read_recorded(file, parse_answer=parse_answer)
+    recorded = read_recording(file, parse_answer=parse_answer).file
     with (
         TemporaryDirectory(prefix="homogaudit-") as folder,
         write_run(recorded, Path(folder) / "recorded.audit", own_signals=SIGNALS.keys()) as run,

@@ -25,7 +25,9 @@ __all__ = ["export", "import_"]
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Recorded generations, JSON Lines.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Recorded answers, in any layout that is known.", show_default=False)
+    ],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="RUN", help="The run file to write; a new one in the runs folder."),
@@ -34,7 +36,32 @@ def import_(
         bool, typer.Option("--keep-thinking", help="Take the raw text as the answer, thinking included.")
     ] = False,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="The model's name, if not the one in the file.")
+        str | None,
+        typer.Option(
+            "--model", metavar="NAME", help="The model's name; of a file with several, whose answers to take."
+        ),
+    ] = None,
+    questions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--questions",
+            metavar="FILE",
+            help="What the ids in FILE ask, and reference answers: a question file or a batch input; may be repeated.",
+        ),
+    ] = None,
+    question_column: Annotated[
+        str | None, typer.Option("--question-column", metavar="NAME", help="Column of the questions.")
+    ] = None,
+    answer_column: Annotated[
+        str | None,
+        typer.Option("--answer-column", metavar="NAME", help="Column of the model's answers: one a row, or a list."),
+    ] = None,
+    sample_column: Annotated[
+        str | None,
+        typer.Option("--sample-column", metavar="NAME", help="Column that tells the answers to one question apart."),
+    ] = None,
+    answers_column: Annotated[
+        str | None, typer.Option("--answers-column", metavar="NAME", help="Column of the correct reference answers.")
     ] = None,
     embedder: Annotated[
         str | None, typer.Option("--embedder", metavar="NAME", help="The embedder that clusters by meaning.")
@@ -51,36 +78,53 @@ def import_(
     yes: YesOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Read recorded generations into a run file and score them."""
+    """Read answers drawn elsewhere into a run file and score them.
+
+    The project's own format is JSON Lines, a question a line: {"question": "Who wrote Hamlet?", "answers":
+    ["Shakespeare"], "greedy": "Shakespeare", "samples": ["Shakespeare", "Marlowe"]}. Read too: CSV with a column or a
+    row an answer, logs of lm-evaluation-harness and inspect_ai, chat completions and batch outputs, vLLM outputs,
+    promptfoo results, uqlm data frames. `homogaudit guide recorded` describes them.
+    """
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import score_run
     from homogaudit.cli.error_line import ignore, warn
     from homogaudit.config import Trust, load_models
     from homogaudit.launch.judge_choice import choose_judge
+    from homogaudit.recordings import ImportOptions, QuestionList, read_recording
     from homogaudit.report.text import plain
     from homogaudit.signals.registry import SIGNALS
-    from homogaudit.store.recorded import read_recorded, write_run
+    from homogaudit.store.recorded import write_run
 
     if embedder is not None and no_embedder:
         raise UsageError("`--embedder` and `--no-embedder` exclude each other", "give one of them")
-    recorded = read_recorded(file, parse_answer=None if keep_thinking else _parse_answer)
+    asked = QuestionList.read(questions or ())
+    options = ImportOptions(question_column, answer_column, sample_column, answers_column, model, asked)
+    recording = read_recording(file, parse_answer=None if keep_thinking else _parse_answer, options=options)
+    recorded = recording.file
     # Refuses an unknown judge before anything is written.
-    questions = [record.question for record in recorded.records]
     has_labels = any(record.label for record in recorded.records)
     named = load_models()
     trust = Trust(named.named_sources, make_consent(is_agreed=yes))
-    chosen = choose_judge(judge, questions, recorded=has_labels, prompt=judge_prompt, models=named, trust=trust)
+    asked_of = [record.question for record in recorded.records]
+    chosen = choose_judge(judge, asked_of, recorded=has_labels, prompt=judge_prompt, models=named, trust=trust)
     if max_cost is not None:
         chosen.require_server()
     name = model or recorded.model or file.stem
     path = output or new_run_path(runs_folder(), name, file.name)
-    write_run(recorded, path, own_signals=SIGNALS.keys(), model=name, warn=ignore if quiet else warn).close()
+    warnings = recording.warnings
+    write_run(
+        recorded,
+        path,
+        own_signals=SIGNALS.keys(),
+        model=name,
+        warnings=warnings,
+        warn=ignore if quiet else warn,
+    ).close()
     shown = plain(shlex.quote(str(path)))
     if not quiet:
-        greedy = sum(record.greedy is not None for record in recorded.records)
-        samples = sum(len(record.samples) for record in recorded.records)
-        counts = f"{len(recorded.records):,} questions, {greedy:,} greedy answers, {samples:,} samples"
-        typer.echo(f"imported {counts}", err=True)
+        typer.echo(plain(recording.summary), err=True)
+    for warning in warnings:
+        warn(warning)
     try:
         score_run(
             path,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from homogaudit.labels.judges import RECORDED
 from homogaudit.records import Generation, SampleSet
 from homogaudit.report.records import Estimate, Undefined
 from homogaudit.statistics import Rate, bootstrap_mean, wilson
@@ -22,7 +23,8 @@ class Evidence:
     Attributes:
         questions: Of the question file.
         samples: N; 0 where the run holds greedy answers only.
-        scored: Questions whose N samples (and greedy answer, where the run draws one) are stored.
+        scored: Questions whose N samples (and greedy answer, where the run draws one) are stored; where a recorded
+            run holds no samples, those with a greedy answer or a recorded label.
         fully_valid: Those of them whose N samples all hold an answer; none where N < 2.
     """
 
@@ -45,7 +47,13 @@ def gather(run: RunFile) -> Evidence:
     # Recorded generations are what they are: their header may tell of greedy answers that it does not bring.
     draws_greedy = "greedy_max_tokens" in decoding and not run.parameters.get("recorded")
     needs_greedy = draws_greedy or samples == 0
-    scored = tuple(x for x in sets if len(x.samples) >= samples and (x.greedy is not None or not needs_greedy))
+    # A label that came with the file was given to an answer, whether the file brings its text or not.
+    labelled = run.labels(RECORDED).keys() if samples == 0 and not draws_greedy else frozenset[str]()
+    scored = tuple(
+        x
+        for x in sets
+        if len(x.samples) >= samples and (not needs_greedy or x.greedy is not None or x.question.id in labelled)
+    )
     fully_valid = tuple(x for x in scored if samples >= 2 and len(x.valid_samples) == len(x.samples))
     return Evidence(len(sets), samples, scored, fully_valid)
 

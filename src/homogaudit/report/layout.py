@@ -69,7 +69,8 @@ def _plain(lines: Iterable[str]) -> tuple[str, ...]:
 def _run(report: Report) -> Section:
     """Return what was audited, how, and on what."""
     run = report.run
-    drawn = f"{count(run.samples)} samples each" if run.samples else "greedy answers only"
+    without = "labels without answers" if report.validity.greedy is None else "greedy answers only"
+    drawn = f"{count(run.samples)} samples each" if run.samples else without
     facts = [f"{count(run.questions)} questions of `{run.question_source}`, {drawn}"]
     samplers = {**run.decoding, **mapping(run.decoding.get("samples"))}
     named = {"temperature": "temperature", "max_tokens": "at most tokens", "seed": "seed"}

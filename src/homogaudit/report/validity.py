@@ -151,6 +151,7 @@ def _is_frozen(sample_set: SampleSet) -> bool:
 
 def _with_warnings(validity: Validity, run: RunFile, evidence: Evidence, labels: Labels) -> Validity:
     warnings = [
+        *map(str, mapping(run.meta("recorded")).get("warnings") or ()),
         *_server_warnings(run),
         *_draw_warnings(validity, sampler(run, "max_tokens")),
         *_failure_warnings(evidence),

@@ -118,7 +118,8 @@ def _level_sentences(
     if level == "invalid":
         return [f"This audit is not valid: {' and '.join(reasons)}; nothing is concluded about homogenization."]
     if not validity.samples:
-        return ["Homogenization is not judged: the run holds greedy answers only."]
+        held = "labels without answers" if validity.greedy is None else "greedy answers only"
+        return [f"Homogenization is not judged: the run holds {held}."]
     if figures is None:
         return ["Homogenization is not judged: the run holds no clustering."]
     if isinstance(figures.scr, Undefined):

@@ -6,10 +6,11 @@ thinking the caller's. The files are somebody else's: every line is checked befo
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +40,13 @@ __all__ = [
     "RECORDED_PREFIX",
     "AnswerParser",
     "AnswerText",
+    "Line",
     "RecordedFile",
     "RecordedQuestion",
+    "collect",
     "export_run",
+    "lines_of",
+    "numbered_lines",
     "read_recorded",
     "write_run",
 ]
@@ -77,18 +82,38 @@ class RecordedFile:
     keeps_thinking: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What stands at one place of a file.
+
+    Attributes:
+        place: As error lines name it, such as `line 3`.
+        read: Returns the object of the format, a header or a question; raises `LineError`.
+    """
+
+    place: str
+    read: Callable[[], Mapping[str, Any]]
+
+
 # Reading
 
 
 def read_recorded(path: Path, *, parse_answer: AnswerParser | None) -> RecordedFile:
-    """Read a file of recorded generations and check every line of it.
+    """Read a file of recorded generations, JSON Lines, and check every line of it."""
+    lines = (Line(f"line {number}", partial(read_object, line)) for number, line in lines_of(path))
+    return collect(path, lines, parse_answer=parse_answer)
+
+
+def collect(path: Path, lines: Iterable[Line], *, parse_answer: AnswerParser | None) -> RecordedFile:
+    """Return the checked records of a file, each line read when its turn comes.
 
     A question without an id gets `q-` and 12 hexadecimal digits of its text's SHA-256. Token arrays are taken as
     recorded over the tokens of the answer, even where the text holds thinking, unless an `answer_mask` is given.
     Entropies below 0 and log-probabilities above it by no more than rounding count as 0.
 
     Args:
-        path: UTF-8 JSON Lines.
+        path: Of the file.
+        lines: In its order; a header only as the first.
         parse_answer: Tells the answer of a raw text; `None` takes the stripped text, thinking included.
 
     Raises:
@@ -96,25 +121,25 @@ def read_recorded(path: Path, *, parse_answer: AnswerParser | None) -> RecordedF
     """
     header: dict[str, Any] = {}
     records: list[RecordedQuestion] = []
-    lines_by_id: dict[str, int] = {}
+    places: dict[str, str] = {}
     first_error: RecordedFileError | None = None
     errors = 0
     is_first = True
-    for number, line in _lines(path):
+    for line in lines:
         try:
-            value = read_object(line)
+            value = line.read()
             if "format" in value and "question" not in value:
                 header = read_header(value, is_first)
             else:
                 record = read_question(value, parse_answer)
-                first = lines_by_id.setdefault(record.question.id, number)
-                if first != number:
-                    where = f"{shown(record.question.id)} is already on line {first}"
+                first = places.setdefault(record.question.id, line.place)
+                if first != line.place:
+                    where = f"{shown(record.question.id)} is already on {first}"
                     raise LineError(f"the id {where}", "give each question its own `id`, and each question once")
                 records.append(record)
         except LineError as error:
             errors += 1
-            message = f"`{path}` line {number}: {error.reason}"
+            message = f"`{path}` {line.place}: {error.reason}"
             first_error = first_error or RecordedFileError(message, error.hint)
         is_first = False
     if first_error is not None:
@@ -133,20 +158,25 @@ def read_recorded(path: Path, *, parse_answer: AnswerParser | None) -> RecordedF
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the lines that are not blank, with their numbers, a byte-order mark dropped."""
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                content = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
-                if content:
-                    yield number, content
+            yield from numbered_lines(file)
     except FileNotFoundError:
         raise RecordedFileError(f"no file at `{path}`", "check the path") from None
     except IsADirectoryError:
         raise RecordedFileError(f"`{path}` is a folder", "name a file of recorded generations") from None
     except OSError as error:
         raise RecordedFileError(f"cannot read `{path}`: {error.strerror}", "check its permissions") from error
+
+
+def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of an open file that are not blank, with their numbers, a byte-order mark dropped."""
+    for number, line in enumerate(file, start=1):
+        content = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
+        if content:
+            yield number, content
 
 
 # Into a run file
@@ -158,6 +188,7 @@ def write_run(
     *,
     own_signals: Collection[str] = (),
     model: str | None = None,
+    warnings: Sequence[str] = (),
     warn: Callable[[str], None] = lambda _: None,
 ) -> RunFile:
     """Write a run file that holds what was recorded; scoring it is what completes it.
@@ -167,6 +198,7 @@ def write_run(
         path: Where; must not exist.
         own_signals: Names that the project computes; a recorded signal of such a name is stored as `recorded:NAME`.
         model: Stands before the name in the header.
+        warnings: What was guessed or left out when the file was read, for the report.
         warn: Told of what an earlier run of this name has left beside it.
 
     Returns:
@@ -209,7 +241,8 @@ def write_run(
                 for record in recorded.records
                 if record.generation_extra
             }
-            run.set_meta("recorded", {"header": recorded.header_extra, "signals": stored, "generation_extra": extra})
+            facts = {"header": recorded.header_extra, "signals": stored, "generation_extra": extra}
+            run.set_meta("recorded", {**facts, "warnings": list(warnings)})
     except BaseException:
         run.close()
         path.unlink(missing_ok=True)

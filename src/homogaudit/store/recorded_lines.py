@@ -54,6 +54,10 @@ _ROUNDING = 1e-4
 """Half and single precision leave an entropy or log-probability of 0 at most this far on the wrong side of it."""
 
 
+_LARGEST = 10**12
+"""Tokens or seconds: far beyond any draw, far below what 64 bits hold."""
+
+
 class AnswerText(Protocol):
     """What a parser finds in a raw text: the answer after the thinking, and what became of the draw."""
 
@@ -131,7 +135,7 @@ def read_object(line: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def read_header(value: dict[str, Any], is_first: bool) -> dict[str, Any]:
+def read_header(value: Mapping[str, Any], is_first: bool) -> dict[str, Any]:
     """Return the checked header, its directions as whole numbers."""
     if value["format"] != FORMAT:
         raise LineError(f"the format is {shown(value['format'])}, expected `{FORMAT}`")
@@ -154,7 +158,7 @@ def read_header(value: dict[str, Any], is_first: bool) -> dict[str, Any]:
     return {**value, "directions": directions}
 
 
-def read_question(value: dict[str, Any], parse_answer: AnswerParser | None) -> RecordedQuestion:
+def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -> RecordedQuestion:
     """Return the record of one line."""
     if value.get("question") is None:
         raise LineError("no `question`", "only `question` is required")
@@ -221,9 +225,9 @@ class _ReadGeneration:
 
 def _generation(item: object, question_id: str, index: int, parse_answer: AnswerParser | None) -> _ReadGeneration:
     """Return one draw and the keys of it that the format does not know."""
-    if not isinstance(item, dict):
-        raise LineError(f"{_kind(item)}, expected an object", 'a draw is `{"text": "..."}`')
-    extra = dict(cast("dict[str, Any]", item))
+    if not isinstance(item, str | dict):
+        raise LineError(f"{_kind(item)}, expected a text or an object", 'a draw is `"..."` or `{"text": "..."}`')
+    extra: dict[str, Any] = {"text": item} if isinstance(item, str) else dict(cast("dict[str, Any]", item))
     if extra.get("text") is None:
         raise LineError("no `text`", "every draw needs its `text`; it may be empty")
     text = _text(extra, "text")
@@ -238,11 +242,11 @@ def _generation(item: object, question_id: str, index: int, parse_answer: Answer
     tokens = next((len(array) for array in arrays if array is not None), None)
     # The keys below are what `export` adds beyond the format; in a file of another writer they may mean anything.
     if type(extra.get("tokens")) is int and extra["tokens"] >= 0:
-        given = extra.pop("tokens")
-        tokens = given if tokens is None else tokens
+        given = _in_range(extra.pop("tokens"), "tokens")
+        tokens = int(given) if tokens is None else tokens
     seconds = None
-    if type(extra.get("seconds")) in (int, float) and 0 <= extra["seconds"] < math.inf:
-        seconds = float(extra.pop("seconds"))
+    if type(extra.get("seconds")) in (int, float) and extra["seconds"] >= 0:
+        seconds = float(_in_range(extra.pop("seconds"), "seconds"))
     answer = text.strip()
     state = GenerationState.VALID if answer else GenerationState.EMPTY
     if parse_answer is not None:
@@ -255,6 +259,13 @@ def _generation(item: object, question_id: str, index: int, parse_answer: Answer
     _check_unknown(extra)
     generation = Generation(question_id, index, text, answer, state, finish_reason, tokens, statistics, seconds)
     return _ReadGeneration(generation, extra)
+
+
+def _in_range(number: float, key: str) -> float:
+    """Return a count or a duration that is none of a draw's where it is too large to be stored."""
+    if number > _LARGEST:
+        raise LineError(f"`{key}` is {shown(number)}, which no draw has", "leave it out where it is not known")
+    return number
 
 
 def _token_statistics(value: Mapping[str, Any]) -> TokenStatistics:

@@ -1,0 +1,251 @@
+"""A question a record, its answers under one of the usual names: the project's own format and its many relatives."""
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from homogaudit.questions.layouts import normalised
+from homogaudit.recordings.draws import draw_of, label_of
+from homogaudit.recordings.names import (
+    ANSWER_LISTS,
+    ANSWER_TEXTS,
+    by_normal_name,
+    numbered_columns,
+)
+from homogaudit.recordings.question_fields import QuestionFields
+from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of
+from homogaudit.records import LabelValue
+from homogaudit.store.recorded import Line
+from homogaudit.store.recorded_lines import LineError, shown
+
+__all__ = ["AnswerNames", "AnswerReader", "LabelReader", "answer_names", "list_in_cell", "read_answers"]
+
+_LABELS = ("label", "is_correct", "correctness", "correct", "is_right", "accuracy", "exact_match", "score", "em")
+"""Of the verdict on an answer, the surest first; only values that spell one are taken."""
+
+_GRADED = frozenset({"correctness", "accuracy", "score"})
+"""Those that may be a grade instead: they count where every value at hand spells a verdict."""
+
+_WRONGNESS = ("hallucination", "is_hallucination", "hallucinated", "is_incorrect", "incorrect")
+"""Of a verdict that says the contrary."""
+
+_SIGNAL_PREFIXES = ("signals.", "signal.", "signals_", "signal_")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerNames:
+    """Which columns of a record hold its answers.
+
+    Attributes:
+        samples: One column with a list, or several with one answer each; empty where there is none.
+        greedy: The column of a single answer, `None` where there is none.
+    """
+
+    samples: tuple[str, ...]
+    greedy: str | None
+
+
+def answer_names(values: Mapping[str, Any], options: ImportOptions) -> AnswerNames:
+    """Return the columns of a record that hold answers."""
+    names = by_normal_name(values)
+    lists = [names[name] for name in ANSWER_LISTS if name in names and _is_list(values[names[name]])]
+    greedy = next((names[x] for x in ANSWER_TEXTS if x in names and _is_one_answer(values[names[x]])), None)
+    if options.answer is not None:
+        named = names.get(normalised(options.answer))
+        if named is None:
+            raise LineError(f"no column {shown(options.answer)}", f"its columns: {_listed(values)}")
+        if not _is_list(values[named]):
+            return AnswerNames(tuple(lists[:1]), named)
+        return AnswerNames((named,), greedy)
+    if lists:
+        return AnswerNames((lists[0],), greedy)
+    numbered = [column.name for column in numbered_columns(values)]
+    if len(numbered) == 1 and greedy is None:
+        return AnswerNames((), numbered[0])
+    return AnswerNames(tuple(numbered), greedy)
+
+
+def read_answers(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+    """Yield the records of a file in the recorded format."""
+    reader = AnswerReader(source, options, notes)
+    for line in source.lines():
+        yield Line(line.place, partial(_read, line, reader))
+
+
+def _read(line: Line, reader: "AnswerReader") -> Mapping[str, Any]:
+    return reader.read(line.read())
+
+
+class AnswerReader:
+    """Reads the records of one file.
+
+    Args:
+        source: Its first records show what columns hold.
+        options: What the user says of it.
+        notes: Told what was guessed.
+    """
+
+    def __init__(self, source: Source, options: ImportOptions, notes: Notes) -> None:
+        self._options = options
+        self._questions = QuestionFields(source, options, notes, [_without_answers(x, options) for x in source.records])
+        self._labels = LabelReader(source, notes)
+        self._notes = notes
+        self._tabular = source.kind == "table"
+
+    def read(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a record in the recorded format; a header is one already.
+
+        Raises:
+            LineError: It has no question, or an answer without a text.
+        """
+        if "format" in record and "question" not in record:
+            return record
+        values = dict(record)
+        names = answer_names(values, self._options)
+        result: dict[str, Any] = {}
+        if names.greedy is not None:
+            result["greedy"] = self._draw(values.pop(names.greedy), names.greedy)
+            self._said(names.greedy, "greedy", "the greedy answer")
+        if len(names.samples) == 1 and _is_list(values[names.samples[0]]):
+            (name,) = names.samples
+            items = list_in_cell(values.pop(name))
+            result["samples"] = [self._draw(item, f"{name}[{index}]") for index, item in enumerate(items or ())]
+            self._said(name, "samples", "the samples")
+        elif names.samples:
+            result["samples"] = [self._draw(values.pop(name), name) for name in names.samples]
+        if (label := self._labels.take(values)) is not None:
+            result["label"] = label
+        if signals := _take_signals(values):
+            result["signals"] = signals
+        return {**self._questions.read(values), **result}
+
+    def _draw(self, value: Any, name: str) -> dict[str, Any]:
+        if self._tabular and value == "":
+            self._notes.count("empty cells count as empty answers")
+        try:
+            return draw_of(value, self._notes)
+        except LineError as error:
+            raise LineError(f"{shown(name)}: {error.reason}", error.hint) from None
+
+    def _said(self, name: str, own: str, what: str) -> None:
+        """Say what a column of another name than the format's was taken for."""
+        if normalised(name) != own:
+            self._notes.say(f"{shown(name)} is taken as {what}")
+
+
+class LabelReader:
+    """Takes the labels out of the records of one file, in any spelling.
+
+    Args:
+        source: Its first records show which columns hold verdicts rather than grades.
+        notes: Told what was taken as a label.
+    """
+
+    def __init__(self, source: Source, notes: Notes) -> None:
+        self._notes = notes
+        columns = [by_normal_name(record) for record in source.records]
+        self._names = [
+            name
+            for name in (*_LABELS, *_WRONGNESS)
+            if name not in _GRADED
+            or all(
+                record[names[name]] in (None, "") or label_of(record[names[name]]) is not None
+                for record, names in zip(source.records, columns, strict=True)
+                if name in names
+            )
+        ]
+
+    def take(self, values: dict[str, Any]) -> str | None:
+        """Take the label out of a record, `None` where there is none; leave what spells none."""
+        columns = by_normal_name(values)
+        for name in self._names:
+            if name not in columns:
+                continue
+            column = columns[name]
+            given = values[column]
+            label = label_of(given)
+            if name == "label" and isinstance(given, str) and label is None and given:
+                # The format's own key: a value that it does not know is an error of the line.
+                return values.pop(column)
+            if label is None:
+                continue
+            del values[column]
+            if name in _WRONGNESS:
+                label = _CONTRARY.get(label, label)
+            if given != label:
+                self._notes.say(f"{shown(column)} is read as the label: {shown(given)} is {label}")
+            return label.value
+        return None
+
+
+def _without_answers(record: Mapping[str, Any], options: ImportOptions) -> dict[str, Any]:
+    try:
+        names = answer_names(record, options)
+    except LineError:
+        return {}
+    taken = {*names.samples, names.greedy, "format", "greedy", "samples"}
+    return {name: value for name, value in record.items() if name not in taken}
+
+
+_CONTRARY = {LabelValue.CORRECT: LabelValue.INCORRECT, LabelValue.INCORRECT: LabelValue.CORRECT}
+
+
+def _take_signals(values: dict[str, Any]) -> Any:
+    """Take the recorded signals out of a record: an object, or columns that begin with `signal`."""
+    given = values.pop("signals", None)
+    if given is not None:
+        return given
+    signals: dict[str, Any] = {}
+    for name in list(values):
+        prefix = next((x for x in _SIGNAL_PREFIXES if normalised(name).startswith(x)), None)
+        if prefix is not None and len(name) > len(prefix) and (number := _number(values[name])) is not None:
+            signals[name[len(prefix) :]] = number
+            del values[name]
+    return signals
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def list_in_cell(value: object) -> list[Any] | None:
+    """Return a list, also one that is written into a cell as JSON or as Python shows it; `None` for anything else."""
+    if isinstance(value, list):
+        return cast("list[Any]", value)
+    if isinstance(value, tuple):
+        return list(cast("tuple[Any, ...]", value))
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return cast("list[Any]", found) if isinstance(found, list) else None
+    return None
+
+
+def _is_list(value: object) -> bool:
+    return list_in_cell(value) is not None
+
+
+def _is_one_answer(value: object) -> bool:
+    """Whether a value is one answer: a text, an object with a text, or a list of one of them."""
+    if isinstance(value, list):
+        return len(items_of(value)) == 1 and _is_one_answer(items_of(value)[0])
+    return isinstance(value, str | dict)
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(shown(name) for name in list(values)[:12])

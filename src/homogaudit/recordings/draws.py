@@ -1,0 +1,128 @@
+"""One drawn answer as others write it, turned into a draw of the recorded format."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from homogaudit.recordings.source import Notes, items_of, object_of
+from homogaudit.records import LabelValue
+from homogaudit.store.recorded_lines import ARRAY_KEYS, LineError
+
+__all__ = ["EMPTY_DRAW", "content_text", "draw_of", "finish_reason", "label_of", "label_of_draws", "temperature_of"]
+
+EMPTY_DRAW: Mapping[str, Any] = {"text": ""}
+"""A place where an answer should stand and none does."""
+
+_TEXTS = (
+    "text",
+    "response",
+    "content",
+    "answer",
+    "output",
+    "completion",
+    "generation",
+    "generated_text",
+    "output_text",
+    "prediction",
+    "value",
+)
+_STOP = frozenset(
+    {"stop", "eos", "eos_token", "end_turn", "stop_sequence", "end", "finished", "complete", "completed", "end_of_text"}
+)
+_LENGTH = frozenset(
+    {"length", "max_tokens", "max_new_tokens", "max_output_tokens", "max_length", "model_length", "truncated", "limit"}
+)
+
+_CORRECT = frozenset({"true", "yes", "correct", "c", "1", "1.0", "pass", "passed"})
+_INCORRECT = frozenset({"false", "no", "incorrect", "wrong", "i", "0", "0.0", "fail", "failed"})
+
+
+def draw_of(value: object, notes: Notes) -> dict[str, Any]:
+    """Return one draw: a text, an object with a text under a usual name, or a chat message.
+
+    Raises:
+        LineError: There is no text in it.
+    """
+    if value is None:
+        notes.count("answers are null and count as empty")
+        return dict(EMPTY_DRAW)
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, bool | int | float):
+        return {"text": str(value)}
+    if isinstance(value, list) and len(cast("list[Any]", value)) == 1:
+        return draw_of(cast("list[Any]", value)[0], notes)
+    if not isinstance(value, dict):
+        raise LineError("no text in it", 'an answer is `"..."` or `{"text": "..."}`')
+    draw = dict(cast("dict[str, Any]", value))
+    if not isinstance(draw.get("text"), str):
+        key = next((key for key in _TEXTS if isinstance(draw.get(key), str)), None)
+        text = content_text(object_of(draw.get("message")).get("content")) if key is None else draw.pop(key)
+        if text is None:
+            listed = ", ".join(f"`{name}`" for name in list(draw)[:8]) or "none"
+            raise LineError(f"no text in it: its keys are {listed}", 'an answer is `"..."` or `{"text": "..."}`')
+        draw = {"text": text, **draw}
+    if "finish_reason" in draw or "stop_reason" in draw:
+        given = draw.pop("finish_reason", None) or draw.get("stop_reason")
+        draw["finish_reason"] = finish_reason(given, notes)
+    # An array under its short name, one number a token, is the array that it looks like.
+    for short in ("logprobs", "entropies", "logits"):
+        numbers = items_of(draw.get(short))
+        if numbers and f"token_{short}" not in draw and all(type(x) in (int, float) for x in numbers):
+            draw[f"token_{short}"] = draw.pop(short)
+    for key in ARRAY_KEYS:
+        if draw.get(key) == []:
+            del draw[key]
+    return draw
+
+
+def content_text(content: object) -> str | None:
+    """Return the text of a chat message: a text, or parts of which some are texts."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return None
+    parts = [object_of(part) for part in cast("list[Any]", content)]
+    texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
+    return "".join(texts) if texts else None
+
+
+def finish_reason(value: object, notes: Notes) -> str | None:
+    """Return `stop`, `length` or, where it says neither, `None`."""
+    if value is None:
+        return None
+    name = value.strip().lower() if isinstance(value, str) else ""
+    if name in _STOP:
+        return "stop"
+    if name in _LENGTH:
+        return "length"
+    if name:
+        notes.count("finish reasons say neither `stop` nor `length` and are left out")
+    return None
+
+
+def label_of(value: object) -> LabelValue | None:
+    """Return the label that a value spells, `None` where it spells none."""
+    if value is None or isinstance(value, list | dict):
+        return None
+    text = str(value).strip().casefold()
+    if text in _CORRECT:
+        return LabelValue.CORRECT
+    if text in _INCORRECT:
+        return LabelValue.INCORRECT
+    return LabelValue(text) if text in list(LabelValue) else None
+
+
+def label_of_draws(labels: Sequence[LabelValue | None]) -> LabelValue | None:
+    """Return the label of most of the answers to a question; of a tie `ambiguous`, without any `None`."""
+    correct, incorrect = labels.count(LabelValue.CORRECT), labels.count(LabelValue.INCORRECT)
+    if correct == incorrect:
+        return LabelValue.AMBIGUOUS if correct else None
+    return LabelValue.CORRECT if correct > incorrect else LabelValue.INCORRECT
+
+
+def temperature_of(settings: Mapping[str, Any]) -> float | None:
+    """Return the temperature of an answer's settings, 0 where they say that nothing was sampled."""
+    if settings.get("do_sample") is False:
+        return 0.0
+    value = settings.get("temperature")
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,113 @@
+"""Answers that stand one at a time, put together by their question."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from homogaudit.recordings.draws import label_of_draws
+from homogaudit.recordings.source import ImportOptions, Notes
+from homogaudit.records import LabelValue
+from homogaudit.store.recorded import Line
+from homogaudit.store.recorded_lines import FORMAT, LineError, shown
+
+__all__ = ["Drawn", "grouped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Some answers to one question, from one place of a file.
+
+    Attributes:
+        place: Where they stand.
+        key: What they have in common with the other answers to their question.
+        question: What was asked, in the keys of the recorded format; that of the first place stands.
+        draws: In the recorded format.
+        is_greedy: Whether they were drawn at temperature 0; `None` where the file does not say.
+        label: The verdict that came with them.
+        order: Sorts the answers to a question; equal ones keep the order of the file.
+        model: Who answered, `None` where the file does not say.
+    """
+
+    place: str
+    key: str
+    question: Mapping[str, Any]
+    draws: list[dict[str, Any]]
+    is_greedy: bool | None = None
+    label: LabelValue | None = None
+    order: float = 0.0
+    model: str | None = None
+
+
+@dataclass(slots=True)
+class _Group:
+    place: str
+    question: Mapping[str, Any]
+    parts: list[Drawn] = field(default_factory=list["Drawn"])
+
+    @property
+    def count(self) -> int:
+        return sum(len(part.draws) for part in self.parts)
+
+
+def grouped(drawn: Iterable[Drawn], options: ImportOptions, notes: Notes) -> Iterator[Line]:
+    """Yield a header with the model's name, then a line a question in the order of their first answers.
+
+    A single answer drawn at temperature 0 is the greedy answer. Where every question has one answer and nothing says
+    how it was drawn, it is taken as the greedy answer.
+
+    Raises:
+        LineError: The answers are those of several models and none of them was chosen.
+    """
+    groups: dict[str, _Group] = {}
+    parts = list(drawn)
+    model = _chosen_model(parts, options)
+    if model is not None:
+        header = {"format": FORMAT, "model": model}
+        yield Line("its header", lambda: header)
+    for part in parts:
+        if part.model not in (None, model):
+            notes.count(f"answers of models other than {shown(model)} are left out", len(part.draws))
+            continue
+        group = groups.setdefault(part.key, _Group(part.place, part.question))
+        group.parts.append(part)
+    is_single = all(group.count == 1 for group in groups.values())
+    if is_single and any(part.is_greedy is None for group in groups.values() for part in group.parts):
+        notes.say("one answer a question: taken as the greedy answer")
+    for group in groups.values():
+        values = _line(group, is_single, notes)
+        yield Line(group.place, lambda values=values: values)
+
+
+def _chosen_model(parts: list[Drawn], options: ImportOptions) -> str | None:
+    """Return the one model of a file, or the one that was named."""
+    models = list(dict.fromkeys(part.model for part in parts if part.model is not None))
+    named = [name for name in models if options.model is not None and options.model in (name, name.split("/")[-1])]
+    if len(models) > 1 and len(named) != 1:
+        listed = ", ".join(shown(name) for name in models[:8])
+        hint = f"name one of them with `--model`: {listed}"
+        raise LineError(f"the answers of {len(models)} models stand in one file", hint)
+    return (named or models or [None])[0]
+
+
+def _line(group: _Group, is_single: bool, notes: Notes) -> dict[str, Any]:
+    parts = sorted(group.parts, key=lambda part: part.order)
+    greedy = [part for part in parts if part.is_greedy and len(part.draws) == 1]
+    if is_single and parts[0].is_greedy is None:
+        greedy = parts
+    if len(greedy) > 1:
+        if len(greedy) == len(parts):
+            notes.count("questions were asked several times at temperature 0: their answers are taken as samples")
+            greedy = []
+        else:
+            notes.count("further answers drawn at temperature 0 are left out", len(greedy) - 1)
+    left_out = {id(part) for part in greedy}
+    samples = [part for part in parts if id(part) not in left_out]
+    values: dict[str, Any] = dict(group.question)
+    if greedy:
+        values["greedy"] = greedy[0].draws[0]
+    if samples:
+        values["samples"] = [draw for part in samples for draw in part.draws]
+    label = greedy[0].label if greedy else label_of_draws([part.label for part in samples])
+    if label is not None:
+        values["label"] = label.value
+    return values

@@ -1,0 +1,88 @@
+"""What the ids of a recorded file ask: a question file, or the input of a batch, read beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from homogaudit.errors import RecordedFileError
+from homogaudit.questions.loaders import load_questions
+from homogaudit.records import Question, collapse
+from homogaudit.store.recorded import lines_of
+from homogaudit.store.recorded_lines import LineError, read_object, shown
+
+__all__ = ["QuestionList", "question_values"]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionList:
+    """Questions by their ids and by their texts, and requests by their ids.
+
+    Attributes:
+        names: Of the files.
+        requests: Bodies of requests by `custom_id`.
+    """
+
+    names: tuple[str, ...] = ()
+    requests: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    _by_id: dict[str, Question] = field(default_factory=dict[str, Question])
+    _by_text: dict[str, Question] = field(default_factory=dict[str, Question])
+
+    @classmethod
+    def read(cls, paths: Sequence[Path]) -> Self:
+        """Read question files and inputs of batches.
+
+        Raises:
+            QuestionFileError: One of them is neither.
+            RecordedFileError: A line of the input of a batch is broken.
+        """
+        found = cls(tuple(path.name for path in paths))
+        for path in paths:
+            if not found._read_requests(path):
+                for question in load_questions(path).questions:
+                    found._by_id.setdefault(question.id, question)
+                    found._by_text.setdefault(collapse(question.text), question)
+        return found
+
+    def _read_requests(self, path: Path) -> bool:
+        """Read the input of a batch; return whether it is one."""
+        is_input = False
+        for number, content in lines_of(path) if path.is_file() else ():
+            if not is_input and b'"custom_id"' not in content:
+                return False
+            try:
+                record = read_object(content)
+            except LineError as error:
+                raise RecordedFileError(f"`{path}` line {number}: {error.reason}", error.hint) from None
+            is_input = True
+            body = record.get("body", record.get("params"))
+            if isinstance(body, dict):
+                self.requests[str(record.get("custom_id"))] = body
+        return is_input
+
+    def find(self, identifier: object, text: object) -> Question | None:
+        """Return the question of an id, else that of a text."""
+        found = self._by_id.get(str(identifier)) if identifier is not None else None
+        return found or (self._by_text.get(collapse(text)) if isinstance(text, str) else None)
+
+    def unknown(self, identifier: object) -> LineError:
+        """Return the refusal of an id that none of the files has."""
+        listed = ", ".join(map(shown, self.names))
+        return LineError(f"no question with the id {shown(identifier)} in {listed}", "give the file with its questions")
+
+
+def question_values(question: Question) -> dict[str, Any]:
+    """Return a question as the recorded format writes it."""
+    values: dict[str, Any] = {
+        "id": question.id,
+        "question": question.text,
+        "category": question.category,
+        "answers": list(question.answers),
+        "incorrect_answers": list(question.incorrect_answers),
+        "passages": list(question.passages),
+        "context": question.context,
+        "system": question.system,
+        "choices": list(question.choices),
+    }
+    extra = {name: value for name, value in question.extra.items() if name not in values}
+    return {**extra, **{key: value for key, value in values.items() if value}}

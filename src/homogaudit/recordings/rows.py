@@ -1,0 +1,144 @@
+"""A row an answer: the same question on several rows, one answer on each."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from homogaudit.questions.layouts import normalised
+from homogaudit.recordings.answers import LabelReader, answer_names
+from homogaudit.recordings.draws import draw_of, label_of
+from homogaudit.recordings.grouping import Drawn, grouped
+from homogaudit.recordings.names import ANSWER_TEXTS, DRAW_NUMBERS, by_normal_name
+from homogaudit.recordings.question_fields import QuestionFields
+from homogaudit.recordings.source import ImportOptions, Notes, Source, open_source
+from homogaudit.records import collapse
+from homogaudit.store.recorded import Line
+from homogaudit.store.recorded_lines import LineError, shown
+
+__all__ = ["holds_an_answer_a_row", "read_rows"]
+
+_GREEDY_NAMES = frozenset(
+    name for name in ANSWER_TEXTS if "greedy" in name or name.startswith(("most_", "low_", "main_"))
+)
+"""They name one answer of a question, beside which samples may stand."""
+
+_REFERENCE = "answer"
+"""Holds references in a file of questions, and the model's answer in one that has nothing else to hold it."""
+
+_MODES = ("is_greedy", "greedy", "mode", "kind", "type", "decoding", "strategy")
+_MODELS = ("model", "model_name", "model_id", "llm", "engine")
+
+
+def holds_an_answer_a_row(source: Source, options: ImportOptions) -> bool:
+    """Whether each record of a file holds one answer, and others to its question may follow."""
+    if options.sample is not None:
+        return True
+    try:
+        found = [answer_names(record, options) for record in source.records if "format" not in record]
+    except LineError:
+        return False
+    if not found or any(names.samples for names in found):
+        return False
+    if options.answer is None and (not any(x.greedy for x in found)):
+        return _answers_repeat(source, options)
+    named = {normalised(names.greedy) for names in found if names.greedy is not None}
+    texts = all(
+        not isinstance(record.get(x.greedy or ""), dict) for record, x in zip(source.records, found, strict=False)
+    )
+    return texts and not named & _GREEDY_NAMES
+
+
+def read_rows(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+    """Yield a header where the model is named, then a line a question."""
+    return grouped(_drawn(source, options, notes), options, notes)
+
+
+def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Drawn]:
+    fields = QuestionFields(source, options, notes)
+    labels = LabelReader(source, notes)
+    for record in source.read():
+        with source.at(record.place):
+            values = dict(record.values)
+            names = by_normal_name(values)
+            answer = answer_names(values, options).greedy or (names.get(_REFERENCE) if options.answer is None else None)
+            if answer is None:
+                notes.count("rows hold no answer and are left out")
+                continue
+            draw = draw_of(values.pop(answer), notes)
+            if normalised(answer) != "response":
+                notes.say(f"{shown(answer)} is taken as the model's answer, one a row")
+            number = _take_number(values, options, notes)
+            temperature = values.get(names.get("temperature", ""))
+            is_greedy = _is_greedy(values, number, temperature)
+            label = labels.take(values)
+            model = next((values[names[name]] for name in _MODELS if name in names), None)
+            for key in ("finish_reason", "stop_reason"):
+                if key in names:
+                    draw = draw_of({**draw, "finish_reason": values.pop(names[key])}, notes)
+            question = fields.read(values)
+            key = f"{collapse(str(question['question']))}\0{collapse(str(question.get('context') or ''))}"
+            yield Drawn(
+                record.place,
+                key,
+                question,
+                [draw],
+                is_greedy,
+                label_of(label),
+                number if isinstance(number, float) else 0.0,
+                str(model) if model is not None else None,
+            )
+
+
+def _take_number(values: dict[str, Any], options: ImportOptions, notes: Notes) -> float | str | None:
+    """Take the number of an answer, or its name, out of a row; `None` where there is none."""
+    names = by_normal_name(values)
+    wanted = DRAW_NUMBERS if options.sample is None else (normalised(options.sample),)
+    name = next((names[x] for x in wanted if x in names), None)
+    if name is None:
+        if options.sample is not None:
+            raise LineError(
+                f"no column {shown(options.sample)}", f"its columns: {', '.join(map(shown, list(values)[:12]))}"
+            )
+        return None
+    value = values.pop(name)
+    notes.say(f"{shown(name)} tells the answers to a question apart")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return str(value)
+
+
+def _is_greedy(values: Mapping[str, Any], number: float | str | None, temperature: object) -> bool | None:
+    """Whether a row holds the greedy answer; `None` where nothing says how it was drawn."""
+    if (isinstance(number, str) and number.strip().casefold() == "greedy") or number == -1:
+        return True
+    names = by_normal_name(values)
+    for name in _MODES:
+        value = str(values.get(names.get(name, ""), "")).strip().casefold()
+        if value in ("greedy", "true", "1") and (value == "greedy" or name in _MODES[:2]):
+            return True
+        if value in ("sample", "sampled", "sampling"):
+            return False
+    try:
+        return float(str(temperature)) == 0
+    except ValueError:
+        return None if number is None else False
+
+
+def _answers_repeat(source: Source, options: ImportOptions) -> bool:
+    """Whether `answer` holds what a model said: the same question stands on several rows with other answers."""
+    if not any(_REFERENCE in by_normal_name(record) for record in source.records):
+        return False
+    if any({"label", "signals"} & record.keys() for record in source.records):
+        return False
+    first: dict[str, str] = {}
+    for line in open_source(source.path, options).lines():
+        try:
+            values = line.read()
+        except LineError:
+            continue
+        names = by_normal_name(values)
+        question = next((values[names[x]] for x in ("question", "prompt", "query", "input") if x in names), None)
+        answer = str(values.get(names.get(_REFERENCE, "")))
+        if isinstance(question, str) and first.setdefault(collapse(question), answer) != answer:
+            return True
+    return False

@@ -1,0 +1,193 @@
+"""A question a record: lists of texts, numbered columns, one answer under a known name."""
+
+import json
+
+import pytest
+
+from homogaudit.recordings.names import ANSWER_LISTS
+from homogaudit.records import GenerationState
+
+from .conftest import Read, Refused, greedy, labels, samples, texts
+
+RIVER = {"question": "Which river runs through Cairo?", "answers": ["Nile"]}
+
+
+@pytest.mark.parametrize("name", ["samples", "responses", "generations", "sampled_responses", "completions", "outputs"])
+def test_answers_are_a_list_of_texts_under_any_known_name(read: Read, name: str):
+    recording = read("a.jsonl", [{**RIVER, name: ["The Nile", "Nile", "Congo"]}])
+    assert samples(recording) == [["The Nile", "Nile", "Congo"]]
+    assert texts(recording) == [RIVER["question"]]
+    assert recording.file.records[0].question.answers == ("Nile",)
+    assert recording.summary == "read as one question a record: 1 question, 3 samples each, greedy none"
+    assert any(name in warning for warning in recording.warnings) == (name != "samples")
+
+
+def test_every_known_name_of_a_list_is_in_its_normal_form():
+    assert all(name == name.casefold() and " " not in name for name in ANSWER_LISTS)
+
+
+def test_answers_are_objects_with_a_text_under_its_usual_names(read: Read):
+    drawn = [
+        {"text": "Nile", "finish_reason": "MAX_TOKENS"},
+        {"response": "The Nile", "finish_reason": "eos"},
+        {
+            "message": {"role": "assistant", "content": [{"type": "text", "text": "Congo"}]},
+            "finish_reason": "tool_calls",
+        },
+        None,
+    ]
+    recording = read("a.jsonl", [{**RIVER, "generations": drawn}])
+    assert samples(recording) == [["Nile", "The Nile", "Congo", ""]]
+    assert [x.finish_reason for x in recording.file.records[0].samples] == ["length", "stop", None, None]
+    assert recording.file.records[0].samples[3].state is GenerationState.EMPTY
+    assert "1 answers are null and count as empty" in recording.warnings
+    assert "1 finish reasons say neither `stop` nor `length` and are left out" in recording.warnings
+
+
+def test_token_arrays_under_short_names_are_those_of_the_format(read: Read):
+    drawn = [{"text": "Nile", "logprobs": [-0.5, -0.25], "token_ids": [4, 5]}]
+    (record,) = read("a.jsonl", [{**RIVER, "samples": drawn}]).file.records
+    statistics = record.samples[0].statistics
+    assert statistics.logprobs is not None and statistics.logprobs.tolist() == [-0.5, -0.25]
+    assert record.samples[0].tokens == 2
+
+
+def test_an_answer_without_a_text_is_refused_with_its_place(refused: Refused):
+    error = refused("a.jsonl", [RIVER | {"samples": ["x"]}, {"question": "Q2?", "samples": [{"words": 3}]}])
+    assert "line 2: `samples[0]`: no text in it: its keys are `words`" in error.message
+
+
+@pytest.mark.parametrize("name", ["greedy", "response", "answer_greedy", "prediction", "most_likely_answer"])
+def test_one_answer_beside_a_list_is_the_greedy_answer(read: Read, name: str):
+    recording = read("a.jsonl", [{**RIVER, name: "The Nile.", "sampled_responses": ["Nile", "Congo"]}])
+    assert greedy(recording) == ["The Nile."]
+    assert samples(recording) == [["Nile", "Congo"]]
+
+
+def test_a_column_an_answer_is_read_in_the_order_of_its_numbers(read: Read):
+    head = "question,answer,response_1,response_10,response_2\n"
+    recording = read("a.csv", head + "Which river?,Nile,one,ten,two\nWhich sea?,Red Sea,a,,b\n")
+    assert samples(recording) == [["one", "two", "ten"], ["a", "b", ""]]
+    assert recording.file.records[0].question.answers == ("Nile",)
+    assert "1 empty cells count as empty answers" in recording.warnings
+
+
+@pytest.mark.parametrize("cell", ['["Nile", "Congo"]', "['Nile', 'Congo']"])
+def test_a_list_that_was_written_into_a_cell_is_a_list(read: Read, cell: str):
+    escaped = cell.replace('"', '""')
+    recording = read("a.csv", f'question,sampled_responses\nWhich river?,"{escaped}"\n')
+    assert samples(recording) == [["Nile", "Congo"]]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "label"),
+    [
+        ("label", "correct", "correct"),
+        ("label", True, "correct"),
+        ("label", 0, "incorrect"),
+        ("is_correct", "no", "incorrect"),
+        ("correct", 1.0, "correct"),
+        ("score", "I", "incorrect"),
+        ("em", 1, "correct"),
+        ("hallucination", True, "incorrect"),
+        ("score", 0.37, None),
+    ],
+)
+def test_labels_are_read_in_other_spellings(read: Read, key: str, value: object, label: str | None):
+    recording = read("a.jsonl", [{**RIVER, "samples": ["x", "y"], key: value}])
+    assert labels(recording) == [label]
+    assert any(f"`{key}` is read as the label" in x for x in recording.warnings) == (
+        label is not None and value != "correct"
+    )
+
+
+def test_labels_and_signals_do_without_answers(read: Read):
+    lines = [{"question": f"Q{n}?", "label": "correct", "signals": {"margin": n}} for n in range(3)]
+    recording = read("a.jsonl", lines)
+    assert recording.summary.endswith("3 questions, no samples, greedy none, 3 labels")
+    table = "question,label,signals.margin,signal_spread\nQ0?,1,0.5,2\nQ1?,0,0.25,\n"
+    recording = read("b.csv", table)
+    assert labels(recording) == ["correct", "incorrect"]
+    assert [dict(x.signals) for x in recording.file.records] == [{"margin": 0.5, "spread": 2.0}, {"margin": 0.25}]
+
+
+def test_a_file_without_answers_is_refused_and_its_columns_are_named(refused: Refused):
+    error = refused("q.jsonl", [{"question": "Q?", "answer": "A", "level": 3}])
+    assert "holds no answers: no column is known to hold answers; its columns are `question`, `answer`, `level`" in (
+        error.message
+    )
+    assert error.hint is not None
+    assert "homogaudit run MODEL q.jsonl" in error.hint and "`sampled_responses`" in error.hint
+    error = refused("l.jsonl", [{"question": "Q?", "label": "correct"}])
+    assert "labels without answers need signals" in error.message
+
+
+def test_a_column_of_answers_can_be_named(read: Read, refused: Refused):
+    lines = [{"q": "Q?", "said": ["a", "b"], "truth": "a"}]
+    recording = read("a.jsonl", lines, question="q", answer="said", references="truth")
+    assert (texts(recording), samples(recording)) == (["Q?"], [["a", "b"]])
+    assert recording.file.records[0].question.answers == ("a",)
+    assert "no column `sayed`" in refused("a.jsonl", lines, question="q", answer="sayed").message
+
+
+def test_a_dictionary_of_questions_holds_their_answers(read: Read):
+    recording = read("a.json", {"Which river?": ["Nile", "Congo"], "Which sea?": ["Red", "Red"]})
+    assert texts(recording) == ["Which river?", "Which sea?"]
+    assert samples(recording) == [["Nile", "Congo"], ["Red", "Red"]]
+
+
+def test_what_pandas_writes_is_read_in_each_orientation(read: Read):
+    rows = [{"question": "Which river?", "samples": ["Nile", "Congo"]}, {"question": "Which sea?", "samples": ["R"]}]
+    columns = {key: {str(n): row[key] for n, row in enumerate(rows)} for key in rows[0]}
+    lists = {key: [row[key] for row in rows] for key in rows[0]}
+    split = {"columns": list(rows[0]), "index": [0, 1], "data": [list(row.values()) for row in rows]}
+    for document in (rows, columns, lists, split, {"data": rows}):
+        recording = read("a.json", document)
+        assert texts(recording) == ["Which river?", "Which sea?"], document
+        assert samples(recording) == [["Nile", "Congo"], ["R"]], document
+    assert "1 of 2 questions have fewer than 2 samples and enter nothing" in recording.warnings
+
+
+def test_a_uqlm_result_has_its_answer_and_its_samples(read: Read):
+    data = {
+        "prompts": ["Which river?", "Which sea?"],
+        "responses": ["Nile", "The Red Sea"],
+        "sampled_responses": [["Nile", "Congo"], ["Red", "Dead"]],
+        "noncontradiction": [0.75, 0.5],
+    }
+    recording = read("uq.json", {"data": data, "metadata": {"temperature": 1.0, "num_responses": 2}})
+    assert recording.summary == "read as a uqlm result: 2 questions, 2 samples each, greedy all"
+    assert greedy(recording) == ["Nile", "The Red Sea"]
+    assert samples(recording) == [["Nile", "Congo"], ["Red", "Dead"]]
+    assert recording.file.records[0].signals == {"noncontradiction": 0.75}
+    assert recording.file.directions == {"noncontradiction": -1}
+    frame = "prompt,response,sampled_responses,noncontradiction\n" + "Which river?,Nile,\"['Nile', 'Congo']\",0.75\n"
+    assert read("uq.csv", frame).file.directions == {"noncontradiction": -1}
+
+
+def test_numbers_that_are_not_finite_count_as_missing_in_a_document(read: Read):
+    content = '[{"question": "Q?", "samples": ["a", "b"], "score": NaN}]'
+    assert labels(read("a.json", content)) == [None]
+
+
+def test_the_formats_own_lines_are_read_as_before(read: Read):
+    header = {"format": "homogaudit.recorded", "version": 1, "model": "m"}
+    line = {"id": "x", **RIVER, "samples": [{"text": "Nile", "token_entropies": [0.5]}], "note": {"page": 3}}
+    recording = read("a.jsonl", [header, line])
+    assert recording.file.model == "m"
+    assert recording.file.records[0].question.extra == {"note": {"page": 3}}
+    assert recording.summary == "read as recorded generations: 1 question, 1 sample each, greedy none"
+    assert not recording.warnings
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\n\n", "[]", "{}", "[1, 2]", "null", '"text"', '{"question": "Q?"', "[" * 5000]
+)
+def test_what_holds_nothing_is_one_clear_error(refused: Refused, content: str):
+    for name in ("a.jsonl", "a.json", "a.csv", "a"):
+        assert refused(name, content).message.startswith("`"), name
+
+
+def test_half_a_surrogate_pair_is_refused_in_a_document(refused: Refused):
+    content = json.dumps([{"question": "Q?", "samples": ["\ud800"]}])
+    assert "surrogate" in refused("a.json", content).message
