@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "QUESTIONS",
     "ClusteringOption",
+    "ContextOption",
     "DensityPoolOption",
     "JsonOption",
     "JudgePromptOption",
@@ -17,8 +19,12 @@ __all__ = [
     "QuietOption",
     "RunArgument",
     "SignalsOption",
+    "WithChoicesOption",
     "split_names",
 ]
+
+QUESTIONS = "Questions"
+"""The heading of the flags about the question file."""
 
 RunArgument = Annotated[
     str | None, typer.Argument(metavar="RUN", help="A run file or the name of a run; default: the newest run.")
@@ -32,6 +38,14 @@ ModelsOption = Annotated[
 MaxScrOption = Annotated[
     float | None,
     typer.Option("--max-scr", help="Exit with 1 where the primary SCR is above this, or the audit is invalid."),
+]
+ContextOption = Annotated[
+    str,
+    typer.Option("--context", help="ask or hide the text that a question comes with.", rich_help_panel=QUESTIONS),
+]
+WithChoicesOption = Annotated[
+    bool,
+    typer.Option("--with-choices", help="Ask the choices of a question, with letters.", rich_help_panel=QUESTIONS),
 ]
 SignalsOption = Annotated[
     str | None,

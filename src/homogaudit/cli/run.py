@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from homogaudit.cli.options import (
+    QUESTIONS,
     ClusteringOption,
+    ContextOption,
     DensityPoolOption,
     JsonOption,
     JudgePromptOption,
@@ -17,6 +19,7 @@ from homogaudit.cli.options import (
     NliQuestionOption,
     QuietOption,
     SignalsOption,
+    WithChoicesOption,
     YesOption,
     split_names,
 )
@@ -25,7 +28,6 @@ from homogaudit.errors import EngineError, HomogauditError
 __all__ = ["run"]
 
 _DRAWING = "Drawing"
-_QUESTIONS = "Questions"
 _PROMPT = "Prompt"
 _SCORING = "Scoring"
 _MACHINE = "Machine"
@@ -64,36 +66,43 @@ def run(
         int | None, typer.Option(help="Tokens of the greedy answer; default: --max-tokens.", rich_help_panel=_DRAWING)
     ] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.", rich_help_panel=_DRAWING)] = 0,
-    limit: Annotated[int | None, typer.Option(help="Take the first so many.", rich_help_panel=_QUESTIONS)] = None,
+    limit: Annotated[int | None, typer.Option(help="Take the first so many.", rich_help_panel=QUESTIONS)] = None,
     shuffle: Annotated[
-        int | None, typer.Option(metavar="SEED", help="Shuffle the questions first.", rich_help_panel=_QUESTIONS)
+        int | None, typer.Option(metavar="SEED", help="Shuffle the questions first.", rich_help_panel=QUESTIONS)
     ] = None,
     category: Annotated[
-        list[str] | None, typer.Option(help="Take this category alone; may be repeated.", rich_help_panel=_QUESTIONS)
+        list[str] | None,
+        typer.Option(help="Take this category alone; may be repeated.", rich_help_panel=QUESTIONS),
     ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
             metavar="K/N",
             help="Take every N-th question from the K-th on; `homogaudit merge` joins the runs.",
-            rich_help_panel=_QUESTIONS,
+            rich_help_panel=QUESTIONS,
         ),
     ] = None,
     question_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of the question.", rich_help_panel=_QUESTIONS)
+        str | None, typer.Option(metavar="NAME", help="Column of the question.", rich_help_panel=QUESTIONS)
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of its id.", rich_help_panel=_QUESTIONS)
+        str | None, typer.Option(metavar="NAME", help="Column of its id.", rich_help_panel=QUESTIONS)
     ] = None,
     category_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of its category.", rich_help_panel=_QUESTIONS)
+        str | None, typer.Option(metavar="NAME", help="Column of its category.", rich_help_panel=QUESTIONS)
     ] = None,
     answers_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of the correct answers.", rich_help_panel=_QUESTIONS)
+        str | None, typer.Option(metavar="NAME", help="Column of the correct answers.", rich_help_panel=QUESTIONS)
     ] = None,
     incorrect_answers_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of the incorrect answers.", rich_help_panel=_QUESTIONS)
+        str | None,
+        typer.Option(metavar="NAME", help="Column of the incorrect answers.", rich_help_panel=QUESTIONS),
     ] = None,
+    context_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of the context.", rich_help_panel=QUESTIONS)
+    ] = None,
+    context: ContextOption = "ask",
+    with_choices: WithChoicesOption = False,
     mode: Annotated[
         str | None,
         typer.Option(help="auto, chat, or base (`Q: ...` and `A:`, no template).", rich_help_panel=_PROMPT),
@@ -192,7 +201,16 @@ def run(
             limit=limit,
             shuffle=shuffle,
             categories=tuple(category or ()),
-            columns=Columns(question_column, id_column, category_column, answers_column, incorrect_answers_column),
+            columns=Columns(
+                question_column,
+                id_column,
+                category_column,
+                answers_column,
+                incorrect_answers_column,
+                context_column,
+            ),
+            context=context,
+            with_choices=with_choices,
             mode=mode,
             system=system,
             prompt_template=prompt_template,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from homogaudit.cli.options import ModelsOption
+from homogaudit.cli.options import ContextOption, ModelsOption, WithChoicesOption
 from homogaudit.errors import HomogauditError, UsageError
 
 __all__ = ["tui"]
@@ -44,6 +44,8 @@ def tui(
     max_tokens: Annotated[int | None, typer.Option(help="Tokens of an answer.", rich_help_panel=_DRAWING)] = None,
     limit: Annotated[int | None, typer.Option(help="Take the first so many.", rich_help_panel=_DRAWING)] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.", rich_help_panel=_DRAWING)] = 0,
+    context: ContextOption = "ask",
+    with_choices: WithChoicesOption = False,
     judge: Annotated[
         str,
         typer.Option(help="auto, overlap, exact, numeric, none, or model:NAME.", rich_help_panel=_SCORING),
@@ -80,6 +82,8 @@ def tui(
         max_tokens=max_tokens,
         limit=limit,
         seed=seed,
+        context=context,
+        with_choices=with_choices,
         judge=judge,
         embedder=embedder,
         models_file=models_file,

@@ -12,9 +12,11 @@ from homogaudit.clustering.final_answer import is_number
 from homogaudit.config.nearest import did_you_mean
 from homogaudit.errors import UsageError
 from homogaudit.labels.exact import judge_exact
+from homogaudit.labels.letters import judge_unknown_choice, names_unknown_choice, with_letters
 from homogaudit.labels.numeric import judge_numeric
 from homogaudit.labels.overlap import judge_overlap
 from homogaudit.labels.verdict import NO_ANSWER, Verdict
+from homogaudit.labels.yes_no import is_yes_no, judge_yes_no
 from homogaudit.records import Generation, Label, LabelValue, Question
 
 __all__ = ["JUDGES", "RECORDED", "Judge", "default_judge", "label", "nothing_to_judge"]
@@ -71,6 +73,8 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
 )
 
 
+_LONG_WORDS = 12
+"""Words from which a text is no answer to be found in another: who writes as much says it in words of his own."""
 _NAME_WORDS = 4
 """Words up to which a reference answer counts as a name or a short fact, not as a sentence."""
 
@@ -94,8 +98,18 @@ def label(question: Question, greedy: Generation | None, judge: str) -> Label:
     verdict = nothing_to_judge(question, greedy)
     if verdict is None:
         assert greedy is not None
-        verdict = JUDGES[judge].decide(question, greedy)
+        verdict = _verdict(question, greedy, judge)
     return Label(question.id, judge, verdict.value, verdict.reason)
+
+
+def _verdict(question: Question, greedy: Generation, judge: str) -> Verdict:
+    """Return the verdict on a valid answer: references that name a choice or a yes are no texts to look for."""
+    if judge != "numeric":
+        if is_yes_no(question):
+            return judge_yes_no(question, greedy)
+        if names_unknown_choice(question):
+            return judge_unknown_choice(question, greedy)
+    return with_letters(question, greedy, JUDGES[judge].decide(question, greedy))
 
 
 def nothing_to_judge(question: Question, greedy: Generation | None) -> Verdict | None:
@@ -114,7 +128,8 @@ def default_judge(questions: Sequence[Question]) -> str | None:
 
     A question whose correct answers are all plain numbers is for `numeric`, one whose correct answers are all names or
     short facts for `exact`; else one with incorrect answers is for `overlap`, one with correct answers alone for
-    `exact`. Questions without reference answers have no say. The judge of
+    `exact`. Questions without reference answers have no say, nor those whose correct answers are all long texts, which
+    only a model can judge by. The judge of
     most questions is taken for all, because labels of two judges do not compare; a tie goes to the first of `overlap`,
     `numeric`, `exact`.
 
@@ -134,4 +149,4 @@ def _fitting_judge(question: Question) -> str | None:
         return "exact"
     if question.incorrect_answers:
         return "overlap"
-    return "exact" if question.answers else None
+    return "exact" if any(len(answer.split()) <= _LONG_WORDS for answer in question.answers) else None

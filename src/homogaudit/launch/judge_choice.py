@@ -116,6 +116,7 @@ def choose_judge(
     """
     from homogaudit.config import did_you_mean
     from homogaudit.labels.judges import JUDGES, RECORDED, default_judge
+    from homogaudit.labels.letters import nameless_choices_warning
 
     if asked is not None and asked.startswith(_MODEL):
         models = load_models() if models is None else models
@@ -135,10 +136,18 @@ def choose_judge(
                 f"unknown judge `{asked}`", did_you_mean(asked, [*JUDGES, RECORDED, "none", "auto"], forms)
             )
         return JudgeChoice(asked, "chosen by `--judge`")
+    if (warning := nameless_choices_warning(questions)) is not None:
+        warn(warning)
     if recorded:
         return JudgeChoice(RECORDED, "labels came with the recorded generations")
     judge = default_judge(questions)
-    reason = "fits the reference answers of most questions" if judge else "the questions have no reference answers"
+    reason = "fits the reference answers of most questions"
+    if judge is None:
+        has_answers = any(question.answers for question in questions)
+        reason = "the questions have no reference answers"
+        if has_answers:
+            reason = "the reference answers are long texts, which only a model can judge by (`--judge model:NAME`)"
+            warn(f"no labels: {reason}")
     return JudgeChoice(judge, reason)
 
 

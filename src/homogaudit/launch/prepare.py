@@ -3,6 +3,7 @@
 The same request finds the same unfinished run. It prints nothing.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,16 +23,19 @@ from homogaudit.config import (
 from homogaudit.errors import HomogauditError, ModelError, UsageError
 from homogaudit.events import Job
 from homogaudit.generation.fingerprint import file_sha256, model_fingerprint
+from homogaudit.launch.earlier_run import READER, earlier_questions
 from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder, resolve_job_nli
 from homogaudit.launch.judge_choice import choose_judge
 from homogaudit.launch.model_choice import resolve_drawable
 from homogaudit.launch.run_paths import list_runs, new_run_path
 from homogaudit.launch.server_choice import ServerChoice, ServerEstimate, choose_server, estimate_requests
-from homogaudit.questions import Columns, QuestionFile, load_questions, load_template
+from homogaudit.questions import Asking, Columns, QuestionFile, load_questions, load_template
+from homogaudit.questions.wording import quoted
 from homogaudit.records import Decoding, Prompting, Question, questions_digest
 from homogaudit.signals.registry import choose_signals
 from homogaudit.store import RunFile
 from homogaudit.store.journals import missing_journal
+from homogaudit.store.run_file import differences
 from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.shards import Shards
 
@@ -57,6 +61,9 @@ class Preset:
     limit: int | None = None
 
 
+CONTEXTS = ("ask", "hide")
+"""What `--context` takes."""
+
 PRESETS: Mapping[str, Preset] = {
     "quick": Preset(samples=5, max_tokens=40, greedy_max_tokens=40, limit=20),
     "standard": Preset(samples=10, max_tokens=100, greedy_max_tokens=100),
@@ -74,6 +81,8 @@ class RunRequest:
         output: The run file; `None` for a new one in the runs folder, or an unfinished one with the same parameters.
         new: Start anew even where an unfinished run could go on.
         categories: Take these alone; empty for all.
+        context: `ask` or `hide` the text that a question comes with.
+        with_choices: Ask the choices of a question, with letters.
         system: System line; empty for none.
         judge: auto, none, a judge's name, or `model:` with a model.
         judge_prompt: The template of what a model that judges is asked; `None` for the packaged one.
@@ -105,6 +114,8 @@ class RunRequest:
     shuffle: int | None = None
     categories: tuple[str, ...] = ()
     columns: Columns = field(default_factory=Columns)
+    context: str = "ask"
+    with_choices: bool = False
     mode: str | None = None
     system: str | None = None
     prompt_template: Path | None = None
@@ -181,14 +192,24 @@ def prepare(request: RunRequest, warn: Callable[[str], None], consent: Consent =
         think_close=request.think_markers[1],
     )
     question_file = _load_questions(request)
-    for warning in question_file.warnings:
-        warn(warning)
     shards = Shards((1,), 1) if request.shard is None else Shards.parse(request.shard)
     questions = shards.take(question_file.questions)
+    parameters = _parameters(generator, question_file, decoding, prompting, server, shards)
+    same = _SameRun(question_file, parameters, shards)
+    unfinished = _unfinished(settings.runs, same) if request.output is None and not request.new else None
+    stored = same.earlier(unfinished or request.output)
     # By the kind of the whole file's questions, so that all shards are judged alike.
-    chosen = choose_judge(
-        request.judge, question_file.questions, prompt=request.judge_prompt, models=named, warn=warn, trust=trust
-    )
+    whole: Sequence[Question] = question_file.questions
+    if stored is None:
+        for warning in question_file.warnings:
+            warn(warning)
+    else:
+        questions = whole = stored
+        warn(
+            f"version 0.1.0 began this run and read {quoted(question_file.name)} otherwise: it goes on with the "
+            "questions and the references that it holds"
+        )
+    chosen = choose_judge(request.judge, whole, prompt=request.judge_prompt, models=named, warn=warn, trust=trust)
     embedder, reason = resolve_job_embedder(
         settings.embedder, named, wanted=request.use_embedder, trust=trust, found_in=settings.embedder_found_in
     )
@@ -215,8 +236,6 @@ def prepare(request: RunRequest, warn: Callable[[str], None], consent: Consent =
     if estimate is not None:
         estimate = replace(estimate, judging=judging)
     budget = estimate.token_budget(request.max_cost) if estimate else None
-    parameters = _parameters(generator, question_file, decoding, prompting, server, shards)
-    unfinished = _unfinished(settings.runs, parameters) if request.output is None and not request.new else None
     path = (
         unfinished
         or request.output
@@ -227,7 +246,15 @@ def prepare(request: RunRequest, warn: Callable[[str], None], consent: Consent =
             "" if shards.of == 1 else f"{shards.held[0]}of{shards.of}",
         )
     )
-    _create_or_check(path, generator, question_file, questions, parameters, warn, hash_model=request.hash_model)
+    _create_or_check(
+        path,
+        generator,
+        question_file,
+        questions,
+        parameters if stored is None else None,
+        warn,
+        hash_model=request.hash_model,
+    )
     job = Job(
         str(path),
         model=generator.location,
@@ -345,6 +372,9 @@ def _preset(name: str) -> Preset:
 
 
 def _load_questions(request: RunRequest) -> QuestionFile:
+    if request.context not in CONTEXTS:
+        hint = did_you_mean(request.context, CONTEXTS, "`ask` or `hide`")
+        raise UsageError(f"`--context` is `{request.context}`", hint)
     limit = _preset(request.preset).limit if request.limit is None else request.limit
     chosen = str(resource("samples") / "misconceptions.jsonl") if request.questions is None else request.questions
     return load_questions(
@@ -353,6 +383,7 @@ def _load_questions(request: RunRequest) -> QuestionFile:
         limit=limit,
         shuffle=request.shuffle,
         categories=request.categories,
+        asking=Asking(request.context == "ask", request.with_choices),
     )
 
 
@@ -392,12 +423,12 @@ def _create_or_check(
     generator: ResolvedGenerator,
     question_file: QuestionFile,
     questions: Sequence[Question],
-    parameters: dict[str, Any],
+    parameters: dict[str, Any] | None,
     warn: Callable[[str], None],
     *,
     hash_model: bool,
 ) -> None:
-    """Create the run file, or check that the one that is there has these parameters."""
+    """Create the run file, or check that the one that is there has these parameters; `None` where that is known."""
     if path.is_dir():
         raise UsageError(f"`{path}` is a folder", f"name a file in it, for example `{path / 'demo.audit'}`")
     if path.parent.exists() and not path.parent.is_dir():
@@ -405,15 +436,16 @@ def _create_or_check(
     if path.exists():
         if line := missing_journal(path):
             warn(line)
-        with RunFile.open(path) as existing:
-            existing.require_parameters(parameters)
+        if parameters is not None:
+            with RunFile.open(path) as existing:
+                existing.require_parameters(parameters)
         return
     with RunFile.create(
         path,
         model=generator.name,
         question_source=question_file.name,
         questions=questions,
-        parameters=parameters,
+        parameters=parameters or {},
         warn=warn,
     ) as created:
         entry = generator.entry
@@ -428,16 +460,41 @@ def _create_or_check(
             facts["sha256"] = file_sha256(Path(generator.location))
         created.set_meta("model_entry", facts)
         created.set_meta("duplicates", len(question_file.duplicates))
+        created.set_meta("reader", READER)
 
 
-def _unfinished(runs: Path, parameters: dict[str, Any]) -> Path | None:
-    """Return the newest unfinished run in the runs folder with these parameters."""
+@dataclass(frozen=True, slots=True)
+class _SameRun:
+    """What tells a run that the same command began."""
+
+    question_file: QuestionFile
+    parameters: dict[str, Any]
+    shards: Shards
+
+    def earlier(self, path: Path | None) -> list[Question] | None:
+        """Return the questions of a run file that an earlier version began; `None` where it is none."""
+        if path is None or not path.is_file():
+            return None
+        with RunFile.open(path) as stored:
+            if not list(differences(stored.parameters, json.loads(json.dumps(self.parameters)))):
+                return None
+        return earlier_questions(path, self.question_file, self.parameters, self.shards)
+
+    def is_in(self, path: Path) -> bool:
+        """Whether a run file is the one that the command began."""
+        with RunFile.open(path) as stored:
+            found = differences(stored.parameters, json.loads(json.dumps(self.parameters)))
+            return next(found, None) is None or self.earlier(path) is not None
+
+
+def _unfinished(runs: Path, same: _SameRun) -> Path | None:
+    """Return the newest unfinished run in the runs folder that the same command began."""
     for path in list_runs(runs):
         try:
             with RunFile.open(path) as stored:
-                if stored.status != "complete":
-                    stored.require_parameters(parameters)
-                    return path
+                is_complete = stored.status == "complete"
+            if not is_complete and same.is_in(path):
+                return path
         except HomogauditError:
             continue
     return None

@@ -14,7 +14,7 @@ from homogaudit.questions.references import decoded, lowered_keys
 from homogaudit.questions.wording import quoted
 from homogaudit.records import CHOICE_LETTERS
 
-__all__ = ["ChoiceReader", "Choices", "is_index_or_letter"]
+__all__ = ["ChoiceReader", "Choices", "lettered_options", "named_option"]
 
 _LISTS = ("choices", "options", "endings", "candidates", "answer_choices", "answer_options", "option", "choice")
 """Columns that hold all choices of a question."""
@@ -79,6 +79,7 @@ _PLACES = frozenset(
 """Columns that make a list called `answers` one of choices: whoever lists correct answers has no use for a place."""
 
 _LETTERED = re.compile(r"\(?([A-Za-z])[).:]\s*(.*)", re.DOTALL)
+_OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z])[).:][ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 _LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
 _PLACE = re.compile(r"-?[0-9]+(?:\.0+)?")
 
@@ -313,10 +314,21 @@ class _Key:
         return None
 
 
-def is_index_or_letter(text: str) -> bool:
-    """Whether a reference names a choice rather than being one: a letter to E, or a place below 10."""
-    match = _LETTER.fullmatch(text.strip())
-    return bool(match and match[1].upper() in CHOICE_LETTERS[:5]) or (text.isdecimal() and len(text) == 1)
+def lettered_options(text: str) -> dict[str, str]:
+    """Return the choices that a text lists, a line each, by their letters; empty where it lists none.
+
+    Args:
+        text: Of a question, with lines such as `(A) Venus` and `B. Mercury`.
+    """
+    found = [(match[1], match[2]) for match in _OPTION_LINE.finditer(text)]
+    letters = "".join(letter for letter, _ in found)
+    return dict(found) if len(letters) > 1 and letters == CHOICE_LETTERS[: len(letters)] else {}
+
+
+def named_option(reference: str, options: Mapping[str, str]) -> str | None:
+    """Return the letter by which a reference names one of some options, `None` where it names none."""
+    match = _LETTER.fullmatch(reference.strip())
+    return match[1].upper() if match and match[1].upper() in options else None
 
 
 def _base(keys: Sequence[_Key], name: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from homogaudit.errors import QuestionFileError, UsageError
-from homogaudit.questions.choices import ChoiceReader
+from homogaudit.questions.choices import ChoiceReader, lettered_options, named_option
 from homogaudit.questions.contexts import CONTEXT_COLUMNS, PASSAGE_COLUMNS, passages_of
 from homogaudit.questions.conversations import is_conversation, read_conversation
 from homogaudit.questions.layouts import (
@@ -221,6 +221,12 @@ class _Reader:
                 is_below = self._mapping["question"] == "instruction" and self._context == "input"
                 text, context = (f"{text}\n\n{found}", None) if is_below else (text, found)
         answers, incorrect = self._references(row, record, used)
+        if answers and len(options := lettered_options(text)) > 1:
+            # A letter among options that the question itself lists: the reference is what stands there.
+            letters = [named_option(answer, options) for answer in answers]
+            if None not in letters:
+                answers = unique_texts(text for letter, text in options.items() if letter in letters)
+                incorrect = unique_texts(text for letter, text in options.items() if letter not in letters)
         if not answers and reply:
             answers = (reply,)
             self._count("replies")

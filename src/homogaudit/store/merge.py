@@ -178,6 +178,7 @@ def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
             "created": min(str(run.meta("created")) for run in runs),
             "model_entry": first.meta("model_entry"),
             "duplicates": first.meta("duplicates"),
+            "reader": first.meta("reader"),
             "chat_template": next((found for run in runs if (found := run.meta("chat_template")) is not None), None),
             "scoring": next(scorings, None),
             "calls": sorted({kind for run in runs for kind in run.meta("calls", [])}),
