@@ -5,18 +5,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from homogaudit.clustering.final_answer import is_number
 from homogaudit.config.nearest import did_you_mean
-from homogaudit.errors import UsageError
+from homogaudit.errors import QuestionFileError, UsageError
 from homogaudit.labels.exact import judge_exact
 from homogaudit.labels.letters import judge_unknown_choice, names_unknown_choice, with_letters
 from homogaudit.labels.numeric import judge_numeric
 from homogaudit.labels.overlap import judge_overlap
 from homogaudit.labels.verdict import NO_ANSWER, Verdict
 from homogaudit.labels.yes_no import is_yes_no, judge_yes_no
+from homogaudit.questions.references import read_references
 from homogaudit.records import Generation, Label, LabelValue, Question
 
 __all__ = ["JUDGES", "RECORDED", "Judge", "default_judge", "label", "nothing_to_judge"]
@@ -98,8 +99,20 @@ def label(question: Question, greedy: Generation | None, judge: str) -> Label:
     verdict = nothing_to_judge(question, greedy)
     if verdict is None:
         assert greedy is not None
-        verdict = _verdict(question, greedy, judge)
+        verdict = _verdict(_with_read_references(question), greedy, judge)
     return Label(question.id, judge, verdict.value, verdict.reason)
+
+
+def _with_read_references(question: Question) -> Question:
+    """Return a question whose references are texts; runs of version 0.1.0 hold lists that were written into one."""
+    references = (*question.answers, *question.incorrect_answers)
+    if not any(reference.startswith(("[", "{")) for reference in references):
+        return question
+    try:
+        answers, incorrect = map(read_references, (list(question.answers), list(question.incorrect_answers)))
+    except QuestionFileError:
+        return question
+    return replace(question, answers=answers, incorrect_answers=incorrect)
 
 
 def _verdict(question: Question, greedy: Generation, judge: str) -> Verdict:
