@@ -271,6 +271,8 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
     "refusal under 200": _refuses(lambda x: "top_k" in x, "top_k is not a known parameter", 200),
     "no choices": {"reshape": lambda body, _: {**body, "choices": []}},
     "n ignored": {"ignores": frozenset({"n"})},
+    "500 for several": _refuses(lambda x: x.get("n", 1) > 1, "list index out of range", 500),
+    "500 for top_k 1": _refuses(lambda x: x.get("top_k") == 1, "Internal Server Error", 500),
     "no n": _refuses(lambda x: "n" in x, "Unsupported parameter: 'n'"),
     "logprobs null": {"ignores": frozenset({"logprobs"})},
     "index missing": _each(lambda choice, _: choice.pop("index")),

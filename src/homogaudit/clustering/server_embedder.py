@@ -16,6 +16,7 @@ from homogaudit.generation.openai_client import (
     api_key,
     parse_addresses,
 )
+from homogaudit.generation.server_models import listed_models
 
 __all__ = ["ServerEmbedder"]
 
@@ -86,8 +87,7 @@ class ServerEmbedder:
         return rows
 
     def _only_model(self) -> str:
-        found = self._ask("GET", "models", {}).get("data")
-        names = [str(entry.get("id")) for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+        names = list(listed_models(self._ask("GET", "models", {})))
         if len(names) == 1:
             return names[0]
         listed = ", ".join(names[:5]) or "none"

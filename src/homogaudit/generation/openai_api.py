@@ -463,6 +463,7 @@ def server_model(
     model: str | None = None,
     policy: RetryPolicy | None = None,
     key_origins: Collection[str] | None = None,
+    on_trouble: Callable[[str], None] | None = None,
 ) -> ServerModel:
     """Return what the first server of `location` that can be reached says of its model, without drawing anything.
 
@@ -471,6 +472,7 @@ def server_model(
         model: As `OpenAIGenerator` takes it; so the others.
         policy: See there.
         key_origins: See there.
+        on_trouble: See `OpenAIClient`.
 
     Raises:
         ModelError: None can be reached, or one refuses the key or lacks the model.
@@ -479,7 +481,8 @@ def server_model(
     first: ModelError | None = None
     try:
         for address in parse_addresses(location, model):
-            client = OpenAIClient(address, key=api_key(address.url, key_origins), policy=policy or _FIRST_CONTACT)
+            key = api_key(address.url, key_origins)
+            client = OpenAIClient(address, key=key, policy=policy or _FIRST_CONTACT, on_trouble=on_trouble)
             try:
                 return loop.run(find_model(client))
             except ModelError as error:

@@ -29,6 +29,7 @@ _REQUEST_PATHS = re.compile(
 
 _VERSION = re.compile(r"/v\d+\w*$")
 _SECONDS = 10.0
+_QUICK = RetryPolicy(timeout_seconds=_SECONDS, loading_seconds=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,16 @@ class LocationFound:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one guess answered: whether it is a server of models, whether it wants a key, and why it is none."""
+    """What one guess answered.
+
+    Attributes:
+        is_right: Whether it is a server of models.
+        may_be: Whether it may be one: it wants a key, or is busy.
+        reason: Why it is none.
+    """
 
     is_right: bool
-    wants_key: bool = False
+    may_be: bool = False
     reason: str = ""
 
 
@@ -63,7 +70,7 @@ def find_location(location: str, policy: RetryPolicy | None = None) -> LocationF
         if _REQUEST_PATHS.search(urlsplit(base).path) or not _VERSION.search(urlsplit(base).path):
             loop = LoopThread()
             try:
-                base = loop.run(_best(address, policy or RetryPolicy(timeout_seconds=_SECONDS)))
+                base = loop.run(_best(address, policy or _QUICK))
             finally:
                 loop.close()
         if base != address.url:
@@ -84,11 +91,11 @@ async def _best(address: ServerAddress, policy: RetryPolicy) -> str:
         except UnreachableError:
             return address.url
         right = [url for url, x in zip(guesses, seen, strict=True) if x.is_right]
-        # A gateway may want a key whatever it is asked: then the usual ending is the likelier one.
-        keyed = [url for url, x in zip(guesses, seen, strict=True) if x.wants_key]
-        keyed.sort(key=lambda url: not _VERSION.search(urlsplit(url).path))
-        if right or keyed:
-            return (right or keyed)[0]
+        # A gateway may say so whatever it is asked: then the usual ending is the likelier one.
+        likely = [url for url, x in zip(guesses, seen, strict=True) if x.may_be]
+        likely.sort(key=lambda url: not _VERSION.search(urlsplit(url).path))
+        if right or likely:
+            return (right or likely)[0]
         reason = reason or seen[0].reason
     hint = "name its base URL, which usually ends in `/v1`, and its model with `URL#MODEL` or `--server-model`"
     raise ModelError(f"the server `{address.url}` does not list its models: {reason}", hint)
@@ -140,7 +147,7 @@ async def _look_at_chat(address: ServerAddress, policy: RetryPolicy) -> _Seen:
     except ModelError as error:
         return _Seen(False, "wants a key" in error.message)
     except UnreachableError as failure:
-        return _Seen(failure.status in (500, 429, 503))
+        return _Seen(False, failure.status in (500, 429, 503))
     except TimeoutError:
         return _Seen(False)
     finally:

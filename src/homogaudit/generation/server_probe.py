@@ -166,25 +166,25 @@ class ServerProbe:
     async def _ask(self, **options: Any) -> ProbeReply:
         return await self._requests.ask(self._dialect, max_tokens=self._tokens, **options)
 
+    async def _try(self, **options: Any) -> ProbeReply | RefusedError:
+        return await self._requests.try_once(self._dialect, max_tokens=self._tokens, **options)
+
     async def _written(self, **options: Any) -> str:
         return (await self._ask(**options)).first.written
 
     async def _several(self) -> list[str]:
-        try:
-            reply = await self._ask(seed=_SEEDS[2], n=_CHOICES)
-        except RefusedError:
-            return []
-        return [choice.written for choice in reply.choices]
+        reply = await self._try(seed=_SEEDS[2], n=_CHOICES)
+        return [] if isinstance(reply, RefusedError) else [choice.written for choice in reply.choices]
 
     async def _keeps_the_likeliest(self, decoding: Decoding) -> bool | None:
         """Whether a truncation to one token leaves the likeliest alone; `None` where it is not sent."""
         if not self._dialect.extensions:
             return False
-        try:
-            answers = await asyncio.gather(*(self._ask(seed=seed, decoding=decoding) for seed in _SEEDS[3:5]))
-        except RefusedError:
+        answers = await asyncio.gather(*(self._try(seed=seed, decoding=decoding) for seed in _SEEDS[3:5]))
+        given = [answer for answer in answers if isinstance(answer, ProbeReply)]
+        if len(given) < len(answers):
             return None
-        found = [answer.first for answer in answers if answer.choices]
+        found = [answer.first for answer in given if answer.choices]
         heads = [token for choice in found for token in choice.tokens or () if token.head]
         if heads:
             return all(token.logprob >= token.head[0] - 1e-3 for token in heads)

@@ -138,7 +138,7 @@ def choose_server(
     Args:
         generator: Of the kind `server`.
         model: The name that the user gave; `None` for the one in the address, or the only one.
-        warn: Told what was guessed of its address.
+        warn: Told what was guessed of its address, and that its model is being loaded.
         key_origins: The servers that may be told the key.
 
     Raises:
@@ -151,7 +151,13 @@ def choose_server(
     for line in place.warnings:
         warn(line)
     generator = replace(generator, location=place.location)
-    found = server_model(generator.location, model, key_origins=key_origins)
+
+    def tell_loading(message: str) -> None:
+        # Other troubles of a first contact pass within seconds, or end it.
+        if "loading" in message.casefold():
+            warn(message)
+
+    found = server_model(generator.location, model, key_origins=key_origins, on_trouble=tell_loading)
     name = found.name or generator.name
     # llama-server names a model by the path of its file.
     short = PurePath(name).stem if name.endswith(".gguf") else name
