@@ -265,7 +265,7 @@ def test_files_that_are_not_there_or_no_recordings_are_errors(fitted: tuple[Path
     assert (code, "cannot read the policy `missing.json`" in err) == (2, True)
     Path("notes.txt").write_text("no recording")
     code, _, err = cascade("apply", fitted[1], "notes.txt")
-    assert (code, "`notes.txt` line 1" in err) == (2, True)
+    assert (code, "`notes.txt` is plain text" in err) == (2, True)
     assert cascade("apply", fitted[1], "missing.jsonl")[0] == 2
 
 

@@ -110,6 +110,28 @@ def test_import_writes_a_run_in_the_runs_folder_and_scores_it(file: Path, runs: 
         assert draws.greedy.answer == "Ä \x9b"
 
 
+def test_what_was_guessed_is_said_and_kept_for_the_report(tmp_path: Path):
+    file = tmp_path / "answers.csv"
+    file.write_text("question,said\nWho?,A\nWhat?,C\nWho?,B\nWhat?,C\n")
+    result = invoke("import", file, "-o", tmp_path / "r.audit", "--answer-column", "said")
+    assert "read as one answer a row: 2 questions, 2 samples each, greedy none\n" in result.stderr
+    assert "warning: `said` is taken as the model's answer, one a row\n" in result.stderr
+    with RunFile.open(tmp_path / "r.audit") as run:
+        assert run.meta("recorded")["warnings"] == ["`said` is taken as the model's answer, one a row"]
+        assert [[x.text for x in draws.samples] for draws in run.sample_sets()] == [["A", "B"], ["C", "C"]]
+
+
+def test_a_file_of_questions_beside_it_says_what_was_asked(tmp_path: Path):
+    file, questions = tmp_path / "answers.jsonl", tmp_path / "questions.jsonl"
+    file.write_text('{"id": "a", "samples": ["A", "B"]}\n')
+    questions.write_text('{"id": "a", "question": "Who?", "answers": ["A"]}\n{"id": "b", "question": "What?"}\n')
+    assert "no `question`" in refused("import", file, kind=RecordedFileError).message
+    assert invoke("import", file, "-o", tmp_path / "r.audit", "--questions", questions).exit_code == 0
+    with RunFile.open(tmp_path / "r.audit") as run:
+        (question,) = run.questions()
+        assert (question.id, question.text, question.answers) == ("a", "Who?", ("A",))
+
+
 def test_import_passes_on_what_scoring_needs(file: Path, tmp_path: Path, scored: list[Any]):
     target = tmp_path / "out" / "my run.audit"
     result = invoke("import", file, "-o", target, "--embedder", "e", "--judge", "exact", "-q", "--model", "M")

@@ -70,6 +70,27 @@ def test_recorded_generations_need_no_greedy_answer_and_are_as_many_as_they_are(
     assert (report.validity.questions_scored, report.validity.questions_unfinished) == (1, 1)
 
 
+def test_a_recorded_label_counts_without_the_answer_that_it_was_given_to(build_run: Callable[..., Any]) -> None:
+    builder = build_run(13, recorded=True)
+    builder.label({position: "incorrect" if position < 5 else "correct" for position in range(12)}, judge="recorded")
+    builder.signal("margin", {position: -float(position) for position in range(13)})
+    report = build(builder.score(judge="recorded"), draws=100)
+    # The last question has a value and no label, so that nothing is known of an answer to it.
+    assert (report.validity.questions_scored, report.validity.questions_unfinished) == (12, 1)
+    assert (report.labels.correct, report.labels.incorrect) == (7, 5)
+    auroc = report.signals["margin"].auroc
+    assert not isinstance(auroc, Undefined)
+    # Every wrong answer has a higher value than every right one.
+    assert (auroc.value, auroc.n, auroc.positives) == (1.0, 12, 5)
+    assert "Homogenization is not judged: the run holds labels without answers." in report.verdict.sentences
+
+
+def test_a_label_of_another_judge_does_not_replace_an_answer(build_run: Callable[..., Any]) -> None:
+    builder = build_run(12, recorded=True)
+    builder.label(dict.fromkeys(range(12), "correct"), judge="exact")
+    assert build(builder.score(), draws=100).validity.questions_scored == 0
+
+
 @pytest.mark.parametrize(
     ("recorded", "hint"), [(False, "run the same command again"), (True, "run `homogaudit score RUN`")]
 )

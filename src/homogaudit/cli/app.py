@@ -17,6 +17,7 @@ from homogaudit.cli.calibrate import calibrate
 from homogaudit.cli.doctor import doctor
 from homogaudit.cli.error_line import show_error
 from homogaudit.cli.explain import explain
+from homogaudit.cli.guide import guide
 from homogaudit.cli.merge import merge
 from homogaudit.cli.models import models
 from homogaudit.cli.recorded import export, import_
@@ -70,6 +71,7 @@ app.command()(calibrate)
 app.command()(bench)
 app.command()(doctor)
 app.command()(explain)
+app.command()(guide)
 
 _ClickError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 """Base of the parser's errors; typer brings its own copy of click and does not export this class."""

@@ -80,10 +80,13 @@ def import_(
 ) -> None:
     """Read answers drawn elsewhere into a run file and score them.
 
-    The project's own format is JSON Lines, a question a line: {"question": "Who wrote Hamlet?", "answers":
-    ["Shakespeare"], "greedy": "Shakespeare", "samples": ["Shakespeare", "Marlowe"]}. Read too: CSV with a column or a
-    row an answer, logs of lm-evaluation-harness and inspect_ai, chat completions and batch outputs, vLLM outputs,
-    promptfoo results, uqlm data frames. `homogaudit guide recorded` describes them.
+    The project's own format is JSON Lines, a question a line:
+
+    {"question": "Who wrote Hamlet?", "answers": ["Shakespeare"],
+    "greedy": "Shakespeare", "samples": ["Shakespeare", "Marlowe"]}
+
+    Read too: a column or a row an answer, logs of lm-evaluation-harness and inspect_ai, chat completions and outputs of
+    batches, vLLM's outputs, promptfoo's results, uqlm's data frames. `homogaudit guide recorded` describes them.
     """
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import score_run
