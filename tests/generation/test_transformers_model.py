@@ -206,6 +206,13 @@ def config_of(name: str) -> Any:
             )
         case "lfm2":
             return transformers.Lfm2Config(**common, num_hidden_layers=2, layer_types=["conv", "full_attention"])
+        case "recurrent_gemma":
+            return transformers.RecurrentGemmaConfig(
+                **common | {"num_key_value_heads": 1},
+                num_hidden_layers=3,
+                lru_width=32,
+                attention_window_size=16,
+            )
     raise AssertionError(name)
 
 
@@ -218,7 +225,7 @@ def test_sliding_windows_learned_positions_and_biases_survive_padding(save_tiny:
         assert_teacher_agrees(folder, generator, found, 5e-4)
 
 
-@pytest.mark.parametrize("name", ["mamba", "lfm2"])
+@pytest.mark.parametrize("name", ["mamba", "lfm2", "recurrent_gemma"])
 def test_a_cache_that_cannot_be_shared_draws_one_answer_at_a_time(save_tiny: Save, name: str) -> None:
     folder = save_tiny(config_of(name))
     with opened(folder, slots=7) as generator:

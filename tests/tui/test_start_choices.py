@@ -6,10 +6,11 @@ import pytest
 
 from homogaudit.config import load_models
 from homogaudit.errors import UsageError
+from homogaudit.launch.arguments import list_samples, question_source
 from homogaudit.launch.prepare import RunRequest
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.launch.speeds import Speeds, store_speeds
-from homogaudit.tui.start_choices import estimate, list_models, list_samples, path_completion, question_source
+from homogaudit.tui.start_choices import estimate, list_models, path_completion
 
 
 def test_a_path_is_completed_to_folders_and_files_that_fit(tmp_path: Path):

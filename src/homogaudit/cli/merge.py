@@ -33,7 +33,7 @@ def merge(
     from homogaudit.cli.engine_job import agree_to_judging, run_engine
     from homogaudit.cli.error_line import after_report
     from homogaudit.cli.progress import make_display
-    from homogaudit.cli.report import check_complete, print_report
+    from homogaudit.cli.report import check_complete, check_drawn, print_report
     from homogaudit.launch.judge_choice import JudgeChoice
     from homogaudit.launch.resume import resume_job
     from homogaudit.launch.run_paths import find_run, runs_folder
@@ -63,4 +63,5 @@ def merge(
     with RunFile.open(output) as stored:
         print_report(stored, as_json=as_json)
         with after_report(as_json=as_json):
+            check_drawn(stored)
             check_complete(stored)

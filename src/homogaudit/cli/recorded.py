@@ -91,6 +91,7 @@ def import_(
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import score_run
     from homogaudit.cli.error_line import ignore, warn
+    from homogaudit.cli.report import check_drawn
     from homogaudit.config import Trust, load_models
     from homogaudit.launch.judge_choice import choose_judge
     from homogaudit.recordings import ImportOptions, QuestionList, read_recording
@@ -148,6 +149,8 @@ def import_(
         typer.echo(f"imported, not scored: `homogaudit score {' '.join(again)}` goes on", err=True)
         raise
     typer.echo(str(path))
+    with RunFile.open(path) as stored:
+        check_drawn(stored)
     if not quiet:
         typer.echo(f"next: homogaudit report {shown}", err=True)
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from homogaudit.cli.options import JsonOption, MaxScrOption, ModelsOption, RunArgument
-from homogaudit.errors import GateFailedError, IncompleteRunError, UsageError
+from homogaudit.errors import GateFailedError, IncompleteRunError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from homogaudit.report.records import Report
     from homogaudit.store import RunFile
 
-__all__ = ["check_complete", "check_gate", "check_max_scr", "print_report", "report"]
+__all__ = ["check_complete", "check_drawn", "check_gate", "check_max_scr", "print_report", "report"]
 
 
 def report(
@@ -43,6 +43,7 @@ def report(
     with RunFile.open(path) as stored:
         built = print_report(stored, as_json=as_json, markdown=markdown, full=full, judge=judge)
         with after_report(as_json=as_json):
+            check_drawn(stored)
             check_complete(stored)
             check_gate(built, max_scr)
 
@@ -70,6 +71,22 @@ def print_report(
 
         render_console(built, Console(highlight=False), full=full)
     return built
+
+
+def check_drawn(run: "RunFile") -> None:
+    """Check that not every draw failed.
+
+    Raises:
+        ModelError: All of them did; the message names the commonest reason.
+    """
+    from homogaudit.questions.wording import quoted
+
+    found = run.failed_draws()
+    if found.draws and found.failed == found.draws:
+        message = (
+            f"all {found.draws:,} draws of `{run.path}` failed, most of them because of {quoted(found.reason, 200)}"
+        )
+        raise ModelError(message, "mend that, and start it anew with `--new` or under another name")
 
 
 def check_complete(run: "RunFile") -> None:

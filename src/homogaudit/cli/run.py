@@ -44,7 +44,10 @@ def run(
     ],
     questions: Annotated[
         str | None,
-        typer.Argument(metavar="QUESTIONS", help="A question file, `-` for stdin; default: the packaged sample."),
+        typer.Argument(
+            metavar="QUESTIONS",
+            help="A question file, a packaged sample such as `factual`, `-` for stdin; default: misconceptions.",
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="RUN", help="The run file; default: in the runs folder.")
@@ -176,7 +179,7 @@ def run(
     from homogaudit.cli.engine_job import agree_to_cost, run_engine
     from homogaudit.cli.error_line import after_report, ignore, warn
     from homogaudit.cli.progress import make_display
-    from homogaudit.cli.report import check_complete, check_gate, check_max_scr, print_report
+    from homogaudit.cli.report import check_complete, check_drawn, check_gate, check_max_scr, print_report
     from homogaudit.launch.prepare import RunRequest, prepare, remove_if_empty
     from homogaudit.launch.run_paths import log_path
     from homogaudit.questions import Columns
@@ -257,5 +260,6 @@ def run(
     with RunFile.open(path) as stored:
         built = print_report(stored, as_json=as_json, full=full)
         with after_report(as_json=as_json):
+            check_drawn(stored)
             check_complete(stored)
             check_gate(built, max_scr)

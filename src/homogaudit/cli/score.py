@@ -51,7 +51,7 @@ def score(
     """Label, embed and cluster the stored answers of RUN again, without the model, and print the report."""
     from homogaudit.cli.engine_job import score_run
     from homogaudit.cli.error_line import after_report, warn
-    from homogaudit.cli.report import check_complete, print_report
+    from homogaudit.cli.report import check_complete, check_drawn, print_report
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.run_paths import find_run
     from homogaudit.store import RunFile
@@ -80,4 +80,5 @@ def score(
     with RunFile.open(path) as stored:
         print_report(stored, as_json=as_json)
         with after_report(as_json=as_json):
+            check_drawn(stored)
             check_complete(stored)

@@ -26,7 +26,10 @@ def tui(
         ),
     ] = None,
     questions: Annotated[
-        str | None, typer.Argument(metavar="QUESTIONS", help="A question file; default: the packaged sample.")
+        str | None,
+        typer.Argument(
+            metavar="QUESTIONS", help="A question file or the name of a packaged sample; default: misconceptions."
+        ),
     ] = None,
     run_file: Annotated[
         str | None, typer.Option("--run", metavar="RUN", help="Open this run, finished or not; needs no model.")
@@ -104,6 +107,7 @@ def tui(
 
 def _print_last_word(path: Path) -> None:
     """Print what is left of the screen: the verdict and where the run lies."""
+    from homogaudit.cli.report import check_drawn
     from homogaudit.report.build import build
     from homogaudit.report.text import plain
     from homogaudit.store import RunFile
@@ -122,3 +126,5 @@ def _print_last_word(path: Path) -> None:
         typer.echo("the run is not complete; `homogaudit tui --run` opens it, and `r` goes on" if status == "started"
                    else plain(status))  # fmt: skip
     typer.echo(f"run: {path}")
+    with RunFile.open(path) as run:
+        check_drawn(run)

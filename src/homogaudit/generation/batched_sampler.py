@@ -23,7 +23,7 @@ from homogaudit.generation.token_statistics import Sampler, TokenSampler, unifor
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, Prompting, TokenStatistics
 
-__all__ = ["BatchedSampler", "DeviceMemoryError", "NoRoomError", "SequenceModel", "answer_mask"]
+__all__ = ["BatchedSampler", "DeviceMemoryError", "NoRoomError", "SequenceModel", "answer_mask", "decoded_answer"]
 
 _WHITE_SPACE = b" \t\r\n\f\v"
 
@@ -407,7 +407,7 @@ class BatchedSampler:
         row, length = draw.row, draw.length
         self._free_rows.append(row)
         prompt = draw.pending.request.prompt
-        text = b"".join(draw.pieces).decode("utf-8", "replace")
+        text = decoded_answer(draw.pieces, is_cut=finish_reason == "length")
         parsed = split_thinking(text, self._prompting, prompt.starts_in_thinking, prompt.families)
         mask = answer_mask(draw.pieces, parsed.start, parsed.stop)
         return Generation(
@@ -493,6 +493,17 @@ class BatchedSampler:
             )
         self._slots = max(1, members // 2)
         del self._free_rows[: len(self._free_rows) - self._slots]
+
+
+def decoded_answer(pieces: Iterable[bytes], *, is_cut: bool) -> str:
+    """Return the text of an answer; bytes that are no UTF-8 become replacement characters.
+
+    Args:
+        pieces: The bytes of each token.
+        is_cut: Whether the answer was cut at the limit: the beginning of a last character is left out then.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    return decoder.decode(b"".join(pieces), final=not is_cut)
 
 
 def answer_mask(pieces: Iterable[bytes], start: int, stop: int) -> NDArray[np.bool_]:

@@ -37,6 +37,7 @@ __all__ = [
     "api_key",
     "own_key_variable",
     "parse_addresses",
+    "well_formed",
 ]
 
 KEY_VARIABLES = ("HOMOGAUDIT_API_KEY", "OPENAI_API_KEY")
@@ -467,10 +468,10 @@ class OpenAIClient:
             if found is None:
                 raise _TransientError(f"answers with {_kind_of(body)} in place of JSON", status=200) from None
         if isinstance(found, list):
-            return {"data": found}
+            found = {"data": found}
         if not isinstance(found, dict):
             raise _TransientError("answers with JSON that is no object", status=200)
-        return found
+        return well_formed(found)
 
     def _gone(self, reason: str) -> EngineError:
         hint = "what was drawn is stored: once the server answers, the same command goes on where the run was left"
@@ -489,6 +490,7 @@ class OpenAIClient:
             found = json.loads(body)
         except (ValueError, RecursionError):
             return self._safe(_kind_of(body) if text.lstrip().startswith("<") else text or "no reason")
+        found = well_formed(found)
         if isinstance(found, list) and len(found) == 1:
             # Google's spelling.
             (found,) = found
@@ -511,6 +513,21 @@ def _key_headers(key: str, url: str) -> dict[str, str]:
     """Return the headers that hold the key; Azure, whose URLs alone have a query, has a name of its own for it."""
     headers = {"Authorization": f"Bearer {key}"}
     return headers | {"api-key": key} if urlsplit(url).query else headers
+
+
+def well_formed(value: Any) -> Any:
+    """Return JSON values with U+FFFD for each half of a surrogate pair, which no file and no stream of UTF-8 can hold.
+
+    Servers that cut an answer between the halves of an emoji send one.
+    """
+    if isinstance(value, str):
+        # Halves that stand side by side are one character again.
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [well_formed(item) for item in value]
+    if isinstance(value, dict):
+        return {well_formed(key): well_formed(item) for key, item in value.items()}
+    return value
 
 
 def _is_loopback(url: str) -> bool:

@@ -311,6 +311,9 @@ class ServerDrawing:
             choice, is_alone = replace(choice, text=choice.reasoning, reasoning=""), False
             self._note("answers arrive where thinking belongs; thinking is off, so they are taken as the answers")
         text = choice.text
+        if choice.finish_reason == "length":
+            # The server has cut the last character.
+            text = text.rstrip("\N{REPLACEMENT CHARACTER}")
         if choice.reasoning:
             # What is nothing but thinking has not come out of it. A marker beside a quotation mark would be a word.
             closing = "" if is_alone else f"\n{prompting.think_close}\n"

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from transformers import DynamicCache
 
 from homogaudit.errors import ModelError
 from homogaudit.generation.batched_sampler import DeviceMemoryError
@@ -25,6 +26,9 @@ __all__ = ["BatchedSequences", "SerialSequences"]
 
 _CACHE_NAMES = ("cache", "past_key_values", "cache_params", "state")
 """What models call what they remember of earlier tokens: from transformers 5.24 on, before, recurrent ones, RWKV."""
+
+_INNER_STATES = ("recurrent_states", "conv1d_state")
+"""What RecurrentGemma's layers keep in themselves, for the last sequence that they have seen."""
 
 
 @contextmanager
@@ -272,6 +276,8 @@ class SerialSequences(_Sequences):
     def __init__(self, model: Any, tokens: ModelTokens) -> None:
         super().__init__(model, tokens)
         self._past: dict[int, Any] = {}
+        self._inner = [(x, name) for x in model.modules() for name in _INNER_STATES if hasattr(x, name)]
+        self._states: dict[int, list[Tensor | None]] = {}
 
     def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> Tensor:
         """Append `tokens` at `position`; return the logits (V,) after the last one.
@@ -279,14 +285,23 @@ class SerialSequences(_Sequences):
         Raises:
             DeviceMemoryError: The device ran out of memory.
         """
+        cache = self._past.get(sequence)
+        if self._inner:
+            # Such a model returns no cache, so it is given one to write to.
+            cache = DynamicCache(config=self._model.config) if cache is None else cache
+            states = self._states.get(sequence, [None] * len(self._inner))
+            for (module, name), state in zip(self._inner, states, strict=True):
+                setattr(module, name, state)
         output = _forward(
             self._model,
             self._accepted,
             input_ids=self._tensor([list(tokens)]),
             position_ids=self._tensor([list(range(position, position + len(tokens)))]),
-            **{self._cache_name: self._past.get(sequence)},
+            **{self._cache_name: cache},
         )
-        self._past[sequence] = getattr(output, self._cache_name)
+        self._past[sequence] = getattr(output, self._cache_name, cache)
+        if self._inner:
+            self._states[sequence] = [getattr(module, name) for module, name in self._inner]
         return output.logits[0, -1].float()
 
     def step(self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]) -> Tensor:
@@ -305,3 +320,4 @@ class SerialSequences(_Sequences):
     def free(self, sequence: int) -> None:
         """Forget a sequence."""
         self._past.pop(sequence, None)
+        self._states.pop(sequence, None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from homogaudit.launch.server_choice import ServerEstimate
     from homogaudit.store import RunFile
 
-__all__ = ["JudgeChoice", "choose_judge", "stored_judge"]
+__all__ = ["JudgeChoice", "check_judge_name", "choose_judge", "stored_judge"]
 
 _MODEL = "model:"
 """What `--judge` puts before a model, so that no model can be taken for a judge that has a name."""
@@ -114,7 +114,6 @@ def choose_judge(
         UsageError: The judge is not known, there are no recorded labels, or a prompt is given to a judge that has none.
         HomogauditError: The model that is to judge, or its prompt, cannot be used.
     """
-    from homogaudit.config import did_you_mean
     from homogaudit.labels.judges import JUDGES, RECORDED, default_judge
     from homogaudit.labels.letters import nameless_choices_warning
 
@@ -130,11 +129,7 @@ def choose_judge(
     if asked not in (None, "auto"):
         if asked == RECORDED and not recorded:
             raise UsageError("the run has no recorded labels", f"choose one of {', '.join(JUDGES)}")
-        if asked != RECORDED and asked not in JUDGES:
-            forms = f"one of {', '.join(JUDGES)}, none, auto, or `model:` and a model"
-            raise UsageError(
-                f"unknown judge `{asked}`", did_you_mean(asked, [*JUDGES, RECORDED, "none", "auto"], forms)
-            )
+        check_judge_name(asked)
         return JudgeChoice(asked, "chosen by `--judge`")
     if (warning := nameless_choices_warning(questions)) is not None:
         warn(warning)
@@ -149,6 +144,21 @@ def choose_judge(
             reason = "the reference answers are long texts, which only a model can judge by (`--judge model:NAME`)"
             warn(f"no labels: {reason}")
     return JudgeChoice(judge, reason)
+
+
+def check_judge_name(asked: str) -> None:
+    """Check what `--judge` names, as far as that needs no model.
+
+    Raises:
+        UsageError: It is no judge.
+    """
+    from homogaudit.config import did_you_mean
+    from homogaudit.labels.judges import JUDGES, RECORDED
+
+    names = [*JUDGES, RECORDED, "none", "auto"]
+    if asked not in names and not asked.startswith(_MODEL):
+        forms = f"one of {', '.join(JUDGES)}, none, auto, or `model:` and a model"
+        raise UsageError(f"unknown judge `{asked}`", did_you_mean(asked, names, forms))
 
 
 def stored_judge(scoring: dict[str, Any], models: ModelsFile | None = None) -> JudgeChoice:

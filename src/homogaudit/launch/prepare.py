@@ -20,12 +20,14 @@ from homogaudit.config import (
     refuse,
     resource,
 )
+from homogaudit.config.models_file import MODES
 from homogaudit.errors import HomogauditError, ModelError, UsageError
 from homogaudit.events import Job
 from homogaudit.generation.fingerprint import file_sha256, model_fingerprint
+from homogaudit.launch.arguments import check_order, question_source
 from homogaudit.launch.earlier_run import READER, earlier_questions
 from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder, resolve_job_nli
-from homogaudit.launch.judge_choice import choose_judge
+from homogaudit.launch.judge_choice import check_judge_name, choose_judge
 from homogaudit.launch.model_choice import resolve_drawable
 from homogaudit.launch.run_paths import list_runs, new_run_path
 from homogaudit.launch.server_choice import ServerChoice, ServerEstimate, choose_server, estimate_requests
@@ -178,7 +180,21 @@ def prepare(request: RunRequest, warn: Callable[[str], None], consent: Consent =
         gpu_layers=request.gpu_layers,
         slots=request.slots,
     )
+    # What can be wrong with the command is told before a model is downloaded, a server contacted or a file loaded.
+    check_order(request.model, request.questions, named)
     decoding = decoding_of(request)
+    if request.mode is not None and request.mode not in MODES:
+        hint = did_you_mean(request.mode, MODES, f"one of {', '.join(MODES)}")
+        raise UsageError(f"unknown mode `{request.mode}`", hint)
+    check_judge_name(request.judge)
+    template = None if request.prompt_template is None else load_template(request.prompt_template)
+    signals = choose_signals(request.signals)
+    if request.clusterings:
+        choose_methods(embedder="any", numeric=False, specifications=request.clusterings, nli="any")
+    shards = Shards((1,), 1) if request.shard is None else Shards.parse(request.shard)
+    question_file = _load_questions(request)
+    questions = shards.take(question_file.questions)
+    pool = resolve_density_pool(request.density_pool)
     generator = resolve_drawable(request.model, named, warn, trust)
     server = _choose_server(generator, request, warn, trust)
     if server is not None:
@@ -186,14 +202,11 @@ def prepare(request: RunRequest, warn: Callable[[str], None], consent: Consent =
     prompting = Prompting(
         mode=request.mode or (generator.entry.mode if generator.entry else "auto"),
         system=Prompting().system if request.system is None else request.system,
-        template=None if request.prompt_template is None else load_template(request.prompt_template),
+        template=template,
         thinking=request.thinking,
         think_open=request.think_markers[0],
         think_close=request.think_markers[1],
     )
-    question_file = _load_questions(request)
-    shards = Shards((1,), 1) if request.shard is None else Shards.parse(request.shard)
-    questions = shards.take(question_file.questions)
     parameters = _parameters(generator, question_file, decoding, prompting, server, shards)
     same = _SameRun(question_file, parameters, shards)
     unfinished = _unfinished(settings.runs, same) if request.output is None and not request.new else None
@@ -223,8 +236,6 @@ def prepare(request: RunRequest, warn: Callable[[str], None], consent: Consent =
         specifications=request.clusterings,
         nli=nli.clustering_key if nli else None,
     )
-    signals = choose_signals(request.signals)
-    pool = resolve_density_pool(request.density_pool)
     judging = chosen.estimate(questions, decoding.greedy_max_tokens)
     # A model on this machine costs nothing.
     estimate = ServerEstimate(0, 0, 0, 0.0) if judging else None
@@ -376,9 +387,8 @@ def _load_questions(request: RunRequest) -> QuestionFile:
         hint = did_you_mean(request.context, CONTEXTS, "`ask` or `hide`")
         raise UsageError(f"`--context` is `{request.context}`", hint)
     limit = _preset(request.preset).limit if request.limit is None else request.limit
-    chosen = str(resource("samples") / "misconceptions.jsonl") if request.questions is None else request.questions
     return load_questions(
-        chosen,
+        question_source(request.questions) or str(resource("samples") / "misconceptions.jsonl"),
         columns=request.columns,
         limit=limit,
         shuffle=request.shuffle,

@@ -46,7 +46,7 @@ from homogaudit.store.run_schema import (
     storage_errors,
 )
 
-__all__ = ["DrawCount", "QuestionOverview", "RunFile", "Session", "differences", "put_in_place"]
+__all__ = ["DrawCount", "FailedDraws", "QuestionOverview", "RunFile", "Session", "differences", "put_in_place"]
 
 _LAST_SAMPLE = 2**62
 _QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"
@@ -75,6 +75,21 @@ class DrawCount:
 
     samples: int
     greedy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDraws:
+    """How many of the stored draws failed.
+
+    Attributes:
+        draws: All that are stored.
+        failed: Those that hold a reason in place of an answer.
+        reason: The commonest; empty where none failed.
+    """
+
+    draws: int
+    failed: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,6 +506,15 @@ class RunFile:
             "FROM questions LEFT JOIN generations USING (position) GROUP BY position ORDER BY position"
         )
         return {question_id: DrawCount(samples, bool(greedy)) for question_id, samples, greedy in rows}
+
+    def failed_draws(self) -> FailedDraws:
+        """Return how many draws failed, and why most of them did."""
+        ((draws,),) = self._rows("SELECT count(*) FROM generations")
+        rows = self._rows(
+            "SELECT text, count(*) AS times FROM generations WHERE state = ? GROUP BY text ORDER BY times DESC, text",
+            (GenerationState.ERROR.value,),
+        )
+        return FailedDraws(draws, sum(times for _, times in rows), rows[0][0] if rows else "")
 
     def question_marks(self) -> dict[int, tuple[int, str | None]]:
         """Return what tells that a question has changed, by position: its stored draws, and its scoring."""

@@ -27,6 +27,7 @@ from homogaudit.launch.resume import resume_job
 from homogaudit.launch.speeds import find_serial_speed
 from homogaudit.report.numbers import count
 from homogaudit.report.text import plain, shorten
+from homogaudit.store import RunFile
 from homogaudit.store.journals import missing_journal
 from homogaudit.tui.app_themes import DARK, LIGHT
 from homogaudit.tui.bridge import Engine, EngineBridge, last_log_lines
@@ -449,6 +450,10 @@ class HomogauditApp(App[None]):
             is_watching = self.current_mode == "live" and len(self.screen_stack) == 1
             if is_watching:
                 await self.action_go("report")
+            failed = await asyncio.to_thread(_every_draw_failed, path)
+            if failed:
+                self.notify(failed, severity="error", timeout=20, markup=False)
+                return
             self.notify("The run is complete." if is_watching else "The run is complete: 4 shows the report.")
         elif state.status == "cancelled":
             self.notify("Cancelled. What is finished is kept; r on the live screen goes on.", markup=False)
@@ -535,6 +540,15 @@ class HomogauditApp(App[None]):
         if self.engine_pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.engine_pid, signal.SIGKILL)
+
+
+def _every_draw_failed(path: Path) -> str:
+    """Return why, where every draw of a run failed; empty where one did not, or it cannot be told."""
+    with contextlib.suppress(HomogauditError), RunFile.open(path) as run:
+        found = run.failed_draws()
+        if found.draws and found.failed == found.draws:
+            return f"All {count(found.draws)} draws failed: {plain(found.reason)}"
+    return ""
 
 
 def _told(error: Exception) -> HomogauditError:

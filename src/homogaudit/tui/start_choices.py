@@ -4,7 +4,6 @@ Everything here may read files, so the screen calls it in a thread.
 """
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +22,7 @@ from homogaudit.config import (
 )
 from homogaudit.config.machine import machine_memory
 from homogaudit.errors import HomogauditError
+from homogaudit.launch.arguments import list_samples, question_source
 from homogaudit.launch.prepare import PRESETS, RunRequest, decoding_of
 from homogaudit.launch.run_paths import list_runs
 from homogaudit.launch.run_summary import RunSummary, summarize
@@ -36,9 +36,7 @@ __all__ = [
     "estimate",
     "list_models",
     "list_recent_runs",
-    "list_samples",
     "path_completion",
-    "question_source",
 ]
 
 _RUNS_SHOWN = 200
@@ -110,26 +108,10 @@ def _recent_files(runs: Sequence[RunSummary], models: ModelsFile) -> list[str]:
     return list(found)
 
 
-def list_samples() -> list[str]:
-    """Return the packaged question files by name."""
-    folder = resource("samples")
-    return sorted(path.stem for path in folder.glob("*.jsonl") if path.stem != "answer_pairs")
-
-
 def list_recent_runs() -> list[RunSummary]:
     """Return the newest runs of the runs folder."""
     folder = load_settings(load_models()).runs
     return [summarize(path) for path in list_runs(folder)[:_RUNS_SHOWN]]
-
-
-def question_source(text: str) -> str | None:
-    """Return what the question field means: a packaged sample by name, else a path; nothing for the default."""
-    text = text.strip()
-    if not text:
-        return None
-    if text in list_samples() and not Path(text).exists():
-        return str(resource("samples") / f"{text}.jsonl")
-    return os.path.expanduser(text)
 
 
 def estimate(request: RunRequest) -> Estimate:
@@ -141,7 +123,7 @@ def estimate(request: RunRequest) -> Estimate:
     decoding = decoding_of(request)
     models = load_models(request.models_file)
     generator = resolve_generator(request.model, models)
-    source = request.questions or str(resource("samples") / "misconceptions.jsonl")
+    source = question_source(request.questions) or str(resource("samples") / "misconceptions.jsonl")
     path = Path(source)
     questions = _question_count(source, path.stat().st_mtime_ns if path.exists() else 0)
     limit = PRESETS[request.preset].limit if request.limit is None else request.limit

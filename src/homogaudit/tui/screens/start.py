@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 from homogaudit.config import load_models
 from homogaudit.errors import HomogauditError, UsageError
 from homogaudit.labels.judges import JUDGES
+from homogaudit.launch.arguments import list_samples, question_source
 from homogaudit.launch.prepare import PRESETS, RunRequest
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.report.numbers import count, duration
@@ -31,8 +32,6 @@ from homogaudit.tui.start_choices import (
     estimate,
     list_models,
     list_recent_runs,
-    list_samples,
-    question_source,
 )
 from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED

@@ -1,0 +1,84 @@
+"""What MODEL and QUESTIONS mean before anything is loaded: a sample by its name, and two that stand in the wrong order.
+
+Looks at names and at the beginning of files; contacts and loads nothing.
+"""
+
+import os
+from pathlib import Path
+
+from homogaudit.config import ModelsFile, resource
+from homogaudit.config.trust import is_url
+from homogaudit.errors import UsageError
+
+__all__ = ["check_order", "list_samples", "question_source"]
+
+_GGUF = b"GGUF"
+_QUESTION_SUFFIXES = frozenset(
+    ".jsonl .ndjson .json .csv .tsv .txt .yaml .yml .parquet .arrow .feather .xlsx .gz .zst".split()
+)
+
+
+def list_samples() -> list[str]:
+    """Return the packaged question files by name."""
+    folder = resource("samples")
+    return sorted(path.stem for path in folder.glob("*.jsonl") if path.stem != "answer_pairs")
+
+
+def question_source(text: str | None) -> str | None:
+    """Return what QUESTIONS means: a packaged sample by name, else a path or `-`; `None` for the default.
+
+    A file of the same name goes before a sample.
+    """
+    text = (text or "").strip()
+    if not text:
+        return None
+    if text in list_samples() and not Path(text).exists():
+        return str(resource("samples") / f"{text}.jsonl")
+    return os.path.expanduser(text)
+
+
+def check_order(model: str, questions: str | None, models: ModelsFile) -> None:
+    """Check that MODEL is not a question file and QUESTIONS not a model.
+
+    Args:
+        model: As the user wrote it.
+        questions: As the user wrote it; `None` where it was left out.
+        models: The names of models.
+
+    Raises:
+        UsageError: They stand in the wrong order, or one stands in the other's place.
+    """
+    is_known = model in models.generators
+    if not is_known and (_is_question_file(model) or (model in list_samples() and not Path(model).exists())):
+        other = questions if questions is not None and _is_model(questions, models) else "demo"
+        raise UsageError(
+            f"`{model}` is a question file and stands where the model belongs", f"`homogaudit run {other} {model}`"
+        )
+    if questions is not None and _is_model(questions, models):
+        raise UsageError(
+            f"`{questions}` is a model and stands where the questions belong",
+            "name a question file behind the model; without one the packaged sample is asked",
+        )
+
+
+def _is_question_file(text: str) -> bool:
+    path = Path(text)
+    return path.suffix.lower() in _QUESTION_SUFFIXES and path.is_file() and _head(path) != _GGUF
+
+
+def _is_model(text: str, models: ModelsFile) -> bool:
+    path = Path(text).expanduser()
+    if path.is_file():
+        return _head(path) == _GGUF
+    if path.exists():
+        return (path / "config.json").is_file()
+    is_named = text in models.generators and text not in list_samples()
+    return is_named or is_url(text) or text.lower().endswith(".gguf")
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_GGUF))
+    except OSError:
+        return b""
