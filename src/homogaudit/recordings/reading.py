@@ -1,6 +1,5 @@
 """The layouts by name, the choice of one by what a file holds, and what is said of the reading."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from homogaudit.errors import RecordedFileError
-from homogaudit.questions.choices import is_index_or_letter
 from homogaudit.recordings import promptfoo, uqlm_results
 from homogaudit.recordings.answers import read_answers
 from homogaudit.recordings.archives import archive_names
@@ -165,23 +163,4 @@ def _missing(records: tuple[RecordedQuestion, ...]) -> list[str]:
         found.append(f"{bare:,} of {len(records):,} questions have no answer")
     if short:
         found.append(f"{short:,} of {len(records):,} questions have fewer than {most} samples and enter nothing")
-    indexes = [x.question.answers[0] for x in records if _names_a_choice(x)]
-    if indexes:
-        found.append(
-            f"{len(indexes):,} questions have an index or a letter as reference, such as {shown(indexes[0])}, without "
-            "the choices that it names: answers in words match none"
-        )
     return found
-
-
-def _names_a_choice(record: RecordedQuestion) -> bool:
-    """Whether the references are indexes or letters of choices that are not there, and the answers are in words."""
-    answers = record.question.answers
-    if not answers or record.question.choices or not all(map(is_index_or_letter, answers)):
-        return False
-    drawn = [*([record.greedy] if record.greedy is not None else []), *record.samples]
-    # A number, or a letter by itself, is an answer that such a reference can be compared with.
-    return bool(drawn) and not any(_ANSWERS_A_CHOICE.search(draw.answer) for draw in drawn)
-
-
-_ANSWERS_A_CHOICE = re.compile(r"\d|(?<![\w'])[B-Z](?![\w'])|^\W*A\W*$")
