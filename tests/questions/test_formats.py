@@ -153,3 +153,71 @@ def test_nesting_up_to_the_limit_is_kept(tmp_path: Path):
         deep = [deep]
     file = load(tmp_path, "q.jsonl", json.dumps({"question": "Why?", "deep": deep}))
     assert file.questions[0].extra == {"deep": deep}
+
+
+# Files that their name does not tell
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("q.jsonl.txt", '{"question": "Why?"}\n{"question": "How?"}\n', "JSON Lines"),
+        ("q.txt", '[{"question": "Why?"}, {"question": "How?"}]', "JSON"),
+        ("q.txt", '"Why?"\n"How?"\n', "JSON Lines"),
+        ("q.txt", "question,answer\nWhy?,a\nHow?,b\n", "a table"),
+        ("q.dat", "- question: Why?\n- question: How?\n", "YAML"),
+        ("q.dat", "# a note\n---\nquestions:\n  - question: Why?\n  - question: How?\n", "YAML"),
+        ("q", '{"question": "Why?"}\n{"question": "How?"}\n', "JSON Lines"),
+    ],
+)
+def test_a_file_that_holds_records_is_not_asked_line_by_line(tmp_path: Path, name: str, text: str, kind: str):
+    file = load(tmp_path, name, text)
+    assert texts(file) == BOTH
+    assert file.warnings[0] == f"`{name}` is read as {kind}"
+
+
+@pytest.mark.parametrize(
+    "text", ["Why?\nHow?", "[sic] Why?\n{x} How?", "Question, please: why?\nHow?", "- Why?\n- How?"]
+)
+def test_a_text_file_of_questions_is_asked_line_by_line(tmp_path: Path, text: str):
+    assert texts(load(tmp_path, "q.txt", text)) == text.split("\n")
+
+
+def test_yaml_has_lines_truth_values_and_no_aliases(tmp_path: Path):
+    file = load(tmp_path, "q.yaml", "- question: Is it?\n  answer: true\n- question: Since?\n  answer: 2001-01-02\n")
+    assert [question.answers for question in file.questions] == [("yes",), ("2001-01-02",)]
+    with pytest.raises(QuestionFileError, match="line 2 holds an alias"):
+        load(tmp_path, "q.yaml", "- question: &a Why?\n- question: *a\n")
+    with pytest.raises(QuestionFileError, match="line 2 is not valid YAML"):
+        load(tmp_path, "q.yml", "- question: Why?\n- question: 'How' so\n")
+
+
+def test_excels_line_of_the_delimiter_is_no_row(tmp_path: Path):
+    file = load(tmp_path, "q.csv", "sep=;\nquestion;answer\nWhere, now?;here\n")
+    assert [(question.text, question.answers) for question in file.questions] == [("Where, now?", ("here",))]
+    assert file.warnings == ("the first line of `q.csv` names the delimiter (`;`) and is no row",)
+
+
+def test_a_notice_above_the_header_is_left_out_and_said(tmp_path: Path):
+    file = load(
+        tmp_path, "q.csv", '"Do not train on this, please",,\n,,\nid,question,answer_0,answer_1\n1,Who?,Ann,A.\n'
+    )
+    assert file.questions[0].answers == ("Ann", "A.")
+    assert file.warnings == ("1 row before the header of `q.csv` left out",)
+
+
+def test_utf_16_with_its_mark_is_read(tmp_path: Path):
+    assert texts(load(tmp_path, "q.csv", "question\tanswer\nWarum?\tä\n".encode("utf-16"))) == ["Warum?"]
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1\n", "git lfs pull"),
+        (b"<!DOCTYPE html>\n<html></html>", "download the file itself"),
+    ],
+)
+def test_what_stands_in_for_a_file_is_recognised(tmp_path: Path, data: bytes, hint: str):
+    with pytest.raises(QuestionFileError) as caught:
+        load(tmp_path, "q.jsonl", data)
+    assert caught.value.hint is not None and hint in caught.value.hint

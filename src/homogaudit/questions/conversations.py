@@ -4,15 +4,16 @@ Knows the ways in which a conversation is written down: a list of texts, of mess
 speaker.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from homogaudit.errors import QuestionFileError
+from homogaudit.questions.raw_records import RawRecord
 from homogaudit.questions.references import decoded, lowered_keys
 from homogaudit.questions.wording import kind_of, quoted
 
-__all__ = ["Conversation", "is_conversation", "read_conversation"]
+__all__ = ["Conversation", "first_messages", "is_conversation", "read_conversation"]
 
 _SYSTEM = frozenset({"system", "developer"})
 _USER = frozenset({"user", "human", "prompter", "instruction", "question"})
@@ -74,6 +75,43 @@ def read_conversation(value: object, where: str) -> Conversation:
         reply=_content(turns[first + 1], where) if has_reply else "",
         left_out=len(turns) - len(system) - 1 - has_reply,
     )
+
+
+def first_messages(records: Sequence[RawRecord]) -> tuple[Sequence[RawRecord], tuple[str, ...]]:
+    """Return a record a conversation where a file holds a message a record (OpenAssistant), else the records as given.
+
+    The first message of a conversation is asked; the best ranked reply to it is its reference.
+
+    Returns:
+        The records, and what was left out, a line each.
+    """
+    names = ("message_id", "parent_id", "text", "role")
+    if not records or not all(set(names) <= record.values.keys() for record in records):
+        return records, ()
+    replies: dict[Any, Mapping[str, Any]] = {}
+    for record in records:
+        values = record.values
+        if str(values["role"]).casefold() in _ASSISTANT and values["parent_id"] is not None:
+            best = replies.get(values["parent_id"])
+            if best is None or (_rank(values) < _rank(best)):
+                replies[values["parent_id"]] = values
+    first: list[RawRecord] = []
+    for record in records:
+        values = record.values
+        if str(values["role"]).casefold() in _USER and not values["parent_id"]:
+            reply = replies.get(values["message_id"])
+            added = {} if reply is None else {"answer": reply["text"]}
+            first.append(RawRecord(record.line, {"id": values["message_id"], **values, **added}))
+    note = (
+        f"{len(records)} messages hold {len(first)} conversations: the first message of each is asked, and the best "
+        "reply to it is its reference"
+    )
+    return (first, (note,)) if first else (records, ())
+
+
+def _rank(message: Mapping[str, Any]) -> float:
+    rank = message.get("rank")
+    return rank if isinstance(rank, int | float) else float("inf")
 
 
 def _role(turn: Mapping[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.layouts import Columns, has_question_column
-from homogaudit.questions.nesting import expand, find_records
+from homogaudit.questions.nesting import expand, find_records, is_side_by_side
 from homogaudit.questions.raw_records import RawRecord, RawRecords, check_value
 from homogaudit.questions.wording import kind_of, quoted
 
@@ -57,7 +57,8 @@ def is_json_lines(text: str, columns: Columns) -> bool:
         return line.endswith("}") and line != "{}"
     if first[end:].strip():
         return True
-    return "\n" not in first[:end] and has_question_column(value, columns)
+    is_record = has_question_column(value, columns) and not is_side_by_side(value, columns)
+    return "\n" not in first[:end] and is_record
 
 
 def _skip(text: str, position: int) -> int:

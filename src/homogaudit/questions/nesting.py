@@ -11,7 +11,7 @@ from homogaudit.errors import QuestionFileError
 from homogaudit.questions.layouts import Columns, has_question_column
 from homogaudit.questions.wording import quoted
 
-__all__ = ["FoundRecords", "expand", "find_records"]
+__all__ = ["FoundRecords", "expand", "find_records", "is_side_by_side"]
 
 _UNDER = ("qas", "qa_pairs", "questions", "question_answer_pairs")
 """Where the questions about one text stand beside it (SQuAD, DROP)."""
@@ -64,6 +64,11 @@ def find_records(value: Mapping[str, Any], columns: Columns, file: str) -> Found
     keys = ", ".join(quoted(key) for key in of_objects)
     reason = f"holds several lists of objects: {keys}" if of_objects else "is an object that holds no list of objects"
     raise QuestionFileError(f"{quoted(file)} {reason}", "give a list of objects, or one object a line in a .jsonl")
+
+
+def is_side_by_side(value: Mapping[str, Any], columns: Columns) -> bool:
+    """Whether an object holds the columns of a table rather than one record."""
+    return _side_by_side(value, columns) is not None
 
 
 def expand(values: Mapping[str, Any], columns: Columns) -> Iterator[tuple[Mapping[str, Any], str]]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from homogaudit.errors import QuestionFileError, UsageError
 from homogaudit.questions.choices import ChoiceReader, lettered_options, named_option
 from homogaudit.questions.contexts import CONTEXT_COLUMNS, PASSAGE_COLUMNS, passages_of
-from homogaudit.questions.conversations import is_conversation, read_conversation
+from homogaudit.questions.conversations import first_messages, is_conversation, read_conversation
 from homogaudit.questions.layouts import (
     ALIASES,
     FINAL_ANSWER,
@@ -120,13 +120,14 @@ def read_questions(
         UsageError: Choices are to be asked, and the file has none.
     """
     shown = {normalised(name): name for name in reversed(names)}
+    records, tree_notes = first_messages(records)
     prepared = [_Record(record, file) for record in records]
     present = dict.fromkeys(name for record in prepared for name in record.values)
     mapping = read_columns([shown.get(name, name) for name in present], columns, file)
     layout = recognise_layout(records, mapping, is_table)
     reader = _Reader(prepared, mapping, columns, layout, asking, is_table, shown)
     located = _with_ids([(record.line, reader.read(row)) for row, record in enumerate(prepared)])
-    return Reading(layout, tuple(located), tuple(reader.notes()))
+    return Reading(layout, tuple(located), (*tree_notes, *reader.notes()))
 
 
 class _Record:
@@ -173,6 +174,7 @@ class _Reader:
         names = {name for record in records for name in record.values}
         recorded = _RECORDED_KEYS if names & {"greedy", "samples"} else frozenset[str]()
         self._ignored = recorded & names
+        self._is_named_context = columns.context is not None
         self._context = self._context_column(columns, names)
         taken = {self._mapping["question"], *([self._context] if self._context else []), *recorded}
         self._choices = ChoiceReader([(record.values, record.where) for record in records], columns.answers and
@@ -211,7 +213,7 @@ class _Reader:
         passages, used_passages = self._passages(values, where)
         used |= used_passages
         context = None
-        if self._context is not None and (found := _plain_text(values.get(self._context))) is not None:
+        if self._context is not None and (found := self._context_text(values, where)) is not None:
             used.add(self._context)
             if self._context not in PASSAGE_COLUMNS or not passages:
                 passages = unique_texts([found, *passages])
@@ -275,6 +277,13 @@ class _Reader:
             )
         return text, system, reply
 
+    def _context_text(self, values: Mapping[str, Any], where: str) -> str | None:
+        """Return the text that is asked with a question; of a list that the user named its paragraphs, one a line."""
+        value = values.get(self._context or "")
+        if self._is_named_context and value is not None and not isinstance(value, str):
+            return "\n".join(passages_of(value, f"{where}: {quoted(self._context)}")) or None
+        return _plain_text(value)
+
     def _passages(self, values: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], set[str]]:
         """Return the passages of a record that are no context, and the columns that they come from."""
         for name in PASSAGE_COLUMNS:
@@ -298,11 +307,16 @@ class _Reader:
         choices = self._choices.of(row)
         if choices is not None and choices.right:
             used |= {*self._choices.columns, *([self._choices.key] if self._choices.key else [])}
+            used |= {"mc1_targets", "mc2_targets"} if "mc1_targets" in self._choices.columns else set()
             return choices.answers, choices.incorrect_answers
         if self._choices.key is not None:
             # A record without a right choice has no reference: a place that is -1, or nothing.
             used |= {*self._choices.columns, self._choices.key}
             return (), ()
+        if self._mapping["question"] == "turns" and isinstance(values.get(self._mapping.get("answers", "")), list):
+            # A reference a turn, and the first turn is the one that is asked.
+            column = self._mapping["answers"]
+            values = {**values, column: cast("list[Any]", values[column])[:1]}
         answers = self._texts_of("answers", values, where)
         incorrect = self._texts_of("incorrect_answers", values, where)
         for field in ("answers", "incorrect_answers"):
@@ -326,8 +340,8 @@ class _Reader:
             used.discard(column)
             final = FINAL_ANSWER.findall(str(values.get(column, "")))
             answers = (final[-1].replace(",", "").strip(),) if final else ()
-        elif not answers and isinstance(values.get("solution"), str):
-            boxed = last_boxed(values["solution"])
+        elif not answers and isinstance(solution := record.values.get("solution"), str):
+            boxed = last_boxed(solution)
             answers = () if boxed is None else (boxed,)
         if not incorrect and set(answers) in ({"yes"}, {"no"}) and isinstance(values.get(column or ""), bool):
             incorrect = ("no",) if answers == ("yes",) else ("yes",)
@@ -381,6 +395,7 @@ class _Reader:
             *self._mapping.values(),
             *self._ignored,
             *self._choices.columns,
+            *(["mc2_targets"] if "mc1_targets" in self._choices.columns else []),
             *(column for family in self._families.values() for column in family),
             *(["solution"] if "answers" not in self._mapping else []),
             *([self._choices.key] if self._choices.key else []),

@@ -17,16 +17,16 @@ _OTHER_FACTS = re.compile(
 _KINDS = (
     (
         re.compile(
-            r"(?:^|_)(?:answers?|solutions?|targets?|gold|labels?|references?|ideal|outputs?|responses?|completion"
-            r"|choices|options|ground_truth|answer_?key)(?:_|\d|$)"
+            r"(?:^|_)(?:answers?|solutions?|targets?|gold|references?|ideal|outputs?|responses?|completion"
+            r"|choices|options|ground_truth|answer_?key)(?:_|\d|$)|^labels?$"
         ),
         "answers",
         "`--answers-column NAME` uses one",
     ),
     (
         re.compile(
-            r"(?:^|_)(?:context|passage|knowledge|support|document|evidence|article|background|paragraphs?|facts|ctx"
-            r"|premise|story)(?:_text|s)?(?:_|\d|$)"
+            r"(?:^|_)(?:context|passage|knowledge|support|document|evidence|article|background|paragraph|facts)"
+            r"(?:_text|s)?(?:_|\d|$)"
         ),
         "context",
         "`--context-column NAME` asks one with each question",
