@@ -98,6 +98,7 @@ def import_(
     from homogaudit.report.text import plain
     from homogaudit.signals.registry import SIGNALS
     from homogaudit.store.recorded import write_run
+    from homogaudit.store.run_file import RunFile
 
     if embedder is not None and no_embedder:
         raise UsageError("`--embedder` and `--no-embedder` exclude each other", "give one of them")
