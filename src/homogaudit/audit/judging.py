@@ -18,7 +18,7 @@ from homogaudit.records import Label, LabelValue, ModelCall, Prompting, SampleSe
 
 __all__ = ["JUDGE_PROMPTING", "Judgement", "ask_judge"]
 
-JUDGE_PROMPTING = Prompting(system="")
+JUDGE_PROMPTING = Prompting(system="", all_switches=True)
 """The instructions are in the question, where a template without a system role keeps them too."""
 
 _THINKING_TOKENS = 2048

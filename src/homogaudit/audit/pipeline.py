@@ -12,6 +12,7 @@ from homogaudit.audit.draw_requests import LazyRequests
 from homogaudit.audit.judging import JUDGE_PROMPTING, ask_judge
 from homogaudit.audit.provenance import drawing_facts, judging_facts, machine_facts
 from homogaudit.audit.scoring import Scorer
+from homogaudit.audit.thinking_states import Settlement, ThinkingStates
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel
 from homogaudit.events import (
@@ -36,6 +37,7 @@ from homogaudit.events import (
 )
 from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
+from homogaudit.questions.thinking_families import ThinkingChoice
 from homogaudit.records import (
     GREEDY,
     Decoding,
@@ -120,6 +122,9 @@ class Audit:
         self._ids = {question.id for question in self._questions}
         self._expected_samples = run.expected_samples()
         self._scorer = Scorer(run, job, self._questions, load_embedder, load_nli)
+        self._states = ThinkingStates(run)
+        self._told: set[str] = set()
+        self._has_told_of_cuts = False
         self._progress: Progress | None = None
         self._drawing: Drawing | None = None
         self._texts: dict[tuple[str, int], str] = {}
@@ -139,6 +144,8 @@ class Audit:
         """
         self._want_calls()
         missing = self._missing_draws()
+        # Told once all is drawn: what a part of the answers says may change.
+        self._settle_states()
         # Before anything is noted: a run is not spoilt by an embedder that does not load.
         if not self._job.defer_embedding and (missing or self._waiting()):
             yield from self._scorer.ensure_embedder()
@@ -147,6 +154,7 @@ class Audit:
             self._run.set_meta("status", "started")
         if missing or (self._job.model is not None and self._uncalled()):
             yield from self._generate(missing)
+        yield from self._tell(self._settle_states())
         if not self._control.is_cancelled:
             yield from self._score_stored()
         if not self._control.is_cancelled:
@@ -179,6 +187,7 @@ class Audit:
         created = datetime.fromisoformat(self._run.meta("created"))
         generator = self._load_generator(self._job, Prompting(**parameters["prompting"]), created)
         try:
+            yield from self._note_thinking(generator)
             if missing:
                 # Questions that are done go along without a draw: the prefix that all prompts share must not depend
                 # on which of them are left, or a resumed run would not repeat an uninterrupted one.
@@ -198,6 +207,7 @@ class Audit:
                 if self._drawing is not None:
                     yield from self._draw(generator, self._drawing, decoding, remaining, stored)
                 if not self._control.is_cancelled:
+                    self._settle_states()
                     yield from self._ask(generator, decoding)
             finally:
                 self._session_facts = drawing_facts(generator, self._drawing)
@@ -258,6 +268,7 @@ class Audit:
         self, generator: Generator, drawing: Drawing, generation: Generation, remaining: dict[str, int]
     ) -> Iterator[Event]:
         """Commit one draw before anybody hears of it, and score its question when it was the last."""
+        generation = self._states.read(generation)
         ids = generation.statistics.token_ids
         new = set() if ids is None else set(ids.tolist()) - self._known_tokens
         pieces = generator.token_pieces(new)
@@ -280,9 +291,63 @@ class Audit:
         if not remaining[generation.question_id]:
             self._store_costs(generation.question_id, drawing)
             self._note_details(generator)
-            if self._scorer.is_ready:
+            if self._scorer.is_ready or not self._has_told_of_cuts:
                 (sample_set,) = self._run.sample_sets([generation.question_id])
+                if self._scorer.is_ready:
+                    yield self._scorer.score(sample_set)
+                yield from self._tell_of_cuts(sample_set)
+            if self._states.is_due:
+                yield from self._score_anew(self._settle_states().changed)
+
+    # What is thinking and what is the answer
+
+    def _note_thinking(self, generator: Generator) -> Iterator[Event]:
+        """Store how the model's thinking is read, and say it with what told."""
+        choice: ThinkingChoice | None = getattr(generator, "thinking", None)
+        if choice is None or self._states.is_open:
+            return
+        facts = {"families": list(choice.families), "reason": choice.reason, "begins_in_prompt": None}
+        facts["warnings"] = [choice.line] if choice.unknown else []
+        self._run.set_meta("thinking", facts)
+        yield from self._tell([choice.line] if choice.line else [])
+
+    def _settle_states(self) -> Settlement:
+        """Decide from all stored texts which answers are thoughts; see `ThinkingStates`."""
+        settlement = self._states.settle()
+        self._scorer.forget(settlement.changed)
+        return settlement
+
+    def _score_anew(self, question_ids: Sequence[str]) -> Iterator[Event]:
+        """Score finished questions again whose answers are read otherwise now."""
+        finished = self._finished_questions()
+        for sample_set in self._run.sample_sets([x for x in question_ids if x in finished]):
+            if self._scorer.is_ready:
                 yield self._scorer.score(sample_set)
+
+    def _tell(self, warnings: Settlement | Sequence[str]) -> Iterator[Event]:
+        """Pass on warnings, each once."""
+        lines = warnings.lines if isinstance(warnings, Settlement) else warnings
+        for line in lines:
+            if line not in self._told:
+                self._told.add(line)
+                yield Warning(line)
+
+    def _tell_of_cuts(self, sample_set: SampleSet) -> Iterator[Event]:
+        """Say after the first finished question what to do where the limit cuts answers inside their thinking."""
+        if self._has_told_of_cuts:
+            return
+        self._has_told_of_cuts = True
+        draws = [*([sample_set.greedy] if sample_set.greedy else []), *sample_set.samples]
+        cut = [x for x in draws if x.state is GenerationState.THINKING_UNCLOSED and x.is_truncated]
+        if not cut:
+            return
+        decoding, prompting = (self._run.parameters[name] for name in ("decoding", "prompting"))
+        limit = max(decoding["max_tokens"], decoding["greedy_max_tokens"])
+        less = ", or leave out `--thinking`" if prompting["thinking"] else ""
+        yield Warning(
+            f"{len(cut)} of {len(draws)} answers to the first finished question are cut inside their thinking: "
+            f"start again with more than `--max-tokens {limit}`{less}"
+        )
 
     def _store_costs(self, question_id: str, drawing: Drawing) -> None:
         """Note what a question's draws cost: their tokens, at the seconds that a token took in this session."""

@@ -233,6 +233,14 @@ class Scorer:
                 valid = max((len(clustering.assignment) for clustering in stored.values()), default=0)
                 yield self._scored(question.id, stored, valid, labels.get(question.id))
 
+    def forget(self, question_ids: Iterable[str]) -> None:
+        """Drop what is known of questions whose answers are read otherwise now."""
+        for question_id in question_ids:
+            if self._job.judge != RECORDED:
+                self._given_labels.pop(question_id, None)
+            for found in self._clusterings.values():
+                found.pop(question_id, None)
+
     def score_run(self) -> None:
         """Compute and store the signals that see all questions at once."""
         texts = [question.text for question in self._questions]

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -35,6 +36,12 @@ def import_(
     keep_thinking: Annotated[
         bool, typer.Option("--keep-thinking", help="Take the raw text as the answer, thinking included.")
     ] = False,
+    think_markers: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--think-markers", metavar="OPEN CLOSE", help="What opens and closes thinking, if not the usual markers."
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -102,9 +109,12 @@ def import_(
 
     if embedder is not None and no_embedder:
         raise UsageError("`--embedder` and `--no-embedder` exclude each other", "give one of them")
+    if keep_thinking and think_markers is not None:
+        raise UsageError("`--keep-thinking` and `--think-markers` exclude each other", "give one of them")
     asked = QuestionList.read(questions or ())
     options = ImportOptions(question_column, answer_column, sample_column, answers_column, model, asked)
-    recording = read_recording(file, parse_answer=None if keep_thinking else _parse_answer, options=options)
+    parser = None if keep_thinking else partial(_parse_answer, markers=think_markers)
+    recording = read_recording(file, parse_answer=parser, options=options)
     recorded = recording.file
     # Refuses an unknown judge before anything is written.
     has_labels = any(record.label for record in recorded.records)
@@ -122,6 +132,7 @@ def import_(
         path,
         own_signals=SIGNALS.keys(),
         model=name,
+        think_markers=think_markers,
         warnings=warnings,
         warn=ignore if quiet else warn,
     ).close()
@@ -185,12 +196,13 @@ def export(
             _export_to_file(opened, target, judge, signals)
 
 
-def _parse_answer(text: str) -> "ParsedAnswer":
-    """Return the answer of a recorded text, thinking in the usual markers left out."""
+def _parse_answer(text: str, markers: tuple[str, str] | None = None) -> "ParsedAnswer":
+    """Return the answer of a recorded text, thinking left out: in the usual markers, or in those that are named."""
     from homogaudit.questions.thinking import split_thinking
     from homogaudit.records import Prompting
 
-    return split_thinking(text, Prompting(), False)
+    prompting = Prompting() if markers is None else Prompting(think_open=markers[0], think_close=markers[1])
+    return split_thinking(text, prompting, False)
 
 
 def _export_to_stdout(run: "RunFile", judge: str | None, signals: bool) -> None:

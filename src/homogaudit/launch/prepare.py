@@ -206,6 +206,7 @@ def prepare(request: RunRequest, warn: Callable[[str], None], consent: Consent =
         thinking=request.thinking,
         think_open=request.think_markers[0],
         think_close=request.think_markers[1],
+        all_switches=True,
     )
     parameters = _parameters(generator, question_file, decoding, prompting, server, shards)
     same = _SameRun(question_file, parameters, shards)

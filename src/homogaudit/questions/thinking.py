@@ -12,7 +12,7 @@ from functools import cache
 from homogaudit.questions.thinking_families import Channels, Family, families, known, own_markers
 from homogaudit.records import GenerationState, Prompting
 
-__all__ = ["ParsedAnswer", "leaves_thinking", "locate_answer", "may_hold_markers", "split_thinking"]
+__all__ = ["ParsedAnswer", "leaves_thinking", "locate_answer", "may_hold_markers", "split_at", "split_thinking"]
 
 _LINK = re.compile(r"\s*(?:and|or)\s*", re.IGNORECASE)
 _LINK_IN_SENTENCE = re.compile(r"\s*(?:and|or|to|/|,|\.{3}|…)?\s*", re.IGNORECASE)
@@ -80,7 +80,7 @@ def split_thinking(
         names: The families that the model is known to use.
     """
     if own_markers(prompting):
-        return _answer(text, _read_own(text, prompting, starts_in_thinking))
+        return _answer(text, _read_own(text, prompting.think_open, prompting.think_close, starts_in_thinking))
     if not starts_in_thinking and not names and not may_hold_markers(text):
         return _answer(text, _Found(0, len(text)))
     found = _read_channels(text, starts_in_thinking, names)
@@ -88,6 +88,11 @@ def split_thinking(
         found = _read_prose(text, starts_in_thinking, names) or _read_pairs(text, starts_in_thinking)
         _take_off_wrapper(text, found)
     return _answer(text, found)
+
+
+def split_at(text: str, think_open: str, think_close: str) -> ParsedAnswer:
+    """Return the answer in a text whose only markers are these, wherever in it they stand."""
+    return _answer(text, _read_own(text, think_open, think_close, False))
 
 
 def locate_answer(parsed: ParsedAnswer, text: str, other: str) -> ParsedAnswer:
@@ -155,9 +160,8 @@ def _answer(text: str, found: _Found) -> ParsedAnswer:
     return ParsedAnswer(answer, state, found.start, found.stop, found.closes_unopened, found.family)
 
 
-def _read_own(text: str, prompting: Prompting, starts_in_thinking: bool) -> _Found:
+def _read_own(text: str, think_open: str, think_close: str, starts_in_thinking: bool) -> _Found:
     """Split at markers that the user named; they are taken at their word wherever they stand."""
-    think_open, think_close = prompting.think_open, prompting.think_close
     closed = text.rfind(think_close) if think_close else -1
     start = closed + len(think_close) if closed >= 0 else 0
     is_open = bool(think_open) and think_open in text[start:]

@@ -157,6 +157,7 @@ def _with_warnings(validity: Validity, run: RunFile, evidence: Evidence, labels:
         *_failure_warnings(evidence),
         *_question_warnings(validity, run),
     ]
+    warnings += mapping(run.meta("thinking")).get("warnings") or []
     if run.parameters.get("keep_thinking") is True:
         warnings.append("the raw text is taken as the answer, thinking included (`--keep-thinking`)")
     if evidence.samples == 1:

@@ -179,6 +179,7 @@ def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
             "model_entry": first.meta("model_entry"),
             "duplicates": first.meta("duplicates"),
             "reader": first.meta("reader"),
+            "thinking": first.meta("thinking"),
             "chat_template": next((found for run in runs if (found := run.meta("chat_template")) is not None), None),
             "scoring": next(scorings, None),
             "calls": sorted({kind for run in runs for kind in run.meta("calls", [])}),
@@ -247,8 +248,9 @@ def _check_draws(connection: sqlite3.Connection, source: Path) -> None:
         "JOIN places ON places.old = theirs.position "
         "JOIN main.generations ours ON ours.position = places.new AND ours.sample_index = theirs.sample_index "
         "JOIN main.questions questions ON questions.position = places.new "
-        "WHERE (ours.text, ours.answer, ours.state, ours.finish_reason, ours.tokens) "
-        "IS NOT (theirs.text, theirs.answer, theirs.state, theirs.finish_reason, theirs.tokens) "
+        # What is read of a text may depend on the other texts of its run; it is read anew in the merged one.
+        "WHERE (ours.text, ours.finish_reason, ours.tokens) "
+        "IS NOT (theirs.text, theirs.finish_reason, theirs.tokens) "
         "ORDER BY places.new, ours.sample_index"
     ).fetchall()
     if found:

@@ -189,6 +189,7 @@ def write_run(
     own_signals: Collection[str] = (),
     model: str | None = None,
     warnings: Sequence[str] = (),
+    think_markers: Sequence[str] | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> RunFile:
     """Write a run file that holds what was recorded; scoring it is what completes it.
@@ -199,6 +200,7 @@ def write_run(
         own_signals: Names that the project computes; a recorded signal of such a name is stored as `recorded:NAME`.
         model: Stands before the name in the header.
         warnings: What was guessed or left out when the file was read, for the report.
+        think_markers: What opens and closes thinking, where the user named it.
         warn: Told of what an earlier run of this name has left beside it.
 
     Returns:
@@ -215,6 +217,7 @@ def write_run(
         "decoding": recorded.decoding,
         "samples": max(len(record.samples) for record in recorded.records),
         "keep_thinking": recorded.keeps_thinking,
+        **({} if think_markers is None else {"think_markers": list(think_markers)}),
     }
     run = RunFile.create(
         path,
@@ -243,6 +246,8 @@ def write_run(
             }
             facts = {"header": recorded.header_extra, "signals": stored, "generation_extra": extra}
             run.set_meta("recorded", {**facts, "warnings": list(warnings)})
+            given = {x.question.id: list(x.given_answers) for x in recorded.records if x.given_answers}
+            run.set_meta("given_answers", given)
     except BaseException:
         run.close()
         path.unlink(missing_ok=True)

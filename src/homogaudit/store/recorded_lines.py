@@ -84,6 +84,7 @@ class RecordedQuestion:
         label: The label that came with the line.
         signals: Values as recorded, not oriented; a null in the file is left out.
         generation_extra: Keys of a generation that the format does not know, by sample index.
+        given_answers: Sample indexes of the draws whose answer and state came with the line.
     """
 
     question: Question
@@ -92,6 +93,7 @@ class RecordedQuestion:
     label: LabelValue | None
     signals: Mapping[str, float]
     generation_extra: Mapping[int, Mapping[str, Any]]
+    given_answers: tuple[int, ...] = ()
 
 
 class LineError(Exception):
@@ -195,6 +197,7 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
     if listed is not None and not isinstance(listed, list):
         raise LineError(f"`samples` is {_kind(listed)}, expected a list")
     generation_extra: dict[int, Mapping[str, Any]] = {}
+    given_answers: list[int] = []
 
     def generation(item: object, index: int) -> Generation:
         name = "greedy" if index == GREEDY else f"samples[{index}]"
@@ -204,16 +207,21 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
             raise LineError(f"`{name}`: {error.reason}", error.hint) from None
         if result.extra:
             generation_extra[index] = result.extra
+        if result.is_given:
+            given_answers.append(index)
         return result.generation
 
-    greedy = value.get("greedy")
+    given = value.get("greedy")
+    greedy = None if given is None else generation(given, GREEDY)
+    samples = tuple(generation(item, index) for index, item in enumerate(cast("list[object]", listed or [])))
     return RecordedQuestion(
         question=question,
-        greedy=None if greedy is None else generation(greedy, GREEDY),
-        samples=tuple(generation(item, index) for index, item in enumerate(cast("list[object]", listed or []))),
+        greedy=greedy,
+        samples=samples,
         label=_label(value.get("label")),
         signals=_signals(value),
         generation_extra=generation_extra,
+        given_answers=tuple(given_answers),
     )
 
 
@@ -221,6 +229,7 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
 class _ReadGeneration:
     generation: Generation
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    is_given: bool = False
 
 
 def _generation(item: object, question_id: str, index: int, parse_answer: AnswerParser | None) -> _ReadGeneration:
@@ -252,13 +261,14 @@ def _generation(item: object, question_id: str, index: int, parse_answer: Answer
     if parse_answer is not None:
         parsed = parse_answer(text)
         answer, state = parsed.answer, parsed.state
-    if extra.get("state") in list(GenerationState) and isinstance(extra.get("answer"), str):
+    is_given = extra.get("state") in list(GenerationState) and isinstance(extra.get("answer"), str)
+    if is_given:
         given_state, given_answer = GenerationState(extra.pop("state")), extra.pop("answer")
         if parse_answer is not None or given_state is GenerationState.ERROR:
             answer, state = given_answer, given_state
     _check_unknown(extra)
     generation = Generation(question_id, index, text, answer, state, finish_reason, tokens, statistics, seconds)
-    return _ReadGeneration(generation, extra)
+    return _ReadGeneration(generation, extra, is_given)
 
 
 def _in_range(number: float, key: str) -> float:

@@ -49,6 +49,9 @@ from homogaudit.store.run_schema import (
 __all__ = ["DrawCount", "FailedDraws", "QuestionOverview", "RunFile", "Session", "differences", "put_in_place"]
 
 _LAST_SAMPLE = 2**62
+_LATER_PARAMETERS = frozenset({"prompting.all_switches"})
+"""Parameters that version 0.1.0 did not store: a run without one goes on as it was begun."""
+
 _QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"
 _COLUMNS_SINCE_3 = ", context, system, choices"
 _GENERATION_COLUMNS = "sample_index, text, answer, state, finish_reason, tokens, seconds"
@@ -462,6 +465,41 @@ class RunFile:
         query = "SELECT id, piece FROM token_pieces WHERE id IN (SELECT value FROM json_each(?))"
         return dict(self._rows(query, (wanted,)))
 
+    def raw_draws(self) -> Iterator[Generation]:
+        """Yield every stored draw in the order of the file, without its tokens."""
+        for question_id, position in sorted(self._positions.items(), key=lambda item: item[1]):
+            query = f"SELECT {_GENERATION_COLUMNS} FROM generations WHERE position = ? ORDER BY sample_index"
+            for row in self._rows(query, (position,)):
+                yield _generation(question_id, row)
+
+    def read_answers_anew(self, draws: Iterable[Generation]) -> None:
+        """Store what is read of raw texts now, and forget what was derived from what was read of them before.
+
+        Labels and signals that came with a file stay.
+
+        Args:
+            draws: Stored ones, with another answer or state.
+        """
+        facts = self.meta("recorded")
+        recorded = json.dumps(list(facts.get("signals", {}).values()) if isinstance(facts, dict) else [])
+        with self.transaction():
+            for draw in draws:
+                position = self._positions[draw.question_id]
+                self._connection.execute(
+                    "UPDATE generations SET answer = ?, state = ? WHERE position = ? AND sample_index = ?",
+                    (draw.answer, draw.state.value, position, draw.sample_index),
+                )
+                self._connection.execute("DELETE FROM clusterings WHERE position = ?", (position,))
+                self._connection.execute("DELETE FROM scorings WHERE position = ?", (position,))
+                if draw.sample_index == GREEDY:
+                    self._connection.execute(
+                        "DELETE FROM labels WHERE position = ? AND judge != 'recorded'", (position,)
+                    )
+                    self._connection.execute(
+                        "DELETE FROM signals WHERE position = ? AND signal NOT IN (SELECT value FROM json_each(?))",
+                        (position, recorded),
+                    )
+
     def drop_token_arrays(self, question_id: str) -> None:
         """Forget the token arrays of one question whose signals are stored."""
         with self.transaction():
@@ -865,6 +903,8 @@ def differences(was: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, 
     """Yield (dotted name, old value, new value) of every leaf that differs between two JSON values."""
     if isinstance(was, dict) and isinstance(now, dict):
         for key in sorted(was.keys() | now.keys()):
-            yield from differences(was.get(key), now.get(key), f"{name}.{key}" if name else key)
+            path = f"{name}.{key}" if name else key
+            if path not in _LATER_PARAMETERS or (key in was and key in now):
+                yield from differences(was.get(key), now.get(key), path)
     elif was != now:
         yield name, was, now
