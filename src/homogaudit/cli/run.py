@@ -68,7 +68,9 @@ def run(
     greedy_max_tokens: Annotated[
         int | None, typer.Option(help="Tokens of the greedy answer; default: --max-tokens.", rich_help_panel=_DRAWING)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of every draw.", rich_help_panel=_DRAWING)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of every draw; other `--slots` may draw other answers.", rich_help_panel=_DRAWING)
+    ] = 0,
     limit: Annotated[int | None, typer.Option(help="Take the first so many.", rich_help_panel=QUESTIONS)] = None,
     shuffle: Annotated[
         int | None, typer.Option(metavar="SEED", help="Shuffle the questions first.", rich_help_panel=QUESTIONS)
@@ -148,7 +150,10 @@ def run(
         bool,
         typer.Option("--no-token-arrays", help="Keep no per-token arrays.", rich_help_panel=_SCORING),
     ] = False,
-    slots: Annotated[int | None, typer.Option(help="Answers drawn at the same time.", rich_help_panel=_MACHINE)] = None,
+    slots: Annotated[
+        int | None,
+        typer.Option(help="Answers drawn at the same time; compare runs of equal slots.", rich_help_panel=_MACHINE),
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Default: the physical cores.", rich_help_panel=_MACHINE)] = None,
     gpu_layers: Annotated[
         int | None, typer.Option(help="Layers on the GPU; default: as many as fit.", rich_help_panel=_MACHINE)

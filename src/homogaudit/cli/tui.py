@@ -46,7 +46,9 @@ def tui(
     temperature: Annotated[float, typer.Option(help="Of the samples.", rich_help_panel=_DRAWING)] = 1.0,
     max_tokens: Annotated[int | None, typer.Option(help="Tokens of an answer.", rich_help_panel=_DRAWING)] = None,
     limit: Annotated[int | None, typer.Option(help="Take the first so many.", rich_help_panel=_DRAWING)] = None,
-    seed: Annotated[int, typer.Option(help="Of every draw.", rich_help_panel=_DRAWING)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of every draw; other `--slots` may draw other answers.", rich_help_panel=_DRAWING)
+    ] = 0,
     context: ContextOption = "ask",
     with_choices: WithChoicesOption = False,
     judge: Annotated[
