@@ -163,15 +163,15 @@ def test_questions_come_from_stdin_and_quiet_is_silent(questions: Path, runs: Pa
 
 def test_a_script_without_spaces_between_words_is_warned_of(run: Run, tmp_path: Path):
     (tmp_path / "zh.txt").write_text("天空为什么是蓝色的?\nWhere is Rome?\n", encoding="utf-8")
-    # The judge is none, so that nothing starts.
-    warning, *_ = run("demo", "zh.txt", "--judge", "absent").err.splitlines()
+    # There is no such embedder, so that nothing starts.
+    warning, *_ = run("demo", "zh.txt", "--embedder", "absent").err.splitlines()
     assert warning.startswith("warning: 1 of 2 questions are in a script without spaces between words: word bigrams")
-    assert "warning" not in run("demo", "zh.txt", "--judge", "absent", "-q").err
+    assert "warning" not in run("demo", "zh.txt", "--embedder", "absent", "-q").err
 
 
 def test_a_duplicate_question_is_told_once(run: Run, tmp_path: Path):
     (tmp_path / "twice.txt").write_text("Who?\nWhat?\nWho?\n")
-    result = run("demo", "twice.txt", "--judge", "absent")
+    result = run("demo", "twice.txt", "--embedder", "absent")
     assert [line for line in result.err.splitlines() if "duplicate" in line] == [
         "warning: 1 duplicate question left out, the first at line 3 (asked before at line 1)"
     ]

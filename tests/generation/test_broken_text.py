@@ -111,7 +111,7 @@ def test_a_run_in_which_every_draw_failed_ends_with_exit_code_3_and_the_reason(
 
 
 def test_recorded_answers_that_all_failed_end_with_exit_code_3(folder: Path, capsys: pytest.CaptureFixture[str]):
-    failed = {"text": "no such voice", "state": "error"}
+    failed = {"text": "no such voice", "state": "error", "answer": ""}
     Path("r.jsonl").write_text(json.dumps({"question": "Who?", "samples": [failed, failed]}) + "\n")
     assert run_app(["import", "r.jsonl", "-o", "r.audit", "--no-embedder", "-q"]) == 3
     assert "failed, most of them because of `no such voice`" in capsys.readouterr().err

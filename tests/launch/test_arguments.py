@@ -70,7 +70,7 @@ def test_what_stands_in_its_place_is_let_through(folder: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--mode", "chatt"], "unknown mode `chatt`"),
+        (["--mode", "chatt"], "no prompt mode `chatt`"),
         (["--preset", "quik"], "unknown preset `quik`"),
         (["--judge", "exakt"], "unknown judge `exakt`"),
         (["--signals", "perplexitty"], "unknown signal"),

@@ -1,5 +1,6 @@
 """The app over replayed engines: what a user sees and can do from start to end."""
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ from textual.widgets import Input, OptionList
 from homogaudit.events import Asking, EngineFailed, EngineReady, Event, Job, Loading, RunFinished, Warning
 from homogaudit.launch.prepare import Prepared, RunRequest
 from homogaudit.launch.server_choice import ServerEstimate
+from homogaudit.records import GREEDY, Generation, GenerationState
 from homogaudit.store import RunFile
 from homogaudit.tui.answer_slots import AnswerSlots
-from homogaudit.tui.app import HomogauditApp
+from homogaudit.tui.app import HomogauditApp, _every_draw_failed
 from homogaudit.tui.question_list import QuestionList
 from homogaudit.tui.run_panel import RunPanel
 from homogaudit.tui.screens.confirm import ConfirmScreen
@@ -352,7 +354,7 @@ async def test_a_second_start_waits_for_the_first_and_quitting_waits_for_none(
     begun: list[RunRequest] = []
     never = threading.Event()
 
-    def hang(request: RunRequest, warn: Callable[[str], None]) -> None:
+    def hang(request: RunRequest, warn: Callable[[str], None], _: object) -> None:
         begun.append(request)
         warn("downloading 3 GB")
         never.wait()
@@ -405,3 +407,40 @@ async def test_a_double_click_opens_a_question_and_selects_nothing(make_job: Mak
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(live.app.screen, LiveScreen))
         assert not live.app.screen.get_selected_text()
+
+
+@pytest.mark.parametrize("key", ["y", "n"])
+async def test_what_only_a_file_names_is_asked_about_before_it_is_used(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+):
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.syspath_prepend(str(work))
+    monkeypatch.delitem(sys.modules, "beside", raising=False)
+    (work / "beside.py").write_text("open('executed', 'w').close()\ndef f():\n    return 'absent.gguf'\n")
+    (work / "models.toml").write_text('[generators.demo]\nsource = "package:beside:f"\n')
+    app = HomogauditApp(request=RunRequest("demo"))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert not (work / "executed").exists()
+        await pilot.press(key)
+        expected = "you did not agree" if key == "n" else "no such file or folder"
+        await until(pilot, lambda: any(expected in x.message for x in app._notifications))  # pyright: ignore
+    assert (work / "executed").exists() == (key == "y")
+
+
+def test_a_run_in_which_every_draw_failed_says_so(make_job: MakeJob):
+    path = Path(make_job().run)
+    with RunFile.open(path, writable=True) as run:
+        with run.transaction():
+            run._connection.execute("DELETE FROM generations")  # pyright: ignore[reportPrivateUsage]
+        assert _every_draw_failed(path) == ""
+        first, second, *_ = run.questions()
+        for question in (first, second):
+            failed = Generation(question.id, GREEDY, "no such voice", "", GenerationState.ERROR)
+            run.add_generation(failed)
+    assert _every_draw_failed(path) == "All 2 draws failed: no such voice"
+    with RunFile.open(path, writable=True) as run:
+        run.add_generation(Generation(first.id, 0, "a", "a", GenerationState.VALID))
+    assert _every_draw_failed(path) == ""

@@ -185,7 +185,7 @@ def prepare(request: RunRequest, warn: Callable[[str], None], consent: Consent =
     decoding = decoding_of(request)
     if request.mode is not None and request.mode not in MODES:
         hint = did_you_mean(request.mode, MODES, f"one of {', '.join(MODES)}")
-        raise UsageError(f"unknown mode `{request.mode}`", hint)
+        raise UsageError(f"no prompt mode `{request.mode}`", hint)
     check_judge_name(request.judge)
     template = None if request.prompt_template is None else load_template(request.prompt_template)
     signals = choose_signals(request.signals)
