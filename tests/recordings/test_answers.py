@@ -130,6 +130,50 @@ def test_a_column_of_answers_can_be_named(read: Read, refused: Refused):
     assert "no column `sayed`" in refused("a.jsonl", lines, question="q", answer="sayed").message
 
 
+def test_a_second_list_of_answers_is_named_and_an_empty_one_does_not_hide_it(read: Read):
+    recording = read("a.jsonl", [{**RIVER, "samples": [], "responses": ["a", "b"]}])
+    assert samples(recording) == [["a", "b"]]
+    recording = read("a.jsonl", [{**RIVER, "samples": ["a", "b"], "responses": ["c", "d"]}])
+    assert samples(recording) == [["a", "b"]]
+    assert "`responses` looks like answers and is not used (`--answer-column NAME` chooses)" in recording.warnings
+
+
+def test_several_answers_under_the_name_of_one_are_samples(read: Read):
+    assert samples(read("a.jsonl", [{**RIVER, "response": ["a", "b"]}])) == [["a", "b"]]
+
+
+def test_the_output_of_an_instruction_is_its_reference_beside_sampled_answers(read: Read):
+    line = {"instruction": "Name a river.", "input": "", "output": "Nile", "generations": ["a", "b"]}
+    recording = read("a.json", [line])
+    assert (greedy(recording), samples(recording)) == ([None], [["a", "b"]])
+    assert recording.file.records[0].question.answers == ("Nile",)
+
+
+def test_numbered_answers_are_samples_where_nothing_points_at_one_of_them(read: Read, refused: Refused):
+    assert samples(read("a.csv", "question,answer_1,answer_2\nQ?,a,b\n")) == [["a", "b"]]
+    assert "holds no answers" in refused("a.csv", "question,answer_1,answer_2,label\nQ?,a,b,1\n").message
+
+
+def test_an_answer_with_its_log_probabilities_beside_it_is_read(read: Read):
+    document = {"q1": {"question": "Which river?", "responses": [["Nile", [-0.5], None], ["Congo", [-0.25], None]]}}
+    (record,) = read("a.json", document).file.records
+    assert [x.text for x in record.samples] == ["Nile", "Congo"]
+    assert record.samples[0].statistics.logprobs is not None
+    assert record.samples[0].statistics.logprobs.tolist() == [-0.5]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"request_states": []}, "a HELM scenario state"),
+        ({"results": {}, "configs": {}, "versions": {}}, "results of lm-evaluation-harness without answers"),
+        ({"custom_id": "a", "method": "POST", "url": "/v1", "body": {}}, "the input of a batch"),
+    ],
+)
+def test_files_that_are_given_by_mistake_are_named(refused: Refused, content: object, words: str):
+    assert words in refused("a.json", content).message
+
+
 def test_a_dictionary_of_questions_holds_their_answers(read: Read):
     recording = read("a.json", {"Which river?": ["Nile", "Congo"], "Which sea?": ["Red", "Red"]})
     assert texts(recording) == ["Which river?", "Which sea?"]

@@ -42,30 +42,63 @@ class AnswerNames:
     Attributes:
         samples: One column with a list, or several with one answer each; empty where there is none.
         greedy: The column of a single answer, `None` where there is none.
+        unused: Further lists that look like answers.
     """
 
     samples: tuple[str, ...]
     greedy: str | None
+    unused: tuple[str, ...] = ()
 
 
 def answer_names(values: Mapping[str, Any], options: ImportOptions) -> AnswerNames:
-    """Return the columns of a record that hold answers."""
+    """Return the columns of a record that hold answers.
+
+    Raises:
+        LineError: The column that the user named is not there.
+    """
     names = by_normal_name(values)
-    lists = [names[name] for name in ANSWER_LISTS if name in names and _is_list(values[names[name]])]
-    greedy = next((names[x] for x in ANSWER_TEXTS if x in names and _is_one_answer(values[names[x]])), None)
+    texts = [name for name in ANSWER_TEXTS if name in names and not _is_reference(name, names)]
+    # A list of several answers is the samples under the name of one answer too.
+    lists = [
+        names[x] for x in (*ANSWER_LISTS, *texts) if x in names and _holds(values[names[x]], more_than_one=x in texts)
+    ]
+    greedy = next((names[x] for x in texts if names[x] not in lists and _is_one_answer(values[names[x]])), None)
     if options.answer is not None:
         named = names.get(normalised(options.answer))
         if named is None:
             raise LineError(f"no column {shown(options.answer)}", f"its columns: {_listed(values)}")
         if not _is_list(values[named]):
             return AnswerNames(tuple(lists[:1]), named)
-        return AnswerNames((named,), greedy)
+        return AnswerNames((named,), greedy, tuple(name for name in lists if name != named))
     if lists:
-        return AnswerNames((lists[0],), greedy)
+        return AnswerNames((lists[0],), greedy, tuple(lists[1:]))
     numbered = [column.name for column in numbered_columns(values)]
+    if not numbered and greedy is None and not _POINTERS & names.keys():
+        # Where nothing points at the right one of them, they are no choices.
+        numbered = [column.name for column in numbered_columns(values, frozenset({"answer"}))]
+        numbered = numbered if len(numbered) > 1 else []
     if len(numbered) == 1 and greedy is None:
         return AnswerNames((), numbered[0])
     return AnswerNames(tuple(numbered), greedy)
+
+
+_POINTERS = frozenset(
+    {"correct", "label", "correct_answer", "answer", "answer_index", "answer_idx", "answer_key", "key"}
+)
+
+
+def _is_reference(name: str, names: Mapping[str, str]) -> bool:
+    """Whether a column is the reference in instruction files, where `output` is what should be said."""
+    return (
+        name in ("output", "response", "completion")
+        and "instruction" in names
+        and any(other in names for other in ANSWER_LISTS)
+    )
+
+
+def _holds(value: object, *, more_than_one: bool) -> bool:
+    """Whether a value is a list with answers in it."""
+    return len(list_in_cell(value) or ()) > more_than_one
 
 
 def read_answers(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
@@ -106,6 +139,8 @@ class AnswerReader:
         values = dict(record)
         names = answer_names(values, self._options)
         result: dict[str, Any] = {}
+        for name in names.unused:
+            self._notes.say(f"{shown(name)} looks like answers and is not used (`--answer-column NAME` chooses)")
         if names.greedy is not None:
             result["greedy"] = self._draw(values.pop(names.greedy), names.greedy)
             self._said(names.greedy, "greedy", "the greedy answer")

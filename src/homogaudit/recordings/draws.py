@@ -51,6 +51,12 @@ def draw_of(value: object, notes: Notes) -> dict[str, Any]:
         return {"text": str(value)}
     if isinstance(value, list) and len(cast("list[Any]", value)) == 1:
         return draw_of(cast("list[Any]", value)[0], notes)
+    if _is_tuple(value):
+        # `(text, log-probabilities, ...)`, as research code keeps an answer.
+        text, second, *_ = cast("list[Any]", value)
+        notes.say("of answers that are lists the text and its token log-probabilities are read, the rest is left out")
+        is_logprobs = isinstance(second, list) and all(type(x) in (int, float) for x in cast("list[Any]", second))
+        return {"text": text, "token_logprobs": second} if is_logprobs and second else {"text": text}
     if not isinstance(value, dict):
         raise LineError("no text in it", 'an answer is `"..."` or `{"text": "..."}`')
     draw = dict(cast("dict[str, Any]", value))
@@ -73,6 +79,12 @@ def draw_of(value: object, notes: Notes) -> dict[str, Any]:
         if draw.get(key) == []:
             del draw[key]
     return draw
+
+
+def _is_tuple(value: object) -> bool:
+    """Whether a list is a text and facts about it."""
+    first, *others = items_of(value) or [None]
+    return isinstance(first, str) and bool(others) and not any(isinstance(item, str) for item in others)
 
 
 def content_text(content: object) -> str | None:

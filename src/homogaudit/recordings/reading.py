@@ -15,7 +15,7 @@ from homogaudit.recordings.lm_eval import is_logged_sample, read_logged_samples
 from homogaudit.recordings.names import ANSWER_LISTS
 from homogaudit.recordings.openai_chat import is_reply, read_replies
 from homogaudit.recordings.rows import holds_an_answer_a_row, read_rows
-from homogaudit.recordings.source import ImportOptions, Notes, Source, open_source
+from homogaudit.recordings.source import ImportOptions, Notes, Source, object_of, open_source
 from homogaudit.recordings.vllm_outputs import is_request_output, read_request_outputs
 from homogaudit.store.recorded import AnswerParser, Line, RecordedFile, RecordedQuestion, collect
 from homogaudit.store.recorded_lines import LineError, shown
@@ -96,6 +96,7 @@ def read_recording(
         # Its lines name what is wrong with them.
         collect(path, source.lines(), parse_answer=parse_answer)
         raise RecordedFileError(f"`{path}` holds no records", "`homogaudit guide recorded` shows the format")
+    _refuse_other_files(source)
     layout = next(layout for layout in LAYOUTS if layout.recognises(source, options))
     notes = Notes()
     lines = _named(layout.read(source, options, notes), path)
@@ -105,6 +106,37 @@ def read_recording(
     return ReadRecording(
         file, f"read as {name}: {_counted(file.records)}", (*source.notes, *notes.lines(), *_missing(file.records))
     )
+
+
+_OTHER_FILES: tuple[tuple[frozenset[str], str, str], ...] = (
+    (
+        frozenset({"custom_id", "method", "url", "body"}),
+        "the input of a batch",
+        "give its output, and this as `--questions`",
+    ),
+    (frozenset({"request_states"}), "a HELM scenario state, which is not read", "write its answers as JSON Lines"),
+    (frozenset({"spec"}), "a log of OpenAI's evals, which is not read", "write its answers as JSON Lines"),
+    (
+        frozenset({"results", "configs", "versions"}),
+        "results of lm-evaluation-harness without answers",
+        "evaluate with `--log_samples`, and give the `samples_...jsonl` file",
+    ),
+)
+"""Files that are given by mistake, or whose layout is not known: by the keys of their first record."""
+
+
+def _refuse_other_files(source: Source) -> None:
+    """Check that a file is none that is known to be something else.
+
+    Raises:
+        RecordedFileError: It is; the message names it.
+    """
+    keys = source.records[0].keys() if source.records else frozenset[str]()
+    keys = object_of(source.document).keys() or keys
+    for marks, what, hint in _OTHER_FILES:
+        if marks <= keys and "response" not in keys:
+            message = f"`{source.path}` is {what}"
+            raise RecordedFileError(message, f"{hint}; `homogaudit guide recorded` shows the format")
 
 
 def _named(lines: Iterable[Line], path: Path) -> Iterator[Line]:

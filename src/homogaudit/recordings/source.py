@@ -370,7 +370,8 @@ def _of_questions(outer: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [{"question": name, "samples": value} for name, value in outer.items()]
     if len(outer) > 1 and all(isinstance(value, str) for value in outer.values()):
         return [{"question": name, "greedy": value} for name, value in outer.items()]
-    if len(outer) > 1 and all(isinstance(value, dict) for value in outer.values()):
+    asks = all({"question", "prompt"} & object_of(value).keys() for value in outer.values())
+    if all(isinstance(value, dict) for value in outer.values()) and (asks or len(outer) > 1):
         # `{id: {"question": ..., ...}}`, or `{question: {"samples": [...]}}`.
         return [
             {"id": name, **value} if {"question", "prompt"} & set(value) else {"question": name, **value}
