@@ -368,3 +368,45 @@ def test_to_a_base_model_a_questions_own_system_line_stands_before_the_question(
 def test_a_given_template_without_a_system_line_asks_a_questions_own_before_the_question() -> None:
     assert given_template("Q: {{ question }}").render("Why?", "Own.").text == "Q: Own.\n\nWhy?"
     assert given_template("{{ system }}|{{ question }}").render("Why?", "Own.").text.startswith("Own.\n\n")
+
+
+# Switches of thinking
+
+
+@pytest.mark.parametrize(
+    ("template", "off", "on"),
+    [
+        ("{{ question }}{% if reasoning %}<think>{% endif %}", "", "<think>"),
+        ("{{ question }}{% if enable_reasoning %}<think>{% endif %}", "", "<think>"),
+        ("{{ question }}{{ thinking_budget }}", "0", ""),
+        ("{{ question }}{{ thinking_mode }}", "disabled", "enabled"),
+        ("{{ question }}{{ reasoning_effort }}{% if '' %}'no_think'{% endif %}", "no_think", "high"),
+        ("{{ question }}{{ reasoning_effort }}{% if '' == \"none\" %}{% endif %}", "none", "high"),
+        ("{{ question }}{{ reasoning_effort or 'medium' }}", "low", "medium"),
+        ("{{ question }}{{ reasoning_effort }}", "", ""),
+    ],
+)
+def test_thinking_is_switched_by_every_name_that_a_template_reads(template: str, off: str, on: str) -> None:
+    for thinking, expected in ((False, off), (True, on)):
+        made = given_template(template, thinking=thinking, all_switches=True)
+        assert made.render("Why?").text == f"Why?{expected}"
+    # A run that version 0.1.0 began is asked as it was.
+    assert given_template(template).render("Why?").text == given_template(template, thinking=False).render("Why?").text
+
+
+def test_a_template_that_listens_to_the_system_line_is_asked_there() -> None:
+    template = (
+        "{% set ns = namespace(on=true) %}{% for m in messages %}{% if '/no_think' in m.content %}"
+        "{% set ns.on = false %}{% endif %}{{ m.content.replace('/no_think', '').strip() }}|{% endfor %}"
+        "{% if ns.on %}<think>{% else %}<think></think>{% endif %}"
+    )
+    prompt = renderer(template, all_switches=True).render("Why?")
+    assert prompt.text == f"{SYSTEM}|Why?|<think></think>"
+    assert not prompt.starts_in_thinking
+    assert renderer(template, all_switches=True, thinking=True).render("Why?").starts_in_thinking
+    assert renderer(template).render("Why?").starts_in_thinking
+
+
+def test_markers_before_the_question_are_only_spoken_of() -> None:
+    template = "Think between <think> tags. {{ question }}"
+    assert not renderer(f"{template}{{{{ messages[0].content }}}}|").render("Why?").starts_in_thinking
