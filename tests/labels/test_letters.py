@@ -39,6 +39,21 @@ def judged(question: Question, answer: str, judge: str = "exact") -> LabelValue:
         ("Option B is incorrect", ""),
         ("The answer is not B", ""),
         ("A. Iron\nB. Mercury", ""),
+        ("B is the correct answer.", "B"),
+        ("It is B.", "B"),
+        ("Answer: b", "B"),
+        ("B!", "B"),
+        ("<answer>B</answer>", "B"),
+        ("A is wrong. B is correct.", "B"),
+        ("B) Mercury, because C is wrong", "B"),
+        ("I eliminate A, not C. The answer is B.", "B"),
+        ("I don't think the answer is B", ""),
+        ("The answer can't be B.", ""),
+        ("A. Iron is wrong, B. Mercury is right.", ""),
+        ("A: Iron, no. It is Mercury.", ""),
+        ("The answer is A. Wait, no. The answer is B.", "AB"),
+        ("A) Iron is solid. The answer is B", "AB"),
+        ("A and C", "AC"),
     ],
 )
 def test_a_letter_is_read_where_it_names_a_choice_and_never_in_a_sentence(answer: str, expected: str) -> None:
@@ -62,6 +77,31 @@ def test_a_letter_is_read_where_it_names_a_choice_and_never_in_a_sentence(answer
 )
 def test_letter_and_text_of_the_right_choice_are_correct(answer: str, expected: LabelValue, judge: str) -> None:
     assert judged(ASKED, answer, judge) is expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Not A, B.",
+        "I think C... no, B",
+        "Both A and B",
+        "The answer is A. No, the answer is B.",
+        "Definitely B!",
+        "\u662fB",
+    ],
+)
+def test_an_answer_that_names_letters_without_a_clear_choice_is_never_called_incorrect(answer: str) -> None:
+    assert judged(ASKED, answer) is LabelValue.NO_MATCH
+
+
+def test_a_list_of_letters_is_compared_with_all_right_choices() -> None:
+    question = Question("q", "Which are metals?", answers=("Iron", "Lead"), incorrect_answers=("Neon",))
+    asked = Question(
+        "q", question.text, question.category, question.answers, ("Neon",), choices=("Iron", "Neon", "Lead")
+    )
+    assert judged(asked, "A and C") is LabelValue.CORRECT
+    assert judged(asked, "A, B") is LabelValue.NO_MATCH
+    assert judged(asked, "B") is LabelValue.INCORRECT
 
 
 def test_letters_of_options_in_the_questions_own_text_count_too() -> None:

@@ -26,6 +26,17 @@ def judged(reference: str, answer: str) -> LabelValue:
         ("The sky is blue.", LabelValue.NO_MATCH),
         ("It is no longer blue.", LabelValue.NO_MATCH),
         ("Yes and no.", LabelValue.AMBIGUOUS),
+        ("Yes, but actually no", LabelValue.AMBIGUOUS),
+        ("No, wait, yes.", LabelValue.AMBIGUOUS),
+        ("Yes/No", LabelValue.AMBIGUOUS),
+        ("True or false: true", LabelValue.AMBIGUOUS),
+        ("No the sky is grey", LabelValue.INCORRECT),
+        ("That's not correct", LabelValue.INCORRECT),
+        ("That's correct", LabelValue.CORRECT),
+        ("No idea", LabelValue.NO_MATCH),
+        ("No one knows.", LabelValue.NO_MATCH),
+        ("No doubt about it.", LabelValue.NO_MATCH),
+        ("No sky is ever that.", LabelValue.NO_MATCH),
     ],
 )
 def test_yes_is_what_an_answer_says_first(reference: str, answer: str, expected: LabelValue) -> None:

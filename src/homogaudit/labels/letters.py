@@ -14,13 +14,32 @@ from homogaudit.records import CHOICE_LETTERS, Generation, LabelValue, Question
 __all__ = ["judge_unknown_choice", "named_letters", "nameless_choices_warning", "names_unknown_choice", "with_letters"]
 
 _MARKS = r"[\s*_`\"'\[>#]*"
-_ALONE = re.compile(rf"{_MARKS}\(?([A-Za-z])[).:\]]?[\s*_`\"'.\]]*")
-_LEADING = re.compile(rf"{_MARKS}(?:\(([A-Z])\)|([A-Z])(?:[).:]|[*_]+|\s+[-\u2013\u2014]))(?=[\s*_]|$)")
+_ALONE = re.compile(rf"{_MARKS}\(?([A-Za-z])[).:\]]?[\s*_`\"'.!\]]*")
+_LISTED = re.compile(rf"{_MARKS}\(?[A-Z]\)?(?:(?:\s*[,;/&]\s*|\s+)(?:and\s+)?\(?[A-Z]\)?)+[\s*_`\"'.!]*")
+_LEADING = re.compile(
+    rf"{_MARKS}(?:\(([A-Za-z])\)|([a-z])\)|([A-Z])(?:[).:]|[*_]+|\s+[-\u2013\u2014]))(?=[\s*_]|$)"
+    r"(?!(?:(?!\b(?:because|since|as)\b)[^.!?\n])*(?:\b(?:is|are)\s+(?:wrong|incorrect|false|not)\b|,\s*no\b))"
+    r"(?!.*[.,]\s+(?:[Nn]o|[Ww]ait|[Aa]ctually),)"
+)
 _ANNOUNCED = re.compile(
     r"\b(?i:(?:answer|choice|option|letter|select|choose|pick)\b(?:\s+(?:is|would\s+be|should\s+be|choice|option|letter))*)"
     r"[\s:*_`\"'(\[]*([A-Z])(?=[)\].,:;*_`\"']|$|\s+(?:because|since|as|and|which|for|\(|[-\u2013\u2014])|(?<![AI])\s)"
     r"(?!['\u2019]\w)(?![)\]*_]*\s+(?:is|are)\s+(?:wrong|incorrect|false|not))"
 )
+_CALLED_RIGHT = re.compile(
+    r"(?<![\w'\u2019])\(?([A-Z])\)?\s+(?:is|would\s+be|must\s+be)\s+(?:definitely\s+|clearly\s+)?(?:the\s+)?"
+    r"(?:most\s+)?(?:correct|right|best)\b"
+)
+_CALLED_IT = re.compile(r"\b(?:[Ii]t|[Tt]hat|[Tt]his)(?:\s+(?:is|must\s+be)|['\u2019]s)\s+\(?([B-HJ-Z])\)?(?=[.!,;]|$)")
+_SMALL = re.compile(r"\b(?:answer|option|choice|letter)(?:\s+is)?[\s:]*\(?([b-hj-z])\)?(?=[.,;!]|\s*$)", re.IGNORECASE)
+_DENIED = re.compile(
+    r"\b(?:not|never|cannot|doubt|hard|difficult|wrong|neither|anything\s+but|\w+n['\u2019]t)\b"
+    r"(?:(?![.;:!?,\n]|\b(?:but|so|because|therefore)\b).)*$"
+)
+"""Words before a letter, in its clause, that take back what is said of it."""
+_TAG = re.compile(r"</?[A-Za-z]+>")
+_MENTIONED = re.compile(r"(?<![A-Za-z0-9_'\u2019.])([A-Z])(?!['\u2019]?[A-Za-z0-9_]|\.\w)")
+
 _BRACKETED = re.compile(r"\(([A-Z])\)|\\(?:boxed|text)\{\(?([A-Z])\)?\}")
 
 _INDEX_OR_LETTER = re.compile(r"\(?[A-Ja-j][).:]?|[0-9]")
@@ -47,7 +66,14 @@ def with_letters(question: Question, greedy: Generation, verdict: Verdict) -> Ve
     if len(options) < 2:
         return verdict
     right = _right_letters(question, options)
-    named = named_letters(greedy.answer, "".join(options))
+    letters = "".join(options)
+    named = named_letters(greedy.answer, letters)
+    if len(named) > 1 and _LISTED.fullmatch(greedy.answer) and set(named) in (right, set(named) - right):
+        is_right = set(named) == right
+        reason = f"names the choices {', '.join(named)}, {'the' if is_right else 'no'} correct ones"
+        return Verdict(LabelValue.CORRECT if is_right else LabelValue.INCORRECT, reason)
+    if right and len(named) != 1 and verdict.value is LabelValue.INCORRECT and _mentions(greedy.answer, letters):
+        return Verdict(LabelValue.NO_MATCH, f"speaks of choices by their letters, and {verdict.reason}")
     if not right or len(named) != 1:
         return verdict
     letter = named[0]
@@ -66,15 +92,36 @@ def named_letters(answer: str, letters: str = CHOICE_LETTERS) -> tuple[str, ...]
         answer: The text.
         letters: Of the choices; capitals.
     """
+    answer = _TAG.sub(" ", answer).strip()
     if (match := _ALONE.fullmatch(answer)) and match[1].upper() in letters:
         return (match[1].upper(),)
     # Who begins with the first choice and goes on with the others repeats what was asked.
     is_list = len(lettered_options(answer)) > 1
-    if not is_list and (match := _LEADING.match(answer)) and (letter := match[1] or match[2]) in letters:
-        return (letter,)
-    found = [match[1] for match in _ANNOUNCED.finditer(answer)]
-    found = found or [match[1] or match[2] for match in _BRACKETED.finditer(answer)]
-    return tuple(dict.fromkeys(letter for letter in found if letter in letters))
+    leading = None if is_list else _LEADING.match(answer)
+    if leading is None and _LISTED.fullmatch(answer):
+        return tuple(dict.fromkeys(letter for letter in re.findall("[A-Z]", answer) if letter in letters))
+    found = [] if leading is None else [(0, leading[1] or leading[2] or leading[3])]
+    found += [
+        (match.start(1), match[1])
+        for pattern in (_ANNOUNCED, _CALLED_RIGHT, _CALLED_IT, _SMALL)
+        for match in pattern.finditer(answer)
+        if not _DENIED.search(answer, 0, match.start(1))
+    ]
+    found = found or [
+        (match.start(), match[1] or match[2])
+        for match in _BRACKETED.finditer(answer)
+        if not _DENIED.search(answer, 0, match.start())
+    ]
+    return tuple(dict.fromkeys(letter.upper() for _, letter in sorted(found) if letter.upper() in letters))
+
+
+def _mentions(answer: str, letters: str) -> bool:
+    """Whether an answer names some choice by its letter; an `A` or `I` with a word behind it is none."""
+    return any(
+        match[1] in letters
+        and (match[1] not in "AI" or not re.match(r"\s+(?!and\b|or\b|is\b)\w", answer[match.end() :]))
+        for match in _MENTIONED.finditer(answer)
+    )
 
 
 def names_unknown_choice(question: Question) -> bool:

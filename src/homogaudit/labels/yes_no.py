@@ -15,11 +15,20 @@ _NO = frozenset({"no", "false"})
 _NAMES = {True: "yes", False: "no"}
 
 _MARKS = r"[\s*_`\"'(\[#>-]*"
-_FIRST = re.compile(rf"{_MARKS}(?:(yes|yeah|yep|true|correct)|(no|nope|false|incorrect))\b", re.IGNORECASE)
-_BOTH = re.compile(rf"{_MARKS}yes\s+and\s+no\b", re.IGNORECASE)
+_NO_WORD = r"no(?=\s*(?:[^\w\s]|$)|\s+(?:i|it|he|she|we|you|they|this|that|there|the|because|since|not)\b)"
+"""A `no` that answers: that of `no idea` and `no doubt` belongs to the word behind it."""
+_FIRST = re.compile(
+    rf"{_MARKS}(?:(yes|yeah|yep|true|correct)|({_NO_WORD}|nope|false|incorrect|(?:not|un)\s*true))\b", re.IGNORECASE
+)
+_TAKEN_BACK = re.compile(
+    r"(?:\b(?:but|and|or|actually|wait|rather|sorry|well)\b[\s,.]*|/\s*|\.\.+\s*|\u2026\s*)"
+    r"(?:(?P<yes>yes|true)|(?P<no>no(?=\s*(?:[.,;:!?*_`\"')]|$))|false))\b",
+    re.IGNORECASE,
+)
+"""The other word behind a first one, with what people and models turn around by."""
 _SAID = re.compile(
-    r"\b(?:is|be|was|says?|answer:|verdict:)[\s*_`\"':]*(?:(?P<not>not|n't)\s+)?(?:(?P<yes>yes|true|correct)"
-    r"|(?P<no>no(?=\s*(?:[.,;:!*_`\"')]|$))|false|incorrect))\b",
+    r"(?:\b(?:is|be|was|says?|answer:|verdict:)|\b(?:that|it)['\u2019]s)[\s*_`\"':]*(?:(?P<not>not|n't)\s+)?"
+    r"(?:(?P<yes>yes|true|correct)|(?P<no>no(?=\s*(?:[.,;:!*_`\"')]|$))|false|incorrect|untrue))\b",
     re.IGNORECASE,
 )
 _ISNT = re.compile(r"\b(?:isn|wasn)['\u2019]t\s+(?:true|correct)\b", re.IGNORECASE)
@@ -51,10 +60,10 @@ def judge_yes_no(question: Question, greedy: Generation) -> Verdict:
 
 def _said(answer: str) -> set[bool] | None:
     """Return what an answer says, `None` where it says neither."""
-    if _BOTH.match(answer):
-        return {True, False}
     if first := _FIRST.match(answer):
-        return {first[1] is not None}
+        says_yes = first[1] is not None
+        back = any((match["yes"] is not None) is not says_yes for match in _TAKEN_BACK.finditer(answer, first.end()))
+        return {says_yes, not says_yes} if back else {says_yes}
     said = {(match["yes"] is not None) is (match["not"] is None) for match in _SAID.finditer(answer)}
     if _ISNT.search(answer):
         said.add(False)
