@@ -18,6 +18,9 @@ NEWTON_STEPS = 50
 DESCENT_ROUNDS = 20
 CONVERGED = 1e-8
 
+_FLAT = 1e-9
+"""A gradient of a weight at 0 that is smaller than this, beside the others, is rounding."""
+
 
 def weighted_aurocs(scores: FloatArray, positives: FloatArray, negatives: FloatArray) -> FloatArray:
     """Return the AUROC of every row, ties half, in O(n log n).
@@ -129,7 +132,38 @@ def _solve(matrices: FloatArray, targets: FloatArray) -> FloatArray:
 
 
 def _solve_nonnegative(hessian: FloatArray, target: FloatArray, start: FloatArray) -> FloatArray:
-    """Minimise t H t / 2 - c t with t[1:] >= 0: coordinate descent, then exactly on the support that it found."""
+    """Minimise t H t / 2 - c t with t[1:] >= 0: exactly on the support of the last step, or else on another.
+
+    From one step to the next the support seldom changes. Where the gradient points out of it, coordinate descent finds
+    another one.
+    """
+    support = _support(start)
+    found = _solve_on(support, hessian, target)
+    gradient = target - (hessian @ found[:, :, None])[:, :, 0]
+    outward = np.where(support, 0.0, gradient) > _FLAT * np.abs(target).max(axis=1, keepdims=True)
+    moving = (found[:, 1:] < 0).any(axis=1) | outward.any(axis=1)
+    if moving.any():
+        found[moving] = _descend(hessian[moving], target[moving], start[moving])
+    return found
+
+
+def _support(weights: FloatArray) -> NDArray[np.bool_]:
+    """Return which weights are not 0; the intercept always counts."""
+    support: NDArray[np.bool_] = weights > 0
+    support[:, 0] = True
+    return support
+
+
+def _solve_on(support: NDArray[np.bool_], hessian: FloatArray, target: FloatArray) -> FloatArray:
+    """Return the minimum with all weights outside the support at 0, whatever the sign of the others."""
+    reduced = np.where(support[:, :, None] & support[:, None, :], hessian, 0.0)
+    columns = np.arange(support.shape[1])
+    reduced[:, columns, columns] = np.where(support, hessian[:, columns, columns], 1.0)
+    return _solve(reduced, np.where(support, target, 0.0))
+
+
+def _descend(hessian: FloatArray, target: FloatArray, start: FloatArray) -> FloatArray:
+    """Minimise as `_solve_nonnegative` by coordinate descent, then exactly on the support that it found."""
     found = start.copy()
     residual = target - (hessian @ found[:, :, None])[:, :, 0]
     for _ in range(DESCENT_ROUNDS):
@@ -139,12 +173,7 @@ def _solve_nonnegative(hessian: FloatArray, target: FloatArray, start: FloatArra
                 value = np.maximum(value, 0)
             residual -= hessian[:, :, column] * (value - found[:, column])[:, None]
             found[:, column] = value
-    support: NDArray[np.bool_] = found > 0
-    support[:, 0] = True
-    reduced = np.where(support[:, :, None] & support[:, None, :], hessian, 0.0)
-    columns = np.arange(found.shape[1])
-    reduced[:, columns, columns] = np.where(support, hessian[:, columns, columns], 1.0)
-    exact = _solve(reduced, np.where(support, target, 0.0))
+    exact = _solve_on(_support(found), hessian, target)
     feasible = (exact[:, 1:] >= 0).all(axis=1)
     found[feasible] = exact[feasible]
     return found
