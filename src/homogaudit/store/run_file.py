@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -48,6 +48,8 @@ from homogaudit.store.run_schema import (
 
 __all__ = ["DrawCount", "FailedDraws", "QuestionOverview", "RunFile", "Session", "differences", "put_in_place"]
 
+_Item = TypeVar("_Item")
+
 _LAST_SAMPLE = 2**62
 _LATER_PARAMETERS = frozenset({"prompting.all_switches"})
 """Parameters that version 0.1.0 did not store: a run without one goes on as it was begun."""
@@ -56,6 +58,11 @@ _QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, e
 _COLUMNS_SINCE_3 = ", context, system, choices"
 _GENERATION_COLUMNS = "sample_index, text, answer, state, finish_reason, tokens, seconds"
 _ARRAY_COLUMNS = "token_ids, entropies, logprobs, logits, answer_mask"
+_NO_STATISTICS = TokenStatistics()
+_STATES = {state.value: state for state in GenerationState}
+
+_QUESTIONS_AT_ONCE, _TEXTS_AT_ONCE = 50, 500
+"""Read by one query: a query costs as much as some rows, and all rows at once would not fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,12 @@ class QuestionOverview:
     label: LabelValue | None
     signal: float | None
     scoring: str | None
+
+
+def _chunks(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    """Yield `items` in their order, at most `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _text_hash(text: str) -> bytes:
@@ -619,16 +632,24 @@ class RunFile:
         """
         wanted = self._positions if question_ids is None else question_ids
         columns = _GENERATION_COLUMNS + (f", {_ARRAY_COLUMNS}" if token_arrays else "")
-        for position in sorted(self._positions[question_id] for question_id in wanted):
-            (row,) = self._rows(f"SELECT {self._question_columns} FROM questions WHERE position = ?", (position,))
-            question = _question(row)
-            rows = self._rows(
-                f"SELECT {columns} FROM generations WHERE position = ? AND sample_index <= ? ORDER BY sample_index",
-                (position, _LAST_SAMPLE if samples else GREEDY),
+        last = _LAST_SAMPLE if samples else GREEDY
+        for places in _chunks(sorted(self._positions[question_id] for question_id in wanted), _QUESTIONS_AT_ONCE):
+            chosen = f"position IN ({','.join('?' * len(places))})"
+            questions = self._rows(
+                f"SELECT position, {self._question_columns} FROM questions WHERE {chosen} ORDER BY position", places
             )
-            generations = [_generation(question.id, row) for row in rows]
-            greedy = generations[0] if generations and generations[0].sample_index == GREEDY else None
-            yield SampleSet(question, greedy, generations[1:] if greedy else generations)
+            draws: dict[int, list[Any]] = {}
+            for position, *row in self._rows(
+                f"SELECT position, {columns} FROM generations WHERE {chosen} AND sample_index <= ? "
+                "ORDER BY position, sample_index",
+                (*places, last),
+            ):
+                draws.setdefault(position, []).append(row)
+            for position, *row in questions:
+                question = _question(row)
+                generations = [_generation(question.id, draw) for draw in draws.get(position, ())]
+                greedy = generations[0] if generations and generations[0].sample_index == GREEDY else None
+                yield SampleSet(question, greedy, generations[1:] if greedy else generations)
 
     def expected_samples(self) -> int:
         """Return N: what the run is to draw, or the most that any question of a recorded run has."""
@@ -697,15 +718,16 @@ class RunFile:
     def embeddings(self, embedder: str, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return the stored embeddings among `texts` as unit float32 vectors of shape (d,)."""
         found: dict[str, NDArray[np.float32]] = {}
-        for text in dict.fromkeys(texts):
-            rows = self._rows(
-                "SELECT vector FROM embeddings WHERE embedder = ? AND text_hash = ?",
-                (embedder, _text_hash(text)),
-            )
+        by_hash = {_text_hash(text): text for text in texts}
+        for hashes in _chunks(list(by_hash), _TEXTS_AT_ONCE):
+            query = "SELECT text_hash, vector FROM embeddings WHERE embedder = ? AND text_hash IN "
+            rows = self._rows(f"{query}({','.join('?' * len(hashes))})", (embedder, *hashes))
             if rows:
-                vector = np.frombuffer(rows[0][0], dtype="<f2").astype(np.float32)
+                vectors = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f2").astype(np.float32)
+                vectors = vectors.reshape(len(rows), -1)
                 # float16 moves the norm by up to 1e-3, which would move cosines near a threshold.
-                found[text] = vector / max(float(np.linalg.norm(vector)), 1e-12)
+                vectors /= np.maximum(np.sqrt([np.dot(vector, vector) for vector in vectors]), 1e-12)[:, None]
+                found |= {by_hash[text_hash]: vector for (text_hash, _), vector in zip(rows, vectors, strict=True)}
         return found
 
     def add_pair_scores(self, model: str, scores: Mapping[tuple[str, str], NDArray[np.float32]]) -> None:
@@ -890,13 +912,11 @@ def _question(row: Sequence[Any]) -> Question:
 def _generation(question_id: str, row: Sequence[Any]) -> Generation:
     """Return the record behind one row of `generations`."""
     index, text, answer, state, finish_reason, tokens, seconds, *blobs = row
-    statistics = TokenStatistics()
+    statistics = _NO_STATISTICS
     if blobs:
         dtypes = ("<i4", "<f4", "<f4", "<f4", "|b1")
         statistics = TokenStatistics(*(_array(blob, dtype) for blob, dtype in zip(blobs, dtypes, strict=True)))
-    return Generation(
-        question_id, index, text, answer, GenerationState(state), finish_reason, tokens, statistics, seconds
-    )
+    return Generation(question_id, index, text, answer, _STATES[state], finish_reason, tokens, statistics, seconds)
 
 
 def differences(was: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
