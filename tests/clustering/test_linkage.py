@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import AgglomerativeClustering
 
-from homogaudit.clustering.linkage import LINKAGES, are_single_clusters, cluster_counts_by_threshold, link
+from homogaudit.clustering.linkage import LINKAGES, are_single_clusters, cluster_counts_by_threshold, link, partitions
 from homogaudit.errors import UsageError
 
 THRESHOLDS = (0.2, 0.4, 0.5, 0.6, 0.8)
@@ -76,7 +76,7 @@ def test_a_mean_of_similarities_at_the_threshold_joins(threshold: float) -> None
     similarity = np.full((7, 7), threshold)
     np.fill_diagonal(similarity, 1.0)
     assert link(similarity, threshold, "average") == (0,) * 7
-    assert are_single_clusters(similarity, np.arange(7)[None, :], threshold, "average").all()
+    assert are_single_clusters(similarity[None], np.arange(7)[None, :], threshold, "average").all()
 
 
 @pytest.mark.parametrize("linkage", LINKAGES)
@@ -106,9 +106,17 @@ def test_the_partition_does_not_depend_on_the_order_of_the_samples(seed: int, n:
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10**6), st.integers(1, 10), st.sampled_from(LINKAGES))
 def test_counts_by_threshold_are_those_of_linking_at_each(seed: int, n: int, linkage: str) -> None:
-    similarity = random_similarity(seed, n)
-    counts = cluster_counts_by_threshold(similarity, linkage, THRESHOLDS)
-    assert counts.tolist() == [len(set(link(similarity, level, linkage))) for level in THRESHOLDS]
+    similarities = np.stack([random_similarity(seed + number, n) for number in range(3)])
+    counts = cluster_counts_by_threshold(similarities, linkage, THRESHOLDS)
+    assert counts.tolist() == [[len(set(link(x, level, linkage))) for level in THRESHOLDS] for x in similarities]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10**6), st.integers(1, 10), st.sampled_from(LINKAGES), st.sampled_from(THRESHOLDS))
+def test_many_questions_at_once_are_linked_as_one_by_one(seed: int, n: int, linkage: str, threshold: float) -> None:
+    similarities = np.stack([random_similarity(seed + number, n) for number in range(3)])
+    assert partitions(similarities, threshold, linkage) == [link(x, threshold, linkage) for x in similarities]
+    assert partitions(similarities[:0], threshold, linkage) == []
 
 
 @settings(deadline=None, max_examples=40)
@@ -117,5 +125,6 @@ def test_subsets_at_once_are_decided_as_one_by_one(seed: int, k: int, linkage: s
     similarity = random_similarity(seed, 8)
     random = np.random.default_rng(seed)
     subsets = np.sort(np.array([random.choice(8, k, replace=False) for _ in range(12)]), axis=1)
-    alone = [len(set(link(similarity[np.ix_(rows, rows)], threshold, linkage))) == 1 for rows in subsets]
-    assert are_single_clusters(similarity, subsets, threshold, linkage).tolist() == alone
+    similarities = np.stack([similarity, np.ones((8, 8)), np.eye(8), random_similarity(seed + 1, 8)])
+    alone = [[len(set(link(x[np.ix_(rows, rows)], threshold, linkage))) == 1 for rows in subsets] for x in similarities]
+    assert are_single_clusters(similarities, subsets, threshold, linkage).tolist() == alone

@@ -84,8 +84,10 @@ def test_an_unknown_similarity_is_refused() -> None:
 
 def test_sizes_above_the_number_of_samples_have_no_figure() -> None:
     similarity = jaccard_similarity(["a b"] * 4)
-    assert cluster_counts_of_first_k(similarity, JACCARD, (3, 4, 5)).tolist() == [1, 1, 0]
-    np.testing.assert_array_equal(single_cluster_share_of_subsets(similarity, JACCARD, (3, 4, 5)), [1, 1, np.nan])
+    assert cluster_counts_of_first_k(similarity[None], JACCARD, (3, 4, 5)).tolist() == [[1, 1, 0]]
+    np.testing.assert_array_equal(
+        single_cluster_share_of_subsets(similarity[None], JACCARD, (3, 4, 5)), [[1, 1, np.nan]]
+    )
 
 
 def random_similarity(n: int) -> NDArray[np.float64]:
@@ -101,15 +103,15 @@ def test_few_subsets_are_all_taken(linkage: str) -> None:
     method = ClusteringMethod("jaccard", linkage, 0.5)
     subsets = list(combinations(range(8), 3))  # 56
     single = [len(set(link(similarity[np.ix_(rows, rows)], 0.5, linkage))) == 1 for rows in subsets]
-    assert single_cluster_share_of_subsets(similarity, method, (3,))[0] == pytest.approx(sum(single) / 56)
+    assert single_cluster_share_of_subsets(similarity[None], method, (3,))[0, 0] == pytest.approx(sum(single) / 56)
 
 
 def test_many_subsets_are_drawn_by_seed_and_near_the_mean_of_all() -> None:
     similarity = random_similarity(12)
     method = ClusteringMethod("jaccard", "single", 0.5)
-    drawn = single_cluster_share_of_subsets(similarity, method, (5,), seed=1)
-    again = single_cluster_share_of_subsets(similarity, method, (5,), seed=1)
-    all_of_them = single_cluster_share_of_subsets(similarity, method, (5,), draws=792)  # 12 choose 5
+    drawn = single_cluster_share_of_subsets(similarity[None], method, (5,), seed=1)
+    again = single_cluster_share_of_subsets(similarity[None], method, (5,), seed=1)
+    all_of_them = single_cluster_share_of_subsets(similarity[None], method, (5,), draws=792)  # 12 choose 5
     assert drawn == again
     # four standard errors of a share of 200 draws are at most 4 x 0.5 / sqrt(200) = 0.14
     assert abs(drawn - all_of_them) < 0.14
@@ -119,7 +121,7 @@ def test_the_share_of_all_samples_is_whether_they_form_one_cluster() -> None:
     similarity = random_similarity(10)
     for threshold in (0.2, 0.5, 0.8):
         method = ClusteringMethod("jaccard", "single", threshold)
-        share = single_cluster_share_of_subsets(similarity, method, (10,))[0]
+        share = single_cluster_share_of_subsets(similarity[None], method, (10,))[0, 0]
         assert share == float(len(set(link(similarity, threshold, "single"))) == 1)
 
 
@@ -140,7 +142,7 @@ def test_raw_minimax_text_has_the_reference_clusters_at_every_threshold(
     minimax: list[NDArray[np.float64]], expected: dict[str, Any], linkage: str
 ) -> None:
     figures = {float(threshold): by_linkage[linkage] for threshold, by_linkage in expected["raw_text"].items()}
-    counts = np.array([cluster_counts_by_threshold(similarity, linkage, list(figures)) for similarity in minimax])
+    counts = cluster_counts_by_threshold(np.stack(minimax), linkage, list(figures))
     np.testing.assert_allclose((counts == 1).mean(axis=0), [figure["scr"] for figure in figures.values()])
     np.testing.assert_allclose(counts.mean(axis=0), [figure["mean_clusters"] for figure in figures.values()])
 
@@ -149,7 +151,7 @@ def test_raw_minimax_text_has_the_reference_rates_of_the_first_k(
     minimax: list[NDArray[np.float64]], expected: dict[str, Any]
 ) -> None:
     method = ClusteringMethod("jaccard", "single", 0.2)
-    counts = np.array([cluster_counts_of_first_k(similarity, method) for similarity in minimax])
+    counts = cluster_counts_of_first_k(np.stack(minimax), method)
     rates = expected["raw_text_first_k_single_0.2"]
     np.testing.assert_allclose((counts == 1).mean(axis=0), [rates[str(k)] for k in SAMPLE_SIZES])
 

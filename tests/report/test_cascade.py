@@ -19,9 +19,9 @@ from homogaudit.report.cascade_layout import cascade_section, pointer_section
 from homogaudit.report.cascade_policy import apply_policy, fit_run_policy
 from homogaudit.report.cascade_records import Cascade
 from homogaudit.report.console import render_section
-from homogaudit.report.evidence import gather
 from homogaudit.report.json import dumps, schema
 from homogaudit.report.pointer import pointer_figures
+from homogaudit.report.run_data import read_run
 from homogaudit.report.section import Section
 from homogaudit.report.signal_scores import LabelledScores, labelled_scores
 from homogaudit.report.undefined import Undefined
@@ -33,12 +33,12 @@ LATER = ("density", "semantic_entropy_embedding")
 
 def scores_of(run: RunFile) -> LabelledScores:
     judge = run.judges()[0]
-    return labelled_scores(run, gather(run), {name: label.value for name, label in run.labels(judge).items()})
+    return labelled_scores(read_run(run), {name: label.value for name, label in run.labels(judge).items()})
 
 
 def cascade_of(run: RunFile, *, full: bool = False, warning: str | None = None) -> Cascade:
     scores = scores_of(run)
-    inputs = cascade_inputs(run, gather(run), scores)
+    inputs = cascade_inputs(read_run(run), scores)
     return cascade_figures(inputs, scores, warning=warning, full=full, seed=SEED)
 
 
@@ -256,7 +256,7 @@ def test_the_section_shows_primary_facts_first_and_the_rest_in_full(qwen: Cascad
 
 
 def test_the_pointer_model_reads_stored_entropies_and_embeddings(qwen_run: RunFile) -> None:
-    found = pointer_figures(qwen_run, scores_of(qwen_run), warning=None, seed=SEED)
+    found = pointer_figures(read_run(qwen_run), scores_of(qwen_run), warning=None, seed=SEED)
     assert not isinstance(found, Undefined)
     assert (found.n, found.positives) == (401, 196)
     assert len(found.coefficients) == 20
@@ -289,11 +289,11 @@ def embedded_run(build_run: Callable[..., Any]) -> Any:
 
 def test_embeddings_join_the_pointer_model_where_every_question_has_one(embedded_run: Any) -> None:
     run = embedded_run.run
-    found = pointer_figures(run, scores_of(run), warning=None, seed=0)
+    found = pointer_figures(read_run(run), scores_of(run), warning=None, seed=0)
     assert not isinstance(found, Undefined)
     assert found.auroc_with_embeddings == Undefined("1 of 60 questions have no stored embedding")
     run.add_embeddings("tiny#1a2b3c4d", embedded_run.last)
-    found = pointer_figures(run, scores_of(run), warning=None, seed=0)
+    found = pointer_figures(read_run(run), scores_of(run), warning=None, seed=0)
     assert not isinstance(found, Undefined)
     assert not isinstance(found.auroc_with_embeddings, Undefined)
     assert found.auroc_with_embeddings.value == 1.0

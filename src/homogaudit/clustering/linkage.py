@@ -7,6 +7,7 @@ threshold is `>=` where scikit-learn's is strict. Without ties the partitions ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -14,24 +15,33 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import UsageError
 
-__all__ = ["LINKAGES", "are_single_clusters", "cluster_counts_by_threshold", "link"]
+__all__ = ["LINKAGES", "are_single_clusters", "cluster_counts_by_threshold", "link", "partitions"]
 
 Float64Array = NDArray[np.float64]
 
 LINKAGES = ("single", "average", "leader")
+
+_CELLS = 1 << 16
+"""Similarities of subsets held at once: 0.5 MiB, which stays in a core's cache."""
 
 _ROUNDING = 1e-12
 """A mean of similarities equal to the threshold may come out this much below it: thousands of double roundings, and
 a thousandth of a thousandth of what float32 embeddings resolve."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Merge:
-    """Cluster `second` joins cluster `first` at a mean similarity; a cluster is named by its smallest member."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Merges:
+    """The n - 1 merges of each of q matrices, from the most similar down; a cluster is named by its smallest member.
 
-    similarity: float
-    first: int
-    second: int
+    Attributes:
+        similarity: Shape (q, n - 1), the mean similarity at which two clusters join.
+        first: Shape (q, n - 1), the cluster that stays.
+        second: Shape (q, n - 1), the one that joins it.
+    """
+
+    similarity: Float64Array
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
 
 
 def link(similarity: Float64Array, threshold: float, linkage: str) -> tuple[int, ...]:
@@ -47,71 +57,102 @@ def link(similarity: Float64Array, threshold: float, linkage: str) -> tuple[int,
         UsageError: The linkage is not known.
     """
     _check(linkage)
-    if linkage == "average":
-        return _partition(_average_merges(similarity), len(similarity), threshold)
+    if linkage == "average" and len(similarity):
+        return _partition(_average_merges(similarity[None]), threshold)[0]
     joined = cast(list[list[bool]], (similarity >= threshold).tolist())
     return _components(joined) if linkage == "single" else _led(joined)
 
 
-def cluster_counts_by_threshold(
-    similarity: Float64Array, linkage: str, thresholds: Sequence[float]
-) -> NDArray[np.intp]:
-    """Return the number of clusters of one question at each threshold.
-
-    Args:
-        similarity: (n, n), symmetric.
-        linkage: As in `link`.
-        thresholds: Any order.
-
-    Returns:
-        One count a threshold, in the order of `thresholds`.
+def partitions(similarities: Float64Array, threshold: float, linkage: str) -> list[tuple[int, ...]]:
+    """Return what `link` gives for each of (q, n, n) matrices.
 
     Raises:
         UsageError: The linkage is not known.
     """
     _check(linkage)
     if linkage == "average":
-        merges = _average_merges(similarity)
-        n = len(similarity)
-        counts = [n - sum(merge.similarity >= level - _ROUNDING for merge in merges) for level in thresholds]
+        return _partition(_average_merges(similarities), threshold)
+    return [link(similarity, threshold, linkage) for similarity in similarities]
+
+
+def cluster_counts_by_threshold(
+    similarities: Float64Array, linkage: str, thresholds: Sequence[float]
+) -> NDArray[np.intp]:
+    """Return the number of clusters of each question at each threshold.
+
+    Args:
+        similarities: (q, n, n), each symmetric.
+        linkage: As in `link`.
+        thresholds: Any order.
+
+    Returns:
+        Shape (q, thresholds).
+
+    Raises:
+        UsageError: The linkage is not known.
+    """
+    _check(linkage)
+    if linkage == "leader":
+        counts = [[len(set(link(matrix, level, linkage))) for level in thresholds] for matrix in similarities]
+        return np.asarray(counts, dtype=np.intp).reshape(len(similarities), len(thresholds))
+    if linkage == "average":
+        merged, enough = _average_merges(similarities).similarity, np.asarray(thresholds) - _ROUNDING
     else:
-        counts = [len(set(link(similarity, threshold, linkage))) for threshold in thresholds]
-    return np.asarray(counts, dtype=np.intp)
+        merged, enough = _spanning_similarities(similarities), np.asarray(thresholds)
+    return similarities.shape[1] - (merged[:, :, None] >= enough).sum(axis=1)
 
 
 def are_single_clusters(
-    similarity: Float64Array, subsets: NDArray[np.intp], threshold: float, linkage: str
+    similarities: Float64Array, subsets: NDArray[np.intp], threshold: float, linkage: str
 ) -> NDArray[np.bool_]:
-    """Return for each subset of rows whether it forms one cluster.
+    """Return for each question and each subset of its rows whether they form one cluster.
 
-    The same as linking each subset by itself, done for all subsets at once.
+    The same as linking each subset by itself, done for many at once.
 
     Args:
-        similarity: (n, n), symmetric.
+        similarities: (q, n, n), each symmetric.
         subsets: (m, k) row numbers, k >= 1, each row ascending.
         threshold: As in `link`.
         linkage: As in `link`.
 
     Returns:
-        (m,) bool.
+        (q, m) bool.
 
     Raises:
         UsageError: The linkage is not known.
     """
     _check(linkage)
-    pairs = similarity[np.triu_indices(len(similarity), 1)]
+    q, n, _ = similarities.shape
+    m, k = subsets.shape
+    if k == 1 or not q:
+        return np.ones((q, m), dtype=np.bool_)
     enough = threshold - _ROUNDING if linkage == "average" else threshold
     # Where all pairs join, or none does, no linkage can tell the subsets apart: most questions of a homogenized model.
-    if subsets.shape[1] == 1 or pairs.min() >= enough:
-        return np.ones(len(subsets), dtype=np.bool_)
-    if pairs.max() < enough:
-        return np.zeros(len(subsets), dtype=np.bool_)
-    parts: Float64Array = similarity[subsets[:, :, None], subsets[:, None, :]]
+    pairs = similarities[:, *_pairs(n)]
+    together = pairs.min(axis=1) >= enough
+    joined = np.repeat(together[:, None], m, axis=1)
+    undecided = np.flatnonzero(~together & (pairs.max(axis=1) >= enough))
+    at_once = max(1, _CELLS // (m * k * k))
+    for start in range(0, undecided.size, at_once):
+        places = undecided[start : start + at_once]
+        parts: Float64Array = similarities[places[:, None, None, None], subsets[:, :, None], subsets[:, None, :]]
+        joined[places] = (_weakest_joins(parts.reshape(-1, k, k), linkage) >= enough).reshape(-1, m)
+    return joined
+
+
+def _weakest_joins(similarities: Float64Array, linkage: str) -> Float64Array:
+    """Return the similarity up to which the rows of each of (q, k, k) matrices form one cluster, k >= 2."""
     if linkage == "leader":
-        return np.all(parts[:, 0, :] >= threshold, axis=1)
+        return similarities[:, 0, 1:].min(axis=1)
     if linkage == "single":
-        return _are_connected(parts >= threshold)
-    return _average_joins_all(parts, enough)
+        return _spanning_similarities(similarities).min(axis=1)
+    return _average_merges(similarities).similarity[:, -1]
+
+
+@lru_cache(maxsize=64)
+def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the places of each pair once in an (n, n) matrix."""
+    return np.triu_indices(n, 1)
 
 
 def _check(linkage: str) -> None:
@@ -149,78 +190,62 @@ def _led(joined: list[list[bool]]) -> tuple[int, ...]:
     return tuple(assignment)
 
 
-def _average_merges(similarity: Float64Array) -> list[_Merge]:
-    """Return all n - 1 merges of the average linkage, from the most similar down; the first pair wins a tie."""
-    n = len(similarity)
+def _average_merges(similarities: Float64Array) -> _Merges:
+    """Return all merges of the average linkage of each of (q, n, n) matrices; the first pair wins a tie."""
+    q, n, _ = similarities.shape
     # Sums between clusters are kept, not means: they add up without weights, -inf marks what is gone.
-    sums = similarity.astype(np.float64)
-    np.fill_diagonal(sums, -np.inf)
+    sums = similarities.astype(np.float64)
+    sums[:, range(n), range(n)] = -np.inf
     means = sums.copy()
-    sizes = np.ones(n)
-    merges: list[_Merge] = []
-    level = np.inf
-    for _ in range(n - 1):
-        first, second = divmod(int(means.argmax()), n)
+    sizes = np.ones((q, n))
+    rows = np.arange(q)
+    level = np.full(q, np.inf)
+    merges = _Merges(np.empty((q, n - 1)), *(np.empty((q, n - 1), dtype=np.intp) for _ in range(2)))
+    for step in range(n - 1):
+        first, second = np.divmod(means.reshape(q, n * n).argmax(axis=1), n)
         # Mean similarities of successive merges never rise; rounding must not make them.
-        level = min(level, float(means[first, second]))
-        merges.append(_Merge(level, first, second))
-        sums[first] += sums[second]
-        sums[:, first] = sums[first]
-        sums[second] = sums[:, second] = -np.inf
-        sizes[first] += sizes[second]
-        means[first] = sums[first] / (sizes * sizes[first])
-        means[:, first] = means[first]
-        means[second] = means[:, second] = -np.inf
+        level = np.minimum(level, means[rows, first, second])
+        merges.similarity[:, step], merges.first[:, step], merges.second[:, step] = level, first, second
+        joined = sums[rows, first] + sums[rows, second]
+        sizes[rows, first] += sizes[rows, second]
+        for matrices, row in ((sums, joined), (means, joined / (sizes * sizes[rows, first][:, None]))):
+            matrices[rows, first] = row
+            matrices[rows, :, first] = row
+            matrices[rows, second] = -np.inf
+            matrices[rows, :, second] = -np.inf
     return merges
 
 
-def _partition(merges: Sequence[_Merge], n: int, threshold: float) -> tuple[int, ...]:
-    smallest = list(range(n))
-    for merge in merges:
-        if merge.similarity < threshold - _ROUNDING:
-            break
-        smallest = [merge.first if member == merge.second else member for member in smallest]
-    numbers: dict[int, int] = {}
-    return tuple(numbers.setdefault(member, len(numbers)) for member in smallest)
+def _spanning_similarities(similarities: Float64Array) -> Float64Array:
+    """Return the n - 1 similarities along a largest spanning tree of each of (q, n, n) matrices, in no order.
+
+    At a threshold the components of the single linkage are the pieces of that tree (Gower and Ross 1969).
+    """
+    q, n, _ = similarities.shape
+    rows = np.arange(q)
+    nearest = similarities[:, 0].astype(np.float64)
+    nearest[:, 0] = -np.inf
+    outside = np.ones((q, n), dtype=np.bool_)
+    outside[:, 0] = False
+    found = np.empty((q, n - 1))
+    for step in range(n - 1):
+        joining = nearest.argmax(axis=1)
+        found[:, step] = nearest[rows, joining]
+        outside[rows, joining] = False
+        nearest = np.where(outside, np.maximum(nearest, similarities[rows, joining]), -np.inf)
+    return found
 
 
-def _are_connected(joined: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return for each (k, k) matrix of (m, k, k) whether all its rows are reached from the first."""
-    reached = joined[:, 0, :].copy()
-    reached[:, 0] = True
-    while True:
-        further = reached | (reached[:, :, None] & joined).any(axis=1)
-        if np.array_equal(further, reached):
-            return np.all(reached, axis=1)
-        reached = further
-
-
-def _average_joins_all(parts: Float64Array, enough: float) -> NDArray[np.bool_]:
-    """Return for each (k, k) similarity of (m, k, k) whether the average linkage joins all its rows."""
-    m, k, _ = parts.shape
-    joins_all = np.zeros(m, dtype=np.bool_)
-    undecided = np.arange(m)
-    sums = parts.copy()
-    sums[:, range(k), range(k)] = -np.inf
-    sizes = np.ones((m, k))
-    for _ in range(k - 1):
-        means = sums / (sizes[:, :, None] * sizes[:, None, :])
-        best = means.reshape(len(means), k * k).argmax(axis=1)
-        first, second = np.divmod(best, k)
-        rows = np.arange(len(best))
-        # Merges never get more similar, so a first one below the threshold settles the subset.
-        keep = means[rows, first, second] >= enough
-        if not keep.all():
-            undecided, sums, sizes = undecided[keep], sums[keep], sizes[keep]
-            first, second = first[keep], second[keep]
-            rows = np.arange(len(undecided))
-        if len(undecided) == 0:
-            break
-        merged = sums[rows, first] + sums[rows, second]
-        sums[rows, first, :] = merged
-        sums[rows, :, first] = merged
-        sums[rows, second, :] = -np.inf
-        sums[rows, :, second] = -np.inf
-        sizes[rows, first] += sizes[rows, second]
-    joins_all[undecided] = True
-    return joins_all
+def _partition(merges: _Merges, threshold: float) -> list[tuple[int, ...]]:
+    """Return the cluster numbers of each question at a threshold, numbered from 0 by first appearance."""
+    q, steps = merges.similarity.shape
+    smallest = np.tile(np.arange(steps + 1), (q, 1))
+    for step in range(steps):
+        joins = merges.similarity[:, step] >= threshold - _ROUNDING
+        moved = joins[:, None] & (smallest == merges.second[:, step, None])
+        smallest = np.where(moved, merges.first[:, step, None], smallest)
+    found: list[tuple[int, ...]] = []
+    for members in smallest.tolist():
+        numbers: dict[int, int] = {}
+        found.append(tuple(numbers.setdefault(member, len(numbers)) for member in members))
+    return found

@@ -183,58 +183,59 @@ def cluster_question(
 
 
 def cluster_counts_of_first_k(
-    similarity: Float64Array, method: ClusteringMethod, sizes: Sequence[int] = SAMPLE_SIZES
+    similarities: Float64Array, method: ClusteringMethod, sizes: Sequence[int] = SAMPLE_SIZES
 ) -> NDArray[np.intp]:
-    """Return the number of clusters of the first k samples, for each k.
+    """Return the number of clusters of the first k samples of each question, for each k.
 
     Kept to reproduce published numbers; it depends on the order of the draws.
 
     Args:
-        similarity: (n, n) of the valid samples in their order.
+        similarities: (q, n, n) of the valid samples in their order.
         method: Its linkage and threshold count.
         sizes: The k.
 
     Returns:
-        One count a size; 0 where there are fewer than k samples (a real count is at least 1).
+        Shape (q, sizes); 0 where there are fewer than k samples (a real count is at least 1).
     """
-    threshold = _threshold(method)
-    counts = [
-        len(set(link(similarity[:k, :k], threshold, method.linkage))) if k <= len(similarity) else 0 for k in sizes
-    ]
-    return np.asarray(counts, dtype=np.intp)
+    counts = np.zeros((len(similarities), len(sizes)), dtype=np.intp)
+    for column, k in enumerate(sizes):
+        if k <= similarities.shape[1]:
+            first = similarities[:, :k, :k]
+            counts[:, column] = cluster_counts_by_threshold(first, method.linkage, (_threshold(method),))[:, 0]
+    return counts
 
 
 def single_cluster_share_of_subsets(
-    similarity: Float64Array,
+    similarities: Float64Array,
     method: ClusteringMethod,
     sizes: Sequence[int] = SAMPLE_SIZES,
     *,
     draws: int = SUBSET_DRAWS,
     seed: int = 0,
 ) -> Float64Array:
-    """Return the share of k-subsets of the samples that form one cluster, for each k.
+    """Return the share of k-subsets of each question's samples that form one cluster, for each k.
 
     Its mean over questions is the mean SCR over random k-subsets. The subsets depend on (n, k, seed) alone, so that
     every question of a run is read at the same sample numbers; where there are no more than `draws` k-subsets all of
     them are taken, which is the same mean without the noise.
 
     Args:
-        similarity: (n, n) of the valid samples.
+        similarities: (q, n, n) of the valid samples.
         method: Its linkage and threshold count.
         sizes: The k.
         draws: Random subsets a size.
         seed: Seed of the draws.
 
     Returns:
-        One share in [0, 1] a size; NaN where there are fewer than k samples.
+        Shape (q, sizes), in [0, 1]; NaN where there are fewer than k samples.
     """
-    n = len(similarity)
+    n = similarities.shape[1]
     threshold = _threshold(method)
-    shares = np.full(len(sizes), np.nan)
-    for position, k in enumerate(sizes):
+    shares = np.full((len(similarities), len(sizes)), np.nan)
+    for column, k in enumerate(sizes):
         if k <= n:
             subsets = _subsets(n, k, draws, seed)
-            shares[position] = are_single_clusters(similarity, subsets, threshold, method.linkage).mean()
+            shares[:, column] = are_single_clusters(similarities, subsets, threshold, method.linkage).mean(axis=1)
     return shares
 
 

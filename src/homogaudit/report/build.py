@@ -11,12 +11,12 @@ from homogaudit.report.analyses import analyse
 from homogaudit.report.analysis_inputs import AnalysisInputs
 from homogaudit.report.cascade import cascade_figures, cascade_inputs
 from homogaudit.report.costs import resource_costs
-from homogaudit.report.evidence import Evidence, gather, mapping
 from homogaudit.report.homogenization import Settings, cluster_counts, method_figures, primary_name, run_methods
 from homogaudit.report.labels import choose_judge, count_labels
 from homogaudit.report.model_comparison import compare_models
 from homogaudit.report.pointer import pointer_figures
 from homogaudit.report.records import Homogenization, Report, RunFacts, Undefined
+from homogaudit.report.run_data import RunData, mapping, read_run
 from homogaudit.report.signal_choice import choose_signal
 from homogaudit.report.signal_scores import labelled_scores, score_signals
 from homogaudit.report.token_entropies import token_entropies
@@ -58,26 +58,24 @@ def build(
         UsageError: `judge` has no stored labels.
     """
     chosen = choose_judge(run, judge)
-    evidence = gather(run)
-    labels = count_labels(run, evidence, chosen, draws=draws, seed=seed)
+    data = read_run(run)
+    labels = count_labels(data, chosen, draws=draws, seed=seed)
     values: dict[str, LabelValue] = {}
     if chosen is not None:
-        values = {question_id: label.value for question_id, label in run.labels(chosen).items()}
-    validity = assess(run, evidence, labels)
+        values = {question_id: label.value for question_id, label in data.labels[chosen].items()}
+    validity = assess(data, labels)
     settings = Settings(draws=draws, seed=seed, sweeps=sweeps)
     methods = run_methods(run)
     primary = primary_name(methods)
-    scores = labelled_scores(run, evidence, values)
+    scores = labelled_scores(data, values)
     warning = label_warning(labels)
     unlabelled = labels.reason if labels.judge is None else warning
-    stages = cascade_inputs(run, evidence, scores)
+    stages = cascade_inputs(data, scores)
     cascade = cascade_figures(stages, scores, warning=unlabelled, full=full, seed=seed)
-    figures = {name: method_figures(run, evidence, method, values, settings) for name, method in methods.items()}
-    models = compare_models(run, evidence, values, warning=unlabelled, sweeps=sweeps)
-    clusters = cluster_counts(run, evidence, methods[primary]) if primary is not None else {}
-    signals = score_signals(
-        run, evidence, scores, clusters, resource_costs(run, evidence), warning=warning, draws=draws, seed=seed
-    )
+    figures = {name: method_figures(data, method, values, settings) for name, method in methods.items()}
+    models = compare_models(data, values, warning=unlabelled, sweeps=sweeps)
+    clusters = cluster_counts(data, methods[primary]) if primary is not None else {}
+    signals = score_signals(data, scores, clusters, resource_costs(data), warning=warning, draws=draws, seed=seed)
     choice = choose_signal(scores, signals, seed)
     analysed = analyse(
         AnalysisInputs(scores, signals, choice.name, draws, seed),
@@ -85,8 +83,8 @@ def build(
         full=full,
         target_risk=target_risk,
     )
-    pointer = pointer_figures(run, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
-    facts = _run_facts(run, evidence)
+    pointer = pointer_figures(data, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
+    facts = _run_facts(data)
     verdict = decide(
         validity, figures, primary, labels, signals, choice, analysed.selective, cascade, facts.question_source
     )
@@ -108,38 +106,36 @@ def build(
     )
 
 
-def _run_facts(run: RunFile, evidence: Evidence) -> RunFacts:
+def _run_facts(data: RunData) -> RunFacts:
     """Return what was audited and on what; the newest session that names a device, or versions, stands for all."""
-    parameters = run.parameters
-    scoring = mapping(run.meta("scoring"))
-    sessions = run.sessions()
-    provenances = [session.provenance for session in sessions]
-    seconds = [session.seconds for session in sessions if session.seconds is not None]
+    parameters, scoring = data.parameters, data.scoring
+    provenances = [session.provenance for session in data.sessions]
+    seconds = [session.seconds for session in data.sessions if session.seconds is not None]
     embedder = scoring.get("embedder")
     shards = Shards.of_parameters(parameters)
-    source = str(run.meta("question_source"))
+    source = str(data.meta("question_source"))
     devices = list(dict.fromkeys(x["device"] for x in provenances if x.get("device")))
     return RunFacts(
-        id=str(run.meta("id")),
-        model=str(run.meta("model")),
+        id=str(data.meta("id")),
+        model=str(data.meta("model")),
         model_details=mapping(parameters.get("model")),
         question_source=source if shards.of == 1 else f"{source}, {shards}",
         shards=None if shards.of == 1 else shards,
-        questions=evidence.questions,
-        status="complete" if run.status == "complete" else "started",
-        created=str(run.meta("created")),
-        finished=run.meta("finished"),
-        samples=evidence.samples,
+        questions=data.questions,
+        status="complete" if data.meta("status") == "complete" else "started",
+        created=str(data.meta("created")),
+        finished=data.meta("finished"),
+        samples=data.samples,
         decoding=mapping(parameters.get("decoding")),
         prompting=mapping(parameters.get("prompting")),
         # A run that was merged was drawn on all of them at once.
-        device=", ".join(map(str, devices)) if run.meta("merged") and devices else _last("device", provenances),
+        device=", ".join(map(str, devices)) if data.meta("merged") and devices else _last("device", provenances),
         versions=mapping(_last("versions", provenances)),
         embedder=str(embedder) if embedder is not None else None,
         embedder_reason=str(scoring.get("embedder_reason") or ""),
-        sessions=len(sessions),
+        sessions=len(data.sessions),
         seconds=sum(seconds) if seconds else Undefined("no session measured its time"),
-        token_entropies=token_entropies(run),
+        token_entropies=token_entropies(data),
     )
 
 

@@ -16,12 +16,11 @@ from homogaudit.cascade.ucbd import CascadeEvaluation, evaluate_cascade
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.report.cascade_records import Cascade, CascadeStage, HeldOutCascade, StageAlone
 from homogaudit.report.costs import ResourceCosts, resource_costs
-from homogaudit.report.evidence import Evidence
 from homogaudit.report.numbers import decimal, percent, percent_interval
+from homogaudit.report.run_data import RunData
 from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import WITH_FULL, Undefined, undefined
 from homogaudit.signals.registry import SIGNALS
-from homogaudit.store.run_file import RunFile
 
 __all__ = ["CascadeInputs", "cascade_figures", "cascade_inputs", "cascade_sentence"]
 
@@ -61,22 +60,19 @@ class CascadeInputs:
         return evaluate_cascade(self.stages, self.signals, self.incorrect, known, draws=draws, seed=seed)
 
 
-def cascade_inputs(
-    run: RunFile, evidence: Evidence, scores: LabelledScores, wanted: Sequence[str] | None = None
-) -> CascadeInputs:
+def cascade_inputs(data: RunData, scores: LabelledScores, wanted: Sequence[str] | None = None) -> CascadeInputs:
     """Choose the stages of a run, order them by marginal cost, and cost them.
 
     Args:
-        run: The run.
-        evidence: The scored questions.
+        data: Of the run.
         scores: Of the labelled ones.
         wanted: The signals to take; by default one a boundary.
 
     Raises:
         UsageError: A wanted signal is not stored.
     """
-    resources = resource_costs(run, evidence)
-    measured = Measured(_own_seconds(run), resources.seconds)
+    resources = resource_costs(data)
+    measured = Measured(_own_seconds(data), resources.seconds)
     chosen = select_stages(scores.names, scores.matrix, wanted, measured)
     return CascadeInputs(
         stages=chosen.stages,
@@ -91,10 +87,10 @@ def cascade_inputs(
     )
 
 
-def _own_seconds(run: RunFile) -> dict[str, float]:
+def _own_seconds(data: RunData) -> dict[str, float]:
     """Return the mean seconds that each computed signal took, beyond what it reads."""
     found: dict[str, float] = {}
-    for name, values in run.signals().items():
+    for name, values in data.signals.items():
         seconds = [value.seconds for value in values.values() if value.value is not None]
         if name in SIGNALS and seconds:
             found[name] = sum(seconds) / len(seconds)

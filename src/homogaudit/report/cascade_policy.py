@@ -16,10 +16,10 @@ from homogaudit.cascade.policy import Cascade, Decision, Policy, fit_policy, rea
 from homogaudit.errors import UndefinedStatisticError, UsageError
 from homogaudit.records import LabelValue, SignalValue
 from homogaudit.report.cascade import cascade_inputs
-from homogaudit.report.evidence import gather, mapping, rate
 from homogaudit.report.labels import choose_judge
 from homogaudit.report.records import Estimate
-from homogaudit.report.signal_scores import labelled_scores, signal_directions
+from homogaudit.report.run_data import mapping, rate, read_run, signal_directions
+from homogaudit.report.signal_scores import labelled_scores
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.signals.registry import SIGNALS, Signal, SignalInputs, compute_signals
 from homogaudit.statistics import Rate, delong
@@ -110,9 +110,9 @@ def fit_run_policy(run: RunFile, *, seed: int, signals: Sequence[str] = (), judg
     chosen = choose_judge(run, judge)
     if chosen is None:
         raise UsageError(f"`{run.path.name}` has no labels to fit on", "`homogaudit score RUN --judge NAME` adds some")
-    evidence = gather(run)
-    labels = {question_id: label.value for question_id, label in run.labels(chosen).items()}
-    inputs = cascade_inputs(run, evidence, labelled_scores(run, evidence, labels), signals or None)
+    data = read_run(run)
+    labels = {question_id: label.value for question_id, label in data.labels[chosen].items()}
+    inputs = cascade_inputs(data, labelled_scores(data, labels), signals or None)
     if signals and inputs.left_out:
         name, reason = next(iter(inputs.left_out.items()))
         raise UsageError(f"`{name}` cannot be a stage: it is {reason}", "leave it out of `--signals`")

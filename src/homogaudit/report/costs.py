@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from homogaudit.cascade.boundaries import stage_of
 from homogaudit.cascade.costs import TOKENS_A_PRICE
 from homogaudit.records import SignalValue
-from homogaudit.report.evidence import Evidence, mapping
 from homogaudit.report.records import Cost
+from homogaudit.report.run_data import RunData, mapping
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.registry import SIGNALS
-from homogaudit.store.run_file import RunFile
 
 __all__ = ["ResourceCosts", "resource_costs", "signal_cost"]
 
@@ -30,16 +29,16 @@ class ResourceCosts:
     price: float | None
 
 
-def resource_costs(run: RunFile, evidence: Evidence) -> ResourceCosts:
+def resource_costs(data: RunData) -> ResourceCosts:
     """Return what the scored questions of a run cost on average, and the model's price."""
-    scored = {x.question.id for x in evidence.scored}
+    scored = {x.question.id for x in data.scored}
     seconds: dict[str, list[float]] = {}
     tokens: dict[str, list[int]] = {}
-    for cost in run.costs():
+    for cost in data.costs:
         if cost.question_id in scored:
             seconds.setdefault(cost.resource, []).append(cost.seconds)
             tokens.setdefault(cost.resource, []).append(cost.tokens)
-    price = mapping(run.meta("model_entry")).get("price_per_million_tokens")
+    price = mapping(data.meta("model_entry")).get("price_per_million_tokens")
     return ResourceCosts(
         {resource: sum(values) / len(values) for resource, values in seconds.items()},
         {resource: sum(values) / len(values) for resource, values in tokens.items()},

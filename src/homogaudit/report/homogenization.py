@@ -5,24 +5,22 @@ samples do not compare. Nothing is clustered here but for the sweeps, which need
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from homogaudit.clustering.methods import (
     PRIMARY,
     SAMPLE_SIZES,
     cluster_counts_by_threshold,
     cluster_counts_of_first_k,
-    similarity_matrix,
     single_cluster_share_of_subsets,
     sweep_thresholds,
 )
-from homogaudit.records import Clustering, ClusteringMethod, LabelValue, SampleSet
-from homogaudit.report.evidence import Evidence, mapping, mean_estimate, number, rate
+from homogaudit.records import Clustering, ClusteringMethod, LabelValue
 from homogaudit.report.records import (
     Estimate,
     HistogramBin,
@@ -32,6 +30,7 @@ from homogaudit.report.records import (
     ThresholdPoint,
     Undefined,
 )
+from homogaudit.report.run_data import RunData, mapping, mean_estimate, number, rate
 from homogaudit.report.validity import is_refused
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Rate, wilson
@@ -45,13 +44,12 @@ __all__ = [
     "calibrated_threshold",
     "cluster_counts",
     "level_of",
-    "matching",
     "method_figures",
     "missing_reason",
     "observed_rate",
     "primary_name",
     "run_methods",
-    "similarities",
+    "threshold_point",
 ]
 
 FEWEST_QUESTIONS = 10
@@ -136,18 +134,17 @@ def primary_name(methods: Mapping[str, ClusteringMethod]) -> str | None:
     return next(by_embedding, next(iter(methods), None))
 
 
-def cluster_counts(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> dict[str, int]:
+def cluster_counts(data: RunData, method: ClusteringMethod) -> dict[str, int]:
     """Return D of each fully valid question that is clustered."""
-    return _fully_valid_counts(matching(run.clusterings(method), evidence.scored), evidence)
+    return _fully_valid_counts(data.clusterings(method), data)
 
 
-def _fully_valid_counts(stored: Mapping[str, Clustering], evidence: Evidence) -> dict[str, int]:
-    return {x.question.id: stored[x.question.id].clusters for x in evidence.fully_valid if x.question.id in stored}
+def _fully_valid_counts(stored: Mapping[str, Clustering], data: RunData) -> dict[str, int]:
+    return {x.question.id: stored[x.question.id].clusters for x in data.fully_valid if x.question.id in stored}
 
 
 def method_figures(
-    run: RunFile,
-    evidence: Evidence,
+    data: RunData,
     method: ClusteringMethod,
     labels: Mapping[str, LabelValue],
     settings: Settings,
@@ -155,31 +152,30 @@ def method_figures(
     """Return every figure of one clustering.
 
     Args:
-        run: For the stored clusterings, and the stored embeddings of the sweeps.
-        evidence: The scored questions.
+        data: Of the run.
         method: Which clustering.
         labels: By question id, of the chosen judge.
         settings: Of intervals and sweeps.
     """
-    stored = matching(run.clusterings(method), evidence.scored)
-    clusters = _fully_valid_counts(stored, evidence)
-    reason = missing_reason(evidence)
-    refused = {x.question.id for x in evidence.scored if is_refused(x)}
+    stored = data.clusterings(method)
+    clusters = _fully_valid_counts(stored, data)
+    reason = missing_reason(data)
+    refused = {x.question.id for x in data.scored if is_refused(x)}
     wrong = [clusters[x] for x in clusters if labels.get(x) is LabelValue.INCORRECT]
     answered = [clusters[x] for x in clusters if x not in refused]
     entropies = [semantic_entropy(stored[x].assignment) for x in clusters]
-    taxes = [1 - count / evidence.samples for count in clusters.values()]
+    taxes = [1 - count / data.samples for count in clusters.values()]
     scr = _single(clusters.values(), reason)
-    extremes = _extreme_cases(evidence, stored)
-    thresholds, sample_sizes = _sweeps(run, evidence, method, settings) if settings.sweeps else ((), ())
-    calibrated = _calibrated(run, evidence, method) if settings.sweeps else Undefined("the sweeps are left out")
+    extremes = _extreme_cases(data, stored)
+    thresholds, sample_sizes = _sweeps(data, method, settings) if settings.sweeps else ((), ())
+    calibrated = _calibrated(data, method) if settings.sweeps else Undefined("the sweeps are left out")
     return MethodFigures(
         similarity=method.similarity,
         linkage=method.linkage,
         threshold=method.threshold,
         embedder=method.embedder,
         level=level_of(scr),
-        questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in evidence.scored),
+        questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in data.scored),
         scr=scr,
         scr_best_case=extremes.best,
         scr_worst_case=extremes.worst,
@@ -188,30 +184,20 @@ def method_figures(
         mean_clusters=_mean(clusters.values(), reason, settings),
         mean_semantic_entropy=_mean(entropies, reason, settings),
         mean_alignment_tax=_mean(taxes, reason, settings),
-        histogram=_histogram(clusters.values(), evidence.samples),
+        histogram=_histogram(clusters.values(), data.samples),
         calibrated_threshold=calibrated,
         thresholds=thresholds,
         sample_sizes=sample_sizes,
     )
 
 
-def matching(stored: Mapping[str, Clustering], scored: Iterable[SampleSet]) -> dict[str, Clustering]:
-    """Keep the clusterings of the valid samples as they are now; another one was stored for other samples."""
-    return {
-        sample_set.question.id: stored[sample_set.question.id]
-        for sample_set in scored
-        if sample_set.question.id in stored
-        and len(stored[sample_set.question.id].assignment) == len(sample_set.valid_samples)
-    }
-
-
-def missing_reason(evidence: Evidence) -> str:
+def missing_reason(data: RunData) -> str:
     """Return why there are no cluster counts, should there be none."""
-    if not evidence.scored:
+    if not data.scored:
         return "no question is scored"
-    if evidence.samples < 2:
-        return _NO_SAMPLES if evidence.samples == 0 else "one sample a question cannot be clustered"
-    return _NOT_CLUSTERED if evidence.fully_valid else _NONE_FULLY_VALID
+    if data.samples < 2:
+        return _NO_SAMPLES if data.samples == 0 else "one sample a question cannot be clustered"
+    return _NOT_CLUSTERED if data.fully_valid else _NONE_FULLY_VALID
 
 
 def _single(clusters: Iterable[int], reason: str) -> Rate | Undefined:
@@ -237,10 +223,10 @@ class _ExtremeCases:
     worst: Rate | Undefined
 
 
-def _extreme_cases(evidence: Evidence, stored: Mapping[str, Clustering]) -> _ExtremeCases:
+def _extreme_cases(data: RunData, stored: Mapping[str, Clustering]) -> _ExtremeCases:
     """Return best and worst case over the scored questions; one without a stored clustering enters neither."""
     best = worst = counted = 0
-    for sample_set in evidence.scored if evidence.samples >= 2 else ():
+    for sample_set in data.scored if data.samples >= 2 else ():
         clustering = stored.get(sample_set.question.id)
         valid = len(sample_set.valid_samples)
         if clustering is None and valid >= 2:
@@ -249,83 +235,55 @@ def _extreme_cases(evidence: Evidence, stored: Mapping[str, Clustering]) -> _Ext
         together = clustering is None or clustering.clusters == 1
         worst += together
         best += together and valid == len(sample_set.samples)
-    reason = missing_reason(evidence)
+    reason = missing_reason(data)
     return _ExtremeCases(rate(best, counted, reason), rate(worst, counted, reason))
 
 
 def _sweeps(
-    run: RunFile, evidence: Evidence, method: ClusteringMethod, settings: Settings
+    data: RunData, method: ClusteringMethod, settings: Settings
 ) -> tuple[tuple[ThresholdPoint, ...], tuple[SampleSizePoint, ...]]:
     """Sweep thresholds and sample sizes over the fully valid questions; entailment compares too few pairs for it."""
-    thresholds = sweep_thresholds(method)
-    sizes = [size for size in SAMPLE_SIZES if size <= evidence.samples]
-    counts: list[NDArray[np.intp]] = []
-    first: list[NDArray[np.intp]] = []
-    shares: list[NDArray[np.float64]] = []
-    for _, similarity in similarities(run, evidence, method):
-        counts.append(cluster_counts_by_threshold(similarity, method.linkage, thresholds))
-        first.append(cluster_counts_of_first_k(similarity, method, sizes))
-        shares.append(single_cluster_share_of_subsets(similarity, method, sizes, seed=settings.seed))
-    if not counts:
+    matrices = data.similarities(method).matrices
+    if not len(matrices):
         return (), ()
-    points = tuple(
-        ThresholdPoint(
-            threshold, observed_rate([int(row[column]) for row in counts]), float(np.mean([r[column] for r in counts]))
-        )
-        for column, threshold in enumerate(thresholds)
-    )
+    thresholds = sweep_thresholds(method)
+    counts = cluster_counts_by_threshold(matrices, method.linkage, thresholds)
+    points = tuple(threshold_point(level, column) for level, column in zip(thresholds, counts.T, strict=True))
+    sizes = [size for size in SAMPLE_SIZES if size <= data.samples]
+    first = cluster_counts_of_first_k(matrices, method, sizes)
+    shares = single_cluster_share_of_subsets(matrices, method, sizes, seed=settings.seed)
     by_size: list[SampleSizePoint] = []
     for column, size in enumerate(sizes):
-        random_k = _mean([float(row[column]) for row in shares], _NO_SAMPLES, settings)
+        random_k = _mean(shares[:, column].tolist(), _NO_SAMPLES, settings)
         assert isinstance(random_k, Estimate)
-        by_size.append(SampleSizePoint(size, observed_rate([int(row[column]) for row in first]), random_k))
+        by_size.append(SampleSizePoint(size, observed_rate(first[:, column].tolist()), random_k))
     return points, tuple(by_size)
 
 
-def _calibrated(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> ThresholdPoint | Undefined:
+def _calibrated(data: RunData, method: ClusteringMethod) -> ThresholdPoint | Undefined:
     """Return the SCR at the calibrated threshold of the embedder."""
     if method.similarity != PRIMARY:
         return Undefined("only the cosine of an embedder is calibrated")
-    threshold = calibrated_threshold(run, method.embedder)
+    threshold = calibrated_threshold(data, method.embedder)
     if threshold is None:
         return Undefined("the embedder was not calibrated when the run was scored")
-    counts = [
-        int(cluster_counts_by_threshold(similarity, method.linkage, (threshold,))[0])
-        for _, similarity in similarities(run, evidence, method)
-    ]
-    if not counts:
-        return Undefined(missing_reason(evidence))
-    return ThresholdPoint(threshold, observed_rate(counts), float(np.mean(counts)))
+    matrices = data.similarities(method).matrices
+    if not len(matrices):
+        return Undefined(missing_reason(data))
+    return threshold_point(threshold, cluster_counts_by_threshold(matrices, method.linkage, (threshold,))[:, 0])
 
 
-def calibrated_threshold(run: RunFile, embedder: str | None) -> float | None:
+def calibrated_threshold(data: RunData, embedder: str | None) -> float | None:
     """Return the threshold that was calibrated for an embedder when the run was scored with it, `None` without one."""
-    return number(mapping(mapping(run.meta("embedders")).get(embedder or "")).get("calibrated_threshold"))
+    return number(mapping(mapping(data.meta("embedders")).get(embedder or "")).get("calibrated_threshold"))
+
+
+def threshold_point(threshold: float, clusters: ArrayLike) -> ThresholdPoint:
+    """Return the point of a sweep at which some questions, at least one, have so many clusters."""
+    counts = np.asarray(clusters)
+    return ThresholdPoint(threshold, observed_rate(counts.tolist()), float(counts.mean()))
 
 
 def observed_rate(clusters: Sequence[int]) -> Rate:
     """Return the single-cluster rate of some cluster counts, at least one."""
     return wilson(list(clusters).count(1), len(clusters))
-
-
-def similarities(
-    run: RunFile, evidence: Evidence, method: ClusteringMethod
-) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Yield the id and the (N, N) similarity of each fully valid question.
-
-    A question whose embeddings are not stored is left out; entailment compares too few pairs to have one.
-    """
-    if method.similarity == "entailment":
-        return
-    embedded: Mapping[str, NDArray[np.float32]] = {}
-    if method.embedder is not None:
-        embedded = run.embeddings(
-            method.embedder, (sample.answer for sample_set in evidence.fully_valid for sample in sample_set.samples)
-        )
-    for sample_set in evidence.fully_valid:
-        answers = [sample.answer for sample in sample_set.samples]
-        if method.embedder is None:
-            yield sample_set.question.id, similarity_matrix(answers, method)
-        elif all(answer in embedded for answer in answers):
-            rows = np.stack([embedded[answer] for answer in answers])
-            yield sample_set.question.id, similarity_matrix(answers, method, rows)

@@ -12,30 +12,27 @@ from numpy.typing import NDArray
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.labels.model_judge import REPLY_FAILED, UNPARSED, UNSURE
 from homogaudit.records import Label, LabelValue
-from homogaudit.report.evidence import Evidence, mapping, rate
+from homogaudit.report.run_data import RunData, mapping, rate
 from homogaudit.report.side_by_side_records import Area, JudgeComparison, JudgeModel, JudgePair
 from homogaudit.report.signal_scores import delong_interval, labelled_scores
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.report.validity import too_few_labels
 from homogaudit.statistics import auroc, cohens_kappa
-from homogaudit.store.run_file import RunFile
 
 __all__ = ["area", "compare_judges", "judge_model"]
 
 _CLASSES = (LabelValue.CORRECT, LabelValue.INCORRECT)
 
 
-def judge_model(run: RunFile, evidence: Evidence, judge: str) -> JudgeModel | None:
+def judge_model(data: RunData, judge: str) -> JudgeModel | None:
     """Return the model behind a judge, `None` where the judge is a rule or came with a file."""
-    stored = mapping(mapping(run.meta("judge_models")).get(judge))
+    stored = mapping(mapping(data.meta("judge_models")).get(judge))
     if not stored:
         return None
-    calls = run.calls()
-    replies = {
-        x.question.id: calls[x.question.id][judge] for x in evidence.scored if judge in calls.get(x.question.id, {})
-    }
+    calls = data.calls
+    replies = {x.question.id: calls[x.question.id][judge] for x in data.scored if judge in calls.get(x.question.id, {})}
     reasons = [reply.reason for reply in replies.values()]
-    labels = run.labels(judge)
+    labels = data.labels[judge]
     # A reply that failed is stored as one without a verdict; the label beside it tells why.
     unread = [labels[x].reason for x, reply in replies.items() if reply.reason == UNPARSED and x in labels]
     failures = Counter(x.removeprefix(REPLY_FAILED) for x in unread if x.startswith(REPLY_FAILED))
@@ -55,24 +52,23 @@ def judge_model(run: RunFile, evidence: Evidence, judge: str) -> JudgeModel | No
     )
 
 
-def compare_judges(run: RunFile, evidence: Evidence, *, draws: int, seed: int) -> JudgeComparison | Undefined:
+def compare_judges(data: RunData, *, draws: int, seed: int) -> JudgeComparison | Undefined:
     """Compare every judge that has stored labels.
 
     Args:
-        run: The run.
-        evidence: The scored questions.
+        data: Of the run.
         draws: Of kappa's bootstrap.
         seed: Of kappa's bootstrap.
     """
-    judges = run.judges()
+    judges = tuple(data.labels)
     if len(judges) < 2:
         return Undefined("labels of one judge only" if judges else "no labels are stored")
-    scored = {x.question.id for x in evidence.scored}
-    labels = {judge: _decided(run.labels(judge), scored) for judge in judges}
+    scored = {x.question.id for x in data.scored}
+    labels = {judge: _decided(data.labels[judge], scored) for judge in judges}
     pairs = [_pair((a, labels[a]), (b, labels[b]), draws, seed) for a, b in combinations(judges, 2)]
     aurocs: dict[str, dict[str, Area | Undefined]] = {}
     for judge in judges:
-        scores = labelled_scores(run, evidence, labels[judge])
+        scores = labelled_scores(data, labels[judge])
         values = list(labels[judge].values())
         warning = too_few_labels(judge, values.count(LabelValue.CORRECT), values.count(LabelValue.INCORRECT))
         for name, row in zip(scores.names, scores.matrix, strict=True):

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from homogaudit.errors import UsageError
 from homogaudit.records import Label, LabelValue
-from homogaudit.report.evidence import Evidence, mapping, rate
 from homogaudit.report.judges import compare_judges, judge_model
 from homogaudit.report.records import JudgeCounts, Labels
+from homogaudit.report.run_data import RunData, mapping, rate
 from homogaudit.report.side_by_side_records import JudgeModel
 from homogaudit.store.run_file import RunFile
 
@@ -42,19 +42,18 @@ def choose_judge(run: RunFile, judge: str | None) -> str | None:
     return "recorded" if "recorded" in stored else next(iter(stored), None)
 
 
-def count_labels(run: RunFile, evidence: Evidence, judge: str | None, *, draws: int, seed: int) -> Labels:
+def count_labels(data: RunData, judge: str | None, *, draws: int, seed: int) -> Labels:
     """Count the labels of the scored questions by judge.
 
     Args:
-        run: The run.
-        evidence: The scored questions.
+        data: Of the run.
         judge: The chosen one, from `choose_judge`.
         draws: Of every bootstrap.
         seed: Of every bootstrap.
     """
-    judges = {name: _counts(run.labels(name), evidence, judge_model(run, evidence, name)) for name in run.judges()}
-    counts = judges[judge] if judge is not None else _counts({}, evidence, None)
-    scoring = mapping(run.meta("scoring"))
+    judges = {name: _counts(found, data, judge_model(data, name)) for name, found in data.labels.items()}
+    counts = judges[judge] if judge is not None else _counts({}, data, None)
+    scoring = data.scoring
     reason = str(scoring.get("judge_reason") or "") if scoring.get("judge") == judge else ""
     if judge is None and not reason:
         reason = "no labels are stored"
@@ -69,12 +68,12 @@ def count_labels(run: RunFile, evidence: Evidence, judge: str | None, *, draws: 
         labelled_share=counts.labelled_share,
         accuracy=counts.accuracy,
         judges=judges,
-        comparison=compare_judges(run, evidence, draws=draws, seed=seed),
+        comparison=compare_judges(data, draws=draws, seed=seed),
     )
 
 
-def _counts(labels: Mapping[str, Label], evidence: Evidence, model: JudgeModel | None) -> JudgeCounts:
-    scored = [labels[x.question.id].value for x in evidence.scored if x.question.id in labels]
+def _counts(labels: Mapping[str, Label], data: RunData, model: JudgeModel | None) -> JudgeCounts:
+    scored = [labels[x.question.id].value for x in data.scored if x.question.id in labels]
     values = Counter(scored)
     correct, incorrect = values[LabelValue.CORRECT], values[LabelValue.INCORRECT]
     return JudgeCounts(
@@ -82,8 +81,8 @@ def _counts(labels: Mapping[str, Label], evidence: Evidence, model: JudgeModel |
         incorrect=incorrect,
         ambiguous=values[LabelValue.AMBIGUOUS],
         no_match=values[LabelValue.NO_MATCH],
-        unlabelled=len(evidence.scored) - len(scored),
-        labelled_share=rate(correct + incorrect, len(evidence.scored), "no question is scored"),
+        unlabelled=len(data.scored) - len(scored),
+        labelled_share=rate(correct + incorrect, len(data.scored), "no question is scored"),
         accuracy=rate(correct, correct + incorrect, "no answer is labelled correct or incorrect"),
         model=model,
     )

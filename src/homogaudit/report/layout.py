@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 
 from homogaudit.report.analysis_layout import analysis_sections
 from homogaudit.report.cascade_layout import cascade_section, pointer_section
-from homogaudit.report.evidence import mapping, number
 from homogaudit.report.numbers import (
     MISSING,
     count,
@@ -33,6 +32,7 @@ from homogaudit.report.records import (
     Undefined,
     Validity,
 )
+from homogaudit.report.run_data import mapping, number
 from homogaudit.report.section import Bar, Plot, Section, Span, Table
 from homogaudit.report.side_by_side_layout import judge_notes, judge_tables, model_sections
 from homogaudit.report.text import plain

@@ -11,19 +11,13 @@ from itertools import combinations
 
 import numpy as np
 
-from homogaudit.clustering.linkage import link
+from homogaudit.clustering.linkage import partitions
 from homogaudit.clustering.methods import choose_methods, cluster_counts_by_threshold, sweep_thresholds
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import ClusteringMethod, LabelValue
-from homogaudit.report.evidence import Evidence, rate
-from homogaudit.report.homogenization import (
-    calibrated_threshold,
-    matching,
-    missing_reason,
-    observed_rate,
-    similarities,
-)
+from homogaudit.report.homogenization import calibrated_threshold, missing_reason, threshold_point
 from homogaudit.report.judges import area
+from homogaudit.report.run_data import RunData, rate
 from homogaudit.report.side_by_side_records import (
     Area,
     CountCorrelation,
@@ -34,7 +28,6 @@ from homogaudit.report.side_by_side_records import (
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Correlation, spearman
-from homogaudit.store.run_file import RunFile
 
 __all__ = ["compare_models"]
 
@@ -68,20 +61,19 @@ class _Clusters:
 
 
 def compare_models(
-    run: RunFile, evidence: Evidence, labels: Mapping[str, LabelValue], *, warning: str | None, sweeps: bool
+    data: RunData, labels: Mapping[str, LabelValue], *, warning: str | None, sweeps: bool
 ) -> dict[str, ModelComparison | Undefined]:
     """Return what the embedders of a run, and its NLI models, say beside each other, by similarity.
 
     Args:
-        run: The run.
-        evidence: The scored questions.
+        data: Of the run.
         labels: By question id, of the chosen judge.
         warning: Why the labels carry no AUROC, `None` where they do.
         sweeps: Whether to cluster by embeddings again, as the sweeps do.
     """
     found: dict[str, ModelComparison | Undefined] = {}
     for similarity, noun in _NOUNS.items():
-        methods = [x for x in run.clustering_methods() if x.similarity == similarity and x.embedder is not None]
+        methods = [x for x in data.clustering_methods if x.similarity == similarity and x.embedder is not None]
         if similarity == "embedding":
             keys = sorted({x.embedder for x in methods if x.embedder is not None})
             methods = [x for key in keys for x in choose_methods(embedder=key, numeric=False) if x.embedder == key]
@@ -90,55 +82,52 @@ def compare_models(
         elif similarity == "embedding" and not sweeps:
             found[similarity] = Undefined("the sweeps are left out")
         else:
-            found[similarity] = _compare(run, evidence, methods, labels, warning)
+            found[similarity] = _compare(data, methods, labels, warning)
     return found
 
 
 def _compare(
-    run: RunFile,
-    evidence: Evidence,
+    data: RunData,
     methods: Sequence[ClusteringMethod],
     labels: Mapping[str, LabelValue],
     warning: str | None,
 ) -> ModelComparison:
     named = dict(zip(_names(methods), methods, strict=True))
-    clusters = {name: _clusters(run, evidence, method) for name, method in named.items()}
+    clusters = {name: _clusters(data, method) for name, method in named.items()}
     counts = {name: found.counts() for name, found in clusters.items()}
     # A scoring that was stopped has clustered some questions only; one that has none yet takes none from the others.
     by_all = set[str]().union(*counts.values()).intersection(*(x for x in counts.values() if x))
     shared = {name: found.of(by_all) for name, found in clusters.items()}
     models = {
-        name: _figures(
-            run, evidence, method, shared[name], _entropy_area(shared[name], labels, warning), len(counts[name])
-        )
+        name: _figures(data, method, shared[name], _entropy_area(shared[name], labels, warning), len(counts[name]))
         for name, method in named.items()
     }
     pairs = tuple(CountCorrelation((a, b), _correlation(counts[a], counts[b])) for a, b in combinations(named, 2))
     return ModelComparison(len(by_all), models, pairs)
 
 
-def _clusters(run: RunFile, evidence: Evidence, method: ClusteringMethod) -> _Clusters:
+def _clusters(data: RunData, method: ClusteringMethod) -> _Clusters:
     found = _Clusters()
     if method.similarity == "entailment":
-        stored = matching(run.clusterings(method), evidence.scored)
-        ids = (x.question.id for x in evidence.fully_valid)
+        stored = data.clusterings(method)
+        ids = (x.question.id for x in data.fully_valid)
         found.assignments = {x: stored[x].assignment for x in ids if x in stored}
         return found
     assert method.threshold is not None
-    calibrated = calibrated_threshold(run, method.embedder)
-    for question_id, similarity in similarities(run, evidence, method):
-        found.assignments[question_id] = link(similarity, method.threshold, method.linkage)
-        swept = cluster_counts_by_threshold(similarity, method.linkage, sweep_thresholds(method))
-        found.by_threshold[question_id] = swept.tolist()
-        if calibrated is not None:
-            counts = cluster_counts_by_threshold(similarity, method.linkage, (calibrated,))
-            found.calibrated[question_id] = int(counts[0])
+    similarities = data.similarities(method)
+    ids, matrices = similarities.question_ids, similarities.matrices
+    found.assignments = dict(zip(ids, partitions(matrices, method.threshold, method.linkage), strict=True))
+    counts = cluster_counts_by_threshold(matrices, method.linkage, sweep_thresholds(method))
+    found.by_threshold = dict(zip(ids, counts.tolist(), strict=True))
+    calibrated = calibrated_threshold(data, method.embedder)
+    if calibrated is not None:
+        counts = cluster_counts_by_threshold(matrices, method.linkage, (calibrated,))
+        found.calibrated = dict(zip(ids, counts[:, 0].tolist(), strict=True))
     return found
 
 
 def _figures(
-    run: RunFile,
-    evidence: Evidence,
+    data: RunData,
     method: ClusteringMethod,
     clusters: _Clusters,
     entropy: Area | Undefined,
@@ -146,13 +135,13 @@ def _figures(
 ) -> ModelClusters:
     assert method.embedder is not None and method.threshold is not None
     counts = list(clusters.counts().values())
-    reason = missing_reason(evidence)
-    calibrated = calibrated_threshold(run, method.embedder)
+    reason = missing_reason(data)
+    calibrated = calibrated_threshold(data, method.embedder)
     point: ThresholdPoint | Undefined = Undefined("it was not calibrated when the run was scored with it")
     if method.similarity == "entailment":
         point = _NO_SWEEP
     elif calibrated is not None:
-        point = _point(calibrated, list(clusters.calibrated.values())) if counts else Undefined(reason)
+        point = threshold_point(calibrated, list(clusters.calibrated.values())) if counts else Undefined(reason)
     columns = zip(*clusters.by_threshold.values(), strict=True)
     return ModelClusters(
         model=method.embedder,
@@ -163,12 +152,10 @@ def _figures(
         mean_clusters=float(np.mean(counts)) if counts else Undefined(reason),
         semantic_entropy_auroc=entropy,
         calibrated_threshold=point,
-        thresholds=tuple(_point(x, column) for x, column in zip(sweep_thresholds(method), columns, strict=False)),
+        thresholds=tuple(
+            threshold_point(x, column) for x, column in zip(sweep_thresholds(method), columns, strict=False)
+        ),
     )
-
-
-def _point(threshold: float, counts: Sequence[int]) -> ThresholdPoint:
-    return ThresholdPoint(threshold, observed_rate(counts), float(np.mean(counts)))
 
 
 def _entropy_area(clusters: _Clusters, labels: Mapping[str, LabelValue], warning: str | None) -> Area | Undefined:

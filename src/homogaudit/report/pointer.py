@@ -6,19 +6,18 @@ from numpy.typing import NDArray
 from homogaudit.cascade.pointer import PointerModel, free_features, pointer_model
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.report.cascade_records import Pointer
-from homogaudit.report.evidence import mapping
+from homogaudit.report.run_data import RunData
 from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import Undefined, undefined
-from homogaudit.store.run_file import RunFile
 
 __all__ = ["pointer_figures"]
 
 
-def pointer_figures(run: RunFile, scores: LabelledScores, *, warning: str | None, seed: int) -> Pointer | Undefined:
+def pointer_figures(data: RunData, scores: LabelledScores, *, warning: str | None, seed: int) -> Pointer | Undefined:
     """Return the section `pointer` of the report, over the labelled questions whose token entropies are stored.
 
     Args:
-        run: Its token arrays and question embeddings are read.
+        data: Of the run; its token arrays and question embeddings are read.
         scores: The labelled questions.
         warning: Why the labels carry no figure; there is then none here.
         seed: Of the folds.
@@ -29,7 +28,7 @@ def pointer_figures(run: RunFile, scores: LabelledScores, *, warning: str | None
     rows: list[NDArray[np.float64]] = []
     incorrect: list[bool] = []
     labels = dict(zip(scores.question_ids, scores.incorrect.tolist(), strict=True))
-    for draws in run.sample_sets(scores.question_ids, samples=False):
+    for draws in data.run.sample_sets(scores.question_ids, samples=False):
         greedy = draws.greedy
         entropies = None if greedy is None else greedy.statistics.of_answer(greedy.statistics.entropies)
         if greedy is None or entropies is None:
@@ -48,7 +47,7 @@ def pointer_figures(run: RunFile, scores: LabelledScores, *, warning: str | None
         plain = pointer_model(features, positive, seed=seed)
     except UndefinedStatisticError as error:
         return undefined(error)
-    embedded = _with_embeddings(run, texts, features, positive, seed)
+    embedded = _with_embeddings(data, texts, features, positive, seed)
     return Pointer(
         n=plain.n,
         positives=plain.positives,
@@ -60,10 +59,10 @@ def pointer_figures(run: RunFile, scores: LabelledScores, *, warning: str | None
 
 
 def _with_embeddings(
-    run: RunFile, texts: list[str], features: NDArray[np.float64], positive: NDArray[np.bool_], seed: int
+    data: RunData, texts: list[str], features: NDArray[np.float64], positive: NDArray[np.bool_], seed: int
 ) -> PointerModel | Undefined:
-    key = mapping(run.meta("scoring")).get("embedder_key")
-    vectors = run.embeddings(key, texts) if isinstance(key, str) else {}
+    key = data.scoring.get("embedder_key")
+    vectors = data.run.embeddings(key, texts) if isinstance(key, str) else {}
     if not vectors:
         return Undefined("no question embeddings are stored")
     missing = sum(text not in vectors for text in texts)

@@ -4,7 +4,6 @@ It scores what is stored and computes no signal. Only questions labelled correct
 undefined for a question leaves that question out.
 """
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.records import Interval, LabelValue, SignalValue
-from homogaudit.report.analysis_records import Direction
+from homogaudit.records import Interval, LabelValue
 from homogaudit.report.costs import ResourceCosts, signal_cost
-from homogaudit.report.evidence import Evidence
 from homogaudit.report.records import Auroc, Estimate, Reading, SignalScore
+from homogaudit.report.run_data import RunData
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import (
@@ -31,9 +29,8 @@ from homogaudit.statistics import (
     p_differs,
     p_works,
 )
-from homogaudit.store.run_file import RunFile
 
-__all__ = ["LabelledScores", "delong_interval", "labelled_scores", "score_signals", "signal_directions"]
+__all__ = ["LabelledScores", "delong_interval", "labelled_scores", "score_signals"]
 
 _LEVEL = 0.05
 """Adjusted p below which a signal is said to work (METHODS)."""
@@ -78,28 +75,19 @@ class LabelledScores:
         )
 
 
-def labelled_scores(run: RunFile, evidence: Evidence, labels: Mapping[str, LabelValue]) -> LabelledScores:
+def labelled_scores(data: RunData, labels: Mapping[str, LabelValue]) -> LabelledScores:
     """Collect the stored signals of the labelled scored questions, each turned so that higher is more uncertain.
 
     Args:
-        run: The run.
-        evidence: The scored questions.
+        data: Of the run.
         labels: By question id, of the chosen judge; empty where there are none.
     """
-    stored = run.signals()
-    directions = signal_directions(run)
-    names = _ordered(stored)
     classes = (LabelValue.CORRECT, LabelValue.INCORRECT)
-    questions = [x.question for x in evidence.scored if labels.get(x.question.id) in classes]
-    matrix = np.full((len(names), len(questions)), np.nan)
-    for row, name in enumerate(names):
-        for column, question in enumerate(questions):
-            value = _value(stored[name].get(question.id))
-            if value is not None:
-                matrix[row, column] = directions.get(name, 1) * value
+    columns = [column for column, x in enumerate(data.scored_ids) if labels.get(x) in classes]
+    questions = [data.scored[column].question for column in columns]
     return LabelledScores(
-        names,
-        matrix,
+        data.signal_names,
+        data.signal_matrix[:, columns],
         np.array([labels[question.id] is LabelValue.INCORRECT for question in questions], dtype=np.bool_),
         tuple(question.id for question in questions),
         tuple(question.category for question in questions),
@@ -107,8 +95,7 @@ def labelled_scores(run: RunFile, evidence: Evidence, labels: Mapping[str, Label
 
 
 def score_signals(
-    run: RunFile,
-    evidence: Evidence,
+    data: RunData,
     scores: LabelledScores,
     clusters: Mapping[str, int],
     resources: ResourceCosts,
@@ -120,8 +107,7 @@ def score_signals(
     """Return the scores of every stored signal, in the registry's order, recorded ones last.
 
     Args:
-        run: The run.
-        evidence: The scored questions.
+        data: Of the run.
         scores: From `labelled_scores`.
         clusters: D of each question by the primary clustering, for the parts.
         resources: What a question cost, by what signals are computed from.
@@ -129,8 +115,6 @@ def score_signals(
         draws: Of the bootstrap.
         seed: Of the bootstrap.
     """
-    stored = run.signals()
-    directions = signal_directions(run)
     if warning is None:
         whole = _with_holm(scores, _aurocs(scores, draws=draws, seed=seed, by_category=True))
         single = frozenset(question_id for question_id, count in clusters.items() if count == 1)
@@ -141,8 +125,9 @@ def score_signals(
         parts = [whole, whole]
     result: dict[str, SignalScore] = {}
     for row, name in enumerate(scores.names):
-        values = [stored[name].get(x.question.id) for x in evidence.scored]
-        missing = [value for value in values if _value(value) is None]
+        stored = data.signals[name]
+        values = [stored.get(x) for x in data.scored_ids]
+        missing = [value for value, own in zip(values, data.signal_matrix[row], strict=True) if np.isnan(own)]
         reasons = Counter(value.reason if value is not None else "" for value in missing)
         reason = (reasons.most_common(1)[0][0] or "not computed") if missing else ""
         # What keeps a signal from every question says more than that no scores are left.
@@ -152,7 +137,7 @@ def score_signals(
             boundary=signal.boundary
             if signal
             else _RECORDED_BOUNDARIES.get(name.removeprefix("recorded:"), "recorded"),
-            direction=directions.get(name, 1),
+            direction=data.directions.get(name, 1),
             definition=signal.definition if signal else "recorded with the answers",
             source=signal.source if signal else "the recorded file",
             cost=signal_cost(name, values, resources),
@@ -164,22 +149,6 @@ def score_signals(
             cohens_d=undefined or effects[row],
         )
     return result
-
-
-def signal_directions(run: RunFile) -> dict[str, Direction]:
-    """Return -1 for recorded signals where lower is more uncertain; computed ones are stored turned already."""
-    stored = run.meta("directions") or {}
-    return {name: -1 for name, direction in stored.items() if direction == -1 and name not in SIGNALS}
-
-
-def _ordered(stored: Mapping[str, object]) -> tuple[str, ...]:
-    return (*(name for name in SIGNALS if name in stored), *(name for name in stored if name not in SIGNALS))
-
-
-def _value(stored: SignalValue | None) -> float | None:
-    if stored is None or stored.value is None or not math.isfinite(stored.value):
-        return None
-    return stored.value
 
 
 def _aurocs(scores: LabelledScores, *, draws: int, seed: int, by_category: bool = False) -> list[Auroc | Undefined]:

@@ -6,10 +6,9 @@ Reads what the sessions say of their engine; it computes no entropy.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from homogaudit.report.evidence import mapping, number
 from homogaudit.report.records import EntropyBounds, TokenEntropies
+from homogaudit.report.run_data import RunData, mapping, number
 from homogaudit.report.undefined import Undefined
-from homogaudit.store.run_file import RunFile
 
 __all__ = ["token_entropies"]
 
@@ -17,21 +16,21 @@ _EXACT = Undefined("the entropies are exact")
 _RECORDED = Undefined("the entropies came with the answers")
 
 
-def token_entropies(run: RunFile) -> TokenEntropies:
+def token_entropies(data: RunData) -> TokenEntropies:
     """Return the source of the entropies, and how far their bounds lie apart."""
-    parameters = run.parameters
+    parameters = data.parameters
     if parameters.get("recorded"):
         return TokenEntropies("recorded", "", None, _RECORDED, _RECORDED)
     if mapping(parameters.get("model")).get("kind") != "server":
         return TokenEntropies("exact", "", None, _EXACT, _EXACT)
-    details = [mapping(x.provenance.get("details")) for x in run.sessions() if x.kind == "generate"]
+    details = [mapping(x.provenance.get("details")) for x in data.sessions if x.kind == "generate"]
     told = [found for found in details if "token_entropies" in found]
     if not told:
         nothing = Undefined("nothing was drawn")
         return TokenEntropies("not available", nothing.reason, None, nothing, nothing)
     last = told[-1]
     greedy, samples = (
-        _bounds(told, kind, drawn) for kind, drawn in zip(("greedy", "samples"), run.total_tokens(), strict=True)
+        _bounds(told, kind, drawn) for kind, drawn in zip(("greedy", "samples"), data.run.total_tokens(), strict=True)
     )
     is_bounded = isinstance(greedy, EntropyBounds) or isinstance(samples, EntropyBounds)
     reason = "" if is_bounded else greedy.reason if isinstance(greedy, Undefined) else ""

@@ -13,11 +13,10 @@ from homogaudit.labels.refusals import is_refusal
 from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.questions.wording import quoted
 from homogaudit.records import Generation, GenerationState, LabelValue, SampleSet
-from homogaudit.report.evidence import Evidence, mapping, sampler
 from homogaudit.report.numbers import count, percent, share
 from homogaudit.report.records import DrawCounts, Labels, Undefined, Validity
+from homogaudit.report.run_data import RunData, mapping
 from homogaudit.statistics import Rate
-from homogaudit.store.run_file import RunFile
 from homogaudit.store.shards import Shards
 
 __all__ = ["FEWEST_OF_A_CLASS", "assess", "is_refused", "label_warning", "too_few_labels"]
@@ -37,24 +36,23 @@ _NEARLY_EVERY = 0.9
 """Share of the questions whose long samples are all equal, from which on a cache or a seed is to blame."""
 
 
-def assess(run: RunFile, evidence: Evidence, labels: Labels) -> Validity:
+def assess(data: RunData, labels: Labels) -> Validity:
     """Count what can spoil the figures and say so.
 
     Args:
-        run: Read again for the log-probabilities of equal draws only.
-        evidence: The scored questions.
+        data: Of the run; the log-probabilities of equal draws are read too.
         labels: The counts of the chosen judge, for the warnings about them.
     """
-    samples = _counts(list(evidence.drawn()))
-    greedy = [x.greedy for x in evidence.scored if x.greedy is not None]
-    refused = sum(is_refused(x) for x in evidence.scored)
-    unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in evidence.scored)
+    samples = _counts(list(data.drawn()))
+    greedy = [x.greedy for x in data.scored if x.greedy is not None]
+    refused = sum(is_refused(x) for x in data.scored)
+    unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in data.scored)
     validity = Validity(
-        questions=evidence.questions,
-        questions_scored=len(evidence.scored),
-        questions_unfinished=evidence.questions - len(evidence.scored),
-        questions_fully_valid=len(evidence.fully_valid),
-        questions_unclustered=sum(len(x.valid_samples) < 2 for x in evidence.scored),
+        questions=data.questions,
+        questions_scored=len(data.scored),
+        questions_unfinished=data.questions - len(data.scored),
+        questions_fully_valid=len(data.fully_valid),
+        questions_unclustered=sum(len(x.valid_samples) < 2 for x in data.scored),
         samples=samples.drawn,
         samples_valid=samples.valid,
         truncated=samples.truncated,
@@ -63,12 +61,12 @@ def assess(run: RunFile, evidence: Evidence, labels: Labels) -> Validity:
         refusals=samples.refusals,
         questions_refused=refused,
         errors=samples.errors,
-        duplicated=_duplicated(run, evidence),
+        duplicated=_duplicated(data),
         questions_without_word_spaces=unspaced,
         greedy=_counts(greedy) if greedy else None,
         warnings=(),
     )
-    return _with_warnings(validity, run, evidence, labels)
+    return _with_warnings(validity, data, labels)
 
 
 def is_refused(sample_set: SampleSet) -> bool:
@@ -99,25 +97,25 @@ def _counts(draws: Sequence[Generation]) -> DrawCounts:
     )
 
 
-def _duplicated(run: RunFile, evidence: Evidence) -> int | Undefined:
+def _duplicated(data: RunData) -> int | Undefined:
     """Count the samples that repeat an earlier one of their question and cannot do so by chance.
 
     With log-probabilities of untempered, untruncated draws chance is known. Without them only a run counts in which
     nearly every question has equal samples throughout, warm and long.
     """
-    repeating = {x.question.id for x in evidence.scored if any(len(same) > 1 for same in _equal(x.samples))}
+    repeating = {x.question.id for x in data.scored if any(len(same) > 1 for same in _equal(x.samples))}
     if not repeating:
-        return 0 if evidence.samples >= 2 else Undefined("equal draws need two samples a question")
-    temperature = sampler(run, "temperature")
+        return 0 if data.samples >= 2 else Undefined("equal draws need two samples a question")
+    temperature = data.sampler("temperature")
     neutral = {"top_p": 1.0, "top_k": 0.0, "min_p": 0.0}
-    if temperature == 1.0 and all(sampler(run, name) in (value, None) for name, value in neutral.items()):
-        sets = list(run.sample_sets(repeating))
+    if temperature == 1.0 and all(data.sampler(name) in (value, None) for name, value in neutral.items()):
+        sets = list(data.run.sample_sets(repeating))
         if all(len(same) < 2 or _log_probability(same) is not None for x in sets for same in _equal(x.samples)):
             return sum(_improbable(x.samples) for x in sets)
     if temperature is not None and temperature < _WARM:
         return Undefined(f"equal draws can be chance at temperature {temperature:g}")
-    frozen = [x for x in evidence.scored if _is_frozen(x)]
-    return sum(len(x.samples) - 1 for x in frozen) if len(frozen) >= _NEARLY_EVERY * len(evidence.scored) else 0
+    frozen = [x for x in data.scored if _is_frozen(x)]
+    return sum(len(x.samples) - 1 for x in frozen) if len(frozen) >= _NEARLY_EVERY * len(data.scored) else 0
 
 
 def _equal(samples: Iterable[Generation]) -> list[list[Generation]]:
@@ -149,26 +147,26 @@ def _is_frozen(sample_set: SampleSet) -> bool:
     return len(sample_set.samples) > 1 and len(texts) == 1 and len(texts.pop().split()) > _LONG_ANSWER
 
 
-def _with_warnings(validity: Validity, run: RunFile, evidence: Evidence, labels: Labels) -> Validity:
+def _with_warnings(validity: Validity, data: RunData, labels: Labels) -> Validity:
     warnings = [
-        *map(str, mapping(run.meta("recorded")).get("warnings") or ()),
-        *_server_warnings(run),
-        *_draw_warnings(validity, sampler(run, "max_tokens")),
-        *_failure_warnings(evidence),
-        *_question_warnings(validity, run),
+        *map(str, mapping(data.meta("recorded")).get("warnings") or ()),
+        *_server_warnings(data),
+        *_draw_warnings(validity, data.sampler("max_tokens")),
+        *_failure_warnings(data),
+        *_question_warnings(validity, data),
     ]
-    warnings += mapping(run.meta("thinking")).get("warnings") or []
-    if run.parameters.get("keep_thinking") is True:
+    warnings += mapping(data.meta("thinking")).get("warnings") or []
+    if data.parameters.get("keep_thinking") is True:
         warnings.append("the raw text is taken as the answer, thinking included (`--keep-thinking`)")
-    if evidence.samples == 1:
+    if data.samples == 1:
         warnings.append("one sample a question: clusterings need at least two")
     warnings += _label_warnings(validity, labels)
     return replace(validity, warnings=tuple(warnings))
 
 
-def _server_warnings(run: RunFile) -> list[str]:
+def _server_warnings(data: RunData) -> list[str]:
     """Return what the probes of a server found before anything was drawn, such as a cache."""
-    details = [mapping(session.provenance.get("details")) for session in run.sessions()]
+    details = [mapping(session.provenance.get("details")) for session in data.sessions]
     return list(dict.fromkeys(str(text) for found in details for text in found.get("probe_warnings") or ()))
 
 
@@ -207,9 +205,9 @@ def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:
     return warnings
 
 
-def _failure_warnings(evidence: Evidence) -> list[str]:
+def _failure_warnings(data: RunData) -> list[str]:
     """Return why most of the failed draws failed; such a draw holds its reason in place of a text."""
-    draws = [draw for x in evidence.scored for draw in (*x.samples, x.greedy) if draw is not None]
+    draws = [draw for x in data.scored for draw in (*x.samples, x.greedy) if draw is not None]
     reasons = Counter(draw.text.strip("`") for draw in draws if draw.state is GenerationState.ERROR and draw.text)
     if not reasons:
         return []
@@ -218,14 +216,14 @@ def _failure_warnings(evidence: Evidence) -> list[str]:
     return [f"{share(number, len(draws))} draws failed because of {quoted(reason, 200)}{also}"]
 
 
-def _question_warnings(validity: Validity, run: RunFile) -> list[str]:
+def _question_warnings(validity: Validity, data: RunData) -> list[str]:
     """Return what is wrong with the questions that enter."""
     warnings: list[str] = []
-    missing = run.meta("missing_shards")
+    missing = data.meta("missing_shards")
     if missing:
-        shards = Shards.of_parameters(run.parameters)
+        shards = Shards.of_parameters(data.parameters)
         absent = Shards(tuple(missing), shards.of)
-        total = int(run.parameters["questions"]["count"])
+        total = int(data.parameters["questions"]["count"])
         warnings.append(
             f"{absent} {'is' if len(missing) == 1 else 'are'} missing: {share(total - validity.questions, total)} "
             "questions of the file enter nothing"
@@ -233,8 +231,8 @@ def _question_warnings(validity: Validity, run: RunFile) -> list[str]:
     if validity.questions_unfinished:
         unfinished = share(validity.questions_unfinished, validity.questions)
         warnings.append(f"{unfinished} questions are unfinished and enter nothing")
-    elif run.status != "complete" and not missing:
-        how = "run `homogaudit score RUN`" if run.parameters.get("recorded") else "run the same command again"
+    elif data.meta("status") != "complete" and not missing:
+        how = "run `homogaudit score RUN`" if data.parameters.get("recorded") else "run the same command again"
         warnings.append(f"everything is drawn but the run is not complete: {how} to score it")
     short = validity.questions_scored - validity.questions_fully_valid
     if short and validity.samples:

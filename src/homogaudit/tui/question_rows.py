@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from homogaudit.records import ClusteringMethod, LabelValue
 from homogaudit.report.analysis_inputs import PRIMARY_SIGNAL
-from homogaudit.report.evidence import mapping
 from homogaudit.report.homogenization import primary_name, run_methods
 from homogaudit.report.labels import choose_judge
+from homogaudit.report.run_data import mapping
 from homogaudit.report.text import plain
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.store import RunFile

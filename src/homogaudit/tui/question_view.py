@@ -20,7 +20,7 @@ from homogaudit.labels.refusals import is_refusal
 from homogaudit.records import Clustering, ClusteringMethod, Generation, Label, Question, SampleSet, SignalValue
 from homogaudit.report.homogenization import run_methods
 from homogaudit.report.labels import choose_judge
-from homogaudit.report.signal_scores import signal_directions
+from homogaudit.report.run_data import signal_directions
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.store.run_file import RunFile
@@ -311,7 +311,7 @@ def one_cluster_threshold(similarity: Float64Array, linkage: str) -> float:
 
 
 def _counts(similarity: Float64Array, linkage: str, thresholds: Sequence[float]) -> NDArray[np.intp]:
-    return cluster_counts_by_threshold(similarity, linkage, thresholds)
+    return cluster_counts_by_threshold(similarity[None], linkage, thresholds)[0]
 
 
 def _draw(generation: Generation) -> DrawView:

@@ -1,0 +1,245 @@
+"""What of a run enters the figures, read once: every section of the report is a function of it.
+
+An unfinished question enters nothing, because what is finished first is short. Nothing here counts or judges.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.clustering.methods import similarity_matrix
+from homogaudit.labels.judges import RECORDED
+from homogaudit.records import (
+    Clustering,
+    ClusteringMethod,
+    Generation,
+    Label,
+    ModelCall,
+    ResourceCost,
+    SampleSet,
+    SignalValue,
+)
+from homogaudit.report.analysis_records import Direction
+from homogaudit.report.records import Estimate, Undefined
+from homogaudit.signals.registry import SIGNALS
+from homogaudit.statistics import Rate, bootstrap_mean, wilson
+from homogaudit.store.run_file import RunFile, Session
+
+__all__ = ["RunData", "Similarities", "mapping", "mean_estimate", "number", "rate", "read_run", "signal_directions"]
+
+_CHUNK = 500
+"""Questions whose embeddings are held at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Similarities:
+    """How similar the answers of each fully valid question are to each other.
+
+    Attributes:
+        question_ids: Of the q questions.
+        matrices: Shape (q, N, N).
+    """
+
+    question_ids: tuple[str, ...]
+    matrices: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RunData:
+    """The scored questions of a run, and what is stored of them; each table is read when it is first asked for.
+
+    Attributes:
+        run: For the token arrays, which are most of a run and are read by few.
+        questions: Of the question file.
+        samples: N; 0 where the run holds greedy answers only.
+        scored: Questions whose N samples (and greedy answer, where the run draws one) are stored; where a recorded
+            run holds no samples, those with a greedy answer or a recorded label. Without token arrays.
+        fully_valid: Those of them whose N samples all hold an answer; none where N < 2.
+        parameters: Everything that the draws depend on.
+        scoring: What the run was last scored with, empty before.
+    """
+
+    run: RunFile
+    questions: int
+    samples: int
+    scored: tuple[SampleSet, ...]
+    fully_valid: tuple[SampleSet, ...]
+    parameters: Mapping[str, Any]
+    scoring: Mapping[str, Any]
+
+    def drawn(self) -> Iterator[Generation]:
+        """Yield every sample of the scored questions."""
+        for sample_set in self.scored:
+            yield from sample_set.samples
+
+    def meta(self, key: str) -> Any:
+        """Return one fact about the run, `None` where it is not stored."""
+        return self.run.meta(key)
+
+    def sampler(self, name: str) -> float | None:
+        """Return a sampler's setting for the samples, `None` where it is not known.
+
+        Recorded generations may keep it under `samples`, apart from that of the greedy answers.
+        """
+        decoding = mapping(self.parameters.get("decoding"))
+        return number(decoding.get(name, mapping(decoding.get("samples")).get(name)))
+
+    @cached_property
+    def scored_ids(self) -> tuple[str, ...]:
+        """The ids of the scored questions."""
+        return tuple(x.question.id for x in self.scored)
+
+    @cached_property
+    def sessions(self) -> Sequence[Session]:
+        """The processes that worked on the run, oldest first."""
+        return self.run.sessions()
+
+    @cached_property
+    def signals(self) -> Mapping[str, Mapping[str, SignalValue]]:
+        """Every stored value by signal name, then by question id."""
+        return self.run.signals()
+
+    @cached_property
+    def directions(self) -> Mapping[str, Direction]:
+        """-1 for recorded signals where lower is more uncertain; computed ones are stored turned already."""
+        return signal_directions(self.run)
+
+    @cached_property
+    def signal_names(self) -> tuple[str, ...]:
+        """The stored signals: those of the registry in its order, then the recorded ones."""
+        return (*(x for x in SIGNALS if x in self.signals), *(x for x in self.signals if x not in SIGNALS))
+
+    @cached_property
+    def signal_matrix(self) -> NDArray[np.float64]:
+        """By name and scored question, each turned so that higher is more uncertain, NaN where undefined."""
+        matrix = np.full((len(self.signal_names), len(self.scored)), np.nan)
+        for row, name in zip(matrix, self.signal_names, strict=True):
+            stored = self.signals[name]
+            values = [None if (found := stored.get(x)) is None else found.value for x in self.scored_ids]
+            row[:] = np.array(values, dtype=np.float64) * self.directions.get(name, 1)
+        matrix[~np.isfinite(matrix)] = np.nan
+        return matrix
+
+    @cached_property
+    def calls(self) -> Mapping[str, Mapping[str, ModelCall]]:
+        """What the model, and models that judge, said of the answers: by question id, then by kind."""
+        return self.run.calls()
+
+    @cached_property
+    def costs(self) -> Sequence[ResourceCost]:
+        """What questions cost."""
+        return self.run.costs()
+
+    @cached_property
+    def labels(self) -> Mapping[str, Mapping[str, Label]]:
+        """The stored labels by judge, then by question id."""
+        return {judge: self.run.labels(judge) for judge in self.run.judges()}
+
+    @cached_property
+    def clustering_methods(self) -> Sequence[ClusteringMethod]:
+        """The methods that have stored clusterings."""
+        return self.run.clustering_methods()
+
+    @cached_property
+    def _clusterings(self) -> dict[str, Mapping[str, Clustering]]:
+        return {}
+
+    def clusterings(self, method: ClusteringMethod) -> Mapping[str, Clustering]:
+        """Return the clusters of the valid samples as they are now; others were stored for other samples."""
+        if method.key not in self._clusterings:
+            stored = self.run.clusterings(method)
+            self._clusterings[method.key] = {
+                x.question.id: stored[x.question.id]
+                for x in self.scored
+                if x.question.id in stored and len(stored[x.question.id].assignment) == len(x.valid_samples)
+            }
+        return self._clusterings[method.key]
+
+    @cached_property
+    def _similarities(self) -> dict[tuple[str, str | None], Similarities]:
+        return {}
+
+    def similarities(self, method: ClusteringMethod) -> Similarities:
+        """Return the similarities behind a method, whatever its linkage and threshold.
+
+        A question whose embeddings are not stored is left out; entailment compares too few pairs to have any.
+        """
+        key = (method.similarity, method.embedder)
+        if key not in self._similarities:
+            sets = () if method.similarity == "entailment" else self.fully_valid
+            found: dict[str, NDArray[np.float64]] = {}
+            for start in range(0, len(sets), _CHUNK):
+                found |= self._matrices(method, sets[start : start + _CHUNK])
+            shape = (len(found), self.samples, self.samples)
+            self._similarities[key] = Similarities(tuple(found), np.array(list(found.values())).reshape(shape))
+        return self._similarities[key]
+
+    def _matrices(self, method: ClusteringMethod, sets: Sequence[SampleSet]) -> dict[str, NDArray[np.float64]]:
+        answers = {x.question.id: [sample.answer for sample in x.samples] for x in sets}
+        if method.embedder is None:
+            return {question_id: similarity_matrix(texts, method) for question_id, texts in answers.items()}
+        vectors = self.run.embeddings(method.embedder, (text for texts in answers.values() for text in texts))
+        return {
+            question_id: similarity_matrix(texts, method, np.stack([vectors[text] for text in texts]))
+            for question_id, texts in answers.items()
+            if all(text in vectors for text in texts)
+        }
+
+
+def read_run(run: RunFile) -> RunData:
+    """Read the draws of a run and keep the scored questions."""
+    sets = list(run.sample_sets(token_arrays=False))
+    parameters = run.parameters
+    decoding = mapping(parameters.get("decoding"))
+    samples = run.expected_samples()
+    # Recorded generations are what they are: their header may tell of greedy answers that it does not bring.
+    draws_greedy = "greedy_max_tokens" in decoding and not parameters.get("recorded")
+    needs_greedy = draws_greedy or samples == 0
+    # A label that came with the file was given to an answer, whether the file brings its text or not.
+    labelled = run.labels(RECORDED).keys() if samples == 0 and not draws_greedy else frozenset[str]()
+    scored = tuple(
+        x
+        for x in sets
+        if len(x.samples) >= samples and (not needs_greedy or x.greedy is not None or x.question.id in labelled)
+    )
+    fully_valid = tuple(x for x in scored if samples >= 2 and len(x.valid_samples) == len(x.samples))
+    return RunData(run, len(sets), samples, scored, fully_valid, parameters, mapping(run.meta("scoring")))
+
+
+def signal_directions(run: RunFile) -> dict[str, Direction]:
+    """Return -1 for recorded signals where lower is more uncertain; computed ones are stored turned already."""
+    stored = mapping(run.meta("directions"))
+    return {name: -1 for name, direction in stored.items() if direction == -1 and name not in SIGNALS}
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Return a stored JSON object, or an empty one where something else was stored."""
+    return dict(cast(Mapping[str, Any], value)) if isinstance(value, Mapping) else {}
+
+
+def number(value: Any) -> float | None:
+    """Return a stored JSON number, `None` where something else was stored."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def rate(k: int, n: int, reason: str) -> Rate | Undefined:
+    """Return `k / n` with its Wilson interval, or `reason` where `n` is 0."""
+    return wilson(k, n) if n else Undefined(reason)
+
+
+def mean_estimate(values: list[float], reason: str, *, draws: int, seed: int) -> Estimate | Undefined:
+    """Return a mean over questions with its bootstrap interval, or `reason` without any.
+
+    Equal values have no interval: a bootstrap of them has no width, whatever the next question would be.
+    """
+    if not values:
+        return Undefined(reason)
+    mean = sum(values) / len(values)
+    if len(set(values)) < 2:
+        return Estimate(mean, None, None, len(values))
+    interval = bootstrap_mean(values, draws=draws, seed=seed)
+    return Estimate(mean, interval.low, interval.high, len(values))
