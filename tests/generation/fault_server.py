@@ -324,7 +324,8 @@ def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _send(handler: BaseHTTPRequestHandler, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-    _send_bytes(handler, status, json.dumps(body).encode(), headers=headers)
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    _send_bytes(handler, status, raw, headers=headers)
 
 
 def _send_bytes(

@@ -139,6 +139,29 @@ def _busy(wanted: Callable[[int], bool], status: int, body: Any) -> dict[str, An
     return {"refusal": refusal}
 
 
+def _three_refusals(request: dict[str, Any], is_chat: bool) -> tuple[int, Any] | None:
+    if request["max_tokens"] < 16:
+        return 400, {"detail": "Bad request"}
+    if request.get("temperature") == 0 or any(turn["role"] == "system" for turn in request["messages"]):
+        return 422, {"detail": "Unprocessable entity"}
+    return None
+
+
+def _keeps_thoughts(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of a model that has thought until the limit, on a server that tells the number of tokens."""
+    for choice in body["choices"]:
+        choice |= {"message": {"role": "assistant", "content": ""}, "finish_reason": "length", "logprobs": None}
+    body["usage"]["completion_tokens_details"] = {"reasoning_tokens": body["usage"]["completion_tokens"]}
+    return body
+
+
+def _fails_inside(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    if "Question" not in str(request):
+        return body
+    error = {"code": "400", "message": "the provider refuses this prompt"}
+    return {**body, "choices": [{"index": 0, "error": error, "finish_reason": "error", "message": {"content": ""}}]}
+
+
 def _o_series(request: dict[str, Any], is_chat: bool) -> tuple[int, Any] | None:
     """Refuse what OpenAI's models that think refuse, in its words."""
     name = next((x for x in ("max_tokens", "top_k", "min_p", "logprobs", "presence_penalty") if x in request), None)
@@ -209,6 +232,11 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
     "no temperature": _refuses(lambda x: "temperature" in x, "Unsupported parameter: temperature"),
     "at least 16 tokens": _refuses(lambda x: x["max_tokens"] < 16, "max_tokens must be >= 16", length=20),
     "more tokens": _refuses(lambda x: x["max_tokens"] < 32, "max_tokens is too small", length=40),
+    "at least 16 tokens, unnamed": _refuses(
+        lambda x: x["max_tokens"] < 16, "Expected a value >= 16, but got 12 instead."
+    ),
+    "more tokens, unsaid": _refuses(lambda x: x["max_tokens"] < 33, "invalid request"),
+    "no system role, no temperature 0, no few tokens": {"refusal": _three_refusals},
     "typed content wanted": _refuses(
         lambda x: any(isinstance(turn["content"], str) for turn in x["messages"]), "messages.0.content: must be a list"
     ),
@@ -228,6 +256,8 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
     "bare 400 for the seed": _refuses(lambda x: "seed" in x, "Bad Request"),
     "bare list of models": {"model_list": [{"id": "toy"}]},
     "models under `models`": {"model_list": {"models": [{"name": "toy", "model": "toy"}]}},
+    "models by name": {"model_list": {"models": {"toy": {"context_length": 512}}}},
+    "one model, no list": {"model_list": {"data": {"id": "toy", "object": "model"}}},
     "names of models": {"model_list": {"data": ["toy"]}},
     "no list, 404": {"model_list": 404},
     "no list, 405": {"model_list": 405},
@@ -253,6 +283,17 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
     ),
     "answer as thinking, thinking off": _switched(_is_template_off, reshape=_hides_when_off),
     "answer as thinking": _each(lambda choice, _: _hide(choice)),
+    "thoughts kept by the server": {"reshape": _keeps_thoughts},
+    "thoughts in details": _each(
+        lambda choice, _: choice["message"].update(reasoning_details=[{"type": "reasoning.text", "text": "hm hm"}])
+    ),
+    "answer in both places": _each(
+        lambda choice, _: choice["message"].update(reasoning_content=choice["message"]["content"])
+    ),
+    "content as one part": _each(
+        lambda choice, _: choice["message"].update(content={"type": "text", "text": choice["message"]["content"]})
+    ),
+    "message as a text": _each(lambda choice, _: choice.update(message=choice["message"]["content"])),
     "finish reason null": _ends(None),
     "finish reason eos": _ends("eos"),
     "finish reason end_turn": _ends("end_turn"),
@@ -269,6 +310,16 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
     "web page": {"reshape": lambda *_: b"<html><body>Sign in</body></html>"},
     "error under 200": {"reshape": lambda *_: {"error": {"message": "model not loaded"}}},
     "refusal under 200": _refuses(lambda x: "top_k" in x, "top_k is not a known parameter", 200),
+    "303 to a login": {"redirect": (303, lambda path: "/login?next=x" if path.endswith("completions") else None)},
+    "error inside the choice": {"reshape": _fails_inside},
+    "no choices for a question": {
+        "reshape": lambda body, request: {**body, "choices": []} if "Question 1" in str(request) else body
+    },
+    "web page of a proxy": {
+        "refusal": lambda x, _: (
+            (413, b"<html><title>413 Request Entity Too Large</title>") if "Question" in str(x) else None
+        )
+    },
     "no choices": {"reshape": lambda body, _: {**body, "choices": []}},
     "n ignored": {"ignores": frozenset({"n"})},
     "500 for several": _refuses(lambda x: x.get("n", 1) > 1, "list index out of range", 500),
@@ -276,6 +327,9 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
     "no n": _refuses(lambda x: "n" in x, "Unsupported parameter: 'n'"),
     "logprobs null": {"ignores": frozenset({"logprobs"})},
     "index missing": _each(lambda choice, _: choice.pop("index")),
+    "usage beyond all bounds": {
+        "reshape": lambda body, _: {**body, "usage": {"prompt_tokens": 10**30, "completion_tokens": 10**30}}
+    },
     "usage missing": {"reshape": lambda body, _: _without(body, "usage")},
     "busy with a date": _busy(lambda number: number % 3 == 1, 429, {"error": {"message": "slow down"}}),
     "loading": _busy(lambda number: number < 5, 503, {"error": {"message": "Loading model", "code": 503}}),

@@ -114,7 +114,7 @@ def test_a_server_that_never_gives_an_answer_is_one_clear_error(
 ) -> None:
     with faults.FaultServer(lambda *_: "no_choices") as server:
         generator = make(server)
-        with pytest.raises(EngineError, match=r"gave no answer to question `q\d` 5 times"):
+        with pytest.raises(ModelError, match="refuses every request: a reply without an answer, 5 times"):
             _drawn(generator)
 
 

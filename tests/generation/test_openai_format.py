@@ -32,6 +32,12 @@ def _read(message: dict[str, Any] | None, finish: Any = "stop", **row: Any) -> C
         ({"content": None, "reasoning_content": "hm"}, "", "hm"),
         ({"content": "Rome", "thinking": "hm"}, "Rome", "hm"),
         ({"content": None, "refusal": "I cannot."}, "I cannot.", ""),
+        ({"content": {"type": "text", "text": "Rome"}}, "Rome", ""),
+        ({"content": 42}, "42", ""),
+        ({"content": True}, "", ""),
+        ({"content": "Rome", "reasoning_content": " Rome\n"}, "Rome", ""),
+        ({"content": None, "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]}, "", "hm"),
+        ({"content": "Rome", "reasoning_details": [{"type": "reasoning.encrypted", "data": "Zm9v"}]}, "Rome", ""),
         ({"content": None, "tool_calls": [{"id": "1"}]}, "", ""),
     ],
 )
@@ -72,6 +78,19 @@ def test_thoughts_that_the_server_counts_are_read() -> None:
     details = {"completion_tokens_details": {"reasoning_tokens": 9}}
     assert usage_of({"usage": {"prompt_tokens": 3, "completion_tokens": 12, **details}}).reasoning == 9
     assert usage_of({"usage": {"prompt_tokens": 3}}).reasoning is None
+
+
+def test_counts_are_whole_numbers_that_a_server_can_mean() -> None:
+    for given, meant in ((7, 7), (7.0, 7), (7.5, None), (-1, None), ("7", None), (True, None), (10**30, None)):
+        assert usage_of({"usage": {"completion_tokens": given}}).completion == meant
+
+
+def test_a_token_whose_log_probability_is_not_told_has_none() -> None:
+    head = [{"token": "Rome", "logprob": -0.5}, {"token": "Paris", "logprob": -9999.0}]
+    for value, is_told in ((-0.5, True), (-9999.0, False)):
+        row = {"token": "Rome", "logprob": value, "top_logprobs": head}
+        found = _read({"content": "Rome"}, logprobs={"content": [row]})
+        assert found is not None and (found.tokens is not None) == is_told
 
 
 def test_pieces_of_a_stream_make_the_reply_that_was_asked_for() -> None:

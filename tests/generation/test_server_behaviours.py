@@ -77,6 +77,7 @@ FAILS = {
     "web page": "answers with a web page in place of JSON",
     "error under 200": "reports `model not loaded`",
     "no choices": "it gives no answer",
+    "303 to a login": "answers requests with a redirect to `/login`",
 }
 UNUSUAL = {
     "more tokens": ("valid", "length"),
@@ -87,10 +88,16 @@ UNUSUAL = {
     "finish reason max_tokens": ("valid", "length"),
     "finish reason model_length": ("valid", "length"),
     "context too short": ("error", None),
+    "error inside the choice": ("error", None),
+    "web page of a proxy": ("error", None),
+    "thoughts kept by the server": ("thinking_unclosed", "length"),
 }
 
 
-@pytest.mark.parametrize("name", [name for name in BEHAVIOURS if name not in FAILS])
+SOME = {"no choices for a question"}
+
+
+@pytest.mark.parametrize("name", [name for name in BEHAVIOURS if name not in {*FAILS, *SOME}])
 def test_every_draw_is_stored_for_what_it_is(play: Callable[..., Outcome], name: str) -> None:
     outcome = play(name, model="#toy" if name in LISTS else "")
     assert len(outcome.found) == 6
@@ -138,6 +145,7 @@ def test_a_system_line_that_changes_no_prompt_is_folded(play: Callable[..., Outc
         ("temperature 1 alone", 1.0),
         ("no temperature", None),
         ("text-generation-inference", 1e-6),
+        ("no system role, no temperature 0, no few tokens", 1e-6),
     ],
 )
 def test_greedy_answers_are_asked_with_the_lowest_temperature_and_marked_where_that_is_not_0(
@@ -148,9 +156,37 @@ def test_greedy_answers_are_asked_with_the_lowest_temperature_and_marked_where_t
     assert outcome.details["greedy_temperature"] == temperature
     marks = [text for text in outcome.details["probe_warnings"] if "tokens" in text and "are those of a draw" in text]
     assert len(marks) == (temperature != 0.0)
+    assert all("`token_entropy_mean`" in text and "`perplexity`" in text for text in marks)
 
 
-@pytest.mark.parametrize(("name", "least"), [("at least 16 tokens", 16), ("more tokens", 32)])
+def test_signals_that_no_token_gives_are_not_spoken_of(play: Callable[..., Outcome]) -> None:
+    (mark,) = (x for x in play("OpenAI's thinking models").details["probe_warnings"] if "greedy answers" in x)
+    assert mark == "the server refuses temperature 0: greedy answers are drawn at T = 1, the lowest that it accepts"
+
+
+def test_a_question_that_gets_no_answer_fails_and_the_others_do_not(play: Callable[..., Outcome]) -> None:
+    found = {(x.question_id, x.sample_index): x for x in play("no choices for a question").found}
+    assert len(found) == 6
+    assert all(x.state.value == ("error" if question == "q1" else "valid") for (question, _), x in found.items())
+    assert found["q1", 0].text == "a reply without an answer, 5 times"
+
+
+def test_a_refusal_without_words_tells_its_status(play: Callable[..., Outcome]) -> None:
+    text = play("web page of a proxy").found[0].text
+    assert text == "`status 413 and a web page, 413 Request Entity Too Large`"
+    assert play("error inside the choice").found[0].text.startswith("`the provider refuses this prompt")
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("at least 16 tokens", 16),
+        ("more tokens", 32),
+        ("at least 16 tokens, unnamed", 16),
+        ("more tokens, unsaid", 64),
+        ("no system role, no temperature 0, no few tokens", 16),
+    ],
+)
 def test_no_request_asks_for_fewer_tokens_than_the_server_wants(
     play: Callable[..., Outcome], name: str, least: int
 ) -> None:

@@ -83,9 +83,9 @@ def check_drawn(run: "RunFile") -> None:
 
     found = run.failed_draws()
     if found.draws and found.failed == found.draws:
-        message = (
-            f"all {found.draws:,} draws of `{run.path}` failed, most of them because of {quoted(found.reason, 200)}"
-        )
+        # A server's words are stored in backticks.
+        reason = quoted(found.reason.strip("`"), 200)
+        message = f"all {found.draws:,} draws of `{run.path}` failed, most of them because of {reason}"
         raise ModelError(message, "mend that, and start it anew with `--new` or under another name")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from homogaudit.records import Decoding
 
-__all__ = ["LESS_THINKING", "THINKING_OFF", "Dialect", "is_unfinished", "least_tokens", "payload"]
+__all__ = ["LESS_THINKING", "ROUND_LIMITS", "THINKING_OFF", "Dialect", "is_unfinished", "least_tokens", "payload"]
 
 _TOP_LOGPROBS = (20, 5, 0)
 """What is asked for in turn: vLLM and hosted chat models give 20 at most, hosted completions 5."""
@@ -46,7 +46,7 @@ _LEAST = re.compile(
 )
 _TOO_SMALL = re.compile(r"too (?:small|few|low|short)|below (?:the )?minimum|(?:higher|larger|increase) max")
 _UNFINISHED = re.compile(r"could not finish|output limit was reached")
-_ROUND_LIMITS = (16, 32, 64, 128, 256, 512, 1024)
+ROUND_LIMITS = (16, 32, 64, 128, 256, 512, 1024)
 """What is tried where a server wants more tokens and does not say how many."""
 
 
@@ -171,20 +171,22 @@ class Dialect:
 def least_tokens(reason: str, asked: int) -> int | None:
     """Return how many tokens a server wants to be asked for at least, `None` where a refusal says nothing of it.
 
+    One that does not name the limit is of it where it holds the number that was asked for.
+
     Args:
         reason: What it says.
         asked: What it was asked for.
     """
     said = reason.casefold()
-    if not _OF_LIMIT.search(said):
+    if not _OF_LIMIT.search(said) and not re.search(rf"\b{asked}\b", said):
         return None
     for match in _LEAST.finditer(said):
         is_open = match["bound"] == ">" or (match["bound"].endswith(" than") and not match["bound"].startswith("no "))
         least = int(match["number"]) + is_open
-        if asked < least <= _ROUND_LIMITS[-1]:
+        if asked < least <= ROUND_LIMITS[-1]:
             return least
     if _TOO_SMALL.search(said):
-        return next((limit for limit in _ROUND_LIMITS if limit > asked), None)
+        return next((limit for limit in ROUND_LIMITS if limit > asked), None)
     return None
 
 

@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from homogaudit.errors import ModelError
-from homogaudit.generation.dialect import LESS_THINKING, THINKING_OFF, Dialect, is_unfinished, least_tokens, payload
+from homogaudit.generation.dialect import (
+    LESS_THINKING,
+    ROUND_LIMITS,
+    THINKING_OFF,
+    Dialect,
+    is_unfinished,
+    least_tokens,
+    payload,
+)
 from homogaudit.generation.openai_client import OpenAIClient, RefusedError, UnreachableError
 from homogaudit.generation.openai_format import Choice, Usage, choices_of, usage_of
 from homogaudit.generation.server_models import FIRST_ATTEMPTS
@@ -45,6 +53,8 @@ _PARAMETERS = (
     "repetition_penalty repeat_penalty"
 ).split()
 """Named in a status 500, they are refused."""
+
+_CUT_THOUGHTS = "an answer that is cut in its thinking is none; raise `--max-tokens` where that happens"
 
 _NO_CHAT = re.compile(r"chat.template|template (?:not found|error)|template_error|not a chat model|support chat")
 _NO_MODEL = re.compile(
@@ -168,6 +178,7 @@ class DialectFound:
         thinks: Whether the model thinks all the same.
         warnings: What of this the user should know.
         folding: What to tell where a system line is used; empty where it is sent as one.
+        drawn_greedy: What to tell of greedy answers that are not asked for at temperature 0; empty where they are.
     """
 
     dialect: Dialect
@@ -179,6 +190,7 @@ class DialectFound:
     thinks: bool = False
     warnings: tuple[str, ...] = ()
     folding: str = ""
+    drawn_greedy: str = ""
 
 
 class DialectSearch:
@@ -208,6 +220,7 @@ class DialectSearch:
         self._model = model
         self._tokens = _PROBE_TOKENS
         self._warnings: list[str] = []
+        self._drawn_greedy = ""
 
     async def run(self) -> DialectFound:
         """Return the dialect.
@@ -235,6 +248,7 @@ class DialectSearch:
             thinks,
             tuple(self._warnings),
             folding,
+            self._drawn_greedy,
         )
 
     # Parameters
@@ -290,6 +304,12 @@ class DialectSearch:
             return replace(dialect, least_tokens=least)
         return dialect.without(refusal.whole)
 
+    def _longer(self, dialect: Dialect, refusal: RefusedError) -> Dialect | None:
+        """Return the dialect that asks for more tokens, for a server that may want them and does not say so."""
+        asked = max(self._tokens, dialect.least_tokens)
+        longer = next((limit for limit in ROUND_LIMITS[::2] if limit > asked), None)
+        return replace(dialect, least_tokens=longer) if longer and refusal.status in (400, 422) else None
+
     async def _build_up(self, dialect: Dialect) -> tuple[Dialect, ProbeReply] | None:
         """Begin with nothing but the prompt and add what the server takes; for refusals that name no parameter."""
         reply: ProbeReply | RefusedError = await self._requests.try_once(dialect, max_tokens=self._tokens)
@@ -298,6 +318,8 @@ class DialectSearch:
                 break
             changed = self._conceding(dialect, reply)
             if changed is None or changed == dialect:
+                changed = self._longer(dialect, reply)
+            if changed is None:
                 return None
             dialect = changed
             reply = await self._requests.try_once(dialect, max_tokens=self._tokens)
@@ -315,6 +337,8 @@ class DialectSearch:
         url = self._requests.client.address.url
         if refusal is not None and refusal.status == 404 and self._listed and self._model:
             hint = with_nearest(self._model, self._listed, "check the model's name")
+        elif refusal is not None and refusal.status == 403:
+            hint = "check the key, and whether it may use this model"
         else:
             hint = "try `--mode base` or `--mode chat`, and check the model's name and the key"
         return ModelError(f"the server `{url}` refuses a plain request: {reason}", hint)
@@ -355,10 +379,7 @@ class DialectSearch:
     async def _greedy(self, dialect: Dialect) -> Dialect:
         """Return the dialect with the lowest temperature that is accepted."""
         if not dialect.sampling:
-            self._warnings.append(
-                "the server takes no temperature: samples and greedy answers are drawn at its own; signals read from "
-                "the tokens of a greedy answer are those of a draw, not of the likeliest answer"
-            )
+            self._drawn_greedy = "the server takes no temperature: samples and greedy answers are drawn at its own"
             return replace(dialect, greedy_temperature=None)
         refusal = await self._refusal_of(dialect)
         if refusal is None:
@@ -374,10 +395,7 @@ class DialectSearch:
         if await self._refusal_of(dialect) is None:
             return dialect
         how = "without one" if value is None else f"at T = {value:g}, the lowest that it accepts"
-        self._warnings.append(
-            f"the server refuses temperature 0: greedy answers are drawn {how}; signals read from their tokens are "
-            "those of a draw, not of the likeliest answer"
-        )
+        self._drawn_greedy = f"the server refuses temperature 0: greedy answers are drawn {how}"
         return lower
 
     async def _refusal_of(self, dialect: Dialect) -> RefusedError | None:
@@ -412,11 +430,10 @@ class DialectSearch:
         name = await self._least(dialect)
         if name is not None:
             said = f"less with `{name}`, which is as far as it goes"
-            self._warnings.append(f"the model thinks before it answers: {said}")
+            self._warnings.append(f"the model thinks before it answers, {said}: {_CUT_THOUGHTS}")
             return replace(dialect, thinking_switch=name), said, False, True
         self._warnings.append(
-            "the model thinks before it answers, and no way to switch that off was found: an answer that is cut in its "
-            "thinking is none; raise `--max-tokens` where that happens"
+            f"the model thinks before it answers, and no way to switch that off was found: {_CUT_THOUGHTS}"
         )
         return dialect, "cannot be switched off", False, True
 

@@ -41,7 +41,7 @@ W = TypeVar("W")
 _NEUTRAL = Decoding()
 _HEAD_TRIES = 3
 
-_FIRST_CONTACT = RetryPolicy(first_seconds=0.2, timeout_seconds=30.0)
+_FIRST_CONTACT = RetryPolicy(first_seconds=0.2, timeout_seconds=10.0)
 """Before a run is made a user waits for the answer; a list of models needs no longer."""
 
 
@@ -212,6 +212,7 @@ class OpenAIGenerator:
             prompting=self._prompting,
             several=self._found.honours_n,
             is_thinking_off=self._found.is_thinking_off,
+            thinks=self._found.thinks,
             plan=plan,
             note=self._note,
             token_budget=None if self._budget is None else max(0, self._budget - spent),
@@ -431,13 +432,18 @@ class OpenAIGenerator:
         if key not in self._faults:
             neutral = self._head(self._probes[0], _NEUTRAL, 1.0)
             faults: list[str] = []
-            for temperature in (0.0, decoding.temperature):
+            greedy = found.dialect.greedy_temperature
+            shown = (
+                "the server's own temperature" if greedy is None else f"T = {greedy:g}",
+                f"T = {decoding.temperature:g}",
+            )
+            for temperature, at in zip((0.0, decoding.temperature), shown, strict=True):
                 if temperature == 1.0 and _truncation(decoding) == _truncation(_NEUTRAL):
                     faults.append("")
                     continue
                 head = self._head(self._probes[0], decoding, temperature)
                 fault = "" if same_head(neutral, head) else "its log-probabilities are tempered or truncated"
-                faults.append(head_fault([list(head.values())]) or (fault and f"at T = {temperature:g} {fault}"))
+                faults.append(head_fault([list(head.values())]) or (fault and f"at {at} {fault}"))
             for what, fault in zip(("the greedy answers", "the samples"), faults, strict=True):
                 if fault:
                     self._warn(f"no token statistics of {what}: {fault}")

@@ -58,7 +58,7 @@ _MOST_OF_REASON = 20_000
 _INVALID = "validation error"
 """Servers made with FastAPI may answer a parameter that they do not take with status 500 and these words."""
 
-_REDIRECTS = {301, 302, 307, 308}
+_REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 3
 
 T = TypeVar("T")
@@ -399,6 +399,11 @@ class OpenAIClient:
                 target = response.headers.get("Location")
                 if response.status_code not in _REDIRECTS or not target:
                     return response.status_code, response.headers, await self._read(response)
+                if method == "POST" and response.status_code == 303:
+                    # That is "look there": the page of a login, most often. The request itself is not to be sent again.
+                    where = self._safe(httpx.URL(target).copy_with(query=None, fragment=None))
+                    message = f"the server `{self.address.url}` answers requests with a redirect to {where}"
+                    raise ModelError(message, "check its base URL, and whether it wants a key or a login")
                 url = self._same_origin(url, target)
         raise ModelError(f"the server `{self.address.url}` redirects in a circle", "check its base URL")
 
@@ -431,16 +436,16 @@ class OpenAIClient:
         """Return the JSON object of a good answer; raise what a bad one means."""
         if 200 <= status < 300:
             found = self._object(body)
-            if not found.get("choices") and (found.get("error") or found.get("object") == "error"):
-                told = _status_in(found)
-                body = json.dumps(found).encode()
-                if told is None:
-                    raise _TransientError(f"reports {self._reason(body)}", status=status)
-                # A gateway hands on what another server answered.
-                status = told
-            else:
+            failed = _failure_in(found)
+            if failed is None:
                 return found
-        reason = self._reason(body)
+            told = _status_in(failed)
+            body = json.dumps(failed).encode()
+            if told is None:
+                raise _TransientError(f"reports {self._reason(body, status)}", status=status)
+            # A gateway hands on what another server answered.
+            status = told
+        reason = self._reason(body, status)
         if status == 401:
             wrong = "does not accept the key" if self._key else "wants a key"
             own = own_key_variable(self.address.url)
@@ -475,6 +480,8 @@ class OpenAIClient:
 
     def _gone(self, reason: str) -> EngineError:
         hint = "what was drawn is stored: once the server answers, the same command goes on where the run was left"
+        if "a web page in place" in reason:
+            hint = f"check its base URL, which usually ends in `/v1`, and whether it wants a login; {hint}"
         return EngineError(f"the server `{self.address.url}` {reason}", hint)
 
     def _tell(self, reason: str) -> None:
@@ -483,13 +490,17 @@ class OpenAIClient:
             if self._on_trouble:
                 self._on_trouble(f"the server `{self.address.url}` {reason}")
 
-    def _reason(self, body: bytes) -> str:
-        """Return what an error body says, on one line."""
+    def _reason(self, body: bytes, status: int) -> str:
+        """Return what an error body says, on one line; the status where it says nothing in words."""
         text = body[:4000].decode("utf-8", "replace")
         try:
             found = json.loads(body)
         except (ValueError, RecursionError):
-            return self._safe(_kind_of(body) if text.lstrip().startswith("<") else text or "no reason")
+            if text.strip() and not text.lstrip().startswith("<"):
+                return self._safe(text)
+            title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
+            page = f"a web page, {title[1].strip()}" if title and title[1].strip() else _kind_of(body)
+            return self._safe(f"status {status} and {page}")
         found = well_formed(found)
         if isinstance(found, list) and len(found) == 1:
             # Google's spelling.
@@ -538,11 +549,22 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
+def _failure_in(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what reports an error in the place of a good answer, or of each of its choices; `None` for no error."""
+    choices = answer.get("choices")
+    if not choices:
+        return answer if answer.get("error") or answer.get("object") == "error" else None
+    rows = choices if isinstance(choices, list) else []
+    failed = [row for row in rows if isinstance(row, dict) and isinstance(row.get("error"), dict) and row["error"]]
+    return failed[0] if failed and len(failed) == len(rows) else None
+
+
 def _status_in(answer: Mapping[str, Any]) -> int | None:
     """Return the status that an error in a good answer's place tells, `None` where it tells none."""
     error = answer.get("error")
     codes = [x.get(name) for x in (error, answer) if isinstance(x, dict) for name in ("code", "status")]
-    return next((code for code in codes if isinstance(code, int) and 400 <= code < 600), None)
+    numbers = [int(code) for code in codes if isinstance(code, int) or (isinstance(code, str) and code.isdecimal())]
+    return next((number for number in numbers if 400 <= number < 600), None)
 
 
 def _kind_of(body: bytes) -> str:

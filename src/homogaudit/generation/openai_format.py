@@ -16,8 +16,14 @@ _FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "p
 _BROKEN = frozenset({"error", "abort", "cancelled"})
 """The words of many servers for the end of an answer; those of the last kind are no answers."""
 
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
 """Where servers put thinking that they have taken out of the text."""
+
+_UNLIKELY = -9999.0
+"""OpenAI's word for a token outside the likeliest: its log-probability is not known."""
+
+_MOST_TOKENS = 2**31 - 1
+"""No server counts more in earnest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +154,14 @@ def _choice(index: int, row: Mapping[str, Any]) -> Choice | None:
         return None
     text: str | None
     reasoning = ""
+    if isinstance(message, str):
+        message = {"content": message}
     if isinstance(message, dict):
         text, reasoning = _content(message.get("content"))
         reasoning += next((found for name in _THOUGHTS if (found := _text(message.get(name)))), "")
+        if text is not None and reasoning.strip() == text.strip():
+            # Some servers give the answer in both places.
+            reasoning = ""
         if text is None:
             # Without a text there may be thinking alone, a refusal, or the call of a tool.
             text = "" if reasoning or given else None
@@ -175,7 +186,12 @@ def _finish_reason(given: str) -> str | None:
 
 
 def _content(content: Any) -> tuple[str | None, str]:
-    """Return the text and the thinking of a message's content, which may be a list of typed parts."""
+    """Return the text and the thinking of a message's content, which may be a typed part or a list of these."""
+    if isinstance(content, int | float) and not isinstance(content, bool):
+        # What asks for JSON alone may get a number for a number.
+        content = str(content)
+    if isinstance(content, dict):
+        content = [content]
     if not isinstance(content, list):
         return (content if isinstance(content, str) else None), ""
     text, thoughts = "", ""
@@ -223,7 +239,7 @@ def _chat_token(row: Any) -> ServerToken | None:
     if not isinstance(row, dict):
         return None
     logprob = _logprob(row.get("logprob"))
-    if logprob is None:
+    if logprob is None or logprob <= _UNLIKELY:
         return None
     top = row.get("top_logprobs")
     pairs = [(x.get("token"), x.get("logprob")) for x in top if isinstance(x, dict)] if isinstance(top, list) else []
@@ -232,7 +248,7 @@ def _chat_token(row: Any) -> ServerToken | None:
 
 def _completion_token(text: Any, value: Any, head: Any) -> ServerToken | None:
     logprob = _logprob(value)
-    if logprob is None or not isinstance(text, str):
+    if logprob is None or logprob <= _UNLIKELY or not isinstance(text, str):
         return None
     return _token(text.encode(errors="replace"), logprob, list(head.items()) if isinstance(head, dict) else [])
 
@@ -259,4 +275,6 @@ def _logprob(value: Any) -> float | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS else None

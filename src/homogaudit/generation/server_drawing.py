@@ -118,6 +118,7 @@ class ServerDrawing:
         prompting: Thinking markers.
         several: Whether one request may ask for several answers.
         is_thinking_off: Whether thinking was seen to be off, so that what arrives as thinking alone is an answer.
+        thinks: Whether the model was seen to think all the same.
         plan: Of the token statistics.
         token_budget: Prompt and answer tokens to spend at most; `None` for no limit.
         note: Told what the user should know, once or more often.
@@ -137,6 +138,7 @@ class ServerDrawing:
         several: bool,
         plan: StatisticsPlan,
         is_thinking_off: bool = False,
+        thinks: bool = False,
         token_budget: int | None = None,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -147,6 +149,7 @@ class ServerDrawing:
         self._prompting = prompting
         self._plan = plan
         self._is_thinking_off = is_thinking_off
+        self._thinks = thinks
         self._note = note
         self._budget = token_budget
         self._started: list[str] = []
@@ -232,14 +235,22 @@ class ServerDrawing:
             self._error = self._error or reply.error
             self._again.appendleft(replace(work, is_first=False))
             return []
-        self._last_answered = max(self._last_answered, reply.number)
         self.counts.steps += 1
-        return self._failed_before(self._last_answered) + self._generations(work, reply.answer, reply.seconds)
+        found = self._generations(work, reply.answer, reply.seconds, reply.number)
+        return self._failed_before(self._last_answered) + found
 
-    def _generations(self, work: ServerWork, answer: Mapping[str, Any], seconds: float) -> list[Generation]:
+    def _generations(
+        self, work: ServerWork, answer: Mapping[str, Any], seconds: float, number: int
+    ) -> list[Generation]:
         indexes = work.sample_indexes
         choices = choices_of(answer, len(indexes))
+        if choices:
+            self._last_answered = max(self._last_answered, number)
         usage = usage_of(answer)
+        if usage.reasoning or self._thinks:
+            # It thought until the limit, and the server keeps what it thought.
+            hidden = self._prompting.think_open
+            choices = [replace(x, text=hidden) if _is_textless_cut(x) else x for x in choices]
         self.counts.prompt_tokens += usage.prompt or 0
         lengths = _lengths(choices, len(indexes), usage.completion)
         found = [
@@ -253,16 +264,23 @@ class ServerDrawing:
         self.counts.passes += tokens
         got = {choice.index for choice in choices}
         if missing := tuple(index for place, index in enumerate(indexes) if place not in got):
-            self._ask_again(replace(work, sample_indexes=missing, is_first=False, tries=work.tries + (not choices)))
+            tries = work.tries + (not choices)
+            self._ask_again(replace(work, sample_indexes=missing, is_first=False, tries=tries), number)
         return found
 
-    def _ask_again(self, work: ServerWork) -> None:
-        if work.tries >= _MOST_TRIES:
-            self._error = EngineError(
-                f"a server gave no answer to question `{work.request.question_id}` {work.tries} times",
-                "what was drawn is stored: the same command goes on where the run was left",
-            )
-        self._again.append(work)
+    def _ask_again(self, work: ServerWork, number: int) -> None:
+        """Ask for answers that did not come; those of a question that gets none again and again have failed.
+
+        Some filters answer with no choice at all. The run must be able to go on without the question.
+        """
+        if work.tries < _MOST_TRIES:
+            self._again.append(work)
+        elif len(work.sample_indexes) > 1:
+            self._again += [replace(work, sample_indexes=(index,), tries=0) for index in work.sample_indexes]
+        else:
+            reason = f"a reply without an answer, {work.tries} times"
+            question = work.request.question_id
+            self._refused += [(number, _failed(question, index, reason)) for index in work.sample_indexes]
 
     def _refuse(self, work: ServerWork, refusal: RefusedError, number: int) -> list[Generation]:
         """Ask for the answers one by one, since several at once may be too many; hold a refused one back.
@@ -305,6 +323,11 @@ class ServerDrawing:
         if choice.unknown_reason:
             reason = quoted(choice.unknown_reason)
             self._note(f"the server ends answers with {reason}: whether they were cut at the limit is not known")
+        if _is_textless_cut(choice):
+            self._note(
+                "answers end at the limit and hold no text: the model may think where the server does not show it; "
+                "raise `--max-tokens`"
+            )
         is_alone = bool(choice.reasoning) and not choice.text.strip()
         if is_alone and self._is_thinking_off and choice.finish_reason == "stop":
             # The server takes it for thinking, of which there is none.
@@ -389,6 +412,11 @@ def token_entropy(token: ServerToken, *, k: int, vocabulary: int | None, is_gree
         vocabulary=vocabulary,
         is_complete=len(token.head) >= k,
     )
+
+
+def _is_textless_cut(choice: Choice) -> bool:
+    """Whether the limit was reached before anything was said."""
+    return choice.finish_reason == "length" and not choice.text.strip() and not choice.reasoning
 
 
 def _failed(question_id: str, sample_index: int, reason: str) -> Generation:

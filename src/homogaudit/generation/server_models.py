@@ -118,10 +118,14 @@ def listed_models(answer: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what a list says of each model, by the name that requests give it.
 
     A list may stand under `data` or `models`, and its rows may be objects with an `id`, objects with a `name`
-    (Ollama's own spelling), or names.
+    (Ollama's own spelling), or names. In its place there may be the only row, or an object with the names as its keys.
     """
-    found = next((rows for key in ("data", "models") if isinstance(rows := answer.get(key), list)), [])
+    found = next((rows for key in ("data", "models") if isinstance(rows := answer.get(key), list | dict)), [])
     models: dict[str, dict[str, Any]] = {}
+    if isinstance(found, dict) and any(isinstance(found.get(key), str) for key in ("id", "name", "model")):
+        found = [found]
+    if isinstance(found, dict):
+        return {name: row if isinstance(row, dict) else {} for name, row in found.items()}
     for row in found:
         known: dict[str, Any] = row if isinstance(row, dict) else {"id": row}
         name = next((known[key] for key in ("id", "name", "model") if isinstance(known.get(key), str)), None)

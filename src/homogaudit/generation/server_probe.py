@@ -28,6 +28,10 @@ _SAME_HEAD = 0.15
 _CHANCE = 1e-3
 """Equal answers that are less likely than this are no chance."""
 
+_ENTROPY_SIGNALS = ("token_entropy_mean", "token_entropy_max", "token_entropy_std", "high_entropy_ratio")
+_LIKELIHOOD_SIGNALS = ("negative_log_likelihood", "perplexity")
+"""What is read from the tokens of the greedy answer: the second needs no more than their own log-probabilities."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
@@ -124,13 +128,18 @@ class ServerProbe:
             warnings += await self._look_for_cache(first)
         varies = written != other or written != one
         honours_n = len(several) == _CHOICES and (not varies or len(set(several)) > 1)
+        verb = "ignores" if dialect.extensions else "takes no"
         for name, honoured in (("top_k", top_k), ("min_p", min_p)):
             if honoured is False and varies:
                 warnings.append(
-                    f"the server ignores `{name}`: where its own default is not off, answers are more alike than the "
+                    f"the server {verb} `{name}`: where its own default is not off, answers are more alike than the "
                     "model's"
                 )
         k, fault = _log_probabilities(first, reply.usage.completion)
+        if found.drawn_greedy:
+            read = f"signals read from their tokens ({_token_signals(k)})"
+            are = "" if fault else f"; {read} are those of a draw, not of the likeliest answer"
+            warnings.insert(0, found.drawn_greedy + are)
         if fault:
             warnings.append(f"no token statistics: {fault}")
         return ServerFacts(
@@ -220,6 +229,12 @@ def _log_probabilities(choice: Choice, completion: int | None) -> tuple[int, str
     if aligned_tokens(choice, completion) is None and not choice.reasoning:
         return k, "the server's log-probabilities are of another length than its tokens"
     return k, head_fault([token.head for token in choice.tokens])
+
+
+def _token_signals(k: int) -> str:
+    """Return the names of the signals that are read from the tokens of the greedy answer."""
+    names = (*_ENTROPY_SIGNALS, *_LIKELIHOOD_SIGNALS) if k else _LIKELIHOOD_SIGNALS
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def head_fault(heads: Sequence[Sequence[float]]) -> str:
