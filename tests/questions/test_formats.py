@@ -221,3 +221,68 @@ def test_what_stands_in_for_a_file_is_recognised(tmp_path: Path, data: bytes, hi
     with pytest.raises(QuestionFileError) as caught:
         load(tmp_path, "q.jsonl", data)
     assert caught.value.hint is not None and hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("q.jsonl", '[{"question": "Who?"}, {"question": "Why?"}]'),
+        ("q.jsonl", '[\n  {"question": "Who?"},\n  {"question": "Why?"}\n]\n'),
+        ("q.jsonl", '{\n  "data": [{"question": "Who?"}, {"question": "Why?"}]\n}\n'),
+    ],
+)
+def test_one_json_document_under_the_name_of_json_lines_is_read_and_said(tmp_path: Path, name: str, text: str):
+    file = load(tmp_path, name, text)
+    assert texts(file) == ["Who?", "Why?"]
+    assert file.warnings == ("`q.jsonl` is read as JSON",)
+
+
+def test_a_first_line_about_the_file_is_left_out_and_said(tmp_path: Path):
+    file = load(tmp_path, "q.jsonl", '{"name": "Quiz", "count": 2}\n{"question": "Who?"}\n{"question": "Why?"}\n')
+    assert texts(file) == ["Who?", "Why?"]
+    assert file.warnings == ("line 1 of `q.jsonl` holds no question as the others do, and is left out",)
+
+
+def test_a_first_record_that_only_lacks_its_question_is_refused(tmp_path: Path):
+    with pytest.raises(QuestionFileError, match="line 1 has no question"):
+        load(tmp_path, "q.jsonl", '{"answer": "Ann"}\n{"question": "Who?", "answer": "Ann"}\n')
+
+
+@pytest.mark.parametrize("name", ["q.jsonl.gz", "q.zst", "q.parquet", "q.xlsx", "q.arrow"])
+def test_plain_text_under_the_name_of_another_kind_is_refused_with_the_way_on(tmp_path: Path, name: str):
+    with pytest.raises(QuestionFileError, match="it holds plain text") as caught:
+        load(tmp_path, name, '{"question": "Who?"}\n')
+    assert "name it after what it holds" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Q: Who flew?\nA: Ann\n", "1 of 2 lines begin with `A:` like answers, the first at line 2"),
+        ("Who flew?\tAnn\nWho ran?\tBob\n", "2 of 2 lines hold a tab like a table without a header"),
+        ("# Flights\nWho flew?\n", "1 of 2 lines begin like a comment or a heading"),
+        ("1. Who flew?\n2. Who ran?\n", "2 of 2 lines begin with a number or a bullet"),
+        ("| question |\n|---|\n| Who? |\n", "3 of 3 lines stand between bars"),
+    ],
+)
+def test_lines_of_a_plain_text_that_may_be_no_questions_are_counted(tmp_path: Path, text: str, said: str):
+    assert any(warning.startswith(said) for warning in load(tmp_path, "q.txt", text).warnings)
+
+
+def test_an_unknown_name_read_as_plain_text_is_said(tmp_path: Path):
+    assert load(tmp_path, "q.py", "Who flew?\n").warnings == ("`q.py` is read as plain text: each line is a question",)
+    assert load(tmp_path, "q.txt", "Who flew?\n").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'<?xml version="1.0"?><q>Who?</q>', "XML"),
+        (b"{\\rtf1 Who?}", "rich text"),
+        ("question\nWho?\n".encode("utf-16-le"), "it looks like UTF-16"),
+    ],
+)
+def test_text_of_another_kind_gets_its_hint(tmp_path: Path, data: bytes, said: str):
+    with pytest.raises(QuestionFileError) as caught:
+        load(tmp_path, "q.txt", data)
+    assert said in caught.value.hint

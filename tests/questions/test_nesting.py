@@ -33,13 +33,26 @@ def load(folder: Path, value: Any, name: str = "q.json") -> QuestionFile:
             "Data": [{"Question": "Who flew?", "QuestionId": "1", "Answer": {"Value": "Ann", "Aliases": []}}],
             "Version": 1,
         },
+        # below other facts of the file, and deeper
+        {"questions": [{"id": "1", "question": "Who flew?", "answers": ["Ann"]}], "title": "Flights"},
+        {"data": {"questions": [{"id": "1", "question": "Who flew?", "answers": ["Ann"]}]}, "title": "Flights"},
+        # requests of a batch, traces
+        [{"custom_id": "1", "body": {"model": "m", "messages": [{"role": "user", "content": "Who flew?"}]}}],
+        {"requests": [{"custom_id": "1", "params": {"messages": [{"role": "user", "content": "Who flew?"}]}}]},
+        [{"custom_id": "1", "url": "/v1/responses", "body": {"input": "Who flew?", "instructions": "Be short."}}],
+        [{"id": "1", "inputs": {"question": "Who flew?"}, "outputs": {"answer": "Ann"}}],
         # one record alone
         {"id": "1", "question": "Who flew?", "answers": ["Ann"]},
     ],
 )
 def test_records_are_found_where_data_sets_keep_them(tmp_path: Path, value: Any) -> None:
     (question,) = load(tmp_path, value).questions
-    assert (question.id, question.text, question.answers) == ("1", "Who flew?", ("Ann",))
+    assert (question.id, question.text) == ("1", "Who flew?")
+    # A request holds no answer.
+    assert question.answers == (
+        () if "model" in str(value) or "body" in str(value) or "params" in str(value) else ("Ann",)
+    )
+    assert question.system == ("Be short." if "instructions" in str(value) else None)
 
 
 def test_questions_about_one_passage_share_it(tmp_path: Path) -> None:
@@ -49,7 +62,10 @@ def test_questions_about_one_passage_share_it(tmp_path: Path) -> None:
     assert file.questions[0].answers == ("3",)
 
 
-@pytest.mark.parametrize("value", [["Who?", "Why?"], {"questions": ["Who?", "Why?"]}])
+@pytest.mark.parametrize(
+    "value",
+    [["Who?", "Why?"], {"questions": ["Who?", "Why?"]}, {"name": "n", "prompts": ["Who?", "Why?"], "tags": ["a"]}],
+)
 def test_a_list_of_texts_is_a_list_of_questions(tmp_path: Path, value: Any) -> None:
     assert [question.text for question in load(tmp_path, value).questions] == ["Who?", "Why?"]
 

@@ -7,11 +7,13 @@ not clean text, or not finite and well-formed JSON, is refused with its line.
 import codecs
 import json
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.binary_files import read_binary, unpack
-from homogaudit.questions.json_files import is_json_lines, json_lines_records, json_records
+from homogaudit.questions.json_files import is_json_lines, is_one_document, json_lines_records, json_records
 from homogaudit.questions.layouts import Columns, has_question_column
 from homogaudit.questions.raw_records import RawRecord, RawRecords
 from homogaudit.questions.tables import find_delimiter, read_table
@@ -29,9 +31,25 @@ _MISTAKEN = (
     (b"%PDF", "this is a PDF; copy its questions into a text file, one a line"),
     (b"\x93NUMPY", "this is a NumPy array; write the questions as JSON Lines"),
     (b"\x89HDF", "this is HDF5; write the questions as JSON Lines"),
+    (b"{\\rtf", "this is rich text; save it as plain text, a question a line"),
+    (b"<?xml", "this is XML; write the questions as JSON Lines or CSV"),
     (b"version https://git-lfs.github.com", "this is a Git LFS pointer, not the data; fetch it with `git lfs pull`"),
 )
 """First bytes of files that are given by mistake."""
+
+_PACKED = frozenset(
+    {".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".parquet", ".arrow", ".feather", ".xlsx", ".xlsm", ".xls", ".zip"}
+)
+"""Endings of names whose files never are plain text."""
+
+_LINE_KINDS = (
+    (re.compile(r"(?:A|Answer|Ans)[ \t]*:"), "begin with `A:` like answers", 0),
+    (re.compile(r"[^\t]*\S[ \t]*\t[ \t]*\S"), "hold a tab like a table without a header", 0),
+    (re.compile(r"\|.*\|"), "stand between bars like the rows of a table", 0),
+    (re.compile(r"(?:#{1,6}|//)[ \t]"), "begin like a comment or a heading", 0),
+    (re.compile(r"(?:[-*\u2022]|\d{1,4}[.)])[ \t]+\S"), "begin with a number or a bullet, which is asked too", 0.5),
+)
+"""Lines of a plain text that may be no questions, and the share of all lines above which it is said."""
 
 _PICKLE = re.compile(rb"\x80[\x02-\x05]")
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
@@ -86,7 +104,11 @@ def read_file(data: bytes, name: str, columns: Columns) -> RawFile:
     if _PICKLE.match(data):
         hint = "this is a pickle, which is never opened: it may run code; write the questions as JSON Lines"
         raise QuestionFileError(f"{quoted(name)} is not a question file", hint)
-    return parse(decode(data, name), name.rpartition(".")[1] + name.rpartition(".")[2], columns, name)
+    text = decode(data, name)
+    if (suffix := PurePath(name).suffix.lower()) in _PACKED and not _WEB_PAGE.match(text):
+        hint = "download it again, or name it after what it holds, such as `.jsonl`, `.csv` or `.txt`"
+        raise QuestionFileError(f"{quoted(name)} is named {suffix} and is none: it holds plain text", hint)
+    return parse(text, name.rpartition(".")[1] + name.rpartition(".")[2], columns, name)
 
 
 def decode(data: bytes, file: str) -> str:
@@ -103,9 +125,12 @@ def decode(data: bytes, file: str) -> str:
         data = text.encode()
     if (position := data.find(b"\0")) >= 0:
         line = data.count(b"\n", 0, position) + 1
+        is_utf16 = data.count(b"\0", 0, 1000) * 3 > len(data[:1000])
         raise QuestionFileError(
             f"{quoted(file)} line {line} holds a NUL byte: it is not text",
-            "give JSON Lines, JSON, CSV, TSV or text",
+            "it looks like UTF-16 or UTF-32; save it as UTF-8"
+            if is_utf16
+            else "give JSON Lines, JSON, CSV, TSV or text",
         )
     try:
         text = data.decode("utf-8-sig")
@@ -137,10 +162,12 @@ def parse(text: str, suffix: str, columns: Columns, file: str) -> RawFile:
     if _WEB_PAGE.match(text):
         raise QuestionFileError(f"{quoted(file)} is a web page", "download the file itself, not the page that shows it")
     delimiters = ",;\t"
-    is_known = True
+    is_known = is_text = True
     match suffix.lower():
         case suffix if suffix in _JSON_LINES:
-            kind = "jsonl"
+            # Some programs write one list, or an object over several lines, under this name.
+            kind = "json" if is_one_document(text) else "jsonl"
+            is_known = kind == "jsonl"
         case ".json":
             kind = "jsonl" if is_json_lines(text, columns) else "json"
         case ".yaml" | ".yml":
@@ -151,6 +178,7 @@ def parse(text: str, suffix: str, columns: Columns, file: str) -> RawFile:
             kind, delimiters = "table", "\t"
         case _:
             is_known = False
+            is_text = suffix.lower() in (".txt", ".text", "")
             kind = _sniff(text, columns, is_text=suffix.lower() == ".txt")
     match kind:
         case "jsonl":
@@ -162,7 +190,8 @@ def parse(text: str, suffix: str, columns: Columns, file: str) -> RawFile:
         case "table":
             found = read_table(text, delimiters, columns, file)
         case _:
-            return _raw_file("text", RawRecords(_lines(text)))
+            lines = _lines(text)
+            return _raw_file("text", RawRecords(lines, tuple(_text_notes(lines, file, is_named=is_text))))
     was_asked_by_line = not is_known and (suffix.lower() == ".txt" or kind == "yaml")
     if not is_known:
         words = {"jsonl": "JSON Lines", "json": "JSON", "yaml": "YAML", "table": "a table"}
@@ -178,6 +207,17 @@ def _raw_file(kind: str, found: RawRecords, lines: tuple[RawRecord, ...] = ()) -
 def _lines(text: str) -> tuple[RawRecord, ...]:
     lines = enumerate(text.split("\n"), start=1)
     return tuple(RawRecord(number, {"question": line.strip()}) for number, line in lines if line.strip())
+
+
+def _text_notes(lines: Sequence[RawRecord], file: str, *, is_named: bool) -> Iterator[str]:
+    """Yield what a user may not expect of a plain text, a line each."""
+    if not is_named:
+        yield f"{quoted(file)} is read as plain text: each line is a question"
+    for pattern, what, share in _LINE_KINDS:
+        found = [line for line in lines if pattern.match(line.values["question"])]
+        if len(found) > share * len(lines):
+            place = f"the first at line {found[0].line}"
+            yield f"{len(found)} of {len(lines)} lines {what}, {place}: all are asked as they are"
 
 
 def _sniff(text: str, columns: Columns, *, is_text: bool) -> str:

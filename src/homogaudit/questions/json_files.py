@@ -15,7 +15,7 @@ from homogaudit.questions.nesting import expand, find_records, is_side_by_side
 from homogaudit.questions.raw_records import RawRecord, RawRecords, check_value
 from homogaudit.questions.wording import kind_of, quoted
 
-__all__ = ["is_json_lines", "json_lines_records", "json_records"]
+__all__ = ["is_json_lines", "is_one_document", "json_lines_records", "json_records"]
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -58,7 +58,21 @@ def is_json_lines(text: str, columns: Columns) -> bool:
     if first[end:].strip():
         return True
     is_record = has_question_column(value, columns) and not is_side_by_side(value, columns)
+    is_record = is_record and not isinstance(value.get("questions"), list)
     return "\n" not in first[:end] and is_record
+
+
+def is_one_document(text: str) -> bool:
+    """Whether a text is one JSON list of objects, or one object that goes over several lines."""
+    start = text.lstrip()
+    first = start.partition("\n")[0]
+    if not start.startswith("[") and not (start.startswith("{") and "\n" in start.strip() and first.strip() == "{"):
+        return False
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) or any(isinstance(item, dict) for item in value)
 
 
 def _skip(text: str, position: int) -> int:
@@ -174,6 +188,7 @@ def json_lines_records(text: str, columns: Columns, file: str) -> RawRecords:
     records: list[RawRecord] = []
     header_possible = True
     first: Any = None
+    notes: tuple[str, ...] = ()
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -187,7 +202,20 @@ def json_lines_records(text: str, columns: Columns, file: str) -> RawRecords:
         header_possible = False
         if not is_header:
             records.append(RawRecord(number, values))
-    return _checked(records, (), columns, file)
+    if len(records) > 1 and _is_preface(records, columns):
+        notes = (f"line {records[0].line} of {quoted(file)} holds no question as the others do, and is left out",)
+        del records[0]
+    return _checked(records, notes, columns, file)
+
+
+def _is_preface(records: Sequence[RawRecord], columns: Columns) -> bool:
+    """Whether the first record speaks of the file: the others hold questions and share no column with it."""
+    first, *others = (record.values.keys() for record in records)
+    return (
+        not has_question_column(first, columns)
+        and not any("text" in record.values or "row" in record.values for record in records[:1])
+        and all(has_question_column(names, columns) and not first & names for names in others)
+    )
 
 
 def _object(value: Any, line: int, file: str, first: Any) -> dict[str, Any]:

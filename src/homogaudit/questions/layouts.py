@@ -3,6 +3,7 @@
 Knows the names of columns and the layouts that they show; what the values mean is `reading`'s business.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -46,8 +47,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "startphrase",
         "questions",
         "user_prompt",
+        "user_input",
     ),
-    "id": ("id", "_id", "question_id", "qid", "questionid"),
+    "id": ("id", "_id", "question_id", "qid", "questionid", "custom_id"),
     "category": ("category", "topic", "subject"),
     "answers": (
         "answers",
@@ -113,6 +115,7 @@ class Columns:
     context: str | None = None
 
 
+@functools.cache
 def normalised(name: str) -> str:
     """Return a column's name without case, with `_` for spaces and hyphens."""
     return re.sub(r"[\s\-]+", "_", name.strip()).casefold()

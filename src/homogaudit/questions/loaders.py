@@ -113,9 +113,7 @@ def load_questions(
         return found[:limit]
 
     questions = chosen([item.question for item in kept])
-    warnings = [*reading.notes, *_warnings(raw, questions, duplicates)]
-    if raw.format != "text":
-        warnings = [*raw.notes, *warnings]
+    warnings = [*raw.notes, *reading.notes, *_warnings(raw, questions, duplicates)]
     earlier = _earlier(raw, columns, chosen)
     return QuestionFile(name, reading.layout, tuple(questions), tuple(duplicates), tuple(warnings), earlier)
 

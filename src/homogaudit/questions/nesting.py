@@ -17,6 +17,13 @@ _UNDER = ("qas", "qa_pairs", "questions", "question_answer_pairs")
 """Where the questions about one text stand beside it (SQuAD, DROP)."""
 
 
+_LISTS_OF_QUESTIONS = frozenset({"questions", "prompts", "queries", "problems", "instructions", "inputs"})
+"""Keys of lists of texts that are asked, whatever else stands beside them."""
+
+_REQUESTS = ("body", "params", "inputs", "input")
+"""Where a request of a batch, or a traced example, holds what is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
     """The records in an object.
@@ -47,7 +54,9 @@ def find_records(value: Mapping[str, Any], columns: Columns, file: str) -> Found
         return FoundRecords(None, tuple(table))
     if (table := _side_by_side(value, columns)) is not None:
         return FoundRecords(None, tuple(table))
-    if has_question_column(value, columns) and any(isinstance(item, str) for item in value.values()):
+    asked = value.get("questions")
+    is_list = isinstance(asked, list) and not has_question_column(value.keys() - {"questions"}, columns)
+    if not is_list and has_question_column(value, columns) and any(isinstance(item, str) for item in value.values()):
         return FoundRecords(None, (value,))
     lists = {key: cast("list[Any]", item) for key, item in value.items() if isinstance(item, list) and item}
     of_objects = [key for key, items in lists.items() if any(isinstance(item, dict) for item in items)]
@@ -57,10 +66,18 @@ def find_records(value: Mapping[str, Any], columns: Columns, file: str) -> Found
     if len(of_objects) == 1:
         return FoundRecords(of_objects[0], notes=_viewer_notes(value, lists[of_objects[0]]))
     of_texts = [key for key, items in lists.items() if all(isinstance(item, str) for item in items)]
+    named = [key for key in of_texts if key.casefold() in _LISTS_OF_QUESTIONS]
     if not of_objects and len(of_texts) == 1 and len(value) == 1:
         return FoundRecords(of_texts[0])
+    if not of_objects and len(named) == 1:
+        return FoundRecords(named[0])
     if not of_objects and (records := _by_id(value, columns)) is not None:
         return FoundRecords(None, tuple(records))
+    inner = [cast("dict[str, Any]", item) for item in value.values() if isinstance(item, dict)]
+    if not of_objects and len(inner) == 1 and any(isinstance(item, list) for item in inner[0].values()):
+        found = find_records(inner[0], columns, file)
+        records = found.records if found.key is None else tuple(_as_records(inner[0][found.key]))
+        return FoundRecords(None, records, found.notes)
     keys = ", ".join(quoted(key) for key in of_objects)
     reason = f"holds several lists of objects: {keys}" if of_objects else "is an object that holds no list of objects"
     raise QuestionFileError(f"{quoted(file)} {reason}", "give a list of objects, or one object a line in a .jsonl")
@@ -79,6 +96,9 @@ def expand(values: Mapping[str, Any], columns: Columns) -> Iterator[tuple[Mappin
         names = ", ".join(quoted(name) for name in cut)
         yield cast("dict[str, Any]", row), f"the viewer of the data set cut cells of {names} short" if cut else ""
         return
+    if (opened := _opened_request(values, columns)) is not None:
+        yield opened, ""
+        return
     paragraphs = values.get("paragraphs")
     articles: list[Mapping[str, Any]] = [values]
     if isinstance(paragraphs, list) and any(_questions_under(item) for item in cast("list[Any]", paragraphs)):
@@ -92,6 +112,35 @@ def expand(values: Mapping[str, Any], columns: Columns) -> Iterator[tuple[Mappin
         shared = {name: item for name, item in article.items() if name != key}
         for question in cast("list[dict[str, Any]]", article[key]):
             yield shared | question, ""
+
+
+def _opened_request(values: Mapping[str, Any], columns: Columns) -> dict[str, Any] | None:
+    """Return a record whose question stands in an object of it, with what that holds beside the rest.
+
+    OpenAI's and Anthropic's batches keep it in the body of a request, traces in their inputs.
+    """
+    for key in _REQUESTS:
+        inner = values.get(key)
+        if not isinstance(inner, dict) or has_question_column(values.keys() - {key}, columns):
+            continue
+        request = cast("dict[str, Any]", inner)
+        if not has_question_column(request, columns):
+            continue
+        rest = {name: item for name, item in values.items() if name != key}
+        outputs = rest.get("outputs")
+        if isinstance(outputs, dict):
+            rest = {name: item for name, item in rest.items() if name != "outputs"} | cast("dict[str, Any]", outputs)
+        system = {"system": request["instructions"]} if isinstance(request.get("instructions"), str) else {}
+        return rest | system | request
+    return None
+
+
+def _as_records(items: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+    for item in items:
+        if isinstance(item, dict):
+            yield cast("dict[str, Any]", item)
+        elif isinstance(item, str):
+            yield {"question": item}
 
 
 def _questions_under(value: object) -> str | None:
