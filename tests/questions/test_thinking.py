@@ -1,6 +1,7 @@
 """The answer in what a model wrote, family by family. Every text is written for these tests."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,42 @@ def test_an_answer_is_found_again_in_a_text_without_its_thinking():
     assert locate_answer(parsed, text, "other").stop == 5
     none = split("<think>hm")
     assert locate_answer(none, "<think>hm", "hm").start == 2
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a </think> ", "<think> ", "<think>a</think>\n", "x <think> y ", "`<think>` ", "```\n<think>\n```\n", "<b>",
+        "<think> and </think> ", "<|channel|>analysis<|message|>a<|end|>", "<|channel|>a ", "<|think|>a   ",
+        "to=self<|message|> ", "<|start|>assistant to=", "<thinking><think></thinking>", "<|channel>thought ",
+    ],
+)  # fmt: skip
+def test_the_time_for_a_text_grows_no_faster_than_the_text(unit: str):
+    # Of quadratic time, 16 times the length would take 256 times as long.
+    def seconds(text: str) -> float:
+        begun = time.perf_counter()
+        split(text)
+        return time.perf_counter() - begun
+
+    for filled in (unit * 400, unit + " " * 6_000):
+        least = min(seconds(filled) for _ in range(3))
+        most = min(seconds(filled.replace(unit, unit * 16).replace(" " * 6_000, " " * 96_000)) for _ in range(2))
+        assert most < 100 * least + 0.05
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ('<think type="long">hm</think>Aral', "Aral"),
+        ("<think >hm</think >Aral", "Aral"),
+        ("<Think\tid='1'>hm</think\r\n>Aral", "Aral"),
+        ("<thinker>hm</thinker>Aral", "<thinker>hm</thinker>Aral"),
+    ],
+)
+def test_a_tag_may_have_attributes(text: str, answer: str):
+    parsed = split(text)
+    assert (parsed.answer, parsed.closes_unopened) == (answer, False)
+    assert split('<think type="long">hm').state is GenerationState.THINKING_UNCLOSED
 
 
 # Which family

@@ -5,10 +5,11 @@ its text, so that whoever has its tokens can tell which of them are the answer's
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from homogaudit.questions.marked_text import MarkedText
 from homogaudit.questions.thinking_families import Channels, Family, families, known, own_markers
 from homogaudit.records import GenerationState, Prompting
 
@@ -18,8 +19,6 @@ _LINK = re.compile(r"\s*(?:and|or)\s*", re.IGNORECASE)
 _LINK_IN_SENTENCE = re.compile(r"\s*(?:and|or|to|/|,|\.{3}|…)?\s*", re.IGNORECASE)
 """What stands between two markers that are only spoken of."""
 
-_FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
-_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "\N{LEFT SINGLE QUOTATION MARK}": "\N{RIGHT SINGLE QUOTATION MARK}"}
 _LEAST_PART = 4
 """Characters of a marker that was cut off by the limit and stands alone, below which it may be anything."""
 
@@ -137,18 +136,28 @@ def leaves_thinking(prompt: str, prompting: Prompting, names: Collection[str]) -
 
 @cache
 def _any_marker() -> re.Pattern[str]:
-    """Return what finds a text that may hold a marker, quickly: most texts hold none."""
-    texts: list[str] = []
+    """Return what finds a text that may hold a marker, quickly: most texts hold none.
+
+    Its search skips to the characters that begin markers, as it could not if the case of letters mattered there.
+    """
+    rest: dict[str, list[str]] = {}
     for family in families().values():
-        texts += [re.escape(text) for pair in (*family.pairs, *family.wrappers) for text in pair if text]
-        texts += [opens.pattern for opens, _ in family.prose]
-        texts += [re.escape(text) for text in (family.channels.signature if family.channels else ())]
-    return re.compile("|".join(dict.fromkeys(texts)), re.IGNORECASE)
+        patterns = [_as_pattern(text) for pair in (*family.pairs, *family.wrappers) for text in pair if text]
+        patterns += [re.escape(text) for text in (family.channels.signature if family.channels else ())]
+        for pattern in patterns:
+            first = pattern[:2] if pattern[0] == "\\" else pattern[0]
+            rest.setdefault(first, []).append(pattern[len(first) :])
+    first_ones = "".join(rest)
+    cased = [f"(?<={first})(?i:{'|'.join(dict.fromkeys(patterns))})" for first, patterns in rest.items()]
+    return re.compile(f"[{first_ones}](?:{'|'.join(cased)})")
 
 
 def may_hold_markers(text: str) -> bool:
     """Whether any known marker, or the beginning of one, stands in a text."""
-    return bool(_any_marker().search(text)) or _is_cut_marker(text)
+    if _any_marker().search(text) or _is_cut_marker(text):
+        return True
+    begin = len(text) - len(text.lstrip())
+    return any(opens.match(text, begin) for family in families().values() for opens, _ in family.prose)
 
 
 def _answer(text: str, found: _Found) -> ParsedAnswer:
@@ -210,7 +219,8 @@ def _read_channels(text: str, starts_in_thinking: bool, names: Collection[str]) 
 
 def _stands_in(text: str, mark: str) -> bool:
     """Whether a marker stands in a text otherwise than in quotes."""
-    return any(not _is_quoted(text, found.start(), found.end()) for found in re.finditer(re.escape(mark), text))
+    places = MarkedText(text)
+    return any(not places.is_quoted(found.start(), found.end()) for found in re.finditer(re.escape(mark), text))
 
 
 def _parts(text: str, channels: Channels, starts_in_thinking: bool) -> list[_Part]:
@@ -319,82 +329,94 @@ def _markers() -> dict[str, _Marker]:
     return table
 
 
+_TAG = re.compile(r"<(/?)([\w:]+)>")
+_REST_OF_TAG = re.compile(r"\s[^<>]*(?=>\Z)")
+
+
 @cache
 def _marker_pattern() -> re.Pattern[str]:
     longest_first = sorted(_markers(), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+    return re.compile("|".join(map(_as_pattern, longest_first)), re.IGNORECASE)
+
+
+def _as_pattern(marker: str) -> str:
+    """Return what finds a marker; one in the form of a tag may have attributes, and white space at its end."""
+    tag = _TAG.fullmatch(marker)
+    if tag is None:
+        return re.escape(marker)
+    rest = r"\s*" if tag[1] else r"(?:\s[^<>]{0,200})?"
+    return f"<{tag[1]}{re.escape(tag[2])}{rest}>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """One marker in a text: where it stands, what it does, and where the next one stands that closes its pair."""
+
+    start: int
+    stop: int
+    marker: _Marker
+    closed: tuple[int, int] | None
+
+
+def _marks(text: str) -> list[_Mark]:
+    """Return the markers of a text, in their order."""
+    table = _markers()
+    closers: dict[tuple[str, str], tuple[int, int]] = {}
+    found: list[_Mark] = []
+    for match in reversed(list(_marker_pattern().finditer(text))):
+        spelled = match[0].casefold()
+        marker = table.get(spelled) or table[_REST_OF_TAG.sub("", spelled)]
+        found.append(_Mark(match.start(), match.end(), marker, closers.get(marker.pair)))
+        if not marker.opens:
+            closers[marker.pair] = match.span()
+    return found[::-1]
 
 
 def _read_pairs(text: str, starts_in_thinking: bool) -> _Found:
     """Go through the markers of a text: each pair closes its own, and the answer follows the last that closes."""
     found = _Found(0, len(text), is_open=starts_in_thinking)
+    places = MarkedText(text)
     inside: _Marker | None = None
     skipped = 0
-    for match, marker in _marks(text):
-        if match.start() < skipped:
+    for mark in _marks(text):
+        marker = mark.marker
+        if mark.start < skipped:
             continue
         if found.is_open:
             closes = not marker.opens and (inside is None or inside.pair == marker.pair)
-            if closes and not _is_quoted(text, match.start(), match.end()):
-                found.is_open, found.start, found.family = False, match.end(), marker.family
-        elif _is_quoted(text, match.start(), match.end()) or _is_in_fence(text, found.start, match.start()):
+            if closes and not places.is_quoted(mark.start, mark.stop):
+                found.is_open, found.start, found.family = False, mark.stop, marker.family
+        elif places.is_quoted(mark.start, mark.stop) or places.is_in_fence(found.start, mark.start):
             continue
         elif marker.opens:
-            end = _spoken_of(text, found.start, match, marker)
+            end = _spoken_of(text, places.line_before(found.start, mark.start), mark)
             if end:
                 skipped = end
                 continue
             found.is_open, found.family, inside = True, marker.family, marker
         else:
             if not found.family:
-                found.closes_unopened = bool(text[: match.start()].strip())
-            found.start, found.family = match.end(), marker.family
+                found.closes_unopened = bool(text[: mark.start].strip())
+            found.start, found.family = mark.stop, marker.family
     if not found.is_open and not found.family and _is_cut_marker(text):
         found.is_open = True
     return found
 
 
-def _marks(text: str) -> Iterator[tuple[re.Match[str], _Marker]]:
-    table = _markers()
-    for match in _marker_pattern().finditer(text):
-        yield match, table[match[0].casefold()]
-
-
-def _spoken_of(text: str, start: int, match: re.Match[str], marker: _Marker) -> int:
+def _spoken_of(text: str, line: str, mark: _Mark) -> int:
     """Return where the mention of an opening marker ends, 0 where it opens thinking.
 
     Thinking begins a text or a line. Within a sentence a marker that is never closed is a word of it, and so are two
     with little between them but `and`.
     """
-    before = text[start : match.start()]
-    line = before.rpartition("\n")[2].strip()
-    closes = re.compile(re.escape(marker.pair[1]), re.IGNORECASE).search(text, match.end())
-    if closes:
+    if mark.closed:
         link = _LINK_IN_SENTENCE if line else _LINK
-        return closes.end() if link.fullmatch(text, match.end(), closes.start()) else 0
-    if not line or not marker.pair[0][1:-1].isalpha():
+        return mark.closed[1] if link.fullmatch(text, mark.stop, mark.closed[0]) else 0
+    if not line or not mark.marker.pair[0][1:-1].isalpha():
         return 0
-    after = text[match.end() : match.end() + 1]
-    is_within_sentence = before[-1] == "(" or (before[-1].isspace() and (line[-1].isalnum() or line[-1] in ",;"))
-    return match.end() if is_within_sentence and not after.isalnum() and after != "\n" else 0
-
-
-def _is_quoted(text: str, start: int, stop: int) -> bool:
-    """Whether `text[start:stop]` stands in quotes or in a line's code."""
-    before, after = text[start - 1 : start], text[stop : stop + 1]
-    opening = text[start - 2 : start - 1] if start > 1 else ""
-    if _QUOTES.get(before) == after and (not opening or opening.isspace() or opening in "([{"):
-        return True
-    line_start = text.rfind("\n", 0, start) + 1
-    line_stop = text.find("\n", stop)
-    rest = text[stop : len(text) if line_stop < 0 else line_stop]
-    return text.count("`", line_start, start) % 2 == 1 and "`" in rest
-
-
-def _is_in_fence(text: str, start: int, at: int) -> bool:
-    """Whether a place lies in a block of code that began at or behind `start`."""
-    fences = [fence.start() for fence in _FENCE.finditer(text, start)]
-    return sum(fence < at for fence in fences) % 2 == 1 and any(fence > at for fence in fences)
+    before, after = text[mark.start - 1], text[mark.stop : mark.stop + 1]
+    is_within_sentence = before == "(" or (before.isspace() and (line[-1].isalnum() or line[-1] in ",;"))
+    return mark.stop if is_within_sentence and not after.isalnum() and after != "\n" else 0
 
 
 def _is_cut_marker(text: str) -> bool:
