@@ -40,8 +40,8 @@ def test_answers_are_objects_with_a_text_under_its_usual_names(read: Read):
     assert samples(recording) == [["Nile", "The Nile", "Congo", ""]]
     assert [x.finish_reason for x in recording.file.records[0].samples] == ["length", "stop", None, None]
     assert recording.file.records[0].samples[3].state is GenerationState.EMPTY
-    assert "1 answers are null and count as empty" in recording.warnings
-    assert "1 finish reasons say neither `stop` nor `length` and are left out" in recording.warnings
+    assert "1 answer is null and counts as empty" in recording.warnings
+    assert "1 finish reason says neither `stop` nor `length` and is left out" in recording.warnings
 
 
 def test_token_arrays_under_short_names_are_those_of_the_format(read: Read):
@@ -69,7 +69,7 @@ def test_a_column_an_answer_is_read_in_the_order_of_its_numbers(read: Read):
     recording = read("a.csv", head + "Which river?,Nile,one,ten,two\nWhich sea?,Red Sea,a,,b\n")
     assert samples(recording) == [["one", "two", "ten"], ["a", "b", ""]]
     assert recording.file.records[0].question.answers == ("Nile",)
-    assert "1 empty cells count as empty answers" in recording.warnings
+    assert "1 empty cell counts as an empty answer" in recording.warnings
 
 
 @pytest.mark.parametrize("cell", ['["Nile", "Congo"]', "['Nile', 'Congo']"])
@@ -189,7 +189,7 @@ def test_what_pandas_writes_is_read_in_each_orientation(read: Read):
         recording = read("a.json", document)
         assert texts(recording) == ["Which river?", "Which sea?"], document
         assert samples(recording) == [["Nile", "Congo"], ["R"]], document
-    assert "1 of 2 questions have fewer than 2 samples and enter nothing" in recording.warnings
+    assert "1 of 2 questions has fewer than 2 samples and enters nothing" in recording.warnings
 
 
 def test_a_uqlm_result_has_its_answer_and_its_samples(read: Read):

@@ -99,7 +99,7 @@ def test_one_epoch_at_temperature_zero_is_the_greedy_answer(read: Read):
 def test_samples_that_failed_are_counted(read: Read, refused: Refused):
     failed = sample("p1", 4, "", None, error={"message": "x"}, output={"choices": [], "completion": ""})
     recording = read("log.json", HEADER | {"status": "error", "samples": [*SAMPLES, failed]})
-    assert "1 samples failed or hold no answer and are left out" in recording.warnings
+    assert "1 sample failed or holds no answer and is left out" in recording.warnings
     assert "the evaluation ended with status `error`: what it logged is read" in recording.warnings
     assert "holds no questions" in refused("log.json", HEADER | {"samples": [failed]}).message
 

@@ -129,7 +129,7 @@ def test_what_a_content_filter_stopped_counts_as_failed(read: Read):
     body["choices"][1]["finish_reason"] = "content_filter"
     recording = read("o.jsonl", [batch("q", body)])
     assert recording.file.records[0].samples[1].state is GenerationState.ERROR
-    assert "1 answers were stopped by a content filter and count as failed" in recording.warnings
+    assert "1 answer was stopped by a content filter and counts as failed" in recording.warnings
 
 
 def test_one_answer_each_is_the_greedy_answer_unless_its_temperature_says_otherwise(read: Read):

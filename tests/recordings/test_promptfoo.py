@@ -42,8 +42,8 @@ def test_cached_and_failed_results_are_said(read: Read):
     failed = result("Q?", None, response={"error": "timeout"})
     recording = read("r.json", document(result("Q?", "a"), cached, failed))
     assert samples(recording) == [["a", "a"]]
-    assert any("1 answers came from promptfoo's cache" in warning for warning in recording.warnings)
-    assert "1 results failed and are left out" in recording.warnings
+    assert any("1 answer came from promptfoo's cache" in warning for warning in recording.warnings)
+    assert "1 result failed and is left out" in recording.warnings
 
 
 def test_several_providers_are_not_mixed(read: Read, refused: Refused):

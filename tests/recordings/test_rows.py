@@ -70,4 +70,4 @@ def test_answers_of_several_models_are_never_mixed(read: Read, refused: Refused)
     recording = read("a.csv", table("question,model,response", rows), model="big")
     assert samples(recording) == [["a", "c"]]
     assert recording.file.model == "big"
-    assert "1 answers of models other than `big` are left out" in recording.warnings
+    assert "1 answer of a model other than `big` is left out" in recording.warnings

@@ -26,7 +26,7 @@ from homogaudit.questions.unused_columns import unused_notes
 from homogaudit.questions.wording import kind_of, listed, quoted
 from homogaudit.records import CHOICE_LETTERS, Question, make_question_id
 
-__all__ = ["Asking", "LocatedQuestion", "Reading", "read_question_record", "read_questions"]
+__all__ = ["Asking", "LocatedQuestion", "Reading", "beside", "read_question_record", "read_questions"]
 
 _RECORDED_KEYS = frozenset({"greedy", "samples", "label", "signals"})
 """What a recorded file says of another model's answers: none of it holds for the answers of this run."""
@@ -442,7 +442,12 @@ def _with_ids(found: Sequence[tuple[int, Question]]) -> list[LocatedQuestion]:
 
 def _beside(question: Question) -> str:
     """Return what is asked beside a question's text."""
-    return "\0".join(part for part in (question.context, question.system, *question.choices) if part)
+    return beside(question.context, question.system, question.choices)
+
+
+def beside(context: str | None, system: str | None, choices: Sequence[str]) -> str:
+    """Return what tells a question from another of the same text: what is asked with it."""
+    return "\0".join(part for part in (context, system, *choices) if part)
 
 
 def _plain_text(value: object) -> str | None:

@@ -159,7 +159,7 @@ class AnswerReader:
 
     def _draw(self, value: Any, name: str) -> dict[str, Any]:
         if self._tabular and value == "":
-            self._notes.count("empty cells count as empty answers")
+            self._notes.count("empty cell counts as an empty answer", "empty cells count as empty answers")
         try:
             return draw_of(value, self._notes)
         except LineError as error:
@@ -202,10 +202,14 @@ class LabelReader:
             column = columns[name]
             given = values[column]
             label = label_of(given)
-            if name == "label" and isinstance(given, str) and label is None and given:
+            if given is None or (isinstance(given, str) and not given.strip()):
+                del values[column]
+                continue
+            if name == "label" and isinstance(given, str) and label is None:
                 # The format's own key: a value that it does not know is an error of the line.
                 return values.pop(column)
             if label is None:
+                self._notes.say(f"{shown(column)} is not used: {shown(given)} spells no label")
                 continue
             del values[column]
             if name in _WRONGNESS:

@@ -1,5 +1,6 @@
 """One drawn answer as others write it, turned into a draw of the recorded format."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -32,8 +33,21 @@ _LENGTH = frozenset(
     {"length", "max_tokens", "max_new_tokens", "max_output_tokens", "max_length", "model_length", "truncated", "limit"}
 )
 
-_CORRECT = frozenset({"true", "yes", "correct", "c", "1", "1.0", "pass", "passed"})
-_INCORRECT = frozenset({"false", "no", "incorrect", "wrong", "i", "0", "0.0", "fail", "failed"})
+_SPELLINGS = {
+    LabelValue.CORRECT: (
+        *("true", "t", "yes", "y", "correct", "c", "right", "1", "1.0", "pass", "passed"),
+        *("\u2713", "\u2714", "\u2714\ufe0f", "\u2705"),
+    ),
+    LabelValue.INCORRECT: (
+        *("false", "f", "no", "n", "incorrect", "wrong", "i", "0", "0.0", "fail", "failed"),
+        *("\u2717", "\u2718", "\u2716", "\u2716\ufe0f", "\u274c", "\u00d7"),
+    ),
+    LabelValue.AMBIGUOUS: ("p", "partial", "partially_correct", "partially correct", "0.5"),
+    LabelValue.NO_MATCH: ("not_attempted", "not attempted"),
+}
+"""Of a verdict in lower case; check marks and crosses among them."""
+
+_LABELS = {spelling: label for label, spellings in _SPELLINGS.items() for spelling in spellings}
 
 
 def draw_of(value: object, notes: Notes) -> dict[str, Any]:
@@ -43,7 +57,7 @@ def draw_of(value: object, notes: Notes) -> dict[str, Any]:
         LineError: There is no text in it.
     """
     if value is None:
-        notes.count("answers are null and count as empty")
+        notes.count("answer is null and counts as empty", "answers are null and count as empty")
         return dict(EMPTY_DRAW)
     if isinstance(value, str):
         return {"text": value}
@@ -108,7 +122,10 @@ def finish_reason(value: object, notes: Notes) -> str | None:
     if name in _LENGTH:
         return "length"
     if name:
-        notes.count("finish reasons say neither `stop` nor `length` and are left out")
+        notes.count(
+            "finish reason says neither `stop` nor `length` and is left out",
+            "finish reasons say neither `stop` nor `length` and are left out",
+        )
     return None
 
 
@@ -117,19 +134,15 @@ def label_of(value: object) -> LabelValue | None:
     if value is None or isinstance(value, list | dict):
         return None
     text = str(value).strip().casefold()
-    if text in _CORRECT:
-        return LabelValue.CORRECT
-    if text in _INCORRECT:
-        return LabelValue.INCORRECT
-    return LabelValue(text) if text in list(LabelValue) else None
+    return LabelValue(text) if text in list(LabelValue) else _LABELS.get(text)
 
 
 def label_of_draws(labels: Sequence[LabelValue | None]) -> LabelValue | None:
     """Return the label of most of the answers to a question; of a tie `ambiguous`, without any `None`."""
-    correct, incorrect = labels.count(LabelValue.CORRECT), labels.count(LabelValue.INCORRECT)
-    if correct == incorrect:
-        return LabelValue.AMBIGUOUS if correct else None
-    return LabelValue.CORRECT if correct > incorrect else LabelValue.INCORRECT
+    counts = Counter(label for label in labels if label is not None).most_common(2)
+    if len(counts) > 1 and counts[0][1] == counts[1][1]:
+        return LabelValue.AMBIGUOUS
+    return counts[0][0] if counts else None
 
 
 def temperature_of(settings: Mapping[str, Any]) -> float | None:

@@ -6,11 +6,11 @@ from typing import Any
 
 from homogaudit.recordings.draws import label_of_draws
 from homogaudit.recordings.source import ImportOptions, Notes
-from homogaudit.records import LabelValue
+from homogaudit.records import LabelValue, collapse
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import FORMAT, LineError, shown
 
-__all__ = ["Drawn", "grouped"]
+__all__ = ["Drawn", "grouped", "question_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class _Group:
         return sum(len(part.draws) for part in self.parts)
 
 
+def question_key(question: Mapping[str, Any]) -> str:
+    """Return what the answers to one question have in common: its text and what was asked with it.
+
+    Case does not tell questions apart: the same one is typed by hand on several rows.
+    """
+    return "\0".join(collapse(str(question.get(name) or "")).casefold() for name in ("question", "context", "system"))
+
+
 def grouped(drawn: Iterable[Drawn], options: ImportOptions, notes: Notes) -> Iterator[Line]:
     """Yield a header with the model's name, then a line a question in the order of their first answers.
 
@@ -66,7 +74,11 @@ def grouped(drawn: Iterable[Drawn], options: ImportOptions, notes: Notes) -> Ite
         yield Line("its header", lambda: header)
     for part in parts:
         if part.model not in (None, model):
-            notes.count(f"answers of models other than {shown(model)} are left out", len(part.draws))
+            notes.count(
+                f"answer of a model other than {shown(model)} is left out",
+                f"answers of models other than {shown(model)} are left out",
+                len(part.draws),
+            )
             continue
         group = groups.setdefault(part.key, _Group(part.place, part.question))
         group.parts.append(part)
@@ -96,10 +108,17 @@ def _line(group: _Group, is_single: bool, notes: Notes) -> dict[str, Any]:
         greedy = parts
     if len(greedy) > 1:
         if len(greedy) == len(parts):
-            notes.count("questions were asked several times at temperature 0: their answers are taken as samples")
+            notes.count(
+                "question was asked several times at temperature 0: its answers are taken as samples",
+                "questions were asked several times at temperature 0: their answers are taken as samples",
+            )
             greedy = []
         else:
-            notes.count("further answers drawn at temperature 0 are left out", len(greedy) - 1)
+            notes.count(
+                "further answer drawn at temperature 0 is left out",
+                "further answers drawn at temperature 0 are left out",
+                len(greedy) - 1,
+            )
     left_out = {id(part) for part in greedy}
     samples = [part for part in parts if id(part) not in left_out]
     values: dict[str, Any] = dict(group.question)
@@ -108,6 +127,8 @@ def _line(group: _Group, is_single: bool, notes: Notes) -> dict[str, Any]:
     if samples:
         values["samples"] = [draw for part in samples for draw in part.draws]
     label = greedy[0].label if greedy else label_of_draws([part.label for part in samples])
+    if label is not None and not greedy and len(samples) > 1:
+        notes.say("the label of a question is that of most of its answers, `ambiguous` where there is no most")
     if label is not None:
         values["label"] = label.value
     return values

@@ -73,7 +73,9 @@ def _drawn(
         with source.at(place):
             draws = draws_of_reply(_reply(sample), temperature, notes)
         if not draws or sample.get("error"):
-            notes.count("samples failed or hold no answer and are left out")
+            notes.count(
+                "sample failed or holds no answer and is left out", "samples failed or hold no answer and are left out"
+            )
             continue
         with source.at(place):
             question = _question(sample, fields)

@@ -9,7 +9,7 @@ from typing import Any
 
 from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tokens, choices_of, usage_of
 from homogaudit.recordings.draws import content_text, finish_reason, temperature_of
-from homogaudit.recordings.grouping import Drawn, grouped
+from homogaudit.recordings.grouping import Drawn, grouped, question_key
 from homogaudit.recordings.question_fields import QuestionFields, request_question
 from homogaudit.recordings.question_list import question_values
 from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of, text_of
@@ -42,7 +42,7 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
     for place, record in ((record.place, record.values) for record in source.read()):
         reply = _reply(record)
         if reply is None:
-            notes.count("requests failed and are left out", first=_failure(record))
+            notes.count("request failed and is left out", "requests failed and are left out", first=_failure(record))
             continue
         identifier = text_of(record.get("custom_id")) or text_of(record.get("id")) or text_of(reply.get("id"))
         request = _request(record) or options.asked.requests.get(str(identifier), {})
@@ -53,10 +53,10 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
         with source.at(place):
             draws = draws_of_reply(reply, temperature, notes)
         if not draws:
-            notes.count("replies hold no answer and are left out")
+            notes.count("reply holds no answer and is left out", "replies hold no answer and are left out")
             continue
         # The same question in several requests is one question, where it is known.
-        key = str(question["question"])
+        key = question_key(question)
         is_greedy = None if temperature is None else temperature == 0
         yield Drawn(place, key, question, draws, is_greedy, model=text_of(reply.get("model")))
 
@@ -130,7 +130,11 @@ def draws_of_reply(reply: Mapping[str, Any], temperature: float | None, notes: N
     rows = [{**row, "message": _plain_message(row["message"])} if "message" in row else row for row in rows]
     choices = choices_of({"choices": rows}, _MAX_CHOICES)
     if len(choices) < len(rows):
-        notes.count("answers of a reply hold no text, such as tool calls, and are left out", len(rows) - len(choices))
+        notes.count(
+            "answer of a reply holds no text, such as a tool call, and is left out",
+            "answers of a reply hold no text, such as tool calls, and are left out",
+            len(rows) - len(choices),
+        )
     completion = usage_of(reply).completion if len(rows) == 1 else None
     return [draw_of_choice(choice, completion, temperature, notes) for choice in choices]
 
@@ -156,7 +160,10 @@ def _of_parts(reply: Mapping[str, Any], notes: Notes) -> list[dict[str, Any]]:
 def draw_of_choice(choice: Choice, completion: int | None, temperature: float | None, notes: Notes) -> dict[str, Any]:
     """Return one answer of a reply, thinking that was taken out of it before its text."""
     if choice.finish_reason == "content_filter":
-        notes.count("answers were stopped by a content filter and count as failed")
+        notes.count(
+            "answer was stopped by a content filter and counts as failed",
+            "answers were stopped by a content filter and count as failed",
+        )
         return {"text": "the server's content filter stopped the answer", "answer": "", "state": "error"}
     text = choice.text
     if choice.reasoning:
@@ -167,7 +174,10 @@ def draw_of_choice(choice: Choice, completion: int | None, temperature: float | 
     tokens = aligned_tokens(choice, completion)
     if tokens is None:
         if choice.tokens is not None:
-            notes.count("answers have log-probabilities of another length than their tokens; these are left out")
+            notes.count(
+                "answer has log-probabilities of another length than its tokens; these are left out",
+                "answers have log-probabilities of another length than their tokens; these are left out",
+            )
         if completion is not None:
             draw["tokens"] = completion
         return draw
@@ -198,7 +208,7 @@ def _entropies(tokens: Sequence[ServerToken], temperature: float | None, notes: 
     if k < 2 or not all(token.head for token in tokens):
         return None
     if fault := head_fault([token.head for token in tokens]):
-        notes.count(f"answers have no token entropies: {fault}")
+        notes.count(f"answer has no token entropies: {fault}", f"answers have no token entropies: {fault}")
         return None
     if temperature not in (None, 0.0, 1.0):
         notes.say(f"no token entropies: log-probabilities at temperature {temperature:g} may be tempered")

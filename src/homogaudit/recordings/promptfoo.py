@@ -56,10 +56,13 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
         response = object_of(row.get("response"))
         output = response.get("output")
         if output is None:
-            notes.count("results failed and are left out")
+            notes.count("result failed and is left out", "results failed and are left out")
             continue
         if response.get("cached") is True:
-            notes.count("answers came from promptfoo's cache: repeats of one draw, not draws (`--no-cache`)")
+            notes.count(
+                "answer came from promptfoo's cache: a repeat of one draw, no draw (`--no-cache`)",
+                "answers came from promptfoo's cache: repeats of one draw, not draws (`--no-cache`)",
+            )
         text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
         draw = {"text": text, "finish_reason": finish_reason(response.get("finishReason"), notes)}
         with source.at(f"result {number}"):

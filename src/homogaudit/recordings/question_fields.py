@@ -1,7 +1,6 @@
 """What a record says of its question, in the keys of the recorded format, read as question files are."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from homogaudit.errors import QuestionFileError, UsageError
@@ -14,7 +13,6 @@ from homogaudit.recordings.draws import content_text
 from homogaudit.recordings.names import by_normal_name
 from homogaudit.recordings.question_list import question_values
 from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of
-from homogaudit.records import Question, make_question_id
 from homogaudit.store.recorded_lines import LineError, shown
 
 __all__ = ["QuestionFields", "request_question"]
@@ -57,7 +55,6 @@ class QuestionFields:
         self.notes = notes
         self._is_table = source.kind == "table"
         self._file = source.path.name
-        self._beside: dict[str, str] = {}
         self._probe: list[RawRecord] = []
         records = [RawRecord(0, record) for record in (source.records if probe is None else probe)]
         self._tell(records)
@@ -80,7 +77,7 @@ class QuestionFields:
             question = self._reading([*self._probe, RawRecord(0, values)]).located[-1].question
         except (QuestionFileError, UsageError) as error:
             raise LineError(error.message.replace(f"`{self._file}` line 0", "it", 1), error.hint) from None
-        found = question_values(self._told_apart(question, values))
+        found = question_values(question)
         for key in ("answers", "incorrect_answers"):
             if found.get(key):
                 found[key] = self._with_yes_or_no(found[key])
@@ -144,15 +141,6 @@ class QuestionFields:
             for note in notes:
                 if "choices" in note:
                     self.notes.say(note.replace(" (`--with-choices` asks them)", ""))
-
-    def _told_apart(self, question: Question, values: Mapping[str, Any]) -> Question:
-        """Return the question with an id of its own where an earlier one of equal text had another context."""
-        names = by_normal_name(values)
-        if any(values[names[name]] is not None for name in ALIASES["id"] if name in names):
-            return question
-        beside = "\0".join(part for part in (question.context, question.system) if part)
-        first = self._beside.setdefault(question.id, beside)
-        return question if first == beside else replace(question, id=make_question_id(question.text, beside))
 
 
 def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from homogaudit.recordings.openai_chat import is_reply, read_replies
 from homogaudit.recordings.rows import holds_an_answer_a_row, read_rows
 from homogaudit.recordings.source import ImportOptions, Notes, Source, object_of, open_source
 from homogaudit.recordings.vllm_outputs import is_request_output, read_request_outputs
+from homogaudit.recordings.whole_file import settled
 from homogaudit.store.recorded import AnswerParser, Line, RecordedFile, RecordedQuestion, collect
 from homogaudit.store.recorded_lines import LineError, shown
 
@@ -99,7 +100,7 @@ def read_recording(
     _refuse_other_files(source)
     layout = next(layout for layout in LAYOUTS if layout.recognises(source, options))
     notes = Notes()
-    lines = _named(layout.read(source, options, notes), path)
+    lines = settled(_named(layout.read(source, options, notes), path), notes)
     file = collect(path, lines, parse_answer=parse_answer)
     _require_answers(file, source)
     name = "recorded generations" if _is_own(source) else layout.name
@@ -192,7 +193,9 @@ def _missing(records: tuple[RecordedQuestion, ...]) -> list[str]:
     short = sum(len(record.samples) < most for record in records) - (bare if most else 0)
     found: list[str] = []
     if 0 < bare < len(records):
-        found.append(f"{bare:,} of {len(records):,} questions have no answer")
+        found.append(f"{bare:,} of {len(records):,} questions {'has' if bare == 1 else 'have'} no answer")
     if short:
-        found.append(f"{short:,} of {len(records):,} questions have fewer than {most} samples and enter nothing")
+        verbs = ("has", "enters") if short == 1 else ("have", "enter")
+        of_most = f"{verbs[0]} fewer than {most} samples" if most > 1 else f"{verbs[0]} no sample"
+        found.append(f"{short:,} of {len(records):,} questions {of_most} and {verbs[1]} nothing")
     return found

@@ -6,11 +6,11 @@ from typing import Any
 from homogaudit.questions.layouts import normalised
 from homogaudit.recordings.answers import LabelReader, answer_names
 from homogaudit.recordings.draws import draw_of, label_of
-from homogaudit.recordings.grouping import Drawn, grouped
+from homogaudit.recordings.grouping import Drawn, grouped, question_key
 from homogaudit.recordings.names import ANSWER_TEXTS, DRAW_NUMBERS, by_normal_name
 from homogaudit.recordings.question_fields import QuestionFields
 from homogaudit.recordings.source import ImportOptions, Notes, Source, open_source
-from homogaudit.records import collapse
+from homogaudit.records import LabelValue, collapse
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
@@ -61,28 +61,35 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
             names = by_normal_name(values)
             answer = answer_names(values, options).greedy or (names.get(_REFERENCE) if options.answer is None else None)
             if answer is None:
-                notes.count("rows hold no answer and are left out")
+                notes.count("row holds no answer and is left out", "rows hold no answer and are left out")
                 continue
-            draw = draw_of(values.pop(answer), notes)
+            given = values.pop(answer)
+            if given == "" and source.kind == "table":
+                notes.count("empty cell counts as an empty answer", "empty cells count as empty answers")
+            draw = draw_of(given, notes)
             if normalised(answer) != "response":
                 notes.say(f"{shown(answer)} is taken as the model's answer, one a row")
             number = _take_number(values, options, notes)
             temperature = values.get(names.get("temperature", ""))
             is_greedy = _is_greedy(values, number, temperature)
-            label = labels.take(values)
+            spelled = labels.take(values)
+            label = label_of(spelled)
+            if spelled is not None and label is None:
+                hint = f"one of {', '.join(f'`{value}`' for value in LabelValue)}"
+                raise LineError(f"`label` is {shown(spelled)}, which spells no label", hint)
             model = next((values[names[name]] for name in _MODELS if name in names), None)
             for key in ("finish_reason", "stop_reason"):
                 if key in names:
                     draw = draw_of({**draw, "finish_reason": values.pop(names[key])}, notes)
             question = fields.read(values)
-            key = f"{collapse(str(question['question']))}\0{collapse(str(question.get('context') or ''))}"
+            key = question_key(question)
             yield Drawn(
                 record.place,
                 key,
                 question,
                 [draw],
                 is_greedy,
-                label_of(label),
+                label,
                 number if isinstance(number, float) else 0.0,
                 str(model) if model is not None else None,
             )

@@ -65,14 +65,23 @@ class Notes:
     """What the user should know of how a file was read, a line each; complete when the file is read to its end."""
 
     _counts: dict[str, int] = field(default_factory=dict[str, int])
+    _singular: dict[str, str] = field(default_factory=dict[str, str])
     _first: dict[str, str] = field(default_factory=dict[str, str])
 
     def say(self, text: str) -> None:
         """Add a line, once."""
         self._counts.setdefault(text, 0)
 
-    def count(self, text: str, number: int = 1, *, first: str = "") -> None:
-        """Add to the number that the line begins with; `first` says more of the first case."""
+    def count(self, one: str, text: str, number: int = 1, *, first: str = "") -> None:
+        """Add to the number that a line begins with.
+
+        Args:
+            one: The line where the number is 1, without the number.
+            text: The line where it is not.
+            number: What to add.
+            first: More of the first case.
+        """
+        self._singular[text] = one
         if first and text not in self._counts:
             self._first[text] = f", the first: {first}"
         self._counts[text] = self._counts.get(text, 0) + number
@@ -80,7 +89,8 @@ class Notes:
     def lines(self) -> tuple[str, ...]:
         """Return the lines in the order of their first appearance."""
         return tuple(
-            f"{number:,} {text}{self._first.get(text, '')}" if number else text for text, number in self._counts.items()
+            f"{number:,} {self._singular[text] if number == 1 else text}{self._first.get(text, '')}" if number else text
+            for text, number in self._counts.items()
         )
 
 
