@@ -141,3 +141,50 @@ def test_columns_of_correct_and_incorrect_answers_are_references(tmp_path: Path)
 def test_distractors_are_incorrect_answers(tmp_path: Path) -> None:
     (question,) = load(tmp_path, {"distractor1": "a", "distractor2": "b", "correct_answer": "c"}).questions
     assert (question.answers, question.incorrect_answers) == (("c",), ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"Option A": "Iron", "Option B": "Mercury", "Option C": "Lead", "Correct Option": "Option B"},
+        {"option1": "Iron", "option2": "Mercury", "option3": "Lead", "answer": "option2"},
+        {"Answer 1": "Iron", "Answer 2": "Mercury", "Answer 3": "Lead", "Correct answer(s)": "2"},
+        {"options": "A. Iron\nB. Mercury\nC. Lead", "answer": "B"},
+        {"options": "a ) Iron , b ) Mercury , c ) Lead", "correct": "b"},
+        {"options": "Iron|Mercury|Lead", "answer": "Mercury"},
+        {"answers": [{"answer": metal, "correct": metal == "Mercury"} for metal in THREE]},
+    ],
+)
+def test_choices_of_quizzes_are_read(tmp_path: Path, record: dict[str, Any]) -> None:
+    (question,) = load(tmp_path, record).questions
+    assert question.answers == ("Mercury",)
+    assert question.incorrect_answers == ("Iron", "Lead")
+
+
+@pytest.mark.parametrize("answer", [["A", "C"], "A,C", "A and C", "AC", "0, 2", "Iron"])
+def test_several_right_choices_are_all_references(tmp_path: Path, answer: Any) -> None:
+    first, _ = load(
+        tmp_path, {"choices": THREE, "answer": answer}, {"choices": ["Neon", "Tin", "Zinc"], "answer": ["B"]}
+    ).questions
+    assert first.answers == (("Iron",) if answer == "Iron" else ("Iron", "Lead"))
+
+
+def test_social_iqa_counts_its_answers_from_one(tmp_path: Path) -> None:
+    columns = dict(zip(("answerA", "answerB", "answerC"), THREE, strict=True))
+    file = load(tmp_path, columns | {"label": 1}, columns | {"label": "2"})
+    assert [question.answers for question in file.questions] == [("Iron",), ("Mercury",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("Which is liquid? A) Iron B) Mercury C) Lead", "B"),
+        ("Which is liquid? (a) Iron, (b) Mercury, (c) Lead", "(b)"),
+        ("Which is liquid?\nA. Iron\nB. Mercury\nC. Lead", "B. Mercury"),
+    ],
+)
+def test_a_letter_is_looked_up_among_the_options_in_the_questions_own_text(
+    tmp_path: Path, text: str, reference: str
+) -> None:
+    (question,) = load(tmp_path, {"question": text, "answer": reference}).questions
+    assert (question.text, question.answers, question.incorrect_answers) == (text, ("Mercury",), ("Iron", "Lead"))

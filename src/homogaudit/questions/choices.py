@@ -50,6 +50,11 @@ _KEYS = (
     "correct_answer_id",
     "correct_answer_index",
     "correct_choice",
+    "correct_answers",
+    "correct_answer(s)",
+    "correct_options",
+    "correct_choices",
+    "correct_indices",
     "correct_letter",
     "correct_answer_letter",
     "answer_letter",
@@ -78,7 +83,16 @@ _PLACES = frozenset(
 )
 """Columns that make a list called `answers` one of choices: whoever lists correct answers has no use for a place."""
 
+_MARKS = ("is_correct", "correct", "iscorrect", "right", "is_right")
+"""What an object of a list says of whether it is right."""
+
 _LETTERED = re.compile(r"\(?([A-Za-z])[).:]\s*(.*)", re.DOTALL)
+_OPTION_INLINE = re.compile(
+    r"(?:^|(?<=[\s,;:?]))\(?([A-Za-z])[ \t]?\)[ \t]*(\S.*?)(?=[ \t,;]+\(?[A-Za-z][ \t]?\)|[ \t]*$)", re.MULTILINE
+)
+_SEVERAL = re.compile(r"(?:[A-Z]{2,}|\w+(?:\s*[,;&+/]\s*|\s+and\s+)\w+(?:(?:\s*[,;&+/]\s*|\s+and\s+)\w+)*)")
+"""Several letters or places in one text: `A, C`, `AC`, `1,2`."""
+_BETWEEN = re.compile(r"\s*[,;&+/]\s*|\s+and\s+")
 _OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z])[).:][ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 _LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
 _PLACE = re.compile(r"-?[0-9]+(?:\.0+)?")
@@ -172,7 +186,8 @@ class ChoiceReader:
             self.columns = (target,)
             return
         # `answers` lists choices only where another column says which of them is right by its place.
-        lists = (*_LISTS, "answers") if names & _PLACES and key != "answers" else _LISTS
+        is_marked = any(_is_marked(values.get("answers")) for values, _ in self._records)
+        lists = (*_LISTS, "answers") if is_marked or (names & _PLACES and key != "answers") else _LISTS
         for name in lists:
             if name in names and any(self._listed_in(values.get(name)) for values, _ in self._records):
                 self.columns = (name,)
@@ -192,11 +207,14 @@ class ChoiceReader:
         texts = tuple(_text(values.get(name)) for name in self.columns)
         while texts and not texts[-1]:
             texts = texts[:-1]
-        return _Listed(texts, ()) if sum(map(bool, texts)) > 1 else None
+        # A key may name the column: `option_c`, `Option C`, or 3 where they are numbered.
+        return _Listed(texts, self.columns[: len(texts)]) if sum(map(bool, texts)) > 1 else None
 
     @staticmethod
     def _listed_in(value: object, where: str = "") -> _Listed | None:
         value = decoded(value, where)
+        if isinstance(value, str):
+            return _of_text(value)
         if isinstance(value, dict):
             return _of_object(lowered_keys(cast("dict[str, Any]", value)), cast("dict[str, Any]", value))
         if not isinstance(value, list) or len(cast("list[Any]", value)) < 2:
@@ -205,11 +223,12 @@ class ChoiceReader:
         if all(isinstance(item, dict) for item in items):
             objects = [lowered_keys(item) for item in items]
             texts = tuple(
-                _text(_first(item, ("text", "content", "choice", "option", "value", "para"))) for item in objects
+                _text(_first(item, ("text", "content", "choice", "option", "value", "para", "answer")))
+                for item in objects
             )
             labels = tuple(_text(_first(item, ("label", "key", "id", "letter"))) for item in objects)
-            marks = [_first(item, ("is_correct", "correct", "iscorrect")) for item in objects]
-            right = tuple(place for place, mark in enumerate(marks) if mark in (True, 1))
+            marks = [_first(item, _MARKS) for item in objects]
+            right = tuple(place for place, mark in enumerate(marks) if mark in (True, 1, "true", "True", "1", "yes"))
             is_marked = any(mark is not None for mark in marks)
             return _Listed(texts, labels if all(labels) else (), right if is_marked else None) if all(texts) else None
         if any(isinstance(item, dict | list) for item in items):
@@ -257,6 +276,15 @@ class ChoiceReader:
                 self._found[row] = Choices(choices.texts, ())
 
 
+def _is_marked(value: object) -> bool:
+    """Whether a value is a list of objects that say of each answer whether it is right."""
+    value = decoded(value, "")
+    return isinstance(value, list) and any(
+        isinstance(item, dict) and _first(lowered_keys(cast("dict[str, Any]", item)), _MARKS) is not None
+        for item in cast("list[Any]", value)
+    )
+
+
 class _Key:
     """What one record says of the right choice."""
 
@@ -265,7 +293,16 @@ class _Key:
         self.choices = choices
         self.where = where
         items = cast("list[object]", value) if isinstance(value, list) else [value]
-        self.items = [text for item in items if (text := _text(item)) and text != "-1"]
+        given = [text for item in items if (text := _text(item)) and text != "-1"]
+        self.items = [part for text in given for part in self._parts(text)]
+
+    def _parts(self, text: str) -> list[str]:
+        """Return the letters or places that a text lists, or the text itself where it is none of these."""
+        if not _SEVERAL.fullmatch(text) or _same(text, self.choices.texts) is not None:
+            return [text]
+        parts = list(text) if text.isupper() and text.isalpha() else _BETWEEN.split(text)
+        is_place = [_LETTER.fullmatch(part) or _PLACE.fullmatch(part) for part in parts]
+        return list(dict.fromkeys(parts)) if all(is_place) and len(parts) <= len(self.choices.texts) else [text]
 
     @property
     def is_given(self) -> bool:
@@ -293,7 +330,9 @@ class _Key:
 
     def _place(self, item: str, base: int) -> int | None:
         texts, labels = self.choices.texts, self.choices.labels
-        if (place := _same(item, labels)) is not None:
+        if (place := _same(item, labels)) is None:
+            place = _same(re.sub(r"[\s-]+", "_", item), labels)
+        if place is not None:
             return place
         if _PLACE.fullmatch(item):
             place = int(float(item)) - base
@@ -315,27 +354,50 @@ class _Key:
 
 
 def lettered_options(text: str) -> dict[str, str]:
-    """Return the choices that a text lists, a line each, by their letters; empty where it lists none.
+    """Return the choices that a text lists by their letters; empty where it lists none.
 
     Args:
-        text: Of a question, with lines such as `(A) Venus` and `B. Mercury`.
+        text: Of a question, with lines such as `(A) Venus` and `B. Mercury`, or `A) Venus B) Mercury` in one line.
     """
-    found = [(match[1], match[2]) for match in _OPTION_LINE.finditer(text)]
-    letters = "".join(letter for letter, _ in found)
-    return dict(found) if len(letters) > 1 and letters == CHOICE_LETTERS[: len(letters)] else {}
+    for pattern in (_OPTION_LINE, _OPTION_INLINE):
+        found = [(match[1].upper(), match[2].strip()) for match in pattern.finditer(text)]
+        letters = "".join(letter for letter, _ in found)
+        if len(letters) > 1 and letters == CHOICE_LETTERS[: len(letters)]:
+            return dict(found)
+    return {}
 
 
 def named_option(reference: str, options: Mapping[str, str]) -> str | None:
     """Return the letter by which a reference names one of some options, `None` where it names none."""
     match = _LETTER.fullmatch(reference.strip())
+    if match is None and (match := _LETTERED.fullmatch(reference.strip())):
+        # `B. Mercury` names the second choice only where that is Mercury.
+        option = options.get(match[1].upper(), "")
+        return match[1].upper() if option and _same(match[2], [option]) is not None else None
     return match[1].upper() if match and match[1].upper() in options else None
+
+
+def _of_text(value: str) -> _Listed | None:
+    """Return choices that stand in one text: with letters, a line each, or between bars."""
+    if options := lettered_options(value):
+        return _Listed(tuple(options.values()), tuple(options))
+    for delimiter in ("\n", "|"):
+        parts = tuple(part.strip() for part in value.split(delimiter) if part.strip())
+        if len(parts) > 1:
+            return _without_letters(parts)
+    return None
 
 
 def _base(keys: Sequence[_Key], name: str) -> tuple[int, str]:
     """Return from which number a file counts its choices, and what to say where it does not show."""
+    if name == "label" and any({"answera", "answerb", "answerc"} == set(key.choices.labels) for key in keys):
+        # Social IQa, whose first choice is 1 in every file.
+        return 1, ""
     places = [(place, len(key.choices.texts)) for key in keys for place in key.places]
     if not places or any(place == 0 for place, _ in places):
         return 0, ""
+    if name != "label" and all(key.choices.labels and key.choices.labels[0].endswith("1") for key in keys):
+        return 1, f"{quoted(name)} is taken to count the choices from 1, as their columns do"
     if any(place >= size for place, size in places):
         return 1, f"{quoted(name)} counts the choices from 1: it is never 0 and reaches their number"
     return 0, f"{quoted(name)} is taken to count the choices from 0: it is never 0, but never reaches their number"
