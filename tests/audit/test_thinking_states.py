@@ -145,3 +145,11 @@ def test_markers_that_the_user_named_are_stored_with_the_run(make: Make) -> None
     run = make(["[T]hm[/T]Aral", CLOSES], RECORDED | {"think_markers": ["[T]", "[/T]"]})
     ThinkingStates(run).settle()
     assert states(run) == ["Aral", CLOSES]
+
+
+def test_control_tokens_at_the_end_of_texts_are_left_out_and_told(make: Make) -> None:
+    run = make(["Aral<|im_end|>", "Aral</s>", "<think>hm</think>Aral<|im_end|>", "Aral"])
+    settled = ThinkingStates(run).settle()
+    assert states(run) == ["Aral"] * 4
+    assert settled.lines[-1] == "3 texts end with a control token, `<|im_end|>`, `</s>`, left out of the answer"
+    assert settled.lines[-1] in run.meta("thinking")["warnings"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homogaudit.questions.thinking import leaves_thinking, locate_answer, split_thinking
-from homogaudit.questions.thinking_families import choose_families, families
+from homogaudit.questions.thinking_families import choose_families, end_tokens, families
 from homogaudit.records import GenerationState, Prompting
 
 HM = "Which sea is it? The Aral."
@@ -25,6 +25,7 @@ WHOLE = {
     "inkling": (
         f"<|message_model|><|content_thinking|>{HM}<|end_message|><|message_model|><|content_text|>Aral<|end_message|>"
     ),
+    "hyperclova": f"<|im_start|>assistant/think\n{HM}<|im_end|>\n<|im_start|>assistant\nAral<|im_end|><|endofturn|>",
     "cohere": f"<|START_THINKING|>{HM}<|END_THINKING|><|START_TEXT|>Aral<|END_TEXT|>",
     "gemma4": f"<|channel>thought\n{HM}\n<channel|>Aral",
     "granite": f"<think>{HM}</think>\n<response>Aral</response>",
@@ -42,6 +43,7 @@ WHOLE = {
     "pangu": f"[unused16]{HM}[unused17]Aral",
     "open_thoughts": (f"<|begin_of_thought|>{HM}<|end_of_thought|>\n<|begin_of_solution|>Aral<|end_of_solution|>"),
     "working_out": f"<start_working_out>{HM}<end_working_out><SOLUTION>Aral</SOLUTION>",
+    "minicpm": f"<|thought_start|>{HM}<|thought_end|>Aral",
     "s1": f"<|im_start|>think\n{HM}<|im_start|>answer\nAral",
     "thinking": f"<thinking>{HM}</thinking>\n<output>Aral</output>",
     "thought": f"<thought>\n{HM}\n</thought>\nAral",
@@ -83,7 +85,8 @@ def test_thinking_that_began_in_the_prompt_is_left_out(name: str):
     rest = WHOLE[name][WHOLE[name].index(HM) :]
     assert split(rest, True, (name,)).answer == "Aral"
     assert split(HM[:9], True, (name,)).state is GenerationState.THINKING_UNCLOSED
-    if name != "granite_prose":
+    # Of these the rest holds plain words alone, or the ends of turns that all chats have.
+    if name not in ("granite_prose", "hyperclova"):
         # Without a prompt to tell, what closes is known and what opened it is not.
         stray = split(rest)
         assert (stray.answer, stray.closes_unopened) == ("Aral", True)
@@ -219,6 +222,62 @@ def test_a_tag_may_have_attributes(text: str, answer: str):
     assert split('<think type="long">hm').state is GenerationState.THINKING_UNCLOSED
 
 
+@pytest.mark.parametrize("token", end_tokens())
+def test_an_end_of_turn_that_was_left_in_a_text_is_no_part_of_the_answer(token: str):
+    for text in (
+        f"Aral{token}",
+        f"Aral {token}\n",
+        f"Aral{token}{token}\n<|endoftext|>",
+        f"<think>hm</think><answer>Aral</answer>{token}",
+    ):
+        parsed = split(text)
+        assert (parsed.answer, parsed.state) == ("Aral", GenerationState.VALID)
+        assert text[parsed.start : parsed.stop].strip() == "Aral"
+        assert parsed.end_token == token
+    assert (
+        split_thinking(f"[T]hm[/T]Aral{token}", Prompting(think_open="[T]", think_close="[/T]"), False).answer == "Aral"
+    )
+    assert split(token).state is GenerationState.EMPTY
+
+
+@pytest.mark.parametrize(
+    "text", ["<s>Aral</s>", "It ends with `<|im_end|>`.", "a <b>", "<p>Aral</p>", "x[1]", "</s> is one"]
+)
+def test_what_is_no_end_of_turn_stays(text: str):
+    parsed = split(text)
+    assert (parsed.answer, parsed.end_token) == (text, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<response><code>200</code></response>",
+        "<answer>\n  <lake>Aral</lake>\n</answer>",
+        "<response>Aral",
+        '<?xml version="1.0"?>\n<response>Aral</response>',
+    ],
+)
+def test_an_answer_that_is_markup_is_left_whole_where_nobody_thought(text: str):
+    assert split(text).answer == text
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<think>a</think><answer><b>Aral</b></answer>", "<b>Aral</b>"),
+        ("<think>a</think><answer>Aral</ans", "Aral"),
+        ("<think>a</think><answer>Aral</", "Aral"),
+        ("<think>a</think><answer>x < y", "x < y"),
+        ("<think>a</think>\n<ans", ""),
+        ("**Here is my thought process:**\n\nhm\n\n**Here is my response:**\n\nAral", "Aral"),
+        ("<Thought>hm</Thought>\n<Output>Aral</Output>", "Aral"),
+        ("<reason>hm</reason><answer>Aral</answer>", "Aral"),
+    ],
+)
+def test_what_the_limit_left_of_a_wrapper_is_no_part_of_the_answer(text: str, answer: str):
+    assert split(text).answer == answer
+
+
 # Which family
 
 
@@ -230,6 +289,9 @@ def test_a_tag_may_have_attributes(text: str, answer: str):
         ("Write 'Here is my thought process:' first.", "granite_prose"),
         ("{% set t = '<think{}>'.format(k) %}", "hunyuan"),
         ("[THINK]{{ m.thinking }}[/THINK]", "mistral"),
+        ("Write <Thought> and </Thought> first.", "thought"),
+        ("<|im_start|>assistant{% if skip_reasoning %}\n{% endif %}", "hyperclova"),
+        ("system\ndetailed thinking on", "think"),
         ("<|start|>assistant<|channel|>final<|message|>", "harmony"),
         ("<|channel>thought\n<channel|>", "gemma4"),
     ],

@@ -12,6 +12,7 @@ from typing import Any
 
 from homogaudit.questions.thinking import ParsedAnswer, split_at, split_thinking
 from homogaudit.questions.thinking_families import ThinkingChoice, families
+from homogaudit.questions.wording import listed
 from homogaudit.records import Generation, GenerationState, Prompting
 from homogaudit.store import RunFile
 
@@ -96,10 +97,13 @@ class ThinkingStates:
         self._begins_in_prompt = self._opens_in_prompt()
         self._looked_at = self._finished
         changes: list[Generation] = []
+        ends: Counter[str] = Counter()
         unclosed = 0
         for draw in self._open_draws():
             parsed = self._split(draw.text, self._begins_in_prompt)
             unclosed += parsed.state is GenerationState.THINKING_UNCLOSED
+            if parsed.end_token:
+                ends[parsed.end_token] += 1
             if (parsed.answer, parsed.state) != (draw.answer, draw.state):
                 changes.append(replace(draw, answer=parsed.answer, state=parsed.state))
         self._run.read_answers_anew(changes)
@@ -107,7 +111,7 @@ class ThinkingStates:
         total = sum(holds.values())
         reason = f"{total:,} answer{'s hold' if total > 1 else ' holds'} such markers" if holds else ""
         choice = ThinkingChoice(names, reason)
-        warnings = self._warnings(unclosed)
+        warnings = [*self._warnings(unclosed), *_ends_told(ends)]
         facts = {
             "families": list(names),
             "reason": reason,
@@ -158,6 +162,15 @@ class ThinkingStates:
         if self._begins_in_prompt:
             return [f"{found}: it began in the prompt, and {unclosed:,} answers that never close it are none"]
         return [f"{found}: each is split there, and the others are taken as they are"]
+
+
+def _ends_told(ends: Counter[str]) -> list[str]:
+    """Say which control tokens were left at the end of texts."""
+    if not ends:
+        return []
+    total = sum(ends.values())
+    shown = listed([token for token, _ in ends.most_common(3)])
+    return [f"{total:,} text{'s end' if total > 1 else ' ends'} with a control token, {shown}, left out of the answer"]
 
 
 def _prompting(parameters: Mapping[str, Any]) -> Prompting:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from homogaudit.questions.marked_text import MarkedText
-from homogaudit.questions.thinking_families import Channels, Family, families, known, own_markers
+from homogaudit.questions.thinking_families import Channels, Family, end_tokens, families, known, own_markers
 from homogaudit.records import GenerationState, Prompting
 
 __all__ = ["ParsedAnswer", "leaves_thinking", "locate_answer", "may_hold_markers", "split_at", "split_thinking"]
@@ -34,6 +34,7 @@ class ParsedAnswer:
         stop: Offset where that part ends.
         closes_unopened: Whether it closes thinking that it never opened.
         family: Of the markers of the thinking that was left out or never closed; empty where there are none.
+        end_token: The control token at the end of the text that is no part of the answer; empty where there is none.
     """
 
     answer: str
@@ -42,6 +43,7 @@ class ParsedAnswer:
     stop: int
     closes_unopened: bool = False
     family: str = ""
+    end_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,19 @@ def split_thinking(
         starts_in_thinking: Whether the prompt opened thinking and left it open.
         names: The families that the model is known to use.
     """
+    written, token = _without_end_tokens(text)
     if own_markers(prompting):
-        return _answer(text, _read_own(text, prompting.think_open, prompting.think_close, starts_in_thinking))
-    if not starts_in_thinking and not names and not may_hold_markers(text):
-        return _answer(text, _Found(0, len(text)))
-    found = _read_channels(text, starts_in_thinking, names)
-    if found is None:
-        found = _read_prose(text, starts_in_thinking, names) or _read_pairs(text, starts_in_thinking)
-        _take_off_wrapper(text, found)
-    return _answer(text, found)
+        found = _read_own(written, prompting.think_open, prompting.think_close, starts_in_thinking)
+    elif not starts_in_thinking and not names and not may_hold_markers(text):
+        found = _Found(0, len(written))
+    elif (in_channels := _read_channels(text, starts_in_thinking, names)) is not None:
+        # What ends a turn elsewhere may end one of its messages.
+        found = in_channels
+        found.stop = found.start + len(_without_end_tokens(text[found.start : found.stop])[0])
+    else:
+        found = _read_prose(written, starts_in_thinking, names) or _read_pairs(written, starts_in_thinking)
+        _take_off_wrapper(written, found)
+    return replace(_answer(text, found), end_token=token)
 
 
 def split_at(text: str, think_open: str, think_close: str) -> ParsedAnswer:
@@ -132,6 +138,23 @@ def leaves_thinking(prompt: str, prompting: Prompting, names: Collection[str]) -
         if any(_last(opens, prompt) > _last(closes, prompt) for f in chosen for opens, closes in f.prose):
             return True
     return any(o and c and prompt.rfind(o) > prompt.rfind(c) for o, c in pairs)
+
+
+@cache
+def _end_pattern() -> re.Pattern[str]:
+    return re.compile(rf"(?P<token>{'|'.join(map(re.escape, end_tokens()))})\s*\Z")
+
+
+def _without_end_tokens(text: str) -> tuple[str, str]:
+    """Return a text without the control tokens that it ends with, and the first of them; empty for none."""
+    token = ""
+    longest = max(map(len, end_tokens()))
+    while (end := len(text.rstrip())) and text[end - 1] in ">][":
+        found = _end_pattern().search(text, max(0, end - longest), end)
+        if found is None or (found["token"] == "</s>" and "<s>" in text):
+            break
+        text, token = text[: found.start()], found["token"]
+    return text, token
 
 
 @cache
@@ -429,11 +452,15 @@ def _is_cut_marker(text: str) -> bool:
 
 # Wrappers
 
+_TAGS = re.compile(r"</?[A-Za-z]")
+
 
 @dataclass(frozen=True, slots=True)
 class _Wrapper:
     """What encloses an answer: `opened` and `closed` find it at the borders, `opens` and `closes` anywhere."""
 
+    opening: str
+    closing: str
     opened: re.Pattern[str] | None
     closed: re.Pattern[str]
     opens: re.Pattern[str] | None
@@ -445,6 +472,8 @@ def _wrappers() -> tuple[_Wrapper, ...]:
     pairs = dict.fromkeys(pair for family in families().values() for pair in family.wrappers)
     return tuple(
         _Wrapper(
+            opens.casefold(),
+            closes.casefold(),
             re.compile(r"\s*" + re.escape(opens), re.IGNORECASE) if opens else None,
             re.compile(re.escape(closes) + r"\s*\Z", re.IGNORECASE),
             re.compile(re.escape(opens), re.IGNORECASE) if opens else None,
@@ -465,7 +494,18 @@ def _take_off_wrapper(text: str, found: _Found) -> None:
         stop = closed.start() if closed else found.stop
         if wrapper.closes.search(text, start, stop) or (wrapper.opens and wrapper.opens.search(text, start, stop)):
             continue
-        # Without thinking before it, what opens and does not close may be markup that the question asks for.
-        if closed or (opened and found.family):
-            found.start, found.stop = start, stop
+        # Without thinking before it, what does not close or holds further tags may be markup that was asked for.
+        if (closed and not _TAGS.search(text, start, stop)) or ((closed or opened) and found.family):
+            found.start = start
+            found.stop = stop if closed or not opened else _without_part(text, start, stop, wrapper.closing)
             return
+        if found.family and wrapper.opening.startswith(text[start:stop].strip().casefold() or " "):
+            found.start = found.stop
+            return
+
+
+def _without_part(text: str, start: int, stop: int, marker: str) -> int:
+    """Return where `text[start:stop]` ends without the part of a marker that the limit left."""
+    part = text[max(start, stop - len(marker)) : stop].casefold()
+    longest = next((n for n in range(len(part), 1, -1) if marker.startswith(part[-n:])), 0)
+    return stop - longest

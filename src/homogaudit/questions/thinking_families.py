@@ -14,13 +14,13 @@ from typing import Any
 from homogaudit.questions.wording import listed, quoted
 from homogaudit.records import Prompting
 
-__all__ = ["Channels", "Family", "ThinkingChoice", "choose_families", "families", "known", "own_markers"]
+__all__ = ["Channels", "Family", "ThinkingChoice", "choose_families", "end_tokens", "families", "known", "own_markers"]
 
 _DEFAULT = Prompting()
 
 _SPEAKS_OF_THINKING = re.compile(
     r"enable_thinking|enable_reasoning|reasoning_content|thinking_budget|\.thinking\b|\[['\"](?:thinking|reasoning)['\"]\]"
-    r"|\.reasoning\b|[<\[][^<>\[\]\s'\"]*think[^<>\[\]\s'\"]*[>\]]",
+    r"|\.reasoning\b|\.thoughts?\b|[<\[][^<>\[\]\s'\"]*think[^<>\[\]\s'\"]*[>\]]",
     re.IGNORECASE,
 )
 """What a template holds that gives a model's earlier thoughts a place, or a switch for its next ones."""
@@ -97,8 +97,18 @@ class ThinkingChoice:
 @cache
 def families() -> Mapping[str, Family]:
     """Return the table, by name, the more special families first."""
-    table = tomllib.loads(files("homogaudit.questions").joinpath("thinking.toml").read_text(encoding="utf-8"))
-    return {entry["name"]: _family(entry) for entry in table["family"]}
+    return {entry["name"]: _family(entry) for entry in _table()["family"]}
+
+
+@cache
+def end_tokens() -> tuple[str, ...]:
+    """Return the control tokens that end a turn, in any vocabulary."""
+    return tuple(_table()["ends"])
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    return tomllib.loads(files("homogaudit.questions").joinpath("thinking.toml").read_text(encoding="utf-8"))
 
 
 def known(names: Collection[str]) -> list[Family]:
@@ -122,9 +132,10 @@ def choose_families(
         has_token: Whether the vocabulary has a control token of this text; `None` where it is not known.
     """
     source = _COMMENT.sub("", template or "")
+    folded = source.casefold()
     found: dict[str, str] = {}
     for family in families().values():
-        evidence = next((text for text in family.template if text in source), None)
+        evidence = next((text for text in family.template if text.casefold() in folded), None)
         if evidence is not None:
             found.setdefault(family.name, f"the chat template holds {quoted(evidence, 60)}")
         elif has_token is not None and (token := next(filter(has_token, family.vocabulary), None)):
