@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homogaudit.errors import QuestionFileError, UsageError
-from homogaudit.questions import QuestionFile, load_questions
+from homogaudit.questions import Asking, QuestionFile, load_questions
 
 
 def write(folder: Path, name: str, text: str | bytes) -> Path:
@@ -190,3 +190,110 @@ def test_the_shuffled_order_does_not_depend_on_the_order_of_the_file(seed: int, 
     permuted = "\n".join(f"Question {n}?" for n in order).encode()
     first = load_questions("-", stdin=io.BytesIO(straight), shuffle=seed)
     assert first.questions == load_questions("-", stdin=io.BytesIO(permuted), shuffle=seed).questions
+
+
+def lines_of(folder: Path, *records: dict[str, object]) -> QuestionFile:
+    path = folder / "records.jsonl"
+    path.write_text("\n".join(map(json.dumps, records)))
+    return load_questions(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["ground_truth", "ground_truths", "expected_answer", "reference_answer", "gold_answer"]
+)
+def test_an_answer_beside_a_named_truth_is_what_a_model_said(tmp_path: Path, name: str):
+    file = lines_of(tmp_path, {"question": "Who?", "answer": "Bob", name: "Ann", "contexts": ["Ann did."]})
+    assert file.questions[0].answers == ("Ann",)
+    assert any(warning.startswith("`answer` looks like answers and is not used") for warning in file.warnings)
+
+
+def test_the_users_input_is_the_question_and_what_was_retrieved_its_passages(tmp_path: Path):
+    (question,) = lines_of(
+        tmp_path, {"user_input": "Who?", "reference": "Ann", "retrieved_contexts": ["a", "b"]}
+    ).questions
+    assert (question.text, question.answers, question.passages, question.context) == (
+        "Who?",
+        ("Ann",),
+        ("a", "b"),
+        None,
+    )
+
+
+def test_preferences_and_truth_values_are_named_and_not_used(tmp_path: Path):
+    file = lines_of(tmp_path, {"prompt": "Who?", "chosen": "Ann", "rejected": "Bob"})
+    assert file.questions[0].answers == ()
+    assert file.warnings[0].startswith(
+        "`chosen`, `rejected` look like answers and are not used (`--answers-column NAME`"
+    )
+
+
+def test_records_of_two_layouts_in_one_file_both_keep_their_references(tmp_path: Path):
+    file = lines_of(tmp_path, {"question": "Who?", "answer": "Ann"}, {"question": "Where?", "answers": ["Lima"]})
+    assert [question.answers for question in file.questions] == [("Ann",), ("Lima",)]
+    assert file.warnings == ()
+
+
+def test_an_open_question_among_choices_keeps_its_answer(tmp_path: Path):
+    file = lines_of(
+        tmp_path,
+        {"question": "Which?", "choices": ["x", "y"], "answer": 1},
+        {"question": "Who?", "choices": [], "answer": "Ann"},
+    )
+    assert [question.answers for question in file.questions] == [("y",), ("Ann",)]
+
+
+def test_duplicates_with_other_references_or_choices_are_counted(tmp_path: Path):
+    file = lines_of(
+        tmp_path,
+        {"question": "Which?", "choices": ["x", "y"], "answer": 1},
+        {"question": "Which?", "choices": ["p", "q"], "answer": 0},
+        {"question": "Which?", "choices": ["y", "x"], "answer": 0},
+    )
+    assert file.warnings[-1] == (
+        "1 of the duplicates has other choices or references, which are left out with them, the first at line 2: "
+        "choices make questions of their own with `--with-choices`"
+    )
+
+
+def test_a_column_of_answers_without_any_is_said(tmp_path: Path):
+    file = lines_of(tmp_path, {"question": "Who?", "answers": []}, {"question": "Where?", "answers": []})
+    assert file.warnings == ("`answers` holds no reference answer for any question: none gets a label",)
+
+
+def test_cells_that_say_they_are_missing_are_empty_and_counted(tmp_path: Path):
+    path = tmp_path / "q.csv"
+    path.write_text("question,answer,context\nWho?,nan,NaN\nHow many?,None,<NA>\n")
+    file = load_questions(path)
+    assert [(question.answers, question.context) for question in file.questions] == [((), None), (("None",), None)]
+    assert file.warnings[0] == "3 cells say that they are missing (such as `NaN` and `NULL`), and read as empty"
+
+
+def test_a_choice_may_be_called_null(tmp_path: Path):
+    path = tmp_path / "q.csv"
+    path.write_text("question,A,B,answer\nWhat is no value?,NULL,0,A\n")
+    assert load_questions(path).questions[0].answers == ("NULL",)
+
+
+def test_whole_numbers_that_a_program_wrote_with_a_point_are_whole(tmp_path: Path):
+    file = lines_of(tmp_path, {"question": "How many?", "answer": 4.0}, {"question": "How tall?", "answer": 1.5})
+    assert [question.answers for question in file.questions] == [("4",), ("1.5",)]
+
+
+def test_more_choices_than_letters_are_not_asked_and_said(tmp_path: Path):
+    path = tmp_path / "q.jsonl"
+    path.write_text(json.dumps({"question": "Which?", "choices": [f"c{n}" for n in range(27)], "answer": 0}))
+    file = load_questions(path, asking=Asking(choices=True))
+    assert file.questions[0].choices == ()
+    assert "1 of 1 questions have more choices than letters: theirs are not asked" in file.warnings
+
+
+def test_a_turn_of_tool_calls_alone_is_no_reference(tmp_path: Path):
+    messages = [{"role": "user", "content": "Weather?"}, {"role": "assistant", "tool_calls": [{"id": "1"}]}]
+    (question,) = lines_of(tmp_path, {"messages": messages}).questions
+    assert (question.text, question.answers) == ("Weather?", ())
+
+
+def test_a_context_that_is_an_object_with_one_text_or_a_list_is_the_passage(tmp_path: Path):
+    contexts = [{"text": "Ann did.", "source": "w"}, {"contexts": ["Ann", "did."], "labels": ["a", "b"]}]
+    file = lines_of(tmp_path, *({"question": f"Who {n}?", "context": each} for n, each in enumerate(contexts)))
+    assert [question.passages for question in file.questions] == [("Ann did.",), ("Ann", "did.")]

@@ -12,10 +12,10 @@ __all__ = ["CONTEXT_COLUMNS", "PASSAGE_COLUMNS", "passages_of"]
 CONTEXT_COLUMNS = ("context", "passage", "input", "article", "story", "paragraph", "premise", "background")
 """Columns that are asked with the question where they hold one text, the surest first."""
 
-PASSAGE_COLUMNS = ("passages", "context", "contexts", "paragraphs")
+PASSAGE_COLUMNS = ("passages", "context", "contexts", "paragraphs", "retrieved_contexts", "reference_contexts")
 """Columns whose lists of texts are passages; they are too long to be asked."""
 
-_TEXTS = ("text", "paragraph_text", "sentences", "content", "passage", "snippet", "body")
+_TEXTS = ("text", "paragraph_text", "sentences", "content", "passage", "snippet", "body", "contexts")
 """Where a paragraph that is an object holds its text."""
 
 
@@ -39,6 +39,10 @@ def passages_of(value: object, where: str) -> tuple[str, ...]:
         columns = lowered_keys(cast("dict[str, Any]", value))
         texts = next((columns[name] for name in _TEXTS if isinstance(columns.get(name), list)), None)
         titles = columns.get("title")
+        if texts is None and (
+            text := next((columns[name] for name in _TEXTS if isinstance(columns.get(name), str)), None)
+        ):
+            return (text.strip(),) if text.strip() else ()
         if texts is None:
             raise _unreadable(value, where)
         if not isinstance(titles, list) or len(cast("list[Any]", titles)) != len(texts):

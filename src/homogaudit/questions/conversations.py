@@ -117,7 +117,7 @@ def _rank(message: Mapping[str, Any]) -> float:
 def _role(turn: Mapping[str, Any]) -> str | None:
     """Return who speaks in a turn, `None` where it is no turn."""
     role = next((turn[name] for name in ("role", "from", "speaker", "author") if isinstance(turn.get(name), str)), None)
-    has_text = any(name in turn for name in ("content", "value", "text", "message"))
+    has_text = any(name in turn for name in ("content", "value", "text", "message", "tool_calls", "function_call"))
     return None if role is None or not has_text else role.strip().casefold()
 
 

@@ -33,11 +33,13 @@ class Duplicate:
         id: Of the question that was left out.
         first_line: Where the question that stays began.
         line: Where the one that was left out began.
+        differs: Whether its choices or references are others.
     """
 
     id: str
     first_line: int
     line: int
+    differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +183,16 @@ def _without_duplicates(located: Sequence[LocatedQuestion], name: str) -> tuple[
                 "give each question an id of its own, or leave the ids out",
             )
         if (first := by_prompt.get(prompt)) is not None:
-            duplicates.append(Duplicate(item.question.id, first.line, item.line))
+            differs = _references(first.question) != _references(item.question)
+            duplicates.append(Duplicate(item.question.id, first.line, item.line, differs))
             continue
         by_prompt[prompt] = item
         by_id[item.question.id] = item
     return list(by_prompt.values()), duplicates
+
+
+def _references(question: Question) -> tuple[frozenset[str], frozenset[str]]:
+    return frozenset(question.answers), frozenset(question.incorrect_answers)
 
 
 def _of_categories(questions: list[T], categories: Sequence[str], name: str) -> list[T]:
@@ -211,6 +218,12 @@ def _warnings(raw: RawFile, questions: Sequence[Question], duplicates: Sequence[
         warnings.append(
             f"{len(duplicates)} duplicate question{'s' if len(duplicates) > 1 else ''} left out, the first at line "
             f"{first.line} (asked before at line {first.first_line})"
+        )
+    if others := [each for each in duplicates if each.differs]:
+        has = "has" if len(others) == 1 else "have"
+        warnings.append(
+            f"{len(others)} of the duplicates {has} other choices or references, which are left out with them, the "
+            f"first at line {others[0].line}: choices make questions of their own with `--with-choices`"
         )
     if {"greedy", "samples"} & set(raw.columns):
         warnings.append("the recorded answers of the file are not used; `homogaudit import` reads them")

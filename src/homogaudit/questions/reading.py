@@ -186,6 +186,8 @@ class _Reader:
             for field in ("answers", "incorrect_answers")
         }
         self._counts: dict[str, int] = {}
+        self._others: set[str] = set()
+        """Columns that stand in for a mapped one where a record lacks it."""
 
     def _context_column(self, columns: Columns, names: set[str]) -> str | None:
         """Return the column whose texts are asked with the questions, `None` where none is."""
@@ -229,6 +231,7 @@ class _Reader:
             if None not in letters:
                 answers = unique_texts(text for letter, text in options.items() if letter in letters)
                 incorrect = unique_texts(text for letter, text in options.items() if letter not in letters)
+        self._count("references", len(answers))
         if not answers and reply:
             answers = (reply,)
             self._count("replies")
@@ -238,6 +241,7 @@ class _Reader:
             category = _scalar(values.get("type"), "type", where)
         choices = self._choices.of(row)
         is_asked = self._asking.choices and choices is not None and len(choices.texts) <= len(CHOICE_LETTERS)
+        self._count("too many choices", self._asking.choices and choices is not None and not is_asked)
         return Question(
             id=_scalar(values.get(self._mapping.get("id", "")), "id", where) or "",
             text=text,
@@ -305,6 +309,10 @@ class _Reader:
         """Return the correct and the incorrect answers of a record; what they were read from is added to `used`."""
         values, where = record.values, record.where
         choices = self._choices.of(row)
+        if choices is None and _is_words(values.get(self._choices.key or "")):
+            # An open question among those with choices.
+            used.add(self._choices.key or "")
+            return read_references(values.get(self._choices.key or ""), where=where), ()
         if choices is not None and choices.right:
             used |= {*self._choices.columns, *([self._choices.key] if self._choices.key else [])}
             used |= {"mc1_targets", "mc2_targets"} if "mc1_targets" in self._choices.columns else set()
@@ -351,6 +359,11 @@ class _Reader:
 
     def _texts_of(self, field: str, values: Mapping[str, Any], where: str) -> tuple[str, ...]:
         column = self._mapping.get(field)
+        if column is not None and column not in values and column in ALIASES[field]:
+            # Records of several layouts in one file.
+            taken = {*self._mapping.values(), *self._choices.columns, *self._ignored}
+            column = next((name for name in ALIASES[field] if name in values and name not in taken), column)
+            self._others.add(column)
         if column is None:
             family = self._families[field]
             return unique_texts(text for name in family for text in read_references(values.get(name), where=where))
@@ -391,9 +404,13 @@ class _Reader:
                 yield f"{name} holds lists of texts: they are not asked, and are the passages for `grounding`"
         if self._choices.columns:
             yield from self._choice_notes()
+        column = self._mapping.get("answers")
+        if column and not self._choices.columns and not self._counts.get("references"):
+            yield f"{named(column)} holds no reference answer for any question: none gets a label"
         used = {
             *self._mapping.values(),
             *self._ignored,
+            *self._others,
             *self._choices.columns,
             *(["mc2_targets"] if "mc1_targets" in self._choices.columns else []),
             *(column for family in self._families.values() for column in family),
@@ -415,6 +432,8 @@ class _Reader:
             yield f"{names} {verb} choices, but no column says which is right (`--answers-column NAME` does)"
         elif self._asking.choices:
             yield f"{names} {verb} the choices, which are asked with letters"
+            if number := self._counts.get("too many choices"):
+                yield f"{number} of {len(self._records)} questions have more choices than letters: theirs are not asked"
         else:
             yield (
                 f"{names} {verb} the choices: the right one is the reference, the others are incorrect answers "
@@ -448,6 +467,11 @@ def _beside(question: Question) -> str:
 def beside(context: str | None, system: str | None, choices: Sequence[str]) -> str:
     """Return what tells a question from another of the same text: what is asked with it."""
     return "\0".join(part for part in (context, system, *choices) if part)
+
+
+def _is_words(value: object) -> bool:
+    """Whether a value is an answer in words, and no letter or place."""
+    return isinstance(value, str) and len(value.strip()) > 2 and not value.strip().lstrip("-").isdecimal()
 
 
 def _plain_text(value: object) -> str | None:

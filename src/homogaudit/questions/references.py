@@ -122,6 +122,9 @@ def _texts(value: object, split: bool, in_cell: bool, where: str, depth: int) ->
         if value.startswith("(list ") and (found := _DESCRIPTION.findall(value)):
             return [quoted_text.replace('\\"', '"') or bare for quoted_text, bare in found]
         return value.split(";") if split else [value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        # A program that knows no missing whole number wrote 4 as 4.0.
+        return [str(int(value))]
     if isinstance(value, int | float):
         return [str(value)]
     if isinstance(value, list) and depth < 8:

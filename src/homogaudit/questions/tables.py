@@ -23,6 +23,12 @@ _MAX_CELL = 2**31 - 1
 _PREAMBLE = 10
 """Rows among which the header is looked for: some spreadsheets begin with a notice."""
 
+_MISSING = frozenset({"NaN", "nan", "NAN", "<NA>", "NaT", "NULL", "null", "#N/A"})
+"""Cells in which a program wrote that there is nothing; `None` and `NA` may be answers."""
+
+_CHOICE = re.compile(r"[a-j]|(?:option|choice|ans|answer|opt|op)[ _-]?[a-j0-9]", re.IGNORECASE)
+"""Columns of choices, where `NULL` is a text as any other."""
+
 _EXCEL_DELIMITER = re.compile(r'\ufeff?"?sep=(.)"?[ \t]*(?:\n|$)', re.IGNORECASE)
 """What Excel writes and reads in the first line to say which delimiter follows."""
 
@@ -101,7 +107,18 @@ def read_rows(rows: Sequence[Row], columns: Columns, file: str, delimiter: str =
     if twice := [name for name in names if folded.count(name.casefold()) > 1]:
         raise QuestionFileError(f"{quoted(file)} has two columns {quoted(twice[0])}", "rename one of them")
     notes = (f"{place} row{'s' if place > 1 else ''} before the header of {quoted(file)} left out",) if place else ()
-    return RawRecords(tuple(_records(rows[place + 1 :], names, delimiter, file)), notes)
+    may_miss = [not _CHOICE.fullmatch(name.strip()) for name in names]
+    body: list[Row] = []
+    missing = 0
+    for row in rows[place + 1 :]:
+        lacks = [can and cell in _MISSING for can, cell in zip(may_miss, row.cells, strict=False)]
+        missing += sum(lacks)
+        cells = ["" if lack else cell for lack, cell in zip(lacks, row.cells, strict=False)]
+        body.append(Row(row.line, [*cells, *row.cells[len(cells) :]]) if any(lacks) else row)
+    if missing:
+        verb = "cell says that it is" if missing == 1 else "cells say that they are"
+        notes = (*notes, f"{missing} {verb} missing (such as `NaN` and `NULL`), and read as empty")
+    return RawRecords(tuple(_records(body, names, delimiter, file)), notes)
 
 
 def _records(rows: Sequence[Row], names: Sequence[str], delimiter: str, file: str) -> Iterator[RawRecord]:

@@ -19,6 +19,7 @@ _KINDS = (
         re.compile(
             r"(?:^|_)(?:answers?|solutions?|targets?|gold|references?|ideal|outputs?|responses?|completion"
             r"|choices|options|ground_truth|answer_?key)(?:_|\d|$)|^labels?$"
+            r"|^(?:chosen|rejected|final_decision|verdict|truth|is_true|is_correct|correct)$"
         ),
         "answers",
         "`--answers-column NAME` uses one",
