@@ -7,6 +7,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,33 @@ def test_a_server_is_audited_like_a_file(server: ModuleType, folder: Path, capsy
         assert stored.parameters["model"] == {"kind": "server", "name": "org/toy", "reported": {"n_vocab": 40}}
     job = stored_job(target)
     assert (job.model, job.model_kind, job.server_model) == (server.url, "server", "org/toy")
+
+
+def test_a_server_that_opens_thinking_in_its_prompt_is_read_by_what_its_answers_say(
+    faults: ModuleType, folder: Path, capsys: Captured
+) -> None:
+    def thinking(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+        # Of each question the greedy answer alone is cut.
+        for choice in body["choices"]:
+            is_cut = request["temperature"] == 0
+            choice["message"]["content"] = "It asks" if is_cut else "It asks of a place.\n</think>\n\nHoney"
+            choice["finish_reason"] = "length" if is_cut else "stop"
+            choice["logprobs"] = None
+        return body
+
+    target = folder / "served.audit"
+    with faults.FaultServer(reshape=thinking) as server:
+        arguments = [server.url, "questions.jsonl", "-o", str(target), "-n", "3", "--no-embedder", "--json"]
+        assert run_app(["run", *arguments]) == 0
+        told = capsys.readouterr().err
+        for _ in range(2):
+            with RunFile.open(target) as stored:
+                answers = [(x.sample_index, x.answer or x.state.value) for x in stored.raw_draws()]
+            assert sorted(answers) == [(-1, "thinking_unclosed")] * 2 + [(n, "Honey") for n in (0, 0, 1, 1, 2, 2)]
+            # Scored again, nothing changes.
+            assert run_app(["score", str(target), "--no-embedder"]) == 0
+    line = "6 of 6 finished answers close thinking that they never opened: it began in the prompt, and the 2 that never"
+    assert f"{line} close it are no answers; start again with more `--max-tokens`" in " ".join(told.split())
 
 
 def test_a_server_that_is_not_there_is_exit_code_3(folder: Path, capsys: Captured) -> None:

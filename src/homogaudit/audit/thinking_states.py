@@ -46,8 +46,8 @@ class ThinkingStates:
         self._run = run
         parameters = run.parameters
         self._is_recorded = bool(parameters.get("recorded"))
-        is_served = parameters.get("model", {}).get("kind") == "server"
-        self.is_open = (self._is_recorded and not parameters.get("keep_thinking")) or is_served
+        self._is_served = parameters.get("model", {}).get("kind") == "server"
+        self.is_open = (self._is_recorded and not parameters.get("keep_thinking")) or self._is_served
         self._prompting = _prompting(parameters)
         self._given: set[tuple[str, int]] = set()
         if self._is_recorded and self.is_open:
@@ -98,10 +98,12 @@ class ThinkingStates:
         self._looked_at = self._finished
         changes: list[Generation] = []
         ends: Counter[str] = Counter()
-        unclosed = 0
+        unclosed = cut = 0
         for draw in self._open_draws():
             parsed = self._split(draw.text, self._begins_in_prompt)
-            unclosed += parsed.state is GenerationState.THINKING_UNCLOSED
+            if parsed.state is GenerationState.THINKING_UNCLOSED:
+                unclosed += 1
+                cut += draw.is_truncated
             if parsed.end_token:
                 ends[parsed.end_token] += 1
             if (parsed.answer, parsed.state) != (draw.answer, draw.state):
@@ -111,7 +113,7 @@ class ThinkingStates:
         total = sum(holds.values())
         reason = f"{total:,} answer{'s hold' if total > 1 else ' holds'} such markers" if holds else ""
         choice = ThinkingChoice(names, reason)
-        warnings = [*self._warnings(unclosed), *_ends_told(ends)]
+        warnings = [*self._warnings(unclosed, cut), *_ends_told(ends)]
         facts = {
             "families": list(names),
             "reason": reason,
@@ -155,12 +157,14 @@ class ThinkingStates:
     def _opens_in_prompt(self) -> bool:
         return self._unopened >= _LEAST and 2 * self._unopened >= self._finished
 
-    def _warnings(self, unclosed: int) -> list[str]:
+    def _warnings(self, unclosed: int, cut: int) -> list[str]:
         if not self._unopened:
             return []
         found = f"{self._unopened:,} of {self._finished:,} finished answers close thinking that they never opened"
         if self._begins_in_prompt:
-            return [f"{found}: it began in the prompt, and {unclosed:,} answers that never close it are none"]
+            others = f"the {unclosed:,} that never close it are no answers" if unclosed != 1 else "1 never closes it"
+            more = "; start again with more `--max-tokens`" if cut and self._is_served else ""
+            return [f"{found}: it began in the prompt, and {others}{more}"]
         return [f"{found}: each is split there, and the others are taken as they are"]
 
 
