@@ -235,3 +235,54 @@ def test_what_holds_nothing_is_one_clear_error(refused: Refused, content: str):
 def test_half_a_surrogate_pair_is_refused_in_a_document(refused: Refused):
     content = json.dumps([{"question": "Q?", "samples": ["\ud800"]}])
     assert "surrogate" in refused("a.json", content).message
+
+
+def test_numbered_columns_of_several_models_are_never_mixed(read: Read, refused: Refused):
+    table = "question,big_response_1,big_response_2,small_response_1,small_response_2\nQ?,a,b,c,d\n"
+    error = refused("a.csv", table)
+    assert "`big_response`, `small_response`" in error.message
+    assert samples(read("a.csv", table, answer="small_response")) == [["c", "d"]]
+    assert samples(read("b.csv", "question,temperature_0.7_sample_1,temperature_0.7_sample_2\nQ?,a,b\n")) == [
+        ["a", "b"]
+    ]
+    assert samples(read("c.csv", "question,big_1,big_2\nQ?,a,b\n", answer="big")) == [["a", "b"]]
+    # The digits belong to the models' names.
+    assert "holds no answers" in refused("d.csv", "question,response_m4,response_n3\nQ?,a,b\n").message
+
+
+def test_columns_of_answers_that_are_not_used_are_named(read: Read):
+    recording = read("a.csv", "question,response_1,response_2,run_1\nQ?,a,b,c\n")
+    assert samples(recording) == [["a", "b"]]
+    assert any(warning.startswith("`run_1` looks like answers and is not used") for warning in recording.warnings)
+    recording = read("b.jsonl", [{"question": "Q?", "response": "a", "generation": "b"}])
+    assert any(warning.startswith("`generation` looks like answers") for warning in recording.warnings)
+
+
+def test_records_of_several_models_need_a_choice(read: Read, refused: Refused):
+    lines = [{"question": "Q?", "model": name, "samples": [name, "x"]} for name in ("big", "small")]
+    assert "the answers of 2 models stand in one file" in refused("a.jsonl", lines).message
+    recording = read("a.jsonl", lines, model="small")
+    assert (samples(recording), recording.file.model) == ([["small", "x"]], "small")
+    assert "1 answer of a model other than `small` is left out" in recording.warnings
+
+
+def test_records_are_found_under_other_keys_and_in_objects_of_their_own(read: Read):
+    answers = {"question": "Q?", "responses": ["a", "b"]}
+    assert samples(read("a.json", {"data": {"1": answers, "2": {**answers, "question": "R?"}}})) == [["a", "b"]] * 2
+    cases = [{"input": "Q?", "actualOutput": "a", "expectedOutput": "right"}]
+    recording = read("b.json", {"testCases": cases})
+    assert (greedy(recording), recording.file.records[0].question.answers) == (["a"], ("right",))
+    traces = [{"inputs": {"question": "Q?"}, "outputs": {"answer": "a"}, "reference_outputs": {"answer": "right"}}]
+    recording = read("c.jsonl", traces)
+    assert (greedy(recording), recording.file.records[0].question.answers) == (["a"], ("right",))
+    recording = read("d.csv", "inputs,targets,predictions\nQ?,right,a\n")
+    assert (greedy(recording), recording.file.records[0].question.answers) == (["a"], ("right",))
+
+
+def test_what_a_pipeline_of_transformers_gives_is_read_where_it_holds_the_question(read: Read, refused: Refused):
+    turns = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Q?"}]
+    chats = [{"generated_text": [*turns, {"role": "assistant", "content": text}]} for text in "ab"]
+    recording = read("a.json", [chats])
+    assert (texts(recording), samples(recording)) == (["Q?"], [["a", "b"]])
+    assert recording.file.records[0].question.system == "Be short."
+    assert "answers without their question" in refused("b.json", [[{"generated_text": "Q? a"}]]).message

@@ -1,5 +1,6 @@
 """Files that lm-evaluation-harness writes with `--log_samples`."""
 
+import json
 from typing import Any
 
 import pytest
@@ -94,3 +95,20 @@ def test_a_multiple_choice_task_holds_no_texts(refused: Refused, resps: Any):
     error = refused("s.jsonl", [logged(0, resps)])
     assert "line 1: the replies are log-likelihoods of given choices" in error.message
     assert "generate_until" in (error.hint or "")
+
+
+def test_a_prompt_of_chat_messages_is_read_as_messages(read: Read):
+    turns = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Which sea?"}]
+    line = {
+        "doc_id": 0,
+        "doc": {"key": "x"},
+        "target": "Red",
+        "arguments": {"gen_args_0": {"arg_0": json.dumps(turns), "arg_1": {"do_sample": True}}},
+        "resps": [["Red", None]],
+        "filtered_resps": ["Red"],
+    }
+    recording = read("samples_t.jsonl", [line])
+    question = recording.file.records[0].question
+    assert (question.text, question.system, question.answers) == ("Which sea?", "Be short.", ("Red",))
+    assert samples(recording) == [["Red", ""]]
+    assert "1 answer is null and counts as empty" in recording.warnings

@@ -164,3 +164,24 @@ def test_replies_of_other_servers_are_read_by_their_parts(read: Read):
 def test_answers_of_two_models_are_not_one_run(refused: Refused):
     lines = [batch("q1", reply("a")), batch("q2", reply("b", model="m-2"))]
     assert "2 models" in refused("o.jsonl", lines).message
+
+
+def test_the_same_question_under_another_system_line_is_another_question(read: Read):
+    lines = [
+        {
+            "request": {"messages": [{"role": "system", "content": line}, {"role": "user", "content": "Which sea?"}]},
+            "response": {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]},
+        }
+        for line, text in (("Be short.", "a"), ("Be long.", "b"), ("Be short.", "c"))
+    ]
+    assert samples(read("a.jsonl", lines))[0] == ["a", "c"]
+    assert len({record.question.id for record in read("a.jsonl", lines).file.records}) == 2
+
+
+def test_tool_calls_are_counted(read: Read):
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    said = {"role": "assistant", "content": "a"}
+    choices = [{"index": 0, "message": call, "finish_reason": "tool_calls"}, {"index": 1, "message": said}]
+    recording = read("a.jsonl", [{"messages": [{"role": "user", "content": "Which sea?"}], "choices": choices}])
+    assert samples(recording) == [["", "a"]]
+    assert "1 answer calls a tool and holds no text: it counts as empty" in recording.warnings

@@ -51,3 +51,20 @@ def test_several_providers_are_not_mixed(read: Read, refused: Refused):
     assert "2 models" in refused("r.json", document(result("Q?", "a"), other)).message
     recording = read("r.json", document(result("Q?", "a"), result("Q?", "c"), other), model="openai:m")
     assert samples(recording) == [["a", "c"]]
+
+
+def test_answers_to_several_prompts_are_never_mixed(read: Read):
+    results = [
+        {
+            "promptIdx": index,
+            "vars": {"question": "Which sea?", "answer": "Red"},
+            "prompt": {"raw": f"{word}: Which sea?", "label": word},
+            "provider": {"id": "m"},
+            "response": {"output": word},
+        }
+        for index, word in enumerate(("Short", "Long"))
+    ]
+    recording = read("a.json", {"results": {"version": 3, "results": results * 2}})
+    assert texts(recording) == ["Short: Which sea?", "Long: Which sea?"]
+    assert samples(recording) == [["Short", "Short"], ["Long", "Long"]]
+    assert recording.file.records[1].question.answers == ("Red",)

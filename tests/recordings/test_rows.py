@@ -71,3 +71,14 @@ def test_answers_of_several_models_are_never_mixed(read: Read, refused: Refused)
     assert samples(recording) == [["a", "c"]]
     assert recording.file.model == "big"
     assert "1 answer of a model other than `big` is left out" in recording.warnings
+
+
+def test_several_temperatures_are_said(read: Read):
+    rows = [("Q?", "0", "g"), ("Q?", "0.5", "a"), ("Q?", "1.0", "b")]
+    recording = read("a.csv", table("question,temperature,response", rows))
+    assert samples(recording) == [["a", "b"]]
+    assert "the samples were drawn at several temperatures (0.5, 1) and are taken together" in recording.warnings
+
+
+def test_a_label_that_is_none_is_refused(refused: Refused):
+    assert "`label` is `maybe`" in refused("a.csv", "question,response,label\nQ?,a,maybe\n").message

@@ -61,7 +61,11 @@ def import_(
     ] = None,
     answer_column: Annotated[
         str | None,
-        typer.Option("--answer-column", metavar="NAME", help="Column of the model's answers: one a row, or a list."),
+        typer.Option(
+            "--answer-column",
+            metavar="NAME",
+            help="Column of the model's answers: one a row, or a list; NAME stands for NAME_1, NAME_2, ... too.",
+        ),
     ] = None,
     sample_column: Annotated[
         str | None,

@@ -79,6 +79,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "reference",
         "references",
         "expected_output",
+        "expectedoutput",
         "expected",
         "output",
         "response",

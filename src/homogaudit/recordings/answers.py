@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from homogaudit.questions.layouts import normalised
+from homogaudit.questions.layouts import ALIASES, normalised
 from homogaudit.recordings.draws import draw_of, label_of
+from homogaudit.recordings.grouping import chosen_model
 from homogaudit.recordings.names import (
     ANSWER_LISTS,
     ANSWER_TEXTS,
+    DRAW_NUMBERS,
+    MODELS,
     by_normal_name,
-    numbered_columns,
+    ends_like_answers,
+    numbered_families,
 )
 from homogaudit.recordings.question_fields import QuestionFields
 from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of
 from homogaudit.records import LabelValue
 from homogaudit.store.recorded import Line
-from homogaudit.store.recorded_lines import LineError, shown
+from homogaudit.store.recorded_lines import FORMAT, LineError, shown
 
-__all__ = ["AnswerNames", "AnswerReader", "LabelReader", "answer_names", "list_in_cell", "read_answers"]
+__all__ = ["AnswerNames", "AnswerReader", "LabelReader", "answer_names", "list_in_cell", "read_answers", "say_unused"]
 
 _LABELS = ("label", "is_correct", "correctness", "correct", "is_right", "accuracy", "exact_match", "score", "em")
 """Of the verdict on an answer, the surest first; only values that spell one are taken."""
@@ -42,7 +46,7 @@ class AnswerNames:
     Attributes:
         samples: One column with a list, or several with one answer each; empty where there is none.
         greedy: The column of a single answer, `None` where there is none.
-        unused: Further lists that look like answers.
+        unused: Further columns that look like answers.
     """
 
     samples: tuple[str, ...]
@@ -63,23 +67,44 @@ def answer_names(values: Mapping[str, Any], options: ImportOptions) -> AnswerNam
         names[x] for x in (*ANSWER_LISTS, *texts) if x in names and _holds(values[names[x]], more_than_one=x in texts)
     ]
     greedy = next((names[x] for x in texts if names[x] not in lists and _is_one_answer(values[names[x]])), None)
+    lists = list(dict.fromkeys(lists))
     if options.answer is not None:
         named = names.get(normalised(options.answer))
         if named is None:
+            wanted = normalised(options.answer)
+            if family := numbered_families(values, lambda stem: stem == wanted)[:1]:
+                return AnswerNames(tuple(column.name for column in family[0]), None)
             raise LineError(f"no column {shown(options.answer)}", f"its columns: {_listed(values)}")
         if not _is_list(values[named]):
             return AnswerNames(tuple(lists[:1]), named)
         return AnswerNames((named,), greedy, tuple(name for name in lists if name != named))
     if lists:
         return AnswerNames((lists[0],), greedy, tuple(lists[1:]))
-    numbered = [column.name for column in numbered_columns(values)]
-    if not numbered and greedy is None and not _POINTERS & names.keys():
+    families = numbered_families(values)
+    if not families and len(families := numbered_families(values, ends_like_answers)) > 1:
+        listed = ", ".join(shown(columns[0].stem) for columns in families[:8])
+        raise LineError(
+            f"{len(families)} kinds of columns are numbered answers, of several models or settings: {listed}",
+            f"choose one: `--answer-column {families[0][0].stem}`",
+        )
+    if not families and greedy is None and not _POINTERS & names.keys():
         # Where nothing points at the right one of them, they are no choices.
-        numbered = [column.name for column in numbered_columns(values, frozenset({"answer"}))]
-        numbered = numbered if len(numbered) > 1 else []
+        families = [x for x in numbered_families(values, lambda stem: stem == "answer") if len(x) > 1]
+    numbered = [column.name for column in families[0]] if families else []
+    unused = [columns[0].name for columns in families[1:]]
+    unused += [
+        names[name]
+        for name in texts
+        if greedy is not None and names[name] != greedy and name not in _OTHER_USES and values[names[name]]
+        if isinstance(values[names[name]], str)
+    ]
     if len(numbered) == 1 and greedy is None:
-        return AnswerNames((), numbered[0])
-    return AnswerNames(tuple(numbered), greedy)
+        return AnswerNames((), numbered[0], tuple(unused))
+    return AnswerNames(tuple(numbered), greedy, tuple(unused))
+
+
+_OTHER_USES = frozenset({*DRAW_NUMBERS, *ALIASES["answers"], "greedy"})
+"""Names of an answer that may hold a number, a mode or a reference instead."""
 
 
 _POINTERS = frozenset(
@@ -104,12 +129,48 @@ def _holds(value: object, *, more_than_one: bool) -> bool:
 def read_answers(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
     """Yield the records of a file in the recorded format."""
     reader = AnswerReader(source, options, notes)
-    for line in source.lines():
+    for line in _of_one_model(source, options, notes):
         yield Line(line.place, partial(_read, line, reader))
+
+
+def _of_one_model(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+    """Yield the lines of a file, those of one model where they name several."""
+    if not any(_model(record) for record in source.records):
+        yield from source.lines()
+        return
+    read = [(line, _model_at(line)) for line in source.lines()]
+    chosen = chosen_model([model for _, model in read if model is not None], options)
+    if chosen is not None and "format" not in source.records[0]:
+        yield Line("its header", lambda: {"format": FORMAT, "model": chosen})
+    for line, model in read:
+        if model in (None, chosen):
+            yield line
+        else:
+            notes.leave_out_model(chosen)
+
+
+def _model(record: Mapping[str, Any]) -> str | None:
+    if "format" in record:
+        return None
+    names = by_normal_name(record)
+    found = next((record[names[name]] for name in MODELS if name in names), None)
+    return found if isinstance(found, str) and found.strip() else None
+
+
+def _model_at(line: Line) -> str | None:
+    try:
+        return _model(line.read())
+    except LineError:
+        return None
 
 
 def _read(line: Line, reader: "AnswerReader") -> Mapping[str, Any]:
     return reader.read(line.read())
+
+
+def say_unused(name: str, notes: Notes) -> None:
+    """Say that a column of answers is left where others are taken."""
+    notes.say(f"{shown(name)} looks like answers and is not used (`--answer-column NAME` chooses)")
 
 
 class AnswerReader:
@@ -140,7 +201,7 @@ class AnswerReader:
         names = answer_names(values, self._options)
         result: dict[str, Any] = {}
         for name in names.unused:
-            self._notes.say(f"{shown(name)} looks like answers and is not used (`--answer-column NAME` chooses)")
+            say_unused(name, self._notes)
         if names.greedy is not None:
             result["greedy"] = self._draw(values.pop(names.greedy), names.greedy)
             self._said(names.greedy, "greedy", "the greedy answer")

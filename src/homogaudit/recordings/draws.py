@@ -76,7 +76,15 @@ def draw_of(value: object, notes: Notes) -> dict[str, Any]:
     draw = dict(cast("dict[str, Any]", value))
     if not isinstance(draw.get("text"), str):
         key = next((key for key in _TEXTS if isinstance(draw.get(key), str)), None)
-        text = content_text(object_of(draw.get("message")).get("content")) if key is None else draw.pop(key)
+        turns = [object_of(turn) for turn in items_of(draw.get("generated_text"))]
+        if key is not None:
+            text = draw.pop(key)
+        elif turns and turns[-1].get("role") == "assistant":
+            # A chat in which the answer is the last turn.
+            text = content_text(turns[-1].get("content"))
+            del draw["generated_text"]
+        else:
+            text = content_text(object_of(draw.get("message")).get("content"))
         if text is None:
             listed = ", ".join(f"`{name}`" for name in list(draw)[:8]) or "none"
             raise LineError(f"no text in it: its keys are {listed}", 'an answer is `"..."` or `{"text": "..."}`')

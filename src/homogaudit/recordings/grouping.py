@@ -10,7 +10,7 @@ from homogaudit.records import LabelValue, collapse
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import FORMAT, LineError, shown
 
-__all__ = ["Drawn", "grouped", "question_key"]
+__all__ = ["Drawn", "chosen_model", "grouped", "question_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +68,13 @@ def grouped(drawn: Iterable[Drawn], options: ImportOptions, notes: Notes) -> Ite
     """
     groups: dict[str, _Group] = {}
     parts = list(drawn)
-    model = _chosen_model(parts, options)
+    model = chosen_model([part.model for part in parts if part.model is not None], options)
     if model is not None:
         header = {"format": FORMAT, "model": model}
         yield Line("its header", lambda: header)
     for part in parts:
         if part.model not in (None, model):
-            notes.count(
-                f"answer of a model other than {shown(model)} is left out",
-                f"answers of models other than {shown(model)} are left out",
-                len(part.draws),
-            )
+            notes.leave_out_model(model, len(part.draws))
             continue
         group = groups.setdefault(part.key, _Group(part.place, part.question))
         group.parts.append(part)
@@ -90,9 +86,13 @@ def grouped(drawn: Iterable[Drawn], options: ImportOptions, notes: Notes) -> Ite
         yield Line(group.place, lambda values=values: values)
 
 
-def _chosen_model(parts: list[Drawn], options: ImportOptions) -> str | None:
-    """Return the one model of a file, or the one that was named."""
-    models = list(dict.fromkeys(part.model for part in parts if part.model is not None))
+def chosen_model(named_models: Iterable[str], options: ImportOptions) -> str | None:
+    """Return the one model of a file, or the one that was named.
+
+    Raises:
+        LineError: There are several and none of them was chosen.
+    """
+    models = list(dict.fromkeys(named_models))
     named = [name for name in models if options.model is not None and options.model in (name, name.split("/")[-1])]
     if len(models) > 1 and len(named) != 1:
         listed = ", ".join(shown(name) for name in models[:8])

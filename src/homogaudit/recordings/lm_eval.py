@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from homogaudit.recordings.draws import label_of, temperature_of
-from homogaudit.recordings.question_fields import QuestionFields
+from homogaudit.recordings.draws import draw_of, label_of, temperature_of
+from homogaudit.recordings.question_fields import QuestionFields, prompt_question
 from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of, text_of
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
@@ -41,7 +41,7 @@ def read_logged_samples(source: Source, options: ImportOptions, notes: Notes) ->
 
 
 def _line(record: Mapping[str, Any], fields: QuestionFields, notes: Notes) -> dict[str, Any]:
-    texts = _texts(record)
+    texts = _texts(record, notes)
     arguments = [object_of(value) for _, value in sorted(object_of(record.get("arguments")).items())]
     settings = object_of(arguments[0].get("arg_1")) if arguments else {}
     values = _question(record, arguments, fields, notes)
@@ -59,7 +59,7 @@ def _line(record: Mapping[str, Any], fields: QuestionFields, notes: Notes) -> di
     return values
 
 
-def _texts(record: Mapping[str, Any]) -> list[str]:
+def _texts(record: Mapping[str, Any], notes: Notes) -> list[str]:
     """Return the model's replies, however deep the lists are in which they stand."""
     resps = items_of(record.get("resps"))
     if len(resps) > 1 and all(len(items_of(x)) == 1 for x in resps) and _is_likelihood(items_of(resps[0])[0]):
@@ -74,6 +74,8 @@ def _texts(record: Mapping[str, Any]) -> list[str]:
             pending.extend(reversed(items_of(item)))
         elif isinstance(item, str):
             texts.append(item)
+        elif item is None:
+            texts.append(draw_of(None, notes)["text"])
         else:
             raise _no_texts(record)
     if not texts:
@@ -116,7 +118,7 @@ def _question(
         if prompt is None or not prompt.strip():
             raise
         notes.say("the documents hold no question under a known name: the whole prompt is taken as the question")
-        values = {"question": prompt, "doc": document}
+        values = {**prompt_question(prompt, notes), "doc": document}
     if not values.get("answers"):
         target = record.get("target")
         values["answers"] = fields.references(target)

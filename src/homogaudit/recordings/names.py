@@ -1,7 +1,7 @@
 """The names under which other tools keep answers, and how one name is told from another."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,12 @@ __all__ = [
     "ANSWER_LISTS",
     "ANSWER_TEXTS",
     "DRAW_NUMBERS",
+    "MODELS",
     "NUMBERED",
     "NumberedColumn",
     "by_normal_name",
-    "numbered_columns",
+    "ends_like_answers",
+    "numbered_families",
 ]
 
 ANSWER_LISTS = (
@@ -79,6 +81,9 @@ ANSWER_TEXTS = (
     "generation",
     "completion",
     "actual_output",
+    "actualoutput",
+    "outputs",
+    "predictions",
     "output",
     "reply",
     "sample",
@@ -99,6 +104,9 @@ NUMBERED = frozenset(
     ]
 )
 """Before the number of a column that holds one of several answers, such as `response_1`."""
+
+MODELS = ("model", "model_name", "model_id", "llm", "engine")
+"""Of the column that names who answered."""
 
 DRAW_NUMBERS = (
     "sample_index",
@@ -150,22 +158,29 @@ class NumberedColumn:
     number: int
 
 
-def numbered_columns(names: Iterable[str], stems: frozenset[str] = NUMBERED) -> list[NumberedColumn]:
-    """Return the columns whose names are a known stem and a number, in the order of their numbers.
+def numbered_families(
+    names: Iterable[str], is_known: Callable[[str], bool] = NUMBERED.__contains__
+) -> list[list[NumberedColumn]]:
+    """Return the columns whose names are a known stem and a number, a list a stem in the order of their numbers.
 
     Args:
         names: As the file writes them.
-        stems: The known ones, in normal form.
+        is_known: Whether a stem, in normal form, stands before the numbers of answers.
+
+    Returns:
+        The stem with the most columns first: of `response_1` to `response_5` and `run_1` it holds the answers.
     """
-    found: list[NumberedColumn] = []
+    families: dict[str, list[NumberedColumn]] = {}
     for name in names:
         match = _NUMBERED.fullmatch(name.strip())
-        if match is not None and (stem := normalised(match[1])) in stems:
-            found.append(NumberedColumn(name, stem, int(match[2])))
-    found.sort(key=lambda column: column.number)
-    # Two families, such as `response_1` and `run_1`: the one with more columns holds the answers.
-    counts: dict[str, int] = {}
-    for column in found:
-        counts[column.stem] = counts.get(column.stem, 0) + 1
-    most = max(counts, key=lambda stem: counts[stem], default="")
-    return [column for column in found if column.stem == most]
+        if match is not None and is_known(stem := normalised(match[1])):
+            families.setdefault(stem, []).append(NumberedColumn(name, stem, int(match[2])))
+    for columns in families.values():
+        columns.sort(key=lambda column: column.number)
+    return sorted(families.values(), key=len, reverse=True)
+
+
+def ends_like_answers(stem: str) -> bool:
+    """Whether a stem says whose or which answers it numbers, such as `gpt4_response` or `temperature_0.7_sample`."""
+    words = re.split(r"[^a-z0-9]+", stem)
+    return len(words) > 1 and words[-1] in NUMBERED

@@ -135,6 +135,11 @@ def draws_of_reply(reply: Mapping[str, Any], temperature: float | None, notes: N
             "answers of a reply hold no text, such as tool calls, and are left out",
             len(rows) - len(choices),
         )
+    messages = [object_of(row.get("message")) for row in rows]
+    calls = sum(bool(message.get("tool_calls")) and not message.get("content") for message in messages)
+    if calls and len(choices) == len(rows):
+        one, many = "answer calls a tool and holds no text", "answers call a tool and hold no text"
+        notes.count(f"{one}: it counts as empty", f"{many}: they count as empty", calls)
     completion = usage_of(reply).completion if len(rows) == 1 else None
     return [draw_of_choice(choice, completion, temperature, notes) for choice in choices]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from homogaudit.recordings.draws import finish_reason, label_of
-from homogaudit.recordings.grouping import Drawn, grouped
-from homogaudit.recordings.question_fields import QuestionFields, request_question
+from homogaudit.recordings.grouping import Drawn, grouped, question_key
+from homogaudit.recordings.question_fields import QuestionFields, prompt_question
 from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of, text_of
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
@@ -52,6 +52,9 @@ def _rows(document: object) -> list[dict[str, Any]]:
 
 def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Drawn]:
     fields = QuestionFields(source, options, notes)
+    has_prompts = len({_prompt_name(row) for row in _rows(source.document)}) > 1
+    if has_prompts:
+        notes.say("the tests were asked with several prompts: a question is the whole prompt")
     for number, row in enumerate(_rows(source.document), start=1):
         response = object_of(row.get("response"))
         output = response.get("output")
@@ -67,6 +70,9 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
         draw = {"text": text, "finish_reason": finish_reason(response.get("finishReason"), notes)}
         with source.at(f"result {number}"):
             question = _question(row, fields, notes)
+            if has_prompts:
+                prompt = text_of(object_of(row.get("prompt")).get("raw")) or ""
+                question = {**question, **prompt_question(prompt, notes)} | {"id": None}
         provider = row.get("provider")
         model = text_of(provider) or text_of(object_of(provider).get("label")) or text_of(object_of(provider).get("id"))
         asserts = items_of(object_of(row.get("testCase")).get("assert"))
@@ -75,7 +81,14 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
             notes.say("`success` of a result's assertions is read as the label")
         temperature = object_of(object_of(provider).get("config")).get("temperature")
         is_greedy = None if temperature is None else temperature == 0
-        yield Drawn(f"result {number}", question["question"], question, [draw], is_greedy, label, model=model)
+        yield Drawn(f"result {number}", question_key(question), question, [draw], is_greedy, label, model=model)
+
+
+def _prompt_name(row: Mapping[str, Any]) -> str:
+    """Return what the results of one prompt have in common; it is filled in with other variables in each."""
+    prompt = object_of(row.get("prompt"))
+    label = prompt.get("label")
+    return str(row.get("promptIdx") if "promptIdx" in row else "" if label == prompt.get("raw") else label)
 
 
 def _question(row: Mapping[str, Any], fields: QuestionFields, notes: Notes) -> dict[str, Any]:
@@ -85,7 +98,7 @@ def _question(row: Mapping[str, Any], fields: QuestionFields, notes: Notes) -> d
         question = fields.read(variables)
     except LineError:
         prompt = text_of(object_of(row.get("prompt")).get("raw")) or ""
-        question = _of_prompt(prompt, notes) | {"vars": variables}
+        question = prompt_question(prompt, notes) | {"vars": variables}
         if not question.get("question"):
             raise
     if not question.get("answers"):
@@ -96,13 +109,3 @@ def _question(row: Mapping[str, Any], fields: QuestionFields, notes: Notes) -> d
             notes.say(f"the values of assertions such as {shown(asserts[0].get('type'))} are the reference answers")
             question["answers"] = answers
     return question
-
-
-def _of_prompt(prompt: str, notes: Notes) -> dict[str, Any]:
-    """Return the question of a prompt: a text, or chat messages as JSON."""
-    try:
-        messages = json.loads(prompt)
-    except (ValueError, RecursionError):
-        messages = None
-    asked = request_question({"messages": messages}, notes) if isinstance(messages, list) else {}
-    return asked or {"question": prompt}

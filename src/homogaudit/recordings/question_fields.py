@@ -1,5 +1,6 @@
 """What a record says of its question, in the keys of the recorded format, read as question files are."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,9 +16,9 @@ from homogaudit.recordings.question_list import question_values
 from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of
 from homogaudit.store.recorded_lines import LineError, shown
 
-__all__ = ["QuestionFields", "request_question"]
+__all__ = ["QuestionFields", "prompt_question", "request_question"]
 
-_QUESTION_NAMES = ("prompts", "queries", "user_input", "input_text")
+_QUESTION_NAMES = ("prompts", "queries", "user_input", "input_text", "inputs")
 """Of a question in files of answers, beside the names that question files use."""
 
 _KNOWN = frozenset({*ALIASES["question"], *_QUESTION_NAMES})
@@ -193,3 +194,13 @@ def request_question(request: Mapping[str, Any], notes: Notes) -> dict[str, Any]
     if system := "\n".join(text for text in told if isinstance(text, str) and text.strip()):
         question["system"] = system
     return question
+
+
+def prompt_question(prompt: str, notes: Notes) -> dict[str, Any]:
+    """Return the question of a prompt: a text, or chat messages as JSON."""
+    try:
+        messages = json.loads(prompt) if prompt.lstrip().startswith("[") else None
+    except (ValueError, RecursionError):
+        messages = None
+    asked = request_question({"messages": messages}, notes) if isinstance(messages, list) else {}
+    return asked or {"question": prompt}

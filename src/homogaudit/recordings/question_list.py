@@ -1,5 +1,6 @@
 """What the ids of a recorded file ask: a question file, or the input of a batch, read beside it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ from homogaudit.store.recorded import lines_of
 from homogaudit.store.recorded_lines import LineError, read_object, shown
 
 __all__ = ["QuestionList", "question_values"]
+
+
+_NUMBERED_ID = re.compile(r"(.+?)[-_:#/. ]+(?:(?:sample|run|repeat|rep|trial|draw|epoch|n|k|s)[-_:#. ]*)?\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,11 @@ class QuestionList:
 
     def find(self, identifier: object, text: object) -> Question | None:
         """Return the question of an id, else that of a text."""
-        found = self._by_id.get(str(identifier)) if identifier is not None else None
+        name = str(identifier)
+        found = self._by_id.get(name) if identifier is not None else None
+        if found is None and (numbered := _NUMBERED_ID.fullmatch(name)) is not None:
+            # A request an answer, its number behind the id of the question.
+            found = self._by_id.get(numbered[1])
         return found or (self._by_text.get(collapse(text)) if isinstance(text, str) else None)
 
     def unknown(self, identifier: object) -> LineError:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from homogaudit.questions.layouts import normalised
-from homogaudit.recordings.answers import LabelReader, answer_names
+from homogaudit.recordings.answers import LabelReader, answer_names, say_unused
 from homogaudit.recordings.draws import draw_of, label_of
 from homogaudit.recordings.grouping import Drawn, grouped, question_key
-from homogaudit.recordings.names import ANSWER_TEXTS, DRAW_NUMBERS, by_normal_name
+from homogaudit.recordings.names import ANSWER_TEXTS, DRAW_NUMBERS, MODELS, by_normal_name
 from homogaudit.recordings.question_fields import QuestionFields
 from homogaudit.recordings.source import ImportOptions, Notes, Source, open_source
 from homogaudit.records import LabelValue, collapse
@@ -25,7 +25,6 @@ _REFERENCE = "answer"
 """Holds references in a file of questions, and the model's answer in one that has nothing else to hold it."""
 
 _MODES = ("is_greedy", "greedy", "mode", "kind", "type", "decoding", "strategy")
-_MODELS = ("model", "model_name", "model_id", "llm", "engine")
 
 
 def holds_an_answer_a_row(source: Source, options: ImportOptions) -> bool:
@@ -55,11 +54,15 @@ def read_rows(source: Source, options: ImportOptions, notes: Notes) -> Iterator[
 def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Drawn]:
     fields = QuestionFields(source, options, notes)
     labels = LabelReader(source, notes)
+    temperatures: set[float] = set()
     for record in source.read():
         with source.at(record.place):
             values = dict(record.values)
             names = by_normal_name(values)
-            answer = answer_names(values, options).greedy or (names.get(_REFERENCE) if options.answer is None else None)
+            chosen = answer_names(values, options)
+            for name in chosen.unused:
+                say_unused(name, notes)
+            answer = chosen.greedy or (names.get(_REFERENCE) if options.answer is None else None)
             if answer is None:
                 notes.count("row holds no answer and is left out", "rows hold no answer and are left out")
                 continue
@@ -71,13 +74,15 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
                 notes.say(f"{shown(answer)} is taken as the model's answer, one a row")
             number = _take_number(values, options, notes)
             temperature = values.get(names.get("temperature", ""))
+            if (degree := _number(temperature)) is not None and degree > 0:
+                temperatures.add(degree)
             is_greedy = _is_greedy(values, number, temperature)
             spelled = labels.take(values)
             label = label_of(spelled)
             if spelled is not None and label is None:
                 hint = f"one of {', '.join(f'`{value}`' for value in LabelValue)}"
                 raise LineError(f"`label` is {shown(spelled)}, which spells no label", hint)
-            model = next((values[names[name]] for name in _MODELS if name in names), None)
+            model = next((values[names[name]] for name in MODELS if name in names), None)
             for key in ("finish_reason", "stop_reason"):
                 if key in names:
                     draw = draw_of({**draw, "finish_reason": values.pop(names[key])}, notes)
@@ -93,6 +98,17 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
                 number if isinstance(number, float) else 0.0,
                 str(model) if model is not None else None,
             )
+
+    if len(temperatures) > 1:
+        listed = ", ".join(f"{degree:g}" for degree in sorted(temperatures)[:8])
+        notes.say(f"the samples were drawn at several temperatures ({listed}) and are taken together")
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
 
 
 def _take_number(values: dict[str, Any], options: ImportOptions, notes: Notes) -> float | str | None:
@@ -125,10 +141,10 @@ def _is_greedy(values: Mapping[str, Any], number: float | str | None, temperatur
             return True
         if value in ("sample", "sampled", "sampling"):
             return False
-    try:
-        return float(str(temperature)) == 0
-    except ValueError:
+    degree = _number(temperature)
+    if degree is None:
         return None if number is None else False
+    return degree == 0
 
 
 def _answers_repeat(source: Source, options: ImportOptions) -> bool:

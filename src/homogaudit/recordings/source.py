@@ -23,7 +23,7 @@ from homogaudit.recordings.archives import refuse_what_is_no_text
 from homogaudit.recordings.names import ANSWER_LISTS, ANSWER_TEXTS
 from homogaudit.recordings.question_list import QuestionList
 from homogaudit.store.recorded import Line, lines_of, numbered_lines
-from homogaudit.store.recorded_lines import LineError, read_object
+from homogaudit.store.recorded_lines import LineError, read_object, shown
 
 __all__ = ["ImportOptions", "Notes", "Record", "Source", "items_of", "object_of", "open_source", "text_of"]
 
@@ -85,6 +85,11 @@ class Notes:
         if first and text not in self._counts:
             self._first[text] = f", the first: {first}"
         self._counts[text] = self._counts.get(text, 0) + number
+
+    def leave_out_model(self, kept: str | None, number: int = 1) -> None:
+        """Count answers of models that were not chosen."""
+        one = f"answer of a model other than {shown(kept)} is left out"
+        self.count(one, f"answers of models other than {shown(kept)} are left out", number)
 
     def lines(self) -> tuple[str, ...]:
         """Return the lines in the order of their first appearance."""
@@ -171,7 +176,9 @@ def open_source(path: Path, options: ImportOptions, *, is_archive: bool = False)
     document = None
     notes: tuple[str, ...] = ()
     if kind == "lines":
-        lines: Iterator[Line] = (Line(f"line {number}", partial(read_object, line)) for number, line in content.lines())
+        lines: Iterator[Line] = (
+            Line(f"line {number}", partial(_line_object, line)) for number, line in content.lines()
+        )
     elif kind == "document":
         document = _document(content)
         lines = _of_document(document)
@@ -324,16 +331,48 @@ def _of_document(document: Any) -> Iterator[Line]:
         yield Line(f"record {number}", partial(_record, row))
 
 
+def _line_object(line: bytes) -> Mapping[str, Any]:
+    return _flat(dict(read_object(line)))
+
+
 def _record(row: Any) -> Mapping[str, Any]:
     if not isinstance(row, dict):
         raise LineError("it is no object", "give a list of objects, one a question or one an answer")
-    return cast("dict[str, Any]", row)
+    record = cast("dict[str, Any]", row)
+    if record.keys() == {"samples"}:
+        hint = 'give objects such as `{"question": "...", "samples": ["...", "..."]}`'
+        raise LineError("it holds answers without their question", hint)
+    return _flat(record)
+
+
+def _flat(row: dict[str, Any]) -> Mapping[str, Any]:
+    """Return a record whose question and answer stand in objects of their own, as traces of a program have them."""
+    inputs = object_of(row.get("inputs"))
+    outputs = object_of(row.get("outputs"))
+    if not inputs or not outputs:
+        return row
+    others = {key: value for key, value in row.items() if key not in ("inputs", "outputs", "reference_outputs")}
+    texts = [value for value in outputs.values() if isinstance(value, str)]
+    flat = {**others, **inputs, **({"output": texts[0]} if len(texts) == 1 else outputs)}
+    wanted = [value for value in object_of(row.get("reference_outputs")).values() if isinstance(value, str)]
+    return {**flat, "answers": wanted} if wanted else flat
+
+
+def _of_pipeline(answers: list[Any]) -> Any:
+    """Return what a text-generation pipeline of transformers gives for one prompt as a record."""
+    texts = [object_of(answer).get("generated_text") for answer in answers]
+    turns = [object_of(turn) for turn in items_of(texts[0])] if texts else []
+    asked = [turn for turn in turns if turn.get("role") in ("system", "user")]
+    if not all(isinstance(text, str | list) for text in texts):
+        return answers
+    return {**({"messages": asked} if asked else {}), "samples": answers}
 
 
 def _rows(document: Any) -> Iterable[Any]:
     """Return the records of a document: a list, an object that wraps one, columns, or what pandas writes."""
     if isinstance(document, list):
-        return cast("list[Any]", document)
+        rows = cast("list[Any]", document)
+        return [_of_pipeline(items_of(row)) if isinstance(row, list) and row else row for row in rows]
     outer = object_of(document)
     names, rows = outer.get("columns"), outer.get("data")
     if isinstance(names, list) and isinstance(rows, list):
@@ -343,12 +382,14 @@ def _rows(document: Any) -> Iterable[Any]:
             dict(zip(texts, cast("list[Any]", row), strict=False)) if isinstance(row, list) else row
             for row in cast("list[Any]", rows)
         ]
-    for key in ("data", "results", "rows", "records", "questions", "items", "examples", "instances", "predictions"):
+    for key in _HOLDERS:
         inner = outer.get(key)
         if isinstance(inner, list) and inner and all(isinstance(item, dict) for item in cast("list[Any]", inner)):
             return cast("list[Any]", inner)
         if isinstance(inner, dict) and (columns := _of_columns(cast("dict[str, Any]", inner))):
             return columns
+        if isinstance(inner, dict) and (found := _of_questions(cast("dict[str, Any]", inner), is_inner=True)):
+            return found
     if columns := _of_columns(outer):
         return columns
     return _of_questions(outer) or [outer]
@@ -371,7 +412,14 @@ def _of_columns(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
 _QUESTION_COLUMNS = frozenset({"question", "questions", "prompt", "prompts", "query", "queries", "input", "inputs"})
 
 
-def _of_questions(outer: Mapping[str, Any]) -> list[dict[str, Any]]:
+_HOLDERS = (
+    *("data", "results", "rows", "records", "questions", "items", "examples", "instances", "predictions"),
+    *("testCases", "test_cases", "testResults", "test_results"),
+)
+"""Keys of a document under which its records stand."""
+
+
+def _of_questions(outer: Mapping[str, Any], *, is_inner: bool = False) -> list[dict[str, Any]]:
     """Return the records behind `{question: [answer, ...]}`, or `{question: answer}`."""
     known = {"question", "format", "id", "prompt", *ANSWER_LISTS, *ANSWER_TEXTS}
     if not outer or any(normalised(name) in known for name in outer):
@@ -381,7 +429,7 @@ def _of_questions(outer: Mapping[str, Any]) -> list[dict[str, Any]]:
     if len(outer) > 1 and all(isinstance(value, str) for value in outer.values()):
         return [{"question": name, "greedy": value} for name, value in outer.items()]
     asks = all({"question", "prompt"} & object_of(value).keys() for value in outer.values())
-    if all(isinstance(value, dict) for value in outer.values()) and (asks or len(outer) > 1):
+    if all(isinstance(value, dict) for value in outer.values()) and (asks or (len(outer) > 1 and not is_inner)):
         # `{id: {"question": ..., ...}}`, or `{question: {"samples": [...]}}`.
         return [
             {"id": name, **value} if {"question", "prompt"} & set(value) else {"question": name, **value}
