@@ -1,6 +1,7 @@
 """Compressed files and tables that are no text, made here with the libraries that write them."""
 
 import bz2
+import datetime
 import gzip
 import importlib
 import io
@@ -125,3 +126,17 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     with pytest.raises(QuestionFileError) as caught:
         load(tmp_path, "q.pkl", b"\x80\x04\x95\x00")
     assert caught.value.hint is not None and "never opened" in caught.value.hint
+
+
+def test_of_a_workbook_the_first_sheet_that_holds_questions_is_read_and_said(tmp_path: Path) -> None:
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["How to use this book"])
+    book.create_sheet("Empty").append(["question", "answer"])
+    sheet = book.create_sheet("Quiz")
+    for row in (["My quiz", None], ["Question", "Answer"], ["When?", datetime.date(1969, 7, 20)], [None, None]):
+        sheet.append(row)
+    book.save(tmp_path / "q.xlsx")
+    file = load_questions(tmp_path / "q.xlsx")
+    assert [(question.text, question.answers) for question in file.questions] == [("When?", ("1969-07-20",))]
+    assert file.warnings[0] == "of `q.xlsx` the sheet `Quiz` is read, not `Sheet`, `Empty`"

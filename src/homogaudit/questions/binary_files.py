@@ -19,10 +19,10 @@ from pathlib import PurePath
 from typing import Any, BinaryIO, cast
 
 from homogaudit.errors import QuestionFileError
-from homogaudit.questions.layouts import Columns, has_question_column
+from homogaudit.questions.layouts import Columns
 from homogaudit.questions.nesting import expand
 from homogaudit.questions.raw_records import RawRecord, RawRecords, check_value
-from homogaudit.questions.tables import Row, read_rows
+from homogaudit.questions.tables import Row, has_questions, read_rows
 from homogaudit.questions.wording import listed, quoted
 
 __all__ = ["read_binary", "unpack"]
@@ -168,6 +168,9 @@ def _plain(value: Any, column: str, dropped: set[str]) -> Any:
             return None
         case float() if math.isnan(value):
             return None
+        case datetime.datetime() if value.time() == datetime.time() and value.tzinfo is None:
+            # A workbook knows no day without a time.
+            return value.date().isoformat()
         case datetime.date() | datetime.time():
             return value.isoformat()
         case datetime.timedelta() | decimal.Decimal():
@@ -202,7 +205,7 @@ def _workbook(data: bytes, name: str, columns: Columns) -> RawRecords:
     filled = {title: rows for title, rows in sheets.items() if rows}
     if not filled:
         raise QuestionFileError(f"{quoted(name)} holds empty sheets only", "give at least one question")
-    asking = [title for title, rows in filled.items() if has_question_column(map(str, rows[0].cells), columns)]
+    asking = [title for title, rows in filled.items() if has_questions(rows, columns)]
     chosen = asking[0] if asking else next(iter(filled))
     found = read_rows(filled[chosen], columns, name)
     for record in found.records:

@@ -15,7 +15,7 @@ from homogaudit.questions.layouts import Columns, has_question_column
 from homogaudit.questions.raw_records import RawRecord, RawRecords
 from homogaudit.questions.wording import quoted
 
-__all__ = ["Row", "find_delimiter", "read_rows", "read_table"]
+__all__ = ["Row", "find_delimiter", "has_questions", "read_rows", "read_table"]
 
 _MAX_CELL = 2**31 - 1
 """The csv module's own limit is 128 KiB; passages can be longer. The largest that fits every platform's C long."""
@@ -79,6 +79,12 @@ def read_table(text: str, delimiters: str, columns: Columns, file: str) -> RawRe
         rows = list(_rows(text, delimiter, csv.QUOTE_NONE))
     table = read_rows(rows, columns, file, delimiter)
     return RawRecords(table.records, (*notes, *table.notes))
+
+
+def has_questions(rows: Sequence[Row], columns: Columns) -> bool:
+    """Whether rows have a header with a question column, and something below it."""
+    place = _header_place([row.cells for row in rows[:_PREAMBLE]], columns)
+    return place is not None and len(rows) > place + 1
 
 
 def read_rows(rows: Sequence[Row], columns: Columns, file: str, delimiter: str = ",") -> RawRecords:
