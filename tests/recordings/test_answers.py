@@ -286,3 +286,20 @@ def test_what_a_pipeline_of_transformers_gives_is_read_where_it_holds_the_questi
     assert (texts(recording), samples(recording)) == (["Q?"], [["a", "b"]])
     assert recording.file.records[0].question.system == "Be short."
     assert "answers without their question" in refused("b.json", [[{"generated_text": "Q? a"}]]).message
+
+
+def test_a_column_that_may_be_answer_or_reference_is_not_taken_unsaid(read: Read):
+    lines = [{"question": "Q?", "response": "a", "completion": "b"}]
+    recording = read("a.jsonl", lines)
+    assert (greedy(recording), recording.file.records[0].question.answers) == (["a"], ())
+    assert any(warning.startswith("`completion` may hold a further answer") for warning in recording.warnings)
+    recording = read("b.jsonl", lines, references="completion")
+    assert recording.file.records[0].question.answers == ("b",)
+    recording = read("c.csv", "question,prediction,response_1,response_2,output\nQ?,S,a,b,c\n")
+    assert (samples(recording), recording.file.records[0].question.answers) == ([["a", "b"]], ())
+
+
+def test_grades_are_no_labels_and_said(read: Read):
+    recording = read("a.csv", "question,answer,response_1,response_2,score\nQ?,S,a,b,0.8\nR?,S,a,b,1\n")
+    assert labels(recording) == [None, None]
+    assert "`score` holds grades that spell no label and is not used" in recording.warnings

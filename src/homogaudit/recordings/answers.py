@@ -25,7 +25,16 @@ from homogaudit.records import LabelValue
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import FORMAT, LineError, shown
 
-__all__ = ["AnswerNames", "AnswerReader", "LabelReader", "answer_names", "list_in_cell", "read_answers", "say_unused"]
+__all__ = [
+    "AnswerNames",
+    "AnswerReader",
+    "LabelReader",
+    "answer_names",
+    "drop_doubtful",
+    "list_in_cell",
+    "read_answers",
+    "say_unused",
+]
 
 _LABELS = ("label", "is_correct", "correctness", "correct", "is_right", "accuracy", "exact_match", "score", "em")
 """Of the verdict on an answer, the surest first; only values that spell one are taken."""
@@ -168,6 +177,24 @@ def _read(line: Line, reader: "AnswerReader") -> Mapping[str, Any]:
     return reader.read(line.read())
 
 
+_DOUBTFUL = frozenset({*ANSWER_TEXTS} & {*ALIASES["answers"]})
+"""Names under which some files keep what a model said and others what it should have said."""
+
+
+def drop_doubtful(values: dict[str, Any], options: ImportOptions, notes: Notes) -> None:
+    """Take out of a record what may be its reference or a further answer, where its answer was found elsewhere."""
+    names = by_normal_name(values)
+    if "instruction" in names:
+        return
+    for name in _DOUBTFUL & names.keys() - {normalised(options.references or "")}:
+        column = names[name]
+        del values[column]
+        notes.say(
+            f"{shown(column)} may hold a further answer or the reference and is not used (`--answers-column {column}` "
+            "takes it as the reference)"
+        )
+
+
 def say_unused(name: str, notes: Notes) -> None:
     """Say that a column of answers is left where others are taken."""
     notes.say(f"{shown(name)} looks like answers and is not used (`--answer-column NAME` chooses)")
@@ -205,6 +232,7 @@ class AnswerReader:
         if names.greedy is not None:
             result["greedy"] = self._draw(values.pop(names.greedy), names.greedy)
             self._said(names.greedy, "greedy", "the greedy answer")
+            drop_doubtful(values, self._options, self._notes)
         if len(names.samples) == 1 and _is_list(values[names.samples[0]]):
             (name,) = names.samples
             items = list_in_cell(values.pop(name))
@@ -253,6 +281,9 @@ class LabelReader:
                 if name in names
             )
         ]
+        for name in _GRADED - set(self._names):
+            column = next(names[name] for names in columns if name in names)
+            notes.say(f"{shown(column)} holds grades that spell no label and is not used")
 
     def take(self, values: dict[str, Any]) -> str | None:
         """Take the label out of a record, `None` where there is none; leave what spells none."""

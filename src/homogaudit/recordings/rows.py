@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from homogaudit.questions.layouts import normalised
-from homogaudit.recordings.answers import LabelReader, answer_names, say_unused
+from homogaudit.recordings.answers import LabelReader, answer_names, drop_doubtful, say_unused
 from homogaudit.recordings.draws import draw_of, label_of
 from homogaudit.recordings.grouping import Drawn, grouped, question_key
 from homogaudit.recordings.names import ANSWER_TEXTS, DRAW_NUMBERS, MODELS, by_normal_name
@@ -72,6 +72,7 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
             draw = draw_of(given, notes)
             if normalised(answer) != "response":
                 notes.say(f"{shown(answer)} is taken as the model's answer, one a row")
+            drop_doubtful(values, options, notes)
             number = _take_number(values, options, notes)
             temperature = values.get(names.get("temperature", ""))
             if (degree := _number(temperature)) is not None and degree > 0:
