@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from homogaudit.questions.answer_wrappers import without_end_tokens, without_wrapper
 from homogaudit.questions.marked_text import MarkedText
-from homogaudit.questions.thinking_families import Channels, Family, end_tokens, families, known, own_markers
+from homogaudit.questions.thinking_families import Channels, Family, families, known, own_markers
 from homogaudit.records import GenerationState, Prompting
 
 __all__ = ["ParsedAnswer", "leaves_thinking", "locate_answer", "may_hold_markers", "split_at", "split_thinking"]
@@ -80,7 +81,7 @@ def split_thinking(
         starts_in_thinking: Whether the prompt opened thinking and left it open.
         names: The families that the model is known to use.
     """
-    written, token = _without_end_tokens(text)
+    written, token = without_end_tokens(text)
     if own_markers(prompting):
         found = _read_own(written, prompting.think_open, prompting.think_close, starts_in_thinking)
     elif not starts_in_thinking and not names and not may_hold_markers(text):
@@ -88,10 +89,11 @@ def split_thinking(
     elif (in_channels := _read_channels(text, starts_in_thinking, names)) is not None:
         # What ends a turn elsewhere may end one of its messages.
         found = in_channels
-        found.stop = found.start + len(_without_end_tokens(text[found.start : found.stop])[0])
+        found.stop = found.start + len(without_end_tokens(text[found.start : found.stop])[0])
     else:
         found = _read_prose(written, starts_in_thinking, names) or _read_pairs(written, starts_in_thinking)
-        _take_off_wrapper(written, found)
+        if not found.is_open:
+            found.start, found.stop = without_wrapper(written, found.start, found.stop, has_thought=bool(found.family))
     return replace(_answer(text, found), end_token=token)
 
 
@@ -138,23 +140,6 @@ def leaves_thinking(prompt: str, prompting: Prompting, names: Collection[str]) -
         if any(_last(opens, prompt) > _last(closes, prompt) for f in chosen for opens, closes in f.prose):
             return True
     return any(o and c and prompt.rfind(o) > prompt.rfind(c) for o, c in pairs)
-
-
-@cache
-def _end_pattern() -> re.Pattern[str]:
-    return re.compile(rf"(?P<token>{'|'.join(map(re.escape, end_tokens()))})\s*\Z")
-
-
-def _without_end_tokens(text: str) -> tuple[str, str]:
-    """Return a text without the control tokens that it ends with, and the first of them; empty for none."""
-    token = ""
-    longest = max(map(len, end_tokens()))
-    while (end := len(text.rstrip())) and text[end - 1] in ">][":
-        found = _end_pattern().search(text, max(0, end - longest), end)
-        if found is None or (found["token"] == "</s>" and "<s>" in text):
-            break
-        text, token = text[: found.start()], found["token"]
-    return text, token
 
 
 @cache
@@ -448,64 +433,3 @@ def _is_cut_marker(text: str) -> bool:
     if len(part) < _LEAST_PART or part[0].isalnum():
         return False
     return any(m.opens and len(part) < len(text) and text.startswith(part) for text, m in _markers().items())
-
-
-# Wrappers
-
-_TAGS = re.compile(r"</?[A-Za-z]")
-
-
-@dataclass(frozen=True, slots=True)
-class _Wrapper:
-    """What encloses an answer: `opened` and `closed` find it at the borders, `opens` and `closes` anywhere."""
-
-    opening: str
-    closing: str
-    opened: re.Pattern[str] | None
-    closed: re.Pattern[str]
-    opens: re.Pattern[str] | None
-    closes: re.Pattern[str]
-
-
-@cache
-def _wrappers() -> tuple[_Wrapper, ...]:
-    pairs = dict.fromkeys(pair for family in families().values() for pair in family.wrappers)
-    return tuple(
-        _Wrapper(
-            opens.casefold(),
-            closes.casefold(),
-            re.compile(r"\s*" + re.escape(opens), re.IGNORECASE) if opens else None,
-            re.compile(re.escape(closes) + r"\s*\Z", re.IGNORECASE),
-            re.compile(re.escape(opens), re.IGNORECASE) if opens else None,
-            re.compile(re.escape(closes), re.IGNORECASE),
-        )
-        for opens, closes in pairs
-    )
-
-
-def _take_off_wrapper(text: str, found: _Found) -> None:
-    """Leave out what encloses all of an answer; where the limit cut it, what opens it alone."""
-    if found.is_open:
-        return
-    for wrapper in _wrappers():
-        opened = wrapper.opened.match(text, found.start, found.stop) if wrapper.opened else None
-        start = opened.end() if opened else found.start
-        closed = wrapper.closed.search(text, start, found.stop)
-        stop = closed.start() if closed else found.stop
-        if wrapper.closes.search(text, start, stop) or (wrapper.opens and wrapper.opens.search(text, start, stop)):
-            continue
-        # Without thinking before it, what does not close or holds further tags may be markup that was asked for.
-        if (closed and not _TAGS.search(text, start, stop)) or ((closed or opened) and found.family):
-            found.start = start
-            found.stop = stop if closed or not opened else _without_part(text, start, stop, wrapper.closing)
-            return
-        if found.family and wrapper.opening.startswith(text[start:stop].strip().casefold() or " "):
-            found.start = found.stop
-            return
-
-
-def _without_part(text: str, start: int, stop: int, marker: str) -> int:
-    """Return where `text[start:stop]` ends without the part of a marker that the limit left."""
-    part = text[max(start, stop - len(marker)) : stop].casefold()
-    longest = next((n for n in range(len(part), 1, -1) if marker.startswith(part[-n:])), 0)
-    return stop - longest
