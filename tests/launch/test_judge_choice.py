@@ -7,7 +7,7 @@ import pytest
 
 from homogaudit.config import load_models
 from homogaudit.events import JobJudge
-from homogaudit.launch.judge_choice import JudgeChoice, stored_judge
+from homogaudit.launch.judge_choice import JudgeChoice, choose_judge, stored_judge
 from homogaudit.records import GREEDY, Generation, GenerationState, Label, LabelValue, Question
 from homogaudit.store import RunFile
 
@@ -62,3 +62,13 @@ def test_the_price_of_a_runs_judge_is_the_one_that_models_toml_names_by_now_else
     scoring["judge_source"] = {key: value for key, value in asdict(JUDGE).items() if key != "price"}
     assert price() is None
     assert price(("other", JUDGE.location, 2.0)) == 2.0
+
+
+@pytest.mark.parametrize(("asked", "number"), [(None, 1), ("exact", 1), ("none", 0)])
+def test_references_that_name_unknown_choices_are_told_of_whoever_chose_the_judge(
+    asked: str | None, number: int
+) -> None:
+    told: list[str] = []
+    choose_judge(asked, [Question("q", "Which metal melts first?", answers=("B",))], warn=told.append)
+    assert len(told) == number
+    assert all("have an index or a letter" in line or "has an index or a letter" in line for line in told)

@@ -130,9 +130,10 @@ def choose_judge(
         if asked == RECORDED and not recorded:
             raise UsageError("the run has no recorded labels", f"choose one of {', '.join(JUDGES)}")
         check_judge_name(asked)
-        return JudgeChoice(asked, "chosen by `--judge`")
-    if (warning := nameless_choices_warning(questions)) is not None:
+    if asked != RECORDED and (warning := nameless_choices_warning(questions)) is not None:
         warn(warning)
+    if asked not in (None, "auto"):
+        return JudgeChoice(asked, "chosen by `--judge`")
     if recorded:
         return JudgeChoice(RECORDED, "labels came with the recorded generations")
     judge = default_judge(questions)
