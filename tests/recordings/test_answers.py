@@ -303,3 +303,17 @@ def test_grades_are_no_labels_and_said(read: Read):
     recording = read("a.csv", "question,answer,response_1,response_2,score\nQ?,S,a,b,0.8\nR?,S,a,b,1\n")
     assert labels(recording) == [None, None]
     assert "`score` holds grades that spell no label and is not used" in recording.warnings
+
+
+def test_missing_values_of_pandas_are_empty_answers(read: Read):
+    recording = read("a.csv", "question,response_1,response_2,response_3\nQ?,a,nan,\n")
+    assert samples(recording) == [["a", "", ""]]
+    assert "2 empty cells count as empty answers" in recording.warnings
+    assert samples(read("b.csv", "question,response\nQ?,a\nQ?,NaN\n")) == [["a", ""]]
+
+
+def test_a_list_of_answers_in_an_object_is_found(read: Read):
+    draws = [{"text": "a", "logprobs": [-0.1, -0.2]}, {"text": "b", "logprobs": [-0.3]}]
+    recording = read("a.json", [{"question": "Q?", "generation": {"responses": draws}}])
+    assert samples(recording) == [["a", "b"]]
+    assert recording.file.records[0].samples[0].statistics.logprobs is not None

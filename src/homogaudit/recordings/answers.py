@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from homogaudit.questions.layouts import ALIASES, normalised
-from homogaudit.recordings.draws import draw_of, label_of
+from homogaudit.recordings.draws import MISSING_CELLS, draw_of, label_of
 from homogaudit.recordings.grouping import chosen_model
 from homogaudit.recordings.names import (
     ANSWER_LISTS,
@@ -247,7 +247,8 @@ class AnswerReader:
         return {**self._questions.read(values), **result}
 
     def _draw(self, value: Any, name: str) -> dict[str, Any]:
-        if self._tabular and value == "":
+        if self._tabular and value in MISSING_CELLS:
+            value = ""
             self._notes.count("empty cell counts as an empty answer", "empty cells count as empty answers")
         try:
             return draw_of(value, self._notes)

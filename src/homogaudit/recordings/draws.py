@@ -8,7 +8,19 @@ from homogaudit.recordings.source import Notes, items_of, object_of
 from homogaudit.records import LabelValue
 from homogaudit.store.recorded_lines import ARRAY_KEYS, LineError
 
-__all__ = ["EMPTY_DRAW", "content_text", "draw_of", "finish_reason", "label_of", "label_of_draws", "temperature_of"]
+__all__ = [
+    "EMPTY_DRAW",
+    "MISSING_CELLS",
+    "content_text",
+    "draw_of",
+    "finish_reason",
+    "label_of",
+    "label_of_draws",
+    "temperature_of",
+]
+
+MISSING_CELLS = ("", "nan", "NaN", "<NA>")
+"""What stands in a cell of a table where pandas has no value."""
 
 EMPTY_DRAW: Mapping[str, Any] = {"text": ""}
 """A place where an answer should stand and none does."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from homogaudit.questions.layouts import normalised
 from homogaudit.recordings.answers import LabelReader, answer_names, drop_doubtful, say_unused
-from homogaudit.recordings.draws import draw_of, label_of
+from homogaudit.recordings.draws import MISSING_CELLS, draw_of, label_of
 from homogaudit.recordings.grouping import Drawn, grouped, question_key
 from homogaudit.recordings.names import ANSWER_TEXTS, DRAW_NUMBERS, MODELS, by_normal_name
 from homogaudit.recordings.question_fields import QuestionFields
@@ -67,7 +67,8 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
                 notes.count("row holds no answer and is left out", "rows hold no answer and are left out")
                 continue
             given = values.pop(answer)
-            if given == "" and source.kind == "table":
+            if source.kind == "table" and given in MISSING_CELLS:
+                given = ""
                 notes.count("empty cell counts as an empty answer", "empty cells count as empty answers")
             draw = draw_of(given, notes)
             if normalised(answer) != "response":

@@ -350,12 +350,21 @@ def _flat(row: dict[str, Any]) -> Mapping[str, Any]:
     inputs = object_of(row.get("inputs"))
     outputs = object_of(row.get("outputs"))
     if not inputs or not outputs:
-        return row
+        return _with_inner_answers(row)
     others = {key: value for key, value in row.items() if key not in ("inputs", "outputs", "reference_outputs")}
     texts = [value for value in outputs.values() if isinstance(value, str)]
     flat = {**others, **inputs, **({"output": texts[0]} if len(texts) == 1 else outputs)}
     wanted = [value for value in object_of(row.get("reference_outputs")).values() if isinstance(value, str)]
     return {**flat, "answers": wanted} if wanted else flat
+
+
+def _with_inner_answers(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a record whose list of answers stands in an object, such as `"generation": {"responses": [...]}`."""
+    for key in ("generation", "generations", "result", "prediction", "predictions", "output", "outputs"):
+        inner = object_of(row.get(key))
+        if any(items_of(inner.get(name)) for name in ANSWER_LISTS):
+            return {**{name: value for name, value in row.items() if name != key}, **inner}
+    return row
 
 
 def _of_pipeline(answers: list[Any]) -> Any:
