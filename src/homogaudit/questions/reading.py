@@ -20,8 +20,9 @@ from homogaudit.questions.layouts import (
     read_columns,
     recognise_layout,
 )
+from homogaudit.questions.opened_records import OpenedRecord
 from homogaudit.questions.raw_records import RawRecord
-from homogaudit.questions.references import decoded, last_boxed, lowered_keys, read_references, unique_texts
+from homogaudit.questions.references import decoded, last_boxed, read_references, unique_texts
 from homogaudit.questions.unused_columns import unused_notes
 from homogaudit.questions.wording import kind_of, listed, quoted
 from homogaudit.records import CHOICE_LETTERS, Question, make_question_id
@@ -121,7 +122,7 @@ def read_questions(
     """
     shown = {normalised(name): name for name in reversed(names)}
     records, tree_notes = first_messages(records)
-    prepared = [_Record(record, file) for record in records]
+    prepared = [OpenedRecord(record, file) for record in records]
     present = dict.fromkeys(name for record in prepared for name in record.values)
     mapping = read_columns([shown.get(name, name) for name in present], columns, file)
     layout = recognise_layout(records, mapping, is_table)
@@ -130,34 +131,12 @@ def read_questions(
     return Reading(layout, tuple(located), (*tree_notes, *reader.notes()))
 
 
-class _Record:
-    """One record by normalised column, with objects that hold the question opened."""
-
-    def __init__(self, record: RawRecord, file: str) -> None:
-        self.line = record.line
-        self.where = f"{quoted(file)} line {record.line}"
-        self.given = record.values
-        self.values: dict[str, Any] = {}
-        for name, value in record.values.items():
-            self.values.setdefault(normalised(name), value)
-        asked = decoded(self.values.get("question"), self.where) if "question" in self.values else None
-        if isinstance(asked, dict):
-            # ARC and CommonsenseQA write the choices into the question, Natural Questions its tokens.
-            parts = lowered_keys(cast("dict[str, Any]", asked))
-            stem = next((parts[name] for name in ("stem", "text") if isinstance(parts.get(name), str)), None)
-            if stem is not None:
-                self.values["question"] = stem
-                self.values |= {name: parts[name] for name in ("choices",) if name in parts}
-        if "short_answers" in str(self.values.get("annotations", ""))[:2000]:
-            self.values.setdefault("answers", _short_answers(self.values))
-
-
 class _Reader:
     """Reads the records of one file."""
 
     def __init__(
         self,
-        records: Sequence[_Record],
+        records: Sequence[OpenedRecord],
         mapping: Mapping[str, str],
         columns: Columns,
         layout: str,
@@ -305,7 +284,7 @@ class _Reader:
         """Whether a cell holds a list that a program wrote into it."""
         return self._is_table and isinstance(decoded(value, ""), list | dict)
 
-    def _references(self, row: int, record: _Record, used: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _references(self, row: int, record: OpenedRecord, used: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the correct and the incorrect answers of a record; what they were read from is added to `used`."""
         values, where = record.values, record.where
         choices = self._choices.of(row)
@@ -485,24 +464,3 @@ def _scalar(value: object, column: str, where: str) -> str | None:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value).strip() or None
     raise QuestionFileError(f"{where}: {quoted(column)} is {kind_of(value)}, not a text or a number", "give one value")
-
-
-def _short_answers(values: Mapping[str, Any]) -> Any:
-    """Return the short answers of a Natural Questions record, as texts or by their places in the document."""
-    annotations = values["annotations"]
-    each = cast("list[Any]", annotations) if isinstance(annotations, list) else [annotations]
-    spans = [
-        span
-        for item in each
-        if isinstance(item, dict)
-        for span in cast("dict[str, Any]", item).get("short_answers") or ()
-    ]
-    tokens = values["document_text"].split(" ") if isinstance(values.get("document_text"), str) else []
-    found: list[Any] = []
-    for span in spans:
-        if isinstance(span, dict) and "text" not in span and tokens:
-            place = cast("dict[str, Any]", span)
-            found.append(" ".join(tokens[place.get("start_token", 0) : place.get("end_token", 0)]))
-        elif isinstance(span, dict) and "text" in span:
-            found.append(cast("dict[str, Any]", span)["text"])
-    return found
