@@ -101,6 +101,11 @@ def test_an_address_elsewhere_without_a_scheme_is_hinted_at_and_not_asked(
     assert error["hint"] == f"did you mean `{meant}`?" and "has no scheme" in error["message"]
 
 
+def test_a_scheme_in_capitals_is_the_same_scheme(faults: ModuleType, folder: Path) -> None:
+    with faults.FaultServer(key=KEY) as server:
+        assert run_app(["run", server.url.replace("http", "HTTP"), "questions.jsonl", "-o", "run.audit", *SHORT]) == 0
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_to_another_server_is_refused_with_its_name_and_without_the_key(
     faults: ModuleType, status: int, capsys: pytest.CaptureFixture[str]

@@ -34,6 +34,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 _PACKAGE = re.compile(r"package:(?P<module>[A-Za-z_]\w*)(?P<mark>[/:])(?P<rest>.+)", re.ASCII)
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):")
+_WEB = re.compile(r"^https?(?=://)", re.IGNORECASE)
 _BARE_HOST = re.compile(
     r"(?:(?P<here>localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[::1\])(?::\d{1,5}|(?=/v\d))"
     r"|(?:\[[0-9a-f:]+\]|[a-z0-9-]+(?:\.[a-z0-9-]+)*):(?P<port>\d{1,5}))(?:[/#]\S*)?",
@@ -115,7 +116,8 @@ def _with_scheme(text: str) -> str:
     Raises:
         UsageError: It is an address elsewhere without a scheme: to guess one may send a key over an open line.
     """
-    parts = [part.strip() for part in text.split(",")]
+    # `HTTP://` is `http://` written large.
+    parts = [_WEB.sub(lambda scheme: scheme[0].lower(), part.strip()) for part in text.split(",")]
     matches = [_BARE_HOST.fullmatch(part) for part in parts]
     for part, match in zip(parts, matches, strict=True):
         if match is not None and not match["here"]:
