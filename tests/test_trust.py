@@ -6,7 +6,7 @@ import pytest
 
 from homogaudit.config.trust import ForeignSource, Trust, origin, origins, refuse
 from homogaudit.errors import UsageError
-from homogaudit.generation.openai_client import api_key
+from homogaudit.generation.server_keys import api_key
 
 FILE = Path("/somewhere/models.toml")
 

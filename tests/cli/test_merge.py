@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from homogaudit.cli.app import run_app
-from homogaudit.generation.openai_client import KEY_VARIABLES
+from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.store import RunFile
 
 SHORT = ["-n", "3", "--max-tokens", "6", "--no-embedder", "--signals", "token_entropy_mean,p_true", "--json"]

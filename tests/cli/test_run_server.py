@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from homogaudit.cli.app import run_app
-from homogaudit.generation.openai_client import KEY_VARIABLES
+from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.launch.resume import stored_job
 from homogaudit.store import RunFile
 

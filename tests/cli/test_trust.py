@@ -12,7 +12,7 @@ import pytest
 
 from homogaudit.cli.app import run_app
 from homogaudit.config import user_models_file
-from homogaudit.generation.openai_client import KEY_VARIABLES
+from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 from homogaudit.store import RunFile
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from homogaudit.events import Event, Job, JobJudge, QuestionScored, RunFinished, decode
-from homogaudit.generation.openai_client import KEY_VARIABLES
+from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.labels.model_judge import default_prompt
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 from homogaudit.store import RunFile

@@ -32,8 +32,8 @@ from homogaudit.generation.openai_format import (
     payload,
     usage_of,
 )
-from homogaudit.generation.server_drawing import token_entropy
 from homogaudit.generation.server_probe import find_model
+from homogaudit.generation.server_statistics import token_entropy
 from homogaudit.questions import load_questions
 from homogaudit.records import Decoding, Prompting
 from homogaudit.report.build import build

@@ -9,7 +9,8 @@ import pytest
 
 from homogaudit.cli.app import run_app
 from homogaudit.generation.batched_sampler import answer_mask, decoded_answer
-from homogaudit.generation.openai_client import KEY_VARIABLES, well_formed
+from homogaudit.generation.server_keys import KEY_VARIABLES
+from homogaudit.generation.server_replies import well_formed
 from homogaudit.records import GenerationState
 from homogaudit.store import RunFile
 

@@ -13,8 +13,10 @@ from homogaudit.audit.judging import Judgement, ask_judge
 from homogaudit.errors import ContextTooShortError, EngineError, ModelError
 from homogaudit.events import JobJudge
 from homogaudit.generation.generator import DrawRequest
-from homogaudit.generation.openai_api import OpenAIGenerator, server_model
-from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
+from homogaudit.generation.openai_api import OpenAIGenerator
+from homogaudit.generation.openai_client import RetryPolicy
+from homogaudit.generation.server_keys import KEY_VARIABLES
+from homogaudit.generation.server_models import server_model
 from homogaudit.labels.model_judge import default_prompt
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, Question, SampleSet
 

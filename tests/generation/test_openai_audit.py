@@ -14,7 +14,8 @@ from homogaudit.audit import Audit
 from homogaudit.errors import EngineError
 from homogaudit.events import Event, GenerationFailed, Job, QuestionScored, RunFinished, Warning
 from homogaudit.generation.openai_api import OpenAIGenerator
-from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
+from homogaudit.generation.openai_client import RetryPolicy
+from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.records import GREEDY, Decoding, GenerationState, Prompting, Question
 from homogaudit.report.build import build
 from homogaudit.report.json import dumps, schema

@@ -7,15 +7,9 @@ from typing import Any
 import pytest
 
 from homogaudit.errors import EngineError, ModelError
-from homogaudit.generation.openai_client import (
-    KEY_VARIABLES,
-    OpenAIClient,
-    RetryPolicy,
-    ServerAddress,
-    api_key,
-    parse_addresses,
-)
+from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, ServerAddress, parse_addresses
 from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tokens
+from homogaudit.generation.server_keys import KEY_VARIABLES, api_key
 from homogaudit.generation.server_models import ServerModel, find_model
 from homogaudit.generation.server_probe import ServerFacts, ServerProbe, same_head
 

@@ -9,10 +9,10 @@ import pytest
 
 from homogaudit.cli.app import run_app
 from homogaudit.errors import ModelError
-from homogaudit.generation.openai_api import server_model
-from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
+from homogaudit.generation.openai_client import RetryPolicy
 from homogaudit.generation.server_address import find_location
-from homogaudit.generation.server_models import listed_models
+from homogaudit.generation.server_keys import KEY_VARIABLES
+from homogaudit.generation.server_models import listed_models, server_model
 from homogaudit.store import RunFile
 
 KEY = "sk-of-this-test"

@@ -16,7 +16,8 @@ from homogaudit.cli.app import run_app
 from homogaudit.errors import HomogauditError
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.openai_api import OpenAIGenerator
-from homogaudit.generation.openai_client import KEY_VARIABLES, RetryPolicy
+from homogaudit.generation.openai_client import RetryPolicy
+from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.records import GREEDY, Decoding, Generation, Prompting
 from homogaudit.store import RunFile
 

@@ -9,7 +9,7 @@ from scipy.stats import entropy
 
 from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
 from homogaudit.generation.openai_format import ServerToken
-from homogaudit.generation.server_drawing import token_entropy
+from homogaudit.generation.server_statistics import token_entropy
 from homogaudit.generation.top_k_entropy import is_truncated, top_k_entropy
 
 

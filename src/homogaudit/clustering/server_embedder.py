@@ -8,14 +8,10 @@ from numpy.typing import NDArray
 
 from homogaudit.clustering.embedders import unit_rows
 from homogaudit.errors import EmbedderError, EngineError, ModelError
-from homogaudit.generation.openai_client import (
-    LoopThread,
-    OpenAIClient,
-    RefusedError,
-    RetryPolicy,
-    api_key,
-    parse_addresses,
-)
+from homogaudit.generation.loop_thread import LoopThread
+from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, parse_addresses
+from homogaudit.generation.server_errors import RefusedError
+from homogaudit.generation.server_keys import api_key
 from homogaudit.generation.server_models import listed_models
 
 __all__ = ["ServerEmbedder"]

@@ -5,7 +5,6 @@ It draws nothing that is stored, and does not judge what the server does with th
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 from homogaudit.errors import ModelError
 from homogaudit.generation.dialect import (
@@ -15,26 +14,16 @@ from homogaudit.generation.dialect import (
     Dialect,
     is_unfinished,
     least_tokens,
-    payload,
 )
-from homogaudit.generation.openai_client import OpenAIClient, RefusedError, UnreachableError
-from homogaudit.generation.openai_format import Choice, Usage, choices_of, usage_of
+from homogaudit.generation.probe_requests import PROBE_TOKENS, ProbeReply, ProbeRequests
+from homogaudit.generation.server_errors import RefusedError, UnreachableError
 from homogaudit.generation.server_models import FIRST_ATTEMPTS
-from homogaudit.questions.thinking import split_thinking
 from homogaudit.questions.wording import with_nearest
-from homogaudit.records import Decoding, GenerationState, Prompting
 
-__all__ = ["DialectFound", "DialectSearch", "ProbeReply", "ProbeRequests"]
-
-_PROMPT = "Write a random number of ten digits and nothing else."
-_BASE_PROMPT = "A random number of ten digits:"
-"""Answers to it have no common beginning, and each digit is a chance to differ."""
+__all__ = ["DialectFound", "DialectSearch"]
 
 _SYSTEM = "Answer briefly."
 _LONGER_SYSTEM = "Answer briefly, in the language of the question, and say nothing that was not asked for."
-
-_PROBE_TOKENS = 12
-"""Long enough that two independent answers are almost never equal, and short enough for a slow server."""
 
 _LOOK_TOKENS = 48
 """Enough for the answer to a probe, and to see that a model thinks before it."""
@@ -42,17 +31,10 @@ _LOOK_TOKENS = 48
 _THOUGHT_TOKENS = 512
 """Enough to compare how long a model thinks."""
 
-_SEED = 1001
 _MOST_CONCESSIONS = 20
 
 _GREEDY_LADDER = (1e-6, 1e-4, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Temperatures in place of 0."""
-
-_PARAMETERS = (
-    "logprobs max_tokens max_completion_tokens temperature top_p top_k min_p seed presence_penalty frequency_penalty "
-    "repetition_penalty repeat_penalty"
-).split()
-"""Named in a status 500, they are refused."""
 
 _CUT_THOUGHTS = "an answer that is cut in its thinking is none; raise `--max-tokens` where that happens"
 
@@ -63,105 +45,6 @@ _NO_MODEL = re.compile(
 
 _ACCEPTED_LESS = 0.5
 """Of a model that always thinks, an effort is lower where it writes at most this share of the thoughts."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeReply:
-    """What came back of one request: answers, `n` at most, and the tokens as the server counts them."""
-
-    choices: tuple[Choice, ...]
-    usage: Usage
-
-    @property
-    def first(self) -> Choice:
-        """The first answer; an empty one where there is none."""
-        return self.choices[0] if self.choices else Choice(0, "")
-
-    @property
-    def thinks(self) -> bool:
-        """Whether the model was seen to think."""
-        return bool(self.first.reasoning or self.usage.reasoning or self._told)
-
-    @property
-    def thoughts(self) -> int:
-        """How much the model was seen to think, in characters or, where the server counts them, about as many."""
-        if self.usage.reasoning:
-            return 4 * self.usage.reasoning
-        return len(self.first.reasoning) or self._told
-
-    @property
-    def _told(self) -> int:
-        """How many characters of the text are thinking."""
-        parsed = split_thinking(self.first.text, Prompting(), False)
-        is_seen = parsed.family or parsed.state is GenerationState.THINKING_UNCLOSED
-        return parsed.start if is_seen else 0
-
-    @property
-    def is_hidden(self) -> bool:
-        """Whether a whole answer came as if it were thinking."""
-        return not self.first.text.strip() and bool(self.first.reasoning) and self.first.finish_reason == "stop"
-
-
-class ProbeRequests:
-    """Asks one server one short question in any dialect.
-
-    Args:
-        client: Of the server.
-        model: The model's name.
-    """
-
-    def __init__(self, client: OpenAIClient, model: str | None) -> None:
-        self.client = client
-        self._model = model
-
-    async def ask(
-        self,
-        dialect: Dialect,
-        *,
-        seed: int = _SEED,
-        n: int = 1,
-        decoding: Decoding | None = None,
-        temperature: float = 1.0,
-        max_tokens: int = _PROBE_TOKENS,
-        system: str = "",
-        attempts: int | None = None,
-    ) -> ProbeReply:
-        """Return the reply.
-
-        Raises:
-            RefusedError: The server refuses it.
-            UnreachableError: It is gone, or fails again and again.
-            ModelError: The key is wrong, or the server redirects to another one.
-        """
-        request = payload(
-            dialect,
-            model=self._model,
-            prompt=_PROMPT if dialect.chat else _BASE_PROMPT,
-            system=system,
-            decoding=decoding or Decoding(),
-            temperature=temperature,
-            max_tokens=max_tokens,
-            seed=seed,
-            n=n,
-        )
-        path = "chat/completions" if dialect.chat else "completions"
-        answer = await self.client.send(path, request, attempts=attempts, parameters=_PARAMETERS)
-        return ProbeReply(tuple(choices_of(answer, n)), usage_of(answer))
-
-    async def try_once(self, dialect: Dialect, **options: Any) -> ProbeReply | RefusedError:
-        """Return the reply, or its refusal; a status 500 counts as one, and whoever relies on it asks again."""
-        try:
-            return await self.ask(dialect, attempts=1, **options)
-        except RefusedError as refusal:
-            return refusal
-        except UnreachableError as failure:
-            if failure.status in (500, 200):
-                return RefusedError(failure.status, failure.error.message)
-        # Busy, or gone: that says nothing of the dialect.
-        try:
-            return await self.ask(dialect, **options)
-        except RefusedError as refusal:
-            return refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +66,7 @@ class DialectFound:
 
     dialect: Dialect
     reply: ProbeReply
-    tokens: int = _PROBE_TOKENS
+    tokens: int = PROBE_TOKENS
     system_line: str = ""
     thinking: str = ""
     is_thinking_off: bool = False
@@ -218,7 +101,7 @@ class DialectSearch:
         self._thinking = thinking
         self._listed = listed
         self._model = model
-        self._tokens = _PROBE_TOKENS
+        self._tokens = PROBE_TOKENS
         self._warnings: list[str] = []
         self._drawn_greedy = ""
 

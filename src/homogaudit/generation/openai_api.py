@@ -15,23 +15,20 @@ import numpy as np
 from homogaudit.errors import ContextTooShortError, EngineError, ModelError
 from homogaudit.generation.dialect import payload
 from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens, SamplerCounts
-from homogaudit.generation.openai_client import (
-    LoopThread,
-    OpenAIClient,
-    RefusedError,
-    RetryPolicy,
-    api_key,
-    parse_addresses,
-)
+from homogaudit.generation.loop_thread import LoopThread
+from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, parse_addresses
 from homogaudit.generation.openai_format import choices_of, usage_of
-from homogaudit.generation.server_drawing import BoundSums, ServerDrawing, ServerWork, StatisticsPlan, draw_seed
+from homogaudit.generation.server_drawing import ServerDrawing, ServerWork, draw_seed
+from homogaudit.generation.server_errors import RefusedError
+from homogaudit.generation.server_keys import api_key
 from homogaudit.generation.server_models import ServerModel, find_model
 from homogaudit.generation.server_probe import ServerProbe, head_fault, same_head
 from homogaudit.generation.server_queue import RequestQueue, Server
+from homogaudit.generation.server_statistics import BoundSums, StatisticsPlan
 from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment, joined_system
 from homogaudit.records import GREEDY, Decoding, Prompting
 
-__all__ = ["DEFAULT_CONCURRENCY", "OpenAIGenerator", "server_model"]
+__all__ = ["DEFAULT_CONCURRENCY", "OpenAIGenerator"]
 
 DEFAULT_CONCURRENCY = 16
 """Requests at the same time on each server: they fill a batch, and a server of one slot still answers in time."""
@@ -40,9 +37,6 @@ W = TypeVar("W")
 
 _NEUTRAL = Decoding()
 _HEAD_TRIES = 3
-
-_FIRST_CONTACT = RetryPolicy(first_seconds=0.2, timeout_seconds=10.0)
-"""Before a run is made a user waits for the answer; a list of models needs no longer."""
 
 
 class OpenAIGenerator:
@@ -462,45 +456,6 @@ class OpenAIGenerator:
             return self._loop.run(probe.head(self._found.dialect, decoding, temperature))
         except RefusedError as refusal:
             raise ModelError(f"the server refuses the run's sampling parameters: {refusal.reason}") from None
-
-
-def server_model(
-    location: str,
-    model: str | None = None,
-    policy: RetryPolicy | None = None,
-    key_origins: Collection[str] | None = None,
-    on_trouble: Callable[[str], None] | None = None,
-) -> ServerModel:
-    """Return what the first server of `location` that can be reached says of its model, without drawing anything.
-
-    Args:
-        location: `URL[#MODEL][,URL[#MODEL]...]`.
-        model: As `OpenAIGenerator` takes it; so the others.
-        policy: See there.
-        key_origins: See there.
-        on_trouble: See `OpenAIClient`.
-
-    Raises:
-        ModelError: None can be reached, or one refuses the key or lacks the model.
-    """
-    loop = LoopThread()
-    first: ModelError | None = None
-    try:
-        for address in parse_addresses(location, model):
-            key = api_key(address.url, key_origins)
-            client = OpenAIClient(address, key=key, policy=policy or _FIRST_CONTACT, on_trouble=on_trouble)
-            try:
-                return loop.run(find_model(client))
-            except ModelError as error:
-                if not isinstance(error.__cause__, EngineError):
-                    raise
-                first = first or error
-            finally:
-                loop.run(client.close())
-    finally:
-        loop.close()
-    assert first is not None
-    raise first
 
 
 def _bounds(plan: StatisticsPlan, sums: BoundSums) -> dict[str, Any]:

@@ -9,15 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from homogaudit.errors import EngineError, ModelError
-from homogaudit.generation.openai_client import (
-    LoopThread,
-    OpenAIClient,
-    RefusedError,
-    RetryPolicy,
-    ServerAddress,
-    UnreachableError,
-    parse_addresses,
-)
+from homogaudit.generation.loop_thread import LoopThread
+from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, ServerAddress, parse_addresses
+from homogaudit.generation.server_errors import RefusedError, UnreachableError
 from homogaudit.generation.server_models import listed_models
 
 __all__ = ["LocationFound", "find_location"]

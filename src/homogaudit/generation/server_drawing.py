@@ -9,7 +9,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,25 +18,22 @@ from homogaudit.errors import EngineError, HomogauditError, ModelError
 from homogaudit.generation.batched_sampler import answer_mask
 from homogaudit.generation.dialect import is_unfinished
 from homogaudit.generation.generator import DrawRequest, SamplerCounts
-from homogaudit.generation.openai_client import RefusedError
 from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tokens, choices_of, usage_of
+from homogaudit.generation.server_errors import RefusedError
 from homogaudit.generation.server_probe import head_fault
 from homogaudit.generation.server_queue import Reply, RequestQueue
-from homogaudit.generation.top_k_entropy import TopKEntropy, top_k_entropy
+from homogaudit.generation.server_statistics import StatisticsPlan, token_entropy
 from homogaudit.questions.thinking import locate_answer, split_thinking
 from homogaudit.questions.wording import quoted
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, TokenStatistics
 
-__all__ = ["BoundSums", "ServerDrawing", "ServerWork", "StatisticsPlan", "draw_seed", "token_entropy"]
+__all__ = ["ServerDrawing", "ServerWork", "draw_seed"]
 
 _MOST_CHOICES = 64
 """Answers asked for in one request."""
 
 _MOST_TRIES = 5
 """Requests for the same answers that came back without all of them."""
-
-_ROUNDING = 1e-6
-"""Two spellings of one log-probability may differ by this."""
 
 _HOPELESS = 20
 """Requests refused in a row before the first answer, or questions after it: it is not the questions.
@@ -58,54 +55,6 @@ class ServerWork:
     sample_indexes: tuple[int, ...]
     is_first: bool = False
     tries: int = 0
-
-
-@dataclass(slots=True)
-class BoundSums:
-    """Bounds of the entropies of some tokens, summed, in nats.
-
-    Attributes:
-        tokens: Tokens whose entropy was bounded.
-        low: Sum of their lower bounds.
-        high: Sum of their upper bounds; meaningless where V is not known.
-    """
-
-    tokens: int = 0
-    low: float = 0.0
-    high: float = 0.0
-
-    def add(self, found: Sequence[TopKEntropy]) -> None:
-        """Count the bounds of one answer's tokens."""
-        self.tokens += len(found)
-        self.low += sum(x.low for x in found)
-        self.high += sum(x.high or 0.0 for x in found)
-
-
-@dataclass(slots=True)
-class StatisticsPlan:
-    """What token statistics can be had, and how they went.
-
-    Attributes:
-        k: Log-probabilities given of each token; 0 for that of the token alone.
-        vocabulary: V; `None` where it is not known.
-        is_unbiased: Whether samples are of the untempered and untruncated distribution.
-        is_likeliest: Whether a token of a greedy answer is the likeliest one, as at temperature 0.
-        greedy_fault: Why the greedy answer has none; empty where it may.
-        sample_fault: The same of samples.
-        missing: Answers without statistics, by reason.
-        greedy: Bounds of the tokens of the greedy answers.
-        samples: Bounds of those of the samples.
-    """
-
-    k: int
-    vocabulary: int | None
-    is_unbiased: bool
-    greedy_fault: str = ""
-    sample_fault: str = ""
-    missing: dict[str, int] = field(default_factory=dict[str, int])
-    greedy: BoundSums = field(default_factory=lambda: BoundSums())
-    samples: BoundSums = field(default_factory=lambda: BoundSums())
-    is_likeliest: bool = True
 
 
 class ServerDrawing:
@@ -391,27 +340,6 @@ class ServerDrawing:
     def _is_urgent(self) -> bool:
         """Whether to stop without waiting for the requests that are under way: nothing will come of them either."""
         return self._queue.is_waiting or isinstance(self._error, ModelError)
-
-
-def token_entropy(token: ServerToken, *, k: int, vocabulary: int | None, is_greedy: bool) -> TopKEntropy:
-    """Return what the head of one token says of the entropy of the distribution that it was drawn from.
-
-    Args:
-        token: With a head.
-        k: Log-probabilities that the server gives of each token.
-        vocabulary: V; `None` where it is not known.
-        is_greedy: Whether it is the likeliest token rather than one that chance drew.
-    """
-    # Where the drawn token is not among the k likeliest, vLLM puts it in the place of the last of them. Without the
-    # last, a head is the same whatever was drawn, as the estimate wants it; a greedy token is always the first.
-    head = token.head[: k if is_greedy else k - 1]
-    return top_k_entropy(
-        head,
-        token.logprob,
-        in_head=bool(head) and token.logprob >= min(head) - _ROUNDING,
-        vocabulary=vocabulary,
-        is_complete=len(token.head) >= k,
-    )
 
 
 def _is_textless_cut(choice: Choice) -> bool:

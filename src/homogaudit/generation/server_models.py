@@ -2,15 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from homogaudit.errors import EngineError, ModelError
-from homogaudit.generation.openai_client import OpenAIClient, RefusedError, UnreachableError
+from homogaudit.generation.loop_thread import LoopThread
+from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, parse_addresses
+from homogaudit.generation.server_errors import RefusedError, UnreachableError
+from homogaudit.generation.server_keys import api_key
 from homogaudit.questions.wording import listed, quoted, with_nearest
 
-__all__ = ["FIRST_ATTEMPTS", "ServerModel", "find_model", "listed_models"]
+__all__ = ["FIRST_ATTEMPTS", "ServerModel", "find_model", "listed_models", "server_model"]
 
 FIRST_ATTEMPTS = 3
 """At the first contact a wrong address is likelier than a busy server: the user waits seconds, not minutes."""
@@ -26,6 +29,10 @@ _NO_TOKEN = 2**31 - 1
 
 _CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
 _IDENTITY_KEYS = ("root", "n_params", "size", "n_vocab")
+
+
+_FIRST_CONTACT = RetryPolicy(first_seconds=0.2, timeout_seconds=10.0)
+"""Before a run is made a user waits for the answer; a list of models needs no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ async def find_model(client: OpenAIClient, attempts: int = FIRST_ATTEMPTS) -> Se
     except EngineError as error:
         gone = error.__cause__
         if wanted is not None and isinstance(gone, UnreachableError) and gone.is_connected:
-            return ServerModel(wanted, is_listed=False, warning=f"its list of models is done without: {error.message}")
+            return ServerModel(wanted, is_listed=False, warning=f"the list of models is done without: {error.message}")
         hint = "start it first, and name its base URL, which usually ends in `/v1`"
         raise ModelError(error.message, hint) from error
     except RefusedError as refusal:
@@ -100,6 +107,45 @@ async def find_model(client: OpenAIClient, attempts: int = FIRST_ATTEMPTS) -> Se
     identity = {key: known[key] for key in _IDENTITY_KEYS if isinstance(known.get(key), str | int)}
     others = tuple(name for name in rows if name != wanted)
     return ServerModel(wanted, context, vocabulary, identity, others, bool(row))
+
+
+def server_model(
+    location: str,
+    model: str | None = None,
+    policy: RetryPolicy | None = None,
+    key_origins: Collection[str] | None = None,
+    on_trouble: Callable[[str], None] | None = None,
+) -> ServerModel:
+    """Return what the first server of `location` that can be reached says of its model, without drawing anything.
+
+    Args:
+        location: `URL[#MODEL][,URL[#MODEL]...]`.
+        model: For the addresses that name none.
+        policy: When to try again.
+        key_origins: The servers that may be told the key, see `api_key`.
+        on_trouble: See `OpenAIClient`.
+
+    Raises:
+        ModelError: None can be reached, or one refuses the key or lacks the model.
+    """
+    loop = LoopThread()
+    first: ModelError | None = None
+    try:
+        for address in parse_addresses(location, model):
+            key = api_key(address.url, key_origins)
+            client = OpenAIClient(address, key=key, policy=policy or _FIRST_CONTACT, on_trouble=on_trouble)
+            try:
+                return loop.run(find_model(client))
+            except ModelError as error:
+                if not isinstance(error.__cause__, EngineError):
+                    raise
+                first = first or error
+            finally:
+                loop.run(client.close())
+    finally:
+        loop.close()
+    assert first is not None
+    raise first
 
 
 async def _list_of(client: OpenAIClient, attempts: int) -> Mapping[str, Any]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from homogaudit.generation.dialect import Dialect
-from homogaudit.generation.dialect_search import DialectFound, DialectSearch, ProbeReply, ProbeRequests
-from homogaudit.generation.openai_client import OpenAIClient, RefusedError, UnreachableError
+from homogaudit.generation.dialect_search import DialectFound, DialectSearch
+from homogaudit.generation.openai_client import OpenAIClient
 from homogaudit.generation.openai_format import Choice, aligned_tokens
+from homogaudit.generation.probe_requests import ProbeReply, ProbeRequests
+from homogaudit.generation.server_errors import RefusedError, UnreachableError
 from homogaudit.generation.top_k_entropy import is_truncated
 from homogaudit.records import Decoding
 

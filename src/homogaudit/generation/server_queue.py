@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from homogaudit.errors import EngineError, HomogauditError, ModelError
-from homogaudit.generation.openai_client import LoopThread, OpenAIClient, RefusedError, UnreachableError
+from homogaudit.generation.loop_thread import LoopThread
+from homogaudit.generation.openai_client import OpenAIClient
+from homogaudit.generation.server_errors import RefusedError, UnreachableError
 
 __all__ = ["Reply", "RequestQueue", "Server"]
 

@@ -144,8 +144,8 @@ def choose_server(
     Raises:
         ModelError: The server cannot be reached, refuses the key, or does not say which model is meant.
     """
-    from homogaudit.generation.openai_api import server_model
     from homogaudit.generation.server_address import find_location
+    from homogaudit.generation.server_models import server_model
 
     place = find_location(generator.location)
     for line in place.warnings:

@@ -206,8 +206,8 @@ def token_fields(tokens: Sequence[ServerToken], temperature: float | None, notes
 
 def _entropies(tokens: Sequence[ServerToken], temperature: float | None, notes: Notes) -> list[float] | None:
     """Return lower bounds of the entropies, `None` where the likeliest tokens do not give them."""
-    from homogaudit.generation.server_drawing import token_entropy
     from homogaudit.generation.server_probe import head_fault
+    from homogaudit.generation.server_statistics import token_entropy
 
     k = max(len(token.head) for token in tokens)
     if k < 2 or not all(token.head for token in tokens):

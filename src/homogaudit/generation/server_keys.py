@@ -1,0 +1,58 @@
+"""The key of a server: it comes from the environment, goes to servers that the user has named, and is never shown."""
+
+import os
+import re
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from homogaudit.config.trust import origin
+from homogaudit.errors import ConfigError
+
+__all__ = ["KEY_VARIABLES", "api_key", "key_headers", "own_key_variable"]
+
+KEY_VARIABLES = ("HOMOGAUDIT_API_KEY", "OPENAI_API_KEY")
+"""Where the key is looked for, in this order."""
+
+
+def api_key(url: str, key_origins: Collection[str] | None = None) -> str | None:
+    """Return the key for a server in the environment, `None` where there is none.
+
+    A key of the server's own, such as `HOMOGAUDIT_API_KEY_API_EXAMPLE_COM`, goes before the common ones: an audited
+    server, a judge and an embedder may be of three providers, and no key is to be told to another one.
+
+    Args:
+        url: Of the server.
+        key_origins: The servers that the user has named, see `homogaudit.config.trust.origin`; another one is told no
+            common key. `None` where the caller is who names the server.
+
+    Raises:
+        ConfigError: The key holds what no header can.
+    """
+    is_named = key_origins is None or origin(url) in key_origins
+    own = own_key_variable(url)
+    names = [own]
+    if is_named:
+        # One hyphen of a host name was one underscore, which also stands for a dot: good only for a named server.
+        names += [own.replace("__", "_"), *KEY_VARIABLES]
+    return next((key for name in names if (key := _key_of(name))), None)
+
+
+def own_key_variable(url: str) -> str:
+    """Return the variable of a server's own key: no two hosts have the same."""
+    host = (urlsplit(url).hostname or "").upper().replace("-", "__")
+    return f"{KEY_VARIABLES[0]}_{re.sub('[^A-Z0-9_]', '_', host)}"
+
+
+def _key_of(name: str) -> str:
+    """Return the key in a variable, empty for none; a line end that came along from a file is no part of it."""
+    key = os.environ.get(name, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        hint = "set it again, without quotes, line ends and other characters that are not ASCII"
+        raise ConfigError(f"`{name}` holds a character that no key can have", hint)
+    return key
+
+
+def key_headers(key: str, url: str) -> dict[str, str]:
+    """Return the headers that hold the key; Azure, whose URLs alone have a query, has a name of its own for it."""
+    headers = {"Authorization": f"Bearer {key}"}
+    return headers | {"api-key": key} if urlsplit(url).query else headers

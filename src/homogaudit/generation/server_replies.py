@@ -1,0 +1,76 @@
+"""What the body of a reply says of itself: an error in the place of an answer, a reason, broken characters.
+
+Knows no connection and raises nothing; the words of a server are somebody else's and may hold anything.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["failure_in", "kind_of", "reason_in", "status_in", "well_formed"]
+
+
+def reason_in(body: bytes, status: int) -> str:
+    """Return what an error body says, in its own words; the status where it says nothing in words."""
+    text = body[:4000].decode("utf-8", "replace")
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        if text.strip() and not text.lstrip().startswith("<"):
+            return text
+        title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
+        page = f"a web page, {title[1].strip()}" if title and title[1].strip() else kind_of(body)
+        return f"status {status} and {page}"
+    found = well_formed(found)
+    if isinstance(found, list) and len(found) == 1:
+        # Google's spelling.
+        (found,) = found
+    for key in ("error", "message", "detail", "code"):
+        if isinstance(found, dict) and found.get(key):
+            inner = found[key]
+            text = str(inner.get("message") or inner) if isinstance(inner, dict) else str(inner)
+            if isinstance(inner, dict) and inner.get("code"):
+                text += f" ({inner['code']})"
+            break
+    return text
+
+
+def well_formed(value: Any) -> Any:
+    """Return JSON values with U+FFFD for each half of a surrogate pair, which no file and no stream of UTF-8 can hold.
+
+    Servers that cut an answer between the halves of an emoji send one.
+    """
+    if isinstance(value, str):
+        # Halves that stand side by side are one character again.
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [well_formed(item) for item in value]
+    if isinstance(value, dict):
+        return {well_formed(key): well_formed(item) for key, item in value.items()}
+    return value
+
+
+def failure_in(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what reports an error in the place of a good answer, or of each of its choices; `None` for no error."""
+    choices = answer.get("choices")
+    if not choices:
+        return answer if answer.get("error") or answer.get("object") == "error" else None
+    rows = choices if isinstance(choices, list) else []
+    failed = [row for row in rows if isinstance(row, dict) and isinstance(row.get("error"), dict) and row["error"]]
+    return failed[0] if failed and len(failed) == len(rows) else None
+
+
+def status_in(answer: Mapping[str, Any]) -> int | None:
+    """Return the status that an error in a good answer's place tells, `None` where it tells none."""
+    error = answer.get("error")
+    codes = [x.get(name) for x in (error, answer) if isinstance(x, dict) for name in ("code", "status")]
+    numbers = [int(code) for code in codes if isinstance(code, int) or (isinstance(code, str) and code.isdecimal())]
+    return next((number for number in numbers if 400 <= number < 600), None)
+
+
+def kind_of(body: bytes) -> str:
+    """Return what a body is that is no JSON, in words."""
+    if not body.strip():
+        return "nothing"
+    return "a web page" if body.lstrip()[:1] == b"<" else "something broken"
