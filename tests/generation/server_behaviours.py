@@ -260,6 +260,8 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
     "one model, no list": {"model_list": {"data": {"id": "toy", "object": "model"}}},
     "names of models": {"model_list": {"data": ["toy"]}},
     "no list, 404": {"model_list": 404},
+    "no list, 401": {"model_list": 401},
+    "no list, 403": {"model_list": 403},
     "no list, 405": {"model_list": 405},
     "no list, 501": {"model_list": 501},
     "thinking off by template": _switched(_is_template_off),

@@ -73,7 +73,7 @@ def play(faults: ModuleType) -> Callable[..., Outcome]:
     return run
 
 
-LISTS = ("no list, 404", "no list, 405", "no list, 501")
+LISTS = tuple(name for name in BEHAVIOURS if name.startswith("no list, "))
 FAILS = {
     "web page": "answers with a web page in place of JSON",
     "error under 200": "reports `model not loaded`",

@@ -301,7 +301,7 @@ class OpenAIClient:
                 f"set {KEY_VARIABLES[0]} in the environment, or {own} for a server that is not named in the command; "
                 "the key is never stored"
             )
-            raise ModelError(f"the server `{self.address.url}` {wrong}", hint)
+            raise ModelError(f"the server `{self.address.url}` {wrong}", hint) from RefusedError(status, reason)
         if status == 402 or (status == 429 and any(word in reason.casefold() for word in _USED_UP)):
             hint = "the same command goes on where the run was left"
             raise EngineError(f"the server `{self.address.url}` says that the credit is used up: {reason}", hint)

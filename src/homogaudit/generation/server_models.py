@@ -80,6 +80,11 @@ async def find_model(client: OpenAIClient, attempts: int = FIRST_ATTEMPTS) -> Se
             return ServerModel(wanted, is_listed=False, warning=f"the list of models is done without: {error.message}")
         hint = "start it first, and name its base URL, which usually ends in `/v1`"
         raise ModelError(error.message, hint) from error
+    except ModelError as error:
+        # Some servers keep the list alone from a key; a wrong one is told with the first request.
+        if wanted is not None and isinstance(error.__cause__, RefusedError):
+            return ServerModel(wanted, is_listed=False)
+        raise
     except RefusedError as refusal:
         if wanted is not None:
             return ServerModel(wanted, is_listed=False)
