@@ -101,7 +101,10 @@ def test_samples_that_failed_are_counted(read: Read, refused: Refused):
     recording = read("log.json", HEADER | {"status": "error", "samples": [*SAMPLES, failed]})
     assert "1 sample failed or holds no answer and is left out" in recording.warnings
     assert "the evaluation ended with status `error`: what it logged is read" in recording.warnings
-    assert "holds no questions" in refused("log.json", HEADER | {"samples": [failed]}).message
+    error = refused("log.json", HEADER | {"status": "error", "samples": [failed]})
+    assert "no answers: its only sample failed; the evaluation ended with status `error`" in error.message
+    error = refused("log.json", HEADER | {"samples": [failed, failed]})
+    assert "each of its 2 samples failed" in error.message
 
 
 def test_reasoning_parts_are_thinking(read: Read):

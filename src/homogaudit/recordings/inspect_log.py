@@ -17,7 +17,7 @@ from homogaudit.recordings.question_fields import QuestionFields, request_questi
 from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of, text_of
 from homogaudit.records import LabelValue
 from homogaudit.store.recorded import Line
-from homogaudit.store.recorded_lines import shown
+from homogaudit.store.recorded_lines import LineError, shown
 
 __all__ = ["is_log", "is_log_archive", "read_log"]
 
@@ -26,6 +26,9 @@ _MAX_MEMBER = 1 << 28
 
 _ZSTANDARD = 93
 """The method of APPNOTE 6.3.7, which `zipfile` does not read before Python 3.14."""
+
+
+_WITH_SAMPLES = "evaluate again with samples logged (`--log-samples`), and give that log"
 
 
 def is_log(document: object) -> bool:
@@ -68,11 +71,13 @@ def _drawn(
     model = text_of(object_of(header.get("eval")).get("model"))
     temperature = temperature_of(settings)
     is_greedy = None if temperature is None else temperature == 0
+    drawn = failed = 0
     for sample in samples:
         place = f"sample {shown(sample.get('id'))} epoch {sample.get('epoch', 1)}"
         with source.at(place):
             draws = draws_of_reply(_reply(sample), temperature, notes)
         if not draws or sample.get("error"):
+            failed += 1
             notes.count(
                 "sample failed or holds no answer and is left out", "samples failed or hold no answer and are left out"
             )
@@ -82,7 +87,12 @@ def _drawn(
         label = _label(object_of(sample.get("scores")), notes)
         epoch = sample.get("epoch")
         order = float(epoch) if isinstance(epoch, int) else 0.0
+        drawn += 1
         yield Drawn(place, str(sample.get("id")), question, draws, is_greedy, label, order, model)
+    if not drawn:
+        what = f"each of its {failed:,} samples failed" if failed > 1 else "its only sample failed" if failed else ""
+        reason = f"{what or 'it holds no samples'}; the evaluation ended with status {shown(header.get('status'))}"
+        raise LineError(f"the log holds no answers: {reason}", _WITH_SAMPLES)
 
 
 def _reply(sample: Mapping[str, Any]) -> dict[str, Any]:
