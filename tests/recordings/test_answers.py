@@ -317,3 +317,13 @@ def test_a_list_of_answers_in_an_object_is_found(read: Read):
     recording = read("a.json", [{"question": "Q?", "generation": {"responses": draws}}])
     assert samples(recording) == [["a", "b"]]
     assert recording.file.records[0].samples[0].statistics.logprobs is not None
+
+
+def test_answers_of_another_model_beside_those_taken_are_named(read: Read):
+    recording = read("a.csv", "question,response,big_response\nQ?,a,b\n")
+    assert greedy(recording) == ["a"]
+    assert any(warning.startswith("`big_response` looks like answers") for warning in recording.warnings)
+    recording = read("b.jsonl", [{"question": "Q?", "samples": ["a", "b"], "big_samples": ["c"]}])
+    assert any(warning.startswith("`big_samples` looks like answers") for warning in recording.warnings)
+    recording = read("c.csv", "question,expected_output,n_samples,is_greedy,response\nQ?,a,2,False,b\nQ?,a,2,False,c\n")
+    assert not any("looks like" in warning for warning in recording.warnings)

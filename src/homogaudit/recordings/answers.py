@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, cast
 
 from homogaudit.questions.layouts import ALIASES, normalised
@@ -32,6 +33,7 @@ __all__ = [
     "answer_names",
     "drop_doubtful",
     "list_in_cell",
+    "of_others",
     "read_answers",
     "say_unused",
 ]
@@ -195,6 +197,28 @@ def drop_doubtful(values: dict[str, Any], options: ImportOptions, notes: Notes) 
         )
 
 
+def of_others(values: Mapping[str, Any], names: AnswerNames) -> list[str]:
+    """Return further columns whose names end as those of answers do, such as `gpt4_response`."""
+    taken = {*names.samples, names.greedy, *names.unused}
+    return [
+        name
+        for name, value in values.items()
+        if name not in taken
+        and value
+        and (isinstance(value, list) or (isinstance(value, str) and not _says_a_fact(value)))
+        and normalised(name) not in _NO_OTHERS
+        and ends_like_answers(normalised(name))
+    ]
+
+
+def _says_a_fact(text: str) -> bool:
+    """Whether a cell holds a number or a truth value rather than an answer, as `n_samples` and `is_greedy` do."""
+    return _number(text) is not None or text.strip().casefold() in ("true", "false")
+
+
+_NO_OTHERS = frozenset({*DRAW_NUMBERS, *chain(*ALIASES.values()), *ANSWER_LISTS, *ANSWER_TEXTS, "filtered_resps"})
+
+
 def say_unused(name: str, notes: Notes) -> None:
     """Say that a column of answers is left where others are taken."""
     notes.say(f"{shown(name)} looks like answers and is not used (`--answer-column NAME` chooses)")
@@ -227,7 +251,7 @@ class AnswerReader:
         values = dict(record)
         names = answer_names(values, self._options)
         result: dict[str, Any] = {}
-        for name in names.unused:
+        for name in [*names.unused, *of_others(values, names)]:
             say_unused(name, self._notes)
         if names.greedy is not None:
             result["greedy"] = self._draw(values.pop(names.greedy), names.greedy)

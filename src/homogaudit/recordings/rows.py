@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from homogaudit.questions.layouts import normalised
-from homogaudit.recordings.answers import LabelReader, answer_names, drop_doubtful, say_unused
+from homogaudit.recordings.answers import LabelReader, answer_names, drop_doubtful, of_others, say_unused
 from homogaudit.recordings.draws import MISSING_CELLS, draw_of, label_of
 from homogaudit.recordings.grouping import Drawn, grouped, question_key
 from homogaudit.recordings.names import ANSWER_TEXTS, DRAW_NUMBERS, MODELS, by_normal_name
@@ -60,7 +60,7 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
             values = dict(record.values)
             names = by_normal_name(values)
             chosen = answer_names(values, options)
-            for name in chosen.unused:
+            for name in [*chosen.unused, *of_others(values, chosen)]:
                 say_unused(name, notes)
             answer = chosen.greedy or (names.get(_REFERENCE) if options.answer is None else None)
             if answer is None:

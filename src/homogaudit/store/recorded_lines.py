@@ -195,7 +195,7 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
     )
     listed = value.get("samples")
     if listed is not None and not isinstance(listed, list):
-        raise LineError(f"`samples` is {_kind(listed)}, expected a list")
+        raise LineError(f"`samples` is {_kind(listed)}, expected a list", "one answer a line stands under `response`")
     generation_extra: dict[int, Mapping[str, Any]] = {}
     given_answers: list[int] = []
 
