@@ -161,16 +161,18 @@ def fit_cascades(signals: FloatArray, positive: FloatArray, weights: FloatArray)
     lower, upper = _thresholds(probabilities[-1], weights, cut)
     negatives = weights - positives
     full = weighted_aurocs(probabilities[-1], positives, negatives)
-    reached = np.stack(
-        [
-            weighted_aurocs(_decide(probabilities, lower[:, i], upper[:, i]).score, positives, negatives)
-            for i in range(len(BANDS))
-        ],
-        axis=1,
-    )
-    good = reached >= full[:, None] - TOLERANCE
-    good[:, -1] = True
-    return FittedCascades(mean, deviation, tuple(coefficients), cut, lower, upper, np.argmax(good, axis=1))
+    # The widest runs every stage and is good enough for whom no narrower one is.
+    band = np.full(len(weights), len(BANDS) - 1, dtype=np.intp)
+    wanting = np.arange(len(weights))
+    for i in range(len(BANDS) - 1):
+        own = [depth[wanting] for depth in probabilities]
+        decided = _decide(own, lower[wanting, i], upper[wanting, i])
+        is_good = weighted_aurocs(decided.score, positives[wanting], negatives[wanting]) >= full[wanting] - TOLERANCE
+        band[wanting[is_good]] = i
+        wanting = wanting[~is_good]
+        if not wanting.size:
+            break
+    return FittedCascades(mean, deviation, tuple(coefficients), cut, lower, upper, band)
 
 
 def _normalise(signals: FloatArray, mean: FloatArray, deviation: FloatArray) -> FloatArray:

@@ -31,7 +31,6 @@ from homogaudit.report.records import (
     Undefined,
 )
 from homogaudit.report.run_data import RunData, mapping, mean_estimate, number, rate
-from homogaudit.report.validity import is_refused
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Rate, wilson
 from homogaudit.store.run_file import RunFile
@@ -160,9 +159,8 @@ def method_figures(
     stored = data.clusterings(method)
     clusters = _fully_valid_counts(stored, data)
     reason = missing_reason(data)
-    refused = {x.question.id for x in data.scored if is_refused(x)}
     wrong = [clusters[x] for x in clusters if labels.get(x) is LabelValue.INCORRECT]
-    answered = [clusters[x] for x in clusters if x not in refused]
+    answered = [clusters[x] for x in clusters if x not in data.refused_ids]
     entropies = [semantic_entropy(stored[x].assignment) for x in clusters]
     taxes = [1 - count / data.samples for count in clusters.values()]
     scr = _single(clusters.values(), reason)

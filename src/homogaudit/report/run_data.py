@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from homogaudit.clustering.methods import similarity_matrix
 from homogaudit.labels.judges import RECORDED
+from homogaudit.labels.refusals import is_refusal
 from homogaudit.records import (
     Clustering,
     ClusteringMethod,
@@ -92,6 +93,11 @@ class RunData:
     def scored_ids(self) -> tuple[str, ...]:
         """The ids of the scored questions."""
         return tuple(x.question.id for x in self.scored)
+
+    @cached_property
+    def refused_ids(self) -> frozenset[str]:
+        """The scored questions at least half of whose valid samples decline to answer."""
+        return frozenset(x.question.id for x in self.scored if _is_refused(x))
 
     @cached_property
     def sessions(self) -> Sequence[Session]:
@@ -208,6 +214,12 @@ def read_run(run: RunFile) -> RunData:
     )
     fully_valid = tuple(x for x in scored if samples >= 2 and len(x.valid_samples) == len(x.samples))
     return RunData(run, len(sets), samples, scored, fully_valid, parameters, mapping(run.meta("scoring")))
+
+
+def _is_refused(sample_set: SampleSet) -> bool:
+    """Whether at least half of the valid samples of a question decline to answer."""
+    valid = sample_set.valid_samples
+    return bool(valid) and 2 * sum(is_refusal(sample.answer) for sample in valid) >= len(valid)
 
 
 def signal_directions(run: RunFile) -> dict[str, Direction]:

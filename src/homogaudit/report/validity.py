@@ -19,7 +19,7 @@ from homogaudit.report.run_data import RunData, mapping
 from homogaudit.statistics import Rate
 from homogaudit.store.shards import Shards
 
-__all__ = ["FEWEST_OF_A_CLASS", "assess", "is_refused", "label_warning", "too_few_labels"]
+__all__ = ["FEWEST_OF_A_CLASS", "assess", "label_warning", "too_few_labels"]
 
 FEWEST_OF_A_CLASS = 5
 """Below this an AUROC is decided by single questions; METHODS asks the same of a category."""
@@ -45,7 +45,6 @@ def assess(data: RunData, labels: Labels) -> Validity:
     """
     samples = _counts(list(data.drawn()))
     greedy = [x.greedy for x in data.scored if x.greedy is not None]
-    refused = sum(is_refused(x) for x in data.scored)
     unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in data.scored)
     validity = Validity(
         questions=data.questions,
@@ -59,7 +58,7 @@ def assess(data: RunData, labels: Labels) -> Validity:
         thinking_unclosed=samples.thinking_unclosed,
         empty=samples.empty,
         refusals=samples.refusals,
-        questions_refused=refused,
+        questions_refused=len(data.refused_ids),
         errors=samples.errors,
         duplicated=_duplicated(data),
         questions_without_word_spaces=unspaced,
@@ -67,12 +66,6 @@ def assess(data: RunData, labels: Labels) -> Validity:
         warnings=(),
     )
     return _with_warnings(validity, data, labels)
-
-
-def is_refused(sample_set: SampleSet) -> bool:
-    """Whether at least half of the valid samples of a question decline to answer."""
-    valid = sample_set.valid_samples
-    return bool(valid) and 2 * sum(is_refusal(sample.answer) for sample in valid) >= len(valid)
 
 
 def _greedy_text(sample_set: SampleSet) -> list[str]:
