@@ -77,6 +77,11 @@ class _SortedSignal:
     below: NDArray[np.intp]
     not_above: NDArray[np.intp]
 
+    @property
+    def has_no_ties(self) -> bool:
+        """Whether no positive has the score of a negative."""
+        return np.array_equal(self.below, self.not_above)
+
 
 def _sorted_signal(scores: FloatArray, positive: BoolArray) -> _SortedSignal | None:
     """Prepare a signal; `None` where it is constant or has one class, so that no interval exists."""
@@ -119,7 +124,8 @@ def _drawn_weights(questions: int, draws: int, seed: int) -> Iterator[WeightArra
     for start in range(0, draws, rows):
         drawn = min(rows, draws - start)
         # Every draw counts in places of its own, so that one pass counts them all.
-        places = generator.integers(0, questions, (drawn, questions)) + questions * np.arange(drawn)[:, None]
+        places = generator.integers(0, questions, (drawn, questions))
+        places += questions * np.arange(drawn)[:, None]
         yield np.bincount(places.ravel(), minlength=drawn * questions).reshape(drawn, questions).astype(np.int32)
 
 
@@ -133,14 +139,13 @@ def _aurocs(signal: _SortedSignal, weights: NDArray[np.signedinteger]) -> FloatA
     positives = np.take(weights, signal.positives, axis=0)
     cumulative = np.zeros((signal.negatives.size + 1, weights.shape[1]), dtype=weights.dtype)
     # Row by row: a cumulative sum of whole rows, where NumPy's own goes down one column after the other.
-    for row, question in enumerate(signal.negatives.tolist()):
-        np.add(cumulative[row], weights[question], out=cumulative[row + 1])
+    for before, own, after in zip(cumulative, np.take(weights, signal.negatives, axis=0), cumulative[1:], strict=False):
+        np.add(before, own, out=after)
     # Twice the number of pairs won, a tie counting one: an integer.
     won = np.take(cumulative, signal.below, axis=0)
-    won += np.take(cumulative, signal.not_above, axis=0)
-    won *= positives
-    wins = won.sum(axis=0, dtype=weights.dtype)
-    pairs = positives.sum(axis=0, dtype=np.float64) * cumulative[-1]
+    won += won if signal.has_no_ties else np.take(cumulative, signal.not_above, axis=0)
+    wins = np.einsum("ij,ij->j", won, positives)
+    pairs = positives.sum(axis=0, dtype=weights.dtype).astype(np.float64) * cumulative[-1]
     return np.divide(wins, 2 * pairs, out=np.full(wins.size, np.nan), where=pairs > 0)
 
 
