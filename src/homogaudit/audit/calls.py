@@ -35,7 +35,9 @@ class Reply:
         return ModelCall(reply.question_id, kind, value, reason, reply.text, self.tokens, self.seconds)
 
 
-def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[ModelCall | None]:
+def ask_p_true(
+    generator: Generator, answered: Sequence[SampleSet], *, begins_in_thinking: bool = False
+) -> Iterator[ModelCall | None]:
     """Yield P(True) of each greedy answer, from the probabilities of the next token.
 
     `None` stands for a moment in which no reply came, so that whoever iterates can stop.
@@ -43,10 +45,10 @@ def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[
     Args:
         generator: With no drawing in progress.
         answered: Questions whose greedy answer is valid.
+        begins_in_thinking: Whether its answers have shown that thinking is opened where no prompt tells.
     """
     prompts = [call_prompt(generator, p_true_prompt(x.question.asked, _answer(x)), x.question.system) for x in answered]
-    thinking = [prompt.starts_in_thinking for prompt in prompts]
-    if any(thinking):
+    if begins_in_thinking or any(prompt.starts_in_thinking for prompt in prompts):
         reason = "the model thinks before it answers, so its next token is no answer"
         yield from (ModelCall(x.question.id, "p_true", None, reason) for x in answered)
         return
@@ -67,7 +69,7 @@ def ask_p_true(generator: Generator, answered: Sequence[SampleSet]) -> Iterator[
 
 
 def ask_verbalized(
-    generator: Generator, answered: Sequence[SampleSet], decoding: Decoding
+    generator: Generator, answered: Sequence[SampleSet], decoding: Decoding, *, begins_in_thinking: bool = False
 ) -> Iterator[ModelCall | None]:
     """Yield the confidence that the model puts into words about each greedy answer, in the order they are written.
 
@@ -77,11 +79,15 @@ def ask_verbalized(
         generator: With no drawing in progress.
         answered: Questions whose greedy answer is valid.
         decoding: Of the run; replies are greedy and short, unless the model thinks first.
+        begins_in_thinking: Whether its answers have shown that thinking is opened where no prompt tells. A number in
+            thoughts is no confidence.
     """
     prompts = {
         x.question.id: call_prompt(generator, verbalized_prompt(x.question.asked, _answer(x)), x.question.system)
         for x in answered
     }
+    if begins_in_thinking:
+        prompts = {key: replace(prompt, starts_in_thinking=True) for key, prompt in prompts.items()}
     for reply in greedy_replies(generator, prompts, _REPLY_TOKENS, thinking_tokens=decoding.greedy_max_tokens):
         yield reply and _verbalized(reply)
 

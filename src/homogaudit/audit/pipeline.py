@@ -444,14 +444,15 @@ class Audit:
 
     def _ask(self, generator: Generator, decoding: Decoding) -> Iterator[Event]:
         uncalled = self._uncalled()
+        begins = self._states.begins_in_prompt
         total, done, last = sum(map(len, uncalled.values())), 0, 0.0
         for kind, question_ids in _chunks(uncalled, _ASKING_CHUNK if self._job.model_kind == "server" else total):
             sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False, samples=False))
             by_id = {x.question.id: x for x in sample_sets}
             replies: Iterator[ModelCall | None] = (
-                ask_p_true(generator, sample_sets)
+                ask_p_true(generator, sample_sets, begins_in_thinking=begins)
                 if kind == "p_true"
-                else ask_verbalized(generator, sample_sets, decoding)
+                else ask_verbalized(generator, sample_sets, decoding, begins_in_thinking=begins)
             )
             for call in replies:
                 yield from self._new_warnings(generator)

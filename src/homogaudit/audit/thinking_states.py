@@ -69,6 +69,11 @@ class ThinkingStates:
         return replace(generation, answer=parsed.answer, state=parsed.state)
 
     @property
+    def begins_in_prompt(self) -> bool:
+        """Whether the answers, when they were last looked at, have shown that thinking begins where nobody sees it."""
+        return self._begins_in_prompt
+
+    @property
     def is_due(self) -> bool:
         """Whether the answers so far speak otherwise than when they were last looked at.
 
