@@ -88,7 +88,7 @@ def test_a_question_without_its_right_choice_has_no_reference(tmp_path: Path) ->
         tmp_path, {"choices": THREE, "label": 0}, {"choices": THREE, "label": -1}, {"choices": THREE, "label": ""}
     )
     assert [question.answers for question in file.questions] == [("Iron",), (), ()]
-    assert "2 of 3 questions have no reference answer: they get no label" in file.warnings
+    assert "no reference answer for 2 of 3 questions: no label there" in file.warnings
 
 
 def test_a_right_choice_that_is_none_of_them_is_refused_by_line(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_questions_in_a_script_without_spaces_are_warned_of(tmp_path: Path):
 
 def test_some_questions_without_answers_are_warned_of(tmp_path: Path):
     file = load_questions(write(tmp_path, "q.csv", "question,answers\nA?,1\nB?,\n"))
-    assert file.warnings == ("1 of 2 questions have no reference answer: they get no label",)
+    assert file.warnings == ("no reference answer for 1 of 2 questions: no label there",)
 
 
 def test_recorded_answers_in_a_question_file_are_not_kept(tmp_path: Path):

@@ -400,7 +400,7 @@ def _base(keys: Sequence[_Key], name: str) -> tuple[int, str]:
         return 1, f"{quoted(name)} is taken to count the choices from 1, as their columns do"
     if any(place >= size for place, size in places):
         return 1, f"{quoted(name)} counts the choices from 1: it is never 0 and reaches their number"
-    return 0, f"{quoted(name)} is taken to count the choices from 0: it is never 0, but never reaches their number"
+    return 0, f"{quoted(name)} is taken to count the choices from 0: it is never 0, and never their number either"
 
 
 def _of_object(keys: Mapping[str, Any], value: Mapping[str, Any]) -> _Listed | None:

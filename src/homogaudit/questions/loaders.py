@@ -229,7 +229,7 @@ def _warnings(raw: RawFile, questions: Sequence[Question], duplicates: Sequence[
         warnings.append("the recorded answers of the file are not used; `homogaudit import` reads them")
     unanswered = sum(not question.answers for question in questions)
     if 0 < unanswered < len(questions):
-        warnings.append(f"{unanswered} of {len(questions)} questions have no reference answer: they get no label")
+        warnings.append(f"no reference answer for {unanswered} of {len(questions)} questions: no label there")
     unspaced = sum(has_no_word_spaces([question.text]) for question in questions)
     if unspaced:
         warnings.append(
