@@ -30,7 +30,7 @@ from homogaudit.report.records import (
     ThresholdPoint,
     Undefined,
 )
-from homogaudit.report.run_data import RunData, mapping, mean_estimate, number, rate
+from homogaudit.report.run_data import RunData, mapping, mean_estimates, number, rate
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Rate, wilson
 from homogaudit.store.run_file import RunFile
@@ -163,6 +163,7 @@ def method_figures(
     answered = [clusters[x] for x in clusters if x not in data.refused_ids]
     entropies = [semantic_entropy(stored[x].assignment) for x in clusters]
     taxes = [1 - count / data.samples for count in clusters.values()]
+    means = _means([list(clusters.values()), entropies, taxes], reason, settings)
     scr = _single(clusters.values(), reason)
     extremes = _extreme_cases(data, stored)
     thresholds, sample_sizes = _sweeps(data, method, settings) if settings.sweeps else ((), ())
@@ -179,9 +180,9 @@ def method_figures(
         scr_worst_case=extremes.worst,
         scr_without_refusals=_single(answered, "every question is refused" if clusters else reason),
         wrong_in_single_cluster=_single(wrong, "no clustered question is labelled incorrect" if clusters else reason),
-        mean_clusters=_mean(clusters.values(), reason, settings),
-        mean_semantic_entropy=_mean(entropies, reason, settings),
-        mean_alignment_tax=_mean(taxes, reason, settings),
+        mean_clusters=means[0],
+        mean_semantic_entropy=means[1],
+        mean_alignment_tax=means[2],
         histogram=_histogram(clusters.values(), data.samples),
         calibrated_threshold=calibrated,
         thresholds=thresholds,
@@ -203,8 +204,8 @@ def _single(clusters: Iterable[int], reason: str) -> Rate | Undefined:
     return rate(counts.count(1), len(counts), reason)
 
 
-def _mean(values: Iterable[float], reason: str, settings: Settings) -> Estimate | Undefined:
-    return mean_estimate(list(values), reason, draws=settings.draws, seed=settings.seed)
+def _means(rows: Sequence[Sequence[float]], reason: str, settings: Settings) -> tuple[Estimate | Undefined, ...]:
+    return mean_estimates(rows, reason, draws=settings.draws, seed=settings.seed)
 
 
 def _histogram(clusters: Iterable[int], samples: int) -> tuple[HistogramBin, ...]:
@@ -251,10 +252,9 @@ def _sweeps(
     first = cluster_counts_of_first_k(matrices, method, sizes)
     shares = single_cluster_share_of_subsets(matrices, method, sizes, seed=settings.seed)
     by_size: list[SampleSizePoint] = []
-    for column, size in enumerate(sizes):
-        random_k = _mean(shares[:, column].tolist(), _NO_SAMPLES, settings)
+    for size, counted, random_k in zip(sizes, first.T, _means(shares.T.tolist(), _NO_SAMPLES, settings), strict=True):
         assert isinstance(random_k, Estimate)
-        by_size.append(SampleSizePoint(size, observed_rate(first[:, column].tolist()), random_k))
+        by_size.append(SampleSizePoint(size, observed_rate(counted.tolist()), random_k))
     return points, tuple(by_size)
 
 

@@ -27,10 +27,10 @@ from homogaudit.records import (
 from homogaudit.report.analysis_records import Direction
 from homogaudit.report.records import Estimate, Undefined
 from homogaudit.signals.registry import SIGNALS
-from homogaudit.statistics import Rate, bootstrap_mean, wilson
+from homogaudit.statistics import Rate, bootstrap_means, wilson
 from homogaudit.store.run_file import RunFile, Session
 
-__all__ = ["RunData", "Similarities", "mapping", "mean_estimate", "number", "rate", "read_run", "signal_directions"]
+__all__ = ["RunData", "Similarities", "mapping", "mean_estimates", "number", "rate", "read_run", "signal_directions"]
 
 _CHUNK = 500
 """Questions whose embeddings are held at once."""
@@ -243,15 +243,19 @@ def rate(k: int, n: int, reason: str) -> Rate | Undefined:
     return wilson(k, n) if n else Undefined(reason)
 
 
-def mean_estimate(values: list[float], reason: str, *, draws: int, seed: int) -> Estimate | Undefined:
-    """Return a mean over questions with its bootstrap interval, or `reason` without any.
+def mean_estimates(
+    rows: Sequence[Sequence[float]], reason: str, *, draws: int, seed: int
+) -> tuple[Estimate | Undefined, ...]:
+    """Return means over the same questions with their bootstrap intervals, or `reason` without any question.
 
     Equal values have no interval: a bootstrap of them has no width, whatever the next question would be.
     """
-    if not values:
-        return Undefined(reason)
-    mean = sum(values) / len(values)
-    if len(set(values)) < 2:
-        return Estimate(mean, None, None, len(values))
-    interval = bootstrap_mean(values, draws=draws, seed=seed)
-    return Estimate(mean, interval.low, interval.high, len(values))
+    if not rows or not rows[0]:
+        return (Undefined(reason),) * len(rows)
+    varied = [place for place, values in enumerate(rows) if len(set(values)) > 1]
+    found = bootstrap_means([rows[place] for place in varied], draws=draws, seed=seed) if varied else ()
+    intervals = dict(zip(varied, found, strict=True))
+    return tuple(
+        Estimate(sum(values) / len(values), own.low if own else None, own.high if own else None, len(values))
+        for values, own in ((values, intervals.get(place)) for place, values in enumerate(rows))
+    )

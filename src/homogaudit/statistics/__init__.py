@@ -14,6 +14,7 @@ from homogaudit.statistics.bootstrap import (
     bootstrap_auroc_by_category,
     bootstrap_cohens_d,
     bootstrap_mean,
+    bootstrap_means,
 )
 from homogaudit.statistics.calibration import (
     Calibrated,
@@ -87,6 +88,7 @@ __all__ = [
     "bootstrap_calibration",
     "bootstrap_cohens_d",
     "bootstrap_mean",
+    "bootstrap_means",
     "bootstrap_selective",
     "brier_score",
     "calibrate_out_of_fold",

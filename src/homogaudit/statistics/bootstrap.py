@@ -8,6 +8,7 @@ be compared draw by draw. Draws are made in chunks: memory does not grow with th
 It does not know what a signal or a category means, and refits nothing inside a draw.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,7 @@ __all__ = [
     "bootstrap_auroc_by_category",
     "bootstrap_cohens_d",
     "bootstrap_mean",
+    "bootstrap_means",
     "percentile_interval",
     "question_weights",
 ]
@@ -137,16 +139,30 @@ def _aurocs(signal: _SortedSignal, weights: NDArray[np.signedinteger]) -> FloatA
         weights: Shape (questions, draws): a question's weights lie side by side, so that a look-up copies a row.
     """
     positives = np.take(weights, signal.positives, axis=0)
-    cumulative = np.zeros((signal.negatives.size + 1, weights.shape[1]), dtype=weights.dtype)
-    # Row by row: a cumulative sum of whole rows, where NumPy's own goes down one column after the other.
-    for before, own, after in zip(cumulative, np.take(weights, signal.negatives, axis=0), cumulative[1:], strict=False):
-        np.add(before, own, out=after)
+    cumulative = _running_sums(np.take(weights, signal.negatives, axis=0))
     # Twice the number of pairs won, a tie counting one: an integer.
     won = np.take(cumulative, signal.below, axis=0)
     won += won if signal.has_no_ties else np.take(cumulative, signal.not_above, axis=0)
     wins = np.einsum("ij,ij->j", won, positives)
     pairs = positives.sum(axis=0, dtype=weights.dtype).astype(np.float64) * cumulative[-1]
     return np.divide(wins, 2 * pairs, out=np.full(wins.size, np.nan), where=pairs > 0)
+
+
+def _running_sums(rows: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
+    """Return the sums of the first 0 to m rows, shape (m + 1, draws).
+
+    In blocks of about sqrt(m) rows, all at once: NumPy's own cumulative sum goes down one column after the other.
+    """
+    m, draws = rows.shape
+    size = math.isqrt(m) + 1
+    sums = np.zeros((size, size, draws), dtype=rows.dtype)
+    flat = sums.reshape(size * size, draws)
+    flat[1 : m + 1] = rows
+    for row in range(1, size):
+        sums[:, row] += sums[:, row - 1]
+    for block in range(1, size):
+        sums[block] += sums[block - 1, -1]
+    return flat[: m + 1]
 
 
 def _auroc_intervals(
@@ -358,24 +374,34 @@ def _cohens_ds(positives: _ClassScores, negatives: _ClassScores, weights: Weight
 
 
 def bootstrap_mean(values: ArrayLike, draws: int = DRAWS, seed: int = 0) -> Interval:
-    """Return the interval of a mean over questions, questions resampled with replacement.
+    """Return the interval of a mean over questions, as `bootstrap_means` gives it, for values of shape (n,)."""
+    return bootstrap_means(score_vector(values)[None], draws, seed)[0]
+
+
+def bootstrap_means(values: ArrayLike, draws: int = DRAWS, seed: int = 0) -> tuple[Interval, ...]:
+    """Return the intervals of means over the same questions, questions resampled with replacement.
 
     Args:
-        values: Shape (n,), finite, one a question.
+        values: Shape (means, n), finite.
         draws: How many resamples.
         seed: Of the resampling.
 
     Raises:
-        UndefinedStatisticError: There are fewer than two values, or one is not finite.
+        UndefinedStatisticError: There are fewer than two questions, or a value is not finite.
     """
-    vector = score_vector(values)
-    if vector.size < 2:
+    matrix = np.stack([score_vector(row) for row in np.asarray(values, dtype=np.float64)])
+    questions = matrix.shape[1]
+    if questions < 2:
         raise UndefinedStatisticError(
-            f"the interval of a mean over `{vector.size}` questions", "an interval needs at least two questions"
+            f"the interval of a mean over `{questions}` questions", "an interval needs at least two questions"
         )
     # Around the first value, so that equal values give their own mean to the last bit.
-    deviations = vector - vector[0]
-    drawn = [weights @ deviations / vector.size for weights in question_weights(vector.size, draws, seed)]
-    interval = percentile_interval(np.concatenate(drawn))
-    assert interval is not None
-    return Interval(low=float(vector[0]) + interval.low, high=float(vector[0]) + interval.high)
+    first = matrix[:, 0]
+    deviations = (matrix - first[:, None]).T
+    drawn = np.concatenate([weights @ deviations / questions for weights in question_weights(questions, draws, seed)])
+    intervals = (percentile_interval(column) for column in drawn.T)
+    return tuple(
+        Interval(low=float(start) + found.low, high=float(start) + found.high)
+        for start, found in zip(first, intervals, strict=True)
+        if found is not None
+    )
