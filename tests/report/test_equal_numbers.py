@@ -131,7 +131,7 @@ def fix_what_differs_by_machine(path: Path) -> None:
     seconds = "(length({0}) % 7 + position % 5) / 128.0"
     connection = sqlite3.connect(path)
     with connection:
-        # Which vectors span the space of an eigenvalue that comes twice is up to the machine's library.
+        # It counts eigenvalues below 0.9, and graphs of so few weights have some of 0.9: the last digit would decide.
         connection.execute("DELETE FROM signals WHERE signal = 'eccentricity'")
         # What is equal but for its last digit would be ranked by that digit alone.
         connection.execute(f"UPDATE signals SET value = round(value, 5), seconds = {seconds.format('signal')}")
