@@ -6,7 +6,7 @@ import pytest
 
 from homogaudit.config.trust import ForeignSource, Trust, origin, origins, refuse
 from homogaudit.errors import UsageError
-from homogaudit.generation.server_keys import api_key
+from homogaudit.generation.server_keys import api_key, own_key_variable
 
 FILE = Path("/somewhere/models.toml")
 
@@ -99,3 +99,44 @@ def test_an_empty_key_is_none(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOMOGAUDIT_API_KEY", " \n")
     monkeypatch.setenv("OPENAI_API_KEY", "second")
     assert api_key("https://a.com/v1") == "second"
+
+
+@pytest.mark.parametrize(
+    "host", ["api.examplé.com", "ap\u0131.example.com", "api_example.com", "api.example.com.", "\uff41pi.example.com"]
+)
+def test_no_host_that_looks_like_another_is_told_its_key(monkeypatch: pytest.MonkeyPatch, host: str):
+    for name in ("HOMOGAUDIT_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("API_EXAMPL__COM", "API_EXAMPLE_COM"):
+        monkeypatch.setenv(f"HOMOGAUDIT_API_KEY_{name}", "sk-own")
+    assert api_key("https://api.example.com/v1", ()) == "sk-own"
+    assert api_key(f"https://{host}/v1", ()) is None
+    monkeypatch.setenv(own_key_variable(f"https://{host}/v1"), "sk-other")
+    assert api_key(f"https://{host}/v1", ()) == "sk-other"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        # Other readers of URLs take a part of these for a port, or none.
+        "https://mine.com,http://theirs.com:8_0/v1",
+        "https://mine.com, HTTP://theirs.com/v1",
+        "https://mine.com,http://theirs.com:99999/v1",
+        " http://theirs.com/v1",
+        "HTTP://theirs.com/v1",
+        "theirs.com/v1",
+        "/here/model.gguf",
+    ],
+)
+def test_a_server_is_asked_about_however_its_address_is_written(location: str):
+    trust = Trust(["https://mine.com"], refuse)
+    with pytest.raises(UsageError):
+        trust.admit_server("the judge", location, FILE)
+    with pytest.raises(UsageError):
+        trust.admit("the judge", location, FILE)
+
+
+@pytest.mark.parametrize("url", ["http://a.com:8_0/v1", "http://[a/v1", "a.com/v1", ""])
+def test_what_no_url_can_be_is_told_no_key(monkeypatch: pytest.MonkeyPatch, url: str):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-common")
+    assert api_key(url, ("http://a.com:80",)) is None

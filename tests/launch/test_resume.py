@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from homogaudit.config import load_models
-from homogaudit.errors import ModelError, RunFileError
+from homogaudit.errors import ModelError, RunFileError, UsageError
 from homogaudit.events import JobEmbedder
 from homogaudit.generation.fingerprint import fingerprint
 from homogaudit.launch.embedder_choice import resolve_job_embedder, resolve_job_nli
@@ -89,4 +89,14 @@ def test_a_model_file_that_vanished_or_changed_is_told(run: RunFile, model: Path
 
 def test_a_run_that_is_being_written_is_left_alone(run: RunFile):
     with RunLock(run.path), pytest.raises(RunFileError, match="is in use by process"):
+        resume_job(run.path)
+
+
+@pytest.mark.parametrize("address", ["HTTP://theirs.example/v1", " http://theirs.example/v1", "theirs.example/v1"])
+def test_a_server_in_a_run_file_is_asked_about_however_its_address_is_written(
+    make_run: Callable[..., RunFile], address: str
+):
+    run = make_run(model={"kind": "server", "name": "m"}, decoding={"samples": 2})
+    run.set_meta("model_entry", {"location": address})
+    with pytest.raises(UsageError, match="theirs"):
         resume_job(run.path)

@@ -162,7 +162,7 @@ def score_run(
     if embedder is None and use_embedder and source and is_there(source["location"]):
         job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
         if is_url(job_embedder.location):
-            trust.admit("the embedder", job_embedder.location, path)
+            trust.admit_server("the embedder", job_embedder.location, path)
     else:
         was_off = embedder is None and (scoring or {}).get("embedder_reason") == SWITCHED_OFF
         job_embedder, reason = resolve_job_embedder(

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from homogaudit.clustering.embedders import Embedder
+from homogaudit.config.trust import is_url
 from homogaudit.events import JobEmbedder
 
 __all__ = ["load_embedder"]
@@ -20,7 +21,7 @@ def load_embedder(embedder: JobEmbedder, key_origins: Collection[str]) -> Embedd
         EmbedderError: It cannot be loaded.
     """
     location = embedder.location
-    if location.startswith(("http://", "https://")):
+    if is_url(location):
         from homogaudit.clustering.server_embedder import ServerEmbedder
 
         return ServerEmbedder(embedder.name, location, prompt=embedder.prompt, key_origins=key_origins)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from homogaudit.config.sources import SourceKind, parse_source
 from homogaudit.errors import UsageError
 
 __all__ = ["Consent", "ForeignSource", "Trust", "hint_to_name", "is_url", "origin", "origins", "refuse"]
@@ -59,8 +60,8 @@ def hint_to_name(source: ForeignSource) -> str:
 
 
 def is_url(location: str) -> bool:
-    """Whether a location is that of a server."""
-    return location.startswith(("http://", "https://"))
+    """Whether a location is that of a server, as whoever connects to it reads it."""
+    return location.lstrip().lower().startswith(("http://", "https://"))
 
 
 def origin(url: str) -> str:
@@ -74,13 +75,16 @@ def origin(url: str) -> str:
 
 
 def origins(location: str) -> frozenset[str]:
-    """Return the servers of `URL[#MODEL][,URL[#MODEL]...]`; none of what is no URL."""
+    """Return the servers of `URL[#MODEL][,URL[#MODEL]...]`; none of what is no URL.
+
+    A part that cannot be read stands for itself: others may read it, and it is nothing that the user has named.
+    """
     found: set[str] = set()
     for part in location.split(",") if is_url(location) else ():
         try:
             found.add(origin(part))
         except ValueError:
-            continue
+            found.add(part.strip())
     return frozenset(found)
 
 
@@ -123,3 +127,14 @@ class Trust:
         self._consent(ForeignSource(what, location, file))
         self.is_refused = False
         self._agreed.add((location, file))
+
+    def admit_server(self, what: str, location: str, file: Path) -> None:
+        """Let a server be used that only a file names, whatever else may be written in the place of its URL.
+
+        Raises:
+            UsageError: The user does not agree, or it is no URL that a user could name.
+        """
+        source = parse_source(location, Path())
+        if source.kind is not SourceKind.SERVER:
+            raise UsageError(f"{what} is on the server `{location}`, says `{file}`, and that is no URL")
+        self.admit(what, source.value, file)

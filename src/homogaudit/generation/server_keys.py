@@ -1,17 +1,20 @@
 """The key of a server: it comes from the environment, goes to servers that the user has named, and is never shown."""
 
+import hashlib
 import os
 import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from homogaudit.config.trust import origin
+from homogaudit.config.trust import origins
 from homogaudit.errors import ConfigError
 
 __all__ = ["KEY_VARIABLES", "api_key", "key_headers", "own_key_variable"]
 
 KEY_VARIABLES = ("HOMOGAUDIT_API_KEY", "OPENAI_API_KEY")
 """Where the key is looked for, in this order."""
+
+_PLAIN_HOST = re.compile(r"[a-z0-9.:-]*", re.ASCII)
 
 
 def api_key(url: str, key_origins: Collection[str] | None = None) -> str | None:
@@ -28,19 +31,37 @@ def api_key(url: str, key_origins: Collection[str] | None = None) -> str | None:
     Raises:
         ConfigError: The key holds what no header can.
     """
-    is_named = key_origins is None or origin(url) in key_origins
-    own = own_key_variable(url)
-    names = [own]
-    if is_named:
-        # One hyphen of a host name was one underscore, which also stands for a dot: good only for a named server.
-        names += [own.replace("__", "_"), *KEY_VARIABLES]
+    names = [own_key_variable(url)]
+    servers = origins(url)
+    if key_origins is None or (servers and servers <= set(key_origins)):
+        # Any mark of a host name was one underscore, which also stands for a dot: good only for a named server.
+        names += [f"{KEY_VARIABLES[0]}_{_marks_as_one(_host(url))}", *KEY_VARIABLES]
     return next((key for name in names if (key := _key_of(name))), None)
 
 
 def own_key_variable(url: str) -> str:
-    """Return the variable of a server's own key: no two hosts have the same."""
-    host = (urlsplit(url).hostname or "").upper().replace("-", "__")
-    return f"{KEY_VARIABLES[0]}_{re.sub('[^A-Z0-9_]', '_', host)}"
+    """Return the variable of a server's own key: no two hosts have the same.
+
+    Characters outside the usual ones of host names get a digest behind them: capitals and underscores would make
+    another host of them, as of the dotless i in a name that is made to look like a known one.
+    """
+    host = _host(url)
+    name = f"{KEY_VARIABLES[0]}_{_marks_as_one(host.replace('-', '--'))}"
+    if _PLAIN_HOST.fullmatch(host):
+        return name
+    return f"{name}_{hashlib.sha256(host.encode('utf-8', 'surrogatepass')).hexdigest()[:8].upper()}"
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        # What no URL can be has no key.
+        return url
+
+
+def _marks_as_one(host: str) -> str:
+    return re.sub("[^A-Z0-9]", "_", host.upper())
 
 
 def _key_of(name: str) -> str:

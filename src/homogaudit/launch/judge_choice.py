@@ -47,7 +47,7 @@ class JudgeChoice:
             UsageError: The user does not agree.
         """
         if self.model is not None and self.estimate_stored(run) is not None:
-            trust.admit("the judge", self.model.location, run.path)
+            trust.admit_server("the judge", self.model.location, run.path)
 
     def require_server(self) -> None:
         """Check that a limit of cost has something to limit.

@@ -32,12 +32,13 @@ def resume_job(path: Path, *, draws: bool = True, consent: Consent = refuse) -> 
     """
     job = stored_job(path, draws=draws)
     trust = Trust(load_models().named_sources, consent)
-    for what, location in (("the model", job.model), ("the embedder", job.embedder and job.embedder.location)):
-        if location is not None and is_url(location):
-            trust.admit(what, location, path)
+    if job.model is not None and (job.model_kind == "server" or is_url(job.model)):
+        trust.admit_server("the model", job.model, path)
+    if job.embedder is not None and is_url(job.embedder.location):
+        trust.admit_server("the embedder", job.embedder.location, path)
     judge = JudgeChoice(job.judge, job.judge_reason, job.judge_model)
     if draws and job.judge_model is not None and judge.is_on_server:
-        trust.admit("the judge", job.judge_model.location, path)
+        trust.admit_server("the judge", job.judge_model.location, path)
     else:
         with RunFile.open(path) as run:
             judge.admit_stored(trust, run)
