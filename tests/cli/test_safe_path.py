@@ -62,6 +62,20 @@ def test_no_process_of_this_project_takes_its_code_from_the_working_folder(trapp
     assert not (trapped.parent / "executed").exists()
 
 
+def test_an_empty_entry_of_the_search_path_brings_nothing_of_the_working_folder_in(
+    trapped: Path, monkeypatch: pytest.MonkeyPatch
+):
+    source = str(Path(__file__).parents[2] / "src")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([source, ""]))
+    assert child_environment()["PYTHONPATH"] == source
+    script = "import sys; from homogaudit.cli import main; sys.argv = ['homogaudit', 'explain', 'scr']; main()"
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False)
+    assert not (trapped.parent / "executed").exists(), (trapped.parent / "executed").read_text()
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("PYTHONPATH", os.pathsep)
+    assert child_environment()["PYTHONPATH"] == ""
+
+
 def test_the_environment_of_a_child_keeps_what_is_set_and_is_as_safe_for_its_own_children(
     monkeypatch: pytest.MonkeyPatch,
 ):

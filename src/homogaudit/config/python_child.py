@@ -17,5 +17,11 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
 
 def child_environment(added: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of such a process; the processes that it starts itself are as safe."""
-    return {**os.environ, "PYTHONSAFEPATH": "1", **(added or {})}
+    """Return the environment of such a process; the processes that it starts itself are as safe.
+
+    An empty entry of PYTHONPATH is the working folder, which `-P` does not leave out.
+    """
+    found = {**os.environ, "PYTHONSAFEPATH": "1", **(added or {})}
+    if "PYTHONPATH" in found:
+        found["PYTHONPATH"] = os.pathsep.join(filter(None, found["PYTHONPATH"].split(os.pathsep)))
+    return found
