@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,9 @@ with RunLock(path):
             )
     os.kill(os.getpid(), signal.SIGKILL)
 """
+
+_MORE = _WRITER.replace("range(-1, many - 1)", "range(many, many + 40)")
+"""Draws 40 answers from the index `many` on."""
 
 Make = Callable[..., Path]
 
@@ -196,3 +200,71 @@ def test_a_run_that_ended_in_good_order_lacks_no_log(make_run: Callable[..., Run
     make_run().close()
     assert missing_journal(tmp_path / "test.audit") is None
     assert missing_journal(tmp_path / "absent.audit") is None
+
+
+def test_a_log_is_refused_beside_the_file_that_a_link_leads_to(killed: Make, tmp_path: Path):
+    path = killed("run.audit")
+    path.rename(tmp_path / "kept.audit")
+    create(tmp_path / "new.audit").close()
+    (tmp_path / "new.audit").rename(path)
+    link = tmp_path / "elsewhere" / "link.audit"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with pytest.raises(RunFileError, match="journal of another run"):
+        RunFile.open(link)
+    with RunLock(path), pytest.raises(RunFileError, match="in use"), RunLock(link):
+        pass
+
+
+@pytest.mark.parametrize("many", [1, 60])
+def test_the_log_of_a_run_is_refused_beside_an_older_copy_of_it(killed: Make, tmp_path: Path, many: int):
+    path = killed("run.audit", many=many)
+    copy = tmp_path / "copy.audit"
+    # The answers of the first process are in the file before the second one begins.
+    RunFile.open(path, writable=True).close()
+    assert drawn(path) == many
+    shutil.copy(path, copy)
+    for first in (100, 200):
+        subprocess.run([sys.executable, "-c", _MORE, str(path), str(first)], timeout=60, check=False)
+        assert drawn(path) == many + first // 100 * 40
+        if first == 100:
+            RunFile.open(path, writable=True).close()
+    newer = path.read_bytes()
+    shutil.copy(copy, path)
+    for writable in (False, True):
+        with pytest.raises(RunFileError, match="older copy of the run") as caught:
+            RunFile.open(path, writable=writable)
+        assert str(wal(path)) in str(caught.value.hint)
+    path.write_bytes(newer)
+    assert drawn(path) == many + 80
+    # Without the log the copy goes on by itself.
+    shutil.copy(copy, path)
+    wal(path).unlink()
+    assert drawn(path) == many
+
+
+def test_a_log_that_a_reader_kept_from_being_folded_in_still_belongs_to_its_run(killed: Make):
+    path = killed("run.audit", many=3)
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM generations").fetchone() == (3,)
+        for first in (100, 200):
+            subprocess.run([sys.executable, "-c", _MORE, str(path), str(first)], timeout=60, check=False)
+    assert drawn(path) == 83
+    with RunFile.open(path, writable=True) as run:
+        assert len(run.generation_keys()) == 83
+
+
+@pytest.mark.parametrize("checkpoint", ["PASSIVE", "RESTART", "TRUNCATE"])
+def test_two_writers_and_checkpoints_between_their_commits_part_no_run_from_its_log(tmp_path: Path, checkpoint: str):
+    path = tmp_path / "run.audit"
+    create(path).close()
+    with RunFile.open(path, writable=True) as one, RunFile.open(path, writable=True) as two:
+        for number in range(12):
+            for run in (one, two) if number % 3 else (two, one):
+                run.set_meta("count", number)
+                check_journal(path, writable=True)
+            if number % 2:
+                with closing(sqlite3.connect(path)) as other:
+                    other.execute(f"PRAGMA wal_checkpoint({checkpoint})")
+            check_journal(path, writable=True)

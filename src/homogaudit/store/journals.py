@@ -1,7 +1,8 @@
 """The write-ahead log beside a run file: whether it is the run's own, and what to do with one that was left behind.
 
 SQLite replays any log of the right name whose checksums hold, whichever database it was written for. So every commit
-of a run carries the run's id (`JOURNAL`), and a log is read only where that is the id in the run file itself.
+of a run carries the run's id and what the file held when the log was begun (`JOURNAL`, `next_mark`), and a log is read
+only beside the run of that id, and beside no older copy of it.
 """
 
 import json
@@ -9,14 +10,18 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from homogaudit.errors import RunFileError
-from homogaudit.store.run_lock import lock_owner
+from homogaudit.store.run_lock import beside, lock_owner
 
-__all__ = ["JOURNAL", "check_journal", "missing_journal", "set_aside_leftovers"]
+__all__ = ["JOURNAL", "check_journal", "missing_journal", "next_mark", "set_aside_leftovers"]
 
 JOURNAL = "journal"
-"""The fact in `meta` that every commit writes anew: the run's id, and something that differs every time."""
+"""The fact in `meta` that every commit writes anew, see `next_mark`."""
+
+_NO_MARK = "-"
+"""In the place of an earlier commit's own part, where there is none."""
 
 _WAL_HEADER = 32
 """Bytes before the first frame: a log that is no longer holds nothing."""
@@ -31,16 +36,17 @@ class _Identity:
     Attributes:
         run: The run's id.
         journal: The id that the last commit carried; `None` in files that only version 0.1.0 has written.
+        begun: The commit that the file held when the log was begun which the last commit went to; `None` where the
+            last commit does not say.
+        commit: What tells the last commit from any other.
         sessions: (number, start, pid) of each process that has worked on it; only ever added to.
     """
 
     run: str | None
     journal: str | None
+    begun: str | None
+    commit: str
     sessions: frozenset[tuple[int, str, int]]
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
 
 
 def _size(path: Path) -> int:
@@ -61,7 +67,7 @@ def check_journal(path: Path, *, writable: bool) -> None:
     Raises:
         RunFileError: The log is another run's.
     """
-    log = _beside(path, "-wal")
+    log = beside(path, "-wal")
     if _size(log) <= _WAL_HEADER or (not writable and lock_owner(path) is not None):
         return
     own = _identity(path, "immutable=1")
@@ -74,8 +80,13 @@ def check_journal(path: Path, *, writable: bool) -> None:
         and together.run == own.run
         and together.journal in (own.run, own.journal)
         and own.sessions <= together.sessions
+        and (together.begun is None or together.begun in (own.commit, own.begun))
     ):
         return
+    if together is not None and together.run == own.run and together.journal == own.run:
+        message = f"`{path}` is an older copy of the run that `{log}` is the journal of"
+        hint = f"put the newer file back, or move `{log}` away to go on from the copy; it holds the last answers"
+        raise RunFileError(message, hint)
     hint = f"move `{log}` away; it holds answers of a run that was stopped hard and renamed or removed since"
     raise RunFileError(f"`{log}` is the journal of another run than `{path}`", hint)
 
@@ -92,7 +103,28 @@ def _identity(path: Path, mode: str) -> _Identity | None:
             run, journal = (json.loads(facts[key]) if key in facts else None for key in ("id", JOURNAL))
     except (sqlite3.Error, ValueError):
         return None
-    return _Identity(run, None if journal is None else str(journal).partition(" ")[0], frozenset(sessions))
+    if journal is None:
+        return _Identity(run, None, None, _NO_MARK, frozenset(sessions))
+    name, *begun, commit = str(journal).split(" ")
+    return _Identity(run, name, begun[0] if begun else None, commit, frozenset(sessions))
+
+
+def next_mark(path: Path, run: str | None, last: str | None) -> str:
+    """Return what the next commit of a run carries: its id, the commit that the log was begun on, and one of its own.
+
+    The caller holds the lock of SQLite that keeps others from committing.
+
+    Args:
+        path: The run file.
+        run: The run's id.
+        last: What the last commit carried; `None` for nothing.
+    """
+    _, *begun, commit = (last or f"{run} {_NO_MARK}").split(" ")
+    # An empty log: the file itself holds all that was committed. A log that goes on keeps what it was begun on, be it
+    # written over from its beginning, for then the file holds a commit that names the same.
+    if not _size(beside(path, "-wal")):
+        begun = [commit]
+    return " ".join([str(run), *begun, uuid4().hex[:8]])
 
 
 def missing_journal(path: Path) -> str | None:
@@ -101,7 +133,7 @@ def missing_journal(path: Path) -> str | None:
     A writer that ends in good order leaves the file in another mode. Not for a process that has the run open: closing
     a descriptor of the file drops the locks that SQLite holds on it.
     """
-    log = _beside(path, "-wal")
+    log = beside(path, "-wal")
     if _size(log) or lock_owner(path) is not None:
         return None
     try:
@@ -131,14 +163,14 @@ def set_aside_leftovers(path: Path) -> list[str]:
     """
     told: list[str] = []
     for suffix, least in (("-wal", _WAL_HEADER), ("-journal", 0)):
-        log = _beside(path, suffix)
+        log = beside(path, suffix)
         if _size(log) <= least:
             log.unlink(missing_ok=True)
             continue
         kept = next(
             name
             for number in range(1, 1 << 20)
-            if not (name := _beside(log, f"{_LEFT_BEHIND}{'' if number == 1 else f'-{number}'}")).exists()
+            if not (name := beside(log, f"{_LEFT_BEHIND}{'' if number == 1 else f'-{number}'}")).exists()
         )
         log.rename(kept)
         told.append(
@@ -146,5 +178,5 @@ def set_aside_leftovers(path: Path) -> list[str]:
             f"and is kept as `{kept}`"
         )
     # Only an index into the log.
-    _beside(path, "-shm").unlink(missing_ok=True)
+    beside(path, "-shm").unlink(missing_ok=True)
     return told

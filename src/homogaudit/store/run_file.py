@@ -35,7 +35,7 @@ from homogaudit.records import (
     TokenStatistics,
 )
 from homogaudit.store.file_system import refuse_network_file_system
-from homogaudit.store.journals import JOURNAL, check_journal, set_aside_leftovers
+from homogaudit.store.journals import JOURNAL, check_journal, next_mark, set_aside_leftovers
 from homogaudit.store.run_lock import RunLock
 from homogaudit.store.run_schema import (
     APPLICATION_ID,
@@ -318,6 +318,11 @@ class RunFile:
                     if version < SCHEMA_VERSION:
                         migrate(connection, version)
                         version = SCHEMA_VERSION
+                    # What a killed writer left goes into the file, so that the next log begins on all of it; where a
+                    # reader is in the way it stays.
+                    connection.execute("PRAGMA busy_timeout = 200")
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                    connection.execute("PRAGMA busy_timeout = 5000")
                     # A commit need not reach the disk before the next draw: a killed process loses nothing.
                     connection.execute("PRAGMA synchronous = NORMAL")
                 return cls(path, connection, writable=writable, version=version)
@@ -350,10 +355,11 @@ class RunFile:
         with storage_errors(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                # Before anything is written: a large transaction reaches the log before it is committed.
+                mark = next_mark(self.path, self._id, self.meta(JOURNAL))
                 yield
                 # Different every time: what does not change is not written to the log, which it is to mark.
-                mark = json.dumps(f"{self._id} {uuid4().hex[:8]}")
-                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (JOURNAL, mark))
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (JOURNAL, json.dumps(mark)))
                 self._connection.execute("COMMIT")
             except BaseException:
                 # SQLite may leave open what a commit failed on, and later writes would join it unseen.

@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows has no flock; SQLite's own locks still keep the file whole there.
     fcntl = None
 
-__all__ = ["RunLock", "lock_owner"]
+__all__ = ["RunLock", "beside", "lock_owner"]
 
 
 def lock_owner(run_path: Path) -> int | None:
@@ -44,8 +44,14 @@ def lock_owner(run_path: Path) -> int | None:
     return None
 
 
+def beside(run_path: Path, suffix: str) -> Path:
+    """Return the file of this suffix that belongs to a run: as SQLite's own, beside the file and not beside a link."""
+    file = run_path.resolve() if run_path.is_symlink() else run_path
+    return file.with_name(file.name + suffix)
+
+
 def _lock_path(run_path: Path) -> Path:
-    return run_path.with_name(run_path.name + ".lock")
+    return beside(run_path, ".lock")
 
 
 class RunLock:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from homogaudit.errors import RunFileError, StorageError
+from homogaudit.store.run_lock import beside
 
 __all__ = [
     "APPLICATION_ID",
@@ -114,7 +115,7 @@ def reading_mode(path: Path) -> str:
     """
     effective = os.access in os.supports_effective_ids
     writable_folder = os.access(path.resolve().parent, os.W_OK, effective_ids=effective)
-    has_log = path.with_name(path.name + "-wal").exists()
+    has_log = beside(path, "-wal").exists()
     return "mode=ro" if writable_folder or has_log else "immutable=1"
 
 
