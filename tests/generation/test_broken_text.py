@@ -10,7 +10,7 @@ import pytest
 from homogaudit.cli.app import run_app
 from homogaudit.generation.batched_sampler import answer_mask, decoded_answer
 from homogaudit.generation.server_keys import KEY_VARIABLES
-from homogaudit.generation.server_replies import well_formed
+from homogaudit.generation.server_replies import reason_in, status_in, well_formed
 from homogaudit.records import GenerationState
 from homogaudit.store import RunFile
 
@@ -35,9 +35,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(url: str) -> int:
-    arguments = ["-n", "2", "--max-tokens", "8", "--no-embedder", "--signals", "free", "-q", "-o", "x.audit"]
-    return run_app(["run", url, "q.jsonl", *arguments])
+def run(url: str, *, quiet: bool = True) -> int:
+    arguments = ["-n", "2", "--max-tokens", "8", "--no-embedder", "--signals", "free", "-o", "x.audit"]
+    return run_app(["run", url, "q.jsonl", *arguments, *(["-q"] if quiet else [])])
 
 
 def test_a_server_that_sends_half_of_a_pair_is_drawn_from_resumed_and_exported(
@@ -116,3 +116,63 @@ def test_recorded_answers_that_all_failed_end_with_exit_code_3(folder: Path, cap
     Path("r.jsonl").write_text(json.dumps({"question": "Who?", "samples": [failed, failed]}) + "\n")
     assert run_app(["import", "r.jsonl", "-o", "r.audit", "--no-embedder", "-q"]) == 3
     assert "failed, most of them because of `no such voice`" in capsys.readouterr().err
+
+
+def test_an_answer_that_repeats_the_key_is_stored_without_it_and_that_is_said(
+    folder: Path, faults: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("HOMOGAUDIT_API_KEY", key := "sk-0123456789abcdef")
+    monkeypatch.setattr(faults, "WORDS", [f" w{number}-{key}" for number in range(len(faults.WORDS))])
+    with faults.FaultServer(length=2) as server:
+        assert run(server.url, quiet=False) == 0, capsys.readouterr().err
+    with RunFile.open(Path("x.audit")) as stored:
+        (found,) = stored.sample_sets()
+        assert all("-*** " in f"{draw.text} " for draw in found.samples)
+    said = capsys.readouterr().err
+    assert said.count("repeats the key") == 1
+    assert key not in said
+    assert not [path for path in folder.iterdir() if key.encode() in path.read_bytes()]
+
+
+def test_a_short_word_in_the_place_of_a_key_leaves_answers_as_they_are(
+    folder: Path, faults: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("HOMOGAUDIT_API_KEY", "EMPTY")
+    monkeypatch.setattr(faults, "WORDS", [f" w{number}EMPTY" for number in range(len(faults.WORDS))])
+    with faults.FaultServer(length=2) as server:
+        assert run(server.url) == 0, capsys.readouterr().err
+    with RunFile.open(Path("x.audit")) as stored:
+        assert all("EMPTY" in draw.text for found in stored.sample_sets() for draw in found.samples)
+
+
+def test_json_that_is_nested_too_deeply_and_codes_of_many_digits_are_no_crash():
+    # Deep enough for this project's own walk, not for the parser, whose limits differ between versions.
+    deep = b'{"error": ' + b"[" * 900 + b"]" * 900 + b"}"
+    assert reason_in(deep, 400)
+    assert status_in({"error": {"code": "9" * 5000}}) is None
+    assert status_in({"error": {"code": "429"}}) == 429
+
+
+def test_a_server_that_always_answers_with_deep_json_ends_the_run_with_one_line(
+    folder: Path, faults: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    deep = b'{"choices": ' + b"[" * 900 + b"]" * 900 + b"}"
+    monkeypatch.setattr("homogaudit.generation.openai_client.RetryPolicy.first_seconds", 0.0)
+    with faults.FaultServer(reshape=lambda body, request: deep) as server:
+        assert run(server.url) == 3
+    said = capsys.readouterr().err
+    assert "internal error" not in said
+    assert f"`{server.url}`" in said
+
+
+def test_a_server_that_refuses_in_the_middle_of_the_probe_ends_the_run_with_one_line(
+    folder: Path, faults: ModuleType, capsys: pytest.CaptureFixture[str]
+):
+    def refuse(request: dict[str, Any], is_chat: bool) -> tuple[int, Any] | None:
+        return (400, {"error": {"message": "flagged"}}) if request.get("seed") not in (None, 1001) else None
+
+    with faults.FaultServer(refusal=refuse) as server:
+        assert run(server.url) == 3
+    said = capsys.readouterr().err
+    assert "internal error" not in said
+    assert "flagged" in said

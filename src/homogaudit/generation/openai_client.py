@@ -40,6 +40,9 @@ _MOST_BYTES = 64 << 20
 _USED_UP = ("insufficient_quota", "billing", "exceeded your current quota")
 """A 429 that no waiting cures."""
 
+_LEAST_OF_KEY = 16
+"""Characters of a key that no answer holds by chance."""
+
 _MOST_OF_REASON = 20_000
 """Characters of a refusal that are searched for the name of a parameter."""
 
@@ -122,6 +125,7 @@ class OpenAIClient:
         self._key = key
         self._on_trouble = on_trouble
         self._is_in_trouble = False
+        self._repeats_key = False
         self._random = random.Random()
         self._http = httpx.AsyncClient(
             headers=key_headers(key, address.url) if key else {},
@@ -261,7 +265,18 @@ class OpenAIClient:
             body += chunk
             if len(body) > _MOST_BYTES:
                 raise RefusedError(response.status_code, "the answer is larger than 64 MiB")
-        return bytes(body)
+        return self._without_key(bytes(body))
+
+    def _without_key(self, body: bytes) -> bytes:
+        """Return what a server says without the key, should it repeat what it was told: answers are stored."""
+        # A short key is one that means nothing, and may well be a word of an answer.
+        key = (self._key or "").encode()
+        if len(key) < _LEAST_OF_KEY or key not in body:
+            return body
+        if not self._repeats_key and self._on_trouble:
+            self._on_trouble(f"the server `{self.address.url}` repeats the key in what it sends; stored is `***`")
+        self._repeats_key = True
+        return body.replace(key, b"***")
 
     def _same_origin(self, url: str, location: str) -> str:
         """Return where a redirect leads.
@@ -324,7 +339,10 @@ class OpenAIClient:
             found = {"data": found}
         if not isinstance(found, dict):
             raise TransientError("answers with JSON that is no object", status=200)
-        return well_formed(found)
+        try:
+            return well_formed(found)
+        except RecursionError:
+            raise TransientError("answers with JSON that is nested too deeply", status=200) from None
 
     def _gone(self, reason: str) -> EngineError:
         hint = "what was drawn is stored: once the server answers, the same command goes on where the run was left"

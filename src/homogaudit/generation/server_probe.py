@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from homogaudit.errors import ModelError
 from homogaudit.generation.dialect import Dialect
 from homogaudit.generation.dialect_search import DialectFound, DialectSearch
 from homogaudit.generation.openai_client import OpenAIClient
@@ -97,7 +98,7 @@ class ServerProbe:
         """Return what the server does with each parameter.
 
         Raises:
-            ModelError: It answers no request at all.
+            ModelError: It answers no request at all, or refuses one that is like another.
             EngineError: It is gone.
         """
         found = await self._search.run()
@@ -105,6 +106,10 @@ class ServerProbe:
             return await self._facts(found)
         except UnreachableError as gone:
             raise gone.error from gone
+        except RefusedError as refusal:
+            url = self._requests.client.address.url
+            message = f"the server `{url}` refuses a request that it has just answered: {refusal.reason}"
+            raise ModelError(message, "is there a limit of requests, or a filter before the model?") from refusal
 
     async def _facts(self, found: DialectFound) -> ServerFacts:
         dialect = found.dialect

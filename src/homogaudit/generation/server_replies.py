@@ -22,7 +22,10 @@ def reason_in(body: bytes, status: int) -> str:
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
         page = f"a web page, {title[1].strip()}" if title and title[1].strip() else kind_of(body)
         return f"status {status} and {page}"
-    found = well_formed(found)
+    try:
+        found = well_formed(found)
+    except RecursionError:
+        return text
     if isinstance(found, list) and len(found) == 1:
         # Google's spelling.
         (found,) = found
@@ -40,6 +43,9 @@ def well_formed(value: Any) -> Any:
     """Return JSON values with U+FFFD for each half of a surrogate pair, which no file and no stream of UTF-8 can hold.
 
     Servers that cut an answer between the halves of an emoji send one.
+
+    Raises:
+        RecursionError: They are nested too deeply.
     """
     if isinstance(value, str):
         # Halves that stand side by side are one character again.
@@ -65,7 +71,7 @@ def status_in(answer: Mapping[str, Any]) -> int | None:
     """Return the status that an error in a good answer's place tells, `None` where it tells none."""
     error = answer.get("error")
     codes = [x.get(name) for x in (error, answer) if isinstance(x, dict) for name in ("code", "status")]
-    numbers = [int(code) for code in codes if isinstance(code, int) or (isinstance(code, str) and code.isdecimal())]
+    numbers = [int(x) for x in codes if isinstance(x, int) or (isinstance(x, str) and x.isdecimal() and len(x) == 3)]
     return next((number for number in numbers if 400 <= number < 600), None)
 
 
