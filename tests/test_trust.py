@@ -54,7 +54,8 @@ def test_a_refusal_is_remembered_as_one():
     assert trust.is_refused
     message = "model `demo` runs the function `here:f`, says `/somewhere/models.toml`, which you did not name"
     assert caught.value.message == message
-    assert caught.value.hint == "if you know it, name the file with `--models /somewhere/models.toml`"
+    hint = "if you know it, name the file: `--models /somewhere/models.toml`, or HOMOGAUDIT_MODELS in the environment"
+    assert caught.value.hint == hint
 
 
 def test_the_common_key_goes_to_named_servers_alone(monkeypatch: pytest.MonkeyPatch):

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from homogaudit.cli.app import run_app
+from homogaudit.cli.consent import make_consent
 from homogaudit.config import user_models_file
+from homogaudit.config.trust import ForeignSource
+from homogaudit.errors import UsageError
 from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 from homogaudit.store import RunFile
@@ -252,7 +255,7 @@ def test_a_command_that_cannot_ask_refuses_and_names_the_flag(folder: Path, call
     file.write_text('[generators.demo]\nsource = "package:beside:f"\n')
     code, told = call("bench", "demo")
     assert code == 2
-    assert f"name the file with `--models {file}`" in told
+    assert f"name the file: `--models {file}`, or HOMOGAUDIT_MODELS" in told
 
 
 def test_a_merge_asks_before_the_judge_of_the_runs_is_contacted(
@@ -271,3 +274,35 @@ def test_a_merge_asks_before_the_judge_of_the_runs_is_contacted(
     result = call("merge", "1.audit", "2.audit", "-o", "all.audit")
     assert_refused((result[0], result[1]), server.url, Path("all.audit"))
     assert server.keys == []
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [("https://theirs.example/v1", "Send it questions and answers?"), ("package:here:f", "Execute it?")],
+)
+@pytest.mark.parametrize("agrees", [True, False])
+def test_who_is_asked_at_a_terminal_reads_what_would_be_done(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    location: str,
+    expected: str,
+    agrees: bool,
+):
+    asked: list[str] = []
+
+    def confirm(text: str, **_: object) -> bool:
+        asked.append(text)
+        return agrees
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", confirm)
+    source = ForeignSource("the judge", location, Path("/somewhere/shared.audit"))
+    if agrees:
+        make_consent(is_agreed=False)(source)
+    else:
+        with pytest.raises(UsageError):
+            make_consent(is_agreed=False)(source)
+    assert asked == [expected]
+    said = capsys.readouterr().err
+    assert location.removeprefix("package:") in said
+    assert "/somewhere/shared.audit" in said

@@ -4,7 +4,7 @@ import pytest
 
 from homogaudit.questions.loaders import load_questions
 
-from .conftest import Read, samples, texts
+from .conftest import Read, Refused, samples, texts
 
 
 def test_questions_have_the_ids_of_a_run_of_the_same_file(read: Read, tmp_path):
@@ -67,3 +67,17 @@ def test_labels_are_read_in_many_spellings(read: Read, spelled: object, label: s
 def test_a_verdict_that_spells_no_label_is_said(read: Read):
     recording = read("a.jsonl", [{"question": "Which sea?", "samples": ["Red"], "is_correct": 0.3}])
     assert "`is_correct` is not used: `0.3` spells no label" in recording.warnings
+
+
+def test_a_file_whose_answers_are_all_empty_is_refused(read: Read, refused: Refused):
+    rows: list[dict[str, object]] = [
+        {"question": "Which sea?", "samples": ["", " "], "greedy": ""},
+        {"question": "Which river?", "samples": []},
+    ]
+    told = refused("a.jsonl", rows).message
+    assert "holds no answers: all 3 that it lists are empty" in told
+    rows[1]["samples"] = ["Nile"]
+    assert samples(read("b.jsonl", rows))[1] == ["Nile"]
+    # A run in which nothing was said comes back from its export.
+    header = {"format": "homogaudit.recorded", "version": 1}
+    assert samples(read("c.jsonl", [header, {"question": "Which sea?", "samples": ["", ""]}])) == [["", ""]]

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from homogaudit.cli.error_line import warn
-from homogaudit.config.trust import Consent, ForeignSource, hint_to_name
+from homogaudit.config.trust import Consent, ForeignSource, hint_to_name, is_url
 from homogaudit.errors import UsageError
 from homogaudit.report.text import plain
 
@@ -25,7 +25,8 @@ def make_consent(*, is_agreed: bool) -> Consent:
             return
         if sys.stdin.isatty():
             typer.echo(plain(f"{source.text}, which you did not name"), err=True)
-            if typer.confirm("Use it?", err=True):
+            what = "Send it questions and answers?" if is_url(source.location) else "Execute it?"
+            if typer.confirm(what, err=True):
                 return
         message = f"{source.text}, which you did not name"
         raise UsageError(message, f"agree with `--yes`, or, {hint_to_name(source)}")

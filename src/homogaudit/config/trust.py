@@ -55,7 +55,7 @@ def refuse(source: ForeignSource) -> None:
 def hint_to_name(source: ForeignSource) -> str:
     """Return how the user says that a source is meant."""
     if source.file.suffix == ".toml":
-        return f"if you know it, name the file with `--models {source.file}`"
+        return f"if you know it, name the file: `--models {source.file}`, or HOMOGAUDIT_MODELS in the environment"
     return "if you know it, name the server in this command or in your own models.toml"
 
 

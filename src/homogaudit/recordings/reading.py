@@ -156,10 +156,18 @@ def _require_answers(file: RecordedFile, source: Source) -> None:
     """Check that there is something to audit.
 
     Raises:
-        RecordedFileError: No record holds an answer, nor a label with signals.
+        RecordedFileError: No record holds an answer, nor a label with signals, or all answers are empty.
     """
-    if any(x.greedy is not None or x.samples or (x.label is not None and x.signals) for x in file.records):
+    has_signals = any(x.label is not None and x.signals for x in file.records)
+    draws = [draw for x in file.records for draw in (*x.samples, *([x.greedy] if x.greedy else ()))]
+    # What this project has exported comes back as it was drawn.
+    if has_signals or any(draw.text.strip() for draw in draws) or (draws and _is_own(source)):
         return
+    if draws:
+        raise RecordedFileError(
+            f"`{file.path}` holds no answers: all {len(draws):,} that it lists are empty",
+            "look whether another column holds them, and name it with `--answer-column NAME`",
+        )
     names = [name for name in source.columns() if name not in ("format", "version")]
     columns = ", ".join(map(shown, names[:12])) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     known = ", ".join(f"`{name}`" for name in ANSWER_LISTS[:5])

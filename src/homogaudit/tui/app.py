@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.signal import Signal
 
-from homogaudit.config.trust import ForeignSource, hint_to_name
+from homogaudit.config.trust import ForeignSource, hint_to_name, is_url
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import EngineError, HomogauditError, UsageError
 from homogaudit.events import Job
@@ -303,7 +303,8 @@ class HomogauditApp(App[None]):
 
     def _consent(self, source: ForeignSource) -> None:
         """Ask, from the thread that prepares a run, before what only a file names is contacted or called."""
-        if not self.call_from_thread(self._ask_about, plain(f"{source.text}, which you did not name.")):
+        means = "It is sent questions and answers." if is_url(source.location) else "It is executed."
+        if not self.call_from_thread(self._ask_about, plain(f"{source.text}, which you did not name. {means}")):
             raise UsageError(f"{source.text}, and you did not agree", hint_to_name(source))
 
     async def _ask_about(self, text: str) -> bool:
