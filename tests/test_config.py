@@ -142,6 +142,18 @@ def test_the_packaged_file_itself_is_not_laid_over_itself(monkeypatch):
         ("[generators]\ndemo = 3", ["`demo`", "table"]),
         ('[embedders.e5-small-v2]\nsizemb = "x"', ["embedder `e5-small-v2`", "`size_mb`"]),
         ("[settings]\nslots = 257", ["`[settings]`", "`slots`", "256"]),
+        ("[settings]\nslots = 0x" + "f" * 5000, ["`slots`", "many digits"]),
+        ("[settings]\nslots = " + "9" * 5000, ["models.toml", "too many digits"]),
+        ("[settings]\nthreads = 513", ["`threads`", "512", "`513`"]),
+        ("[generators.demo]\nprice_per_million_tokens = 0x" + "f" * 400, ["`price_per_million_tokens`", "large"]),
+        (f'[generators.demo]\ndescription = "{"a" * 1_000_000}"', ["`description`", "at most"]),
+        (f'[generators.demo]\nmode = "{"a" * 1_000_000}"', ["`mode`", "at most"]),
+        (f'[generators.demo]\n{"a" * 1_000_000} = "x"', ["unknown key `aaaa", "…`"]),
+        (f"{'a' * 1_000_000} = 1", ["unknown table `aaaa", "…`"]),
+        (f'[generators.{"a" * 1_000_000}]\nsource = "x"', ["generator name", "aaaa"]),
+        ("x = " + "[" * 5000, ["models.toml", "nested too deeply"]),
+        ("x = " + "{a=" * 5000, ["models.toml", "nested too deeply"]),
+        ("generators." + ".".join(["a"] * 5000) + " = 1", ["generator `a`", "unknown key `a`"]),
         ("[settings]\nthread = 2", ["`thread`", "`threads`"]),
         ("[generators.demo]\nmode = ", ["models.toml", "line 2"]),
         ("[generators.demo]\n[generators.demo]", ["models.toml", "line 2"]),
@@ -152,6 +164,7 @@ def test_a_broken_file_is_named_with_its_entry_key_and_the_nearest_valid_one(tex
         models_with(text)
     assert "\n" not in caught.value.message
     assert "\x1b" not in caught.value.message
+    assert len(caught.value.message) < 500
     said = f"{caught.value.message} {caught.value.hint}"
     assert [word for word in words if word not in said] == []
 

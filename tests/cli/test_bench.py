@@ -61,8 +61,11 @@ def test_a_measurement_that_dies_is_a_model_error(
     [
         (["absent.gguf"], 2, "no such model file or folder: `absent.gguf`"),
         (["text.gguf"], 3, "`{folder}/text.gguf` is not a GGUF file"),
-        (["demo", "--questions", "0"], 2, "`--questions` must be at least 1, not `0`"),
-        (["demo", "-n", "0"], 2, "`--samples` must be at least 1, not `0`"),
+        (["demo", "--questions", "0"], 2, "`--questions` must lie between 1 and 10000, not `0`"),
+        (["demo", "--questions", "9" * 25], 2, f"`--questions` must lie between 1 and 10000, not `{'9' * 25}`"),
+        (["demo", "-n", "0"], 2, "`--samples` must lie between 1 and 1000, not `0`"),
+        (["demo", "--temperature", "nan"], 2, "`--temperature` must lie between 0 and 10, not `nan`"),
+        (["demo", "--repeats", "1001"], 2, "`--repeats` must lie between 1 and 1000, not `1001`"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line_and_a_hint(

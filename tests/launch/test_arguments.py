@@ -18,6 +18,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("mine.jsonl").write_text(json.dumps({"question": "Where is Rome?"}) + "\n")
     Path("tiny.gguf").write_bytes(b"GGUF\3\0\0\0")
+    Path("kept.audit").write_bytes(b"SQLite format 3\0")
     return tmp_path
 
 
@@ -28,6 +29,20 @@ def test_a_packaged_sample_is_named_by_its_stem_and_a_file_of_that_name_goes_bef
     assert question_source(None) is question_source("  ") is None
     (folder / "factual").write_text("Where is Rome?\n")
     assert question_source("factual") == "factual"
+
+
+@pytest.mark.parametrize("text", ["factual", "factual.jsonl", "samples/factual.jsonl", "samples/factual"])
+def test_a_sample_is_known_however_lists_and_documents_write_it_and_beside_a_folder_of_its_name(
+    folder: Path, text: str
+):
+    sample = str(resource("samples") / "factual.jsonl")
+    assert question_source(text) == sample
+    (folder / "samples").mkdir()
+    (folder / text).mkdir()
+    assert question_source(text) == sample
+    (folder / text).rmdir()
+    (folder / text).write_text("Where is Rome?\n")
+    assert question_source(text) == text
 
 
 def test_a_run_takes_the_name_of_a_sample(folder: Path):
@@ -42,6 +57,11 @@ def test_a_run_takes_the_name_of_a_sample(folder: Path):
         ("mine.jsonl", "tiny.gguf", "`mine.jsonl` is a question file", "`homogaudit run tiny.gguf mine.jsonl`"),
         ("mine.jsonl", "demo", "`mine.jsonl` is a question file", "`homogaudit run demo mine.jsonl`"),
         ("factual", None, "`factual` is a question file", "`homogaudit run demo factual`"),
+        # Not there, and still no model of the Hub.
+        ("samples/factual.jsonl", None, "`samples/factual.jsonl` is a question", "run demo samples/factual.jsonl`"),
+        ("data/absent.csv", "demo", "`data/absent.csv` is a question file", "`homogaudit run demo data/absent.csv`"),
+        ("kept.audit", None, "`kept.audit` is a run file", "`homogaudit report kept.audit`"),
+        ("kept.audit", "mine.jsonl", "`kept.audit` is a run file", "`homogaudit tui --run kept.audit`"),
         ("demo", "tiny.gguf", "`tiny.gguf` is a model", "name a question file"),
         ("demo", "absent.gguf", "`absent.gguf` is a model", "name a question file"),
         ("demo", "qwen3-0.6b", "`qwen3-0.6b` is a model", "name a question file"),
@@ -81,6 +101,7 @@ def test_what_stands_in_its_place_is_let_through(folder: Path):
         (["--temperature", "-1"], "`--temperature` must lie"),
         (["--top-p", "0"], "`--top-p` must lie"),
         (["--slots", "0"], "`--slots` must be"),
+        (["--threads", "99999999999999"], "`--threads` must be"),
         (["--context", "hidden"], "`--context` is `hidden`"),
         (["--prompt-template", "absent.jinja"], ""),
         (["--density-pool", "absent.jsonl"], "no question file"),

@@ -42,14 +42,16 @@ def bench(
     named = load_models(models_file)
     settings = load_settings(named, threads=threads, gpu_layers=gpu_layers, slots=slots)
     generator = resolve_gguf(model, named)
-    for name, value in (
-        ("questions", questions),
-        ("samples", samples),
-        ("max-tokens", max_tokens),
-        ("repeats", repeats),
+    for name, value, least, most in (
+        ("questions", questions, 1, 10_000),
+        ("samples", samples, 1, 1000),
+        ("max-tokens", max_tokens, 1, 1 << 20),
+        ("temperature", temperature, 0, 10),
+        ("repeats", repeats, 1, 1000),
     ):
-        if value < 1:
-            raise UsageError(f"`--{name}` must be at least 1, not `{value}`", "leave it out for its default")
+        if not least <= value <= most:
+            message = f"`--{name}` must lie between {least} and {most}, not `{value}`"
+            raise UsageError(message, "leave it out for its default")
     job = {
         "model": generator.location,
         "name": generator.name,

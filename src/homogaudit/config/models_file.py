@@ -38,7 +38,12 @@ MODES: tuple[Mode, ...] = ("auto", "chat", "base")
 STAGES: tuple[Stage, ...] = ("base", "sft", "dpo", "instruct")
 
 _FILE_NAME = "models.toml"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_LONGEST = 4000
+"""Characters of a value: it is shown on one line."""
+_LONGEST_NAME = 80
+_BITS_SHOWN = 256
+"""A larger number is too long for a line, and from some length on Python does not print it."""
 _TOML_PLACE = re.compile(r"(?P<reason>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
 
 
@@ -159,6 +164,8 @@ class _BadValueError(ValueError):
 def _text(value: object, _folder: Path) -> str:
     if not isinstance(value, str):
         raise _BadValueError("must be a string")
+    if len(value) > _LONGEST:
+        raise _BadValueError(f"must have at most {_LONGEST:,} characters")
     if any(not character.isprintable() for character in value):
         raise _BadValueError("must be one line without control characters")
     return value
@@ -207,7 +214,8 @@ def _whole(low: int, high: int | None = None) -> Callable[[object, Path], int]:
         if not isinstance(value, int) or isinstance(value, bool):
             raise _BadValueError(rule)
         if value < low or (high is not None and value > high):
-            raise _BadValueError(f"{rule}, not `{value}`")
+            shown = f"{value}" if value.bit_length() <= _BITS_SHOWN else "a number of many digits"
+            raise _BadValueError(f"{rule}, not `{shown}`")
         return value
 
     return check
@@ -216,7 +224,10 @@ def _whole(low: int, high: int | None = None) -> Callable[[object, Path], int]:
 def _amount(value: object, _folder: Path) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
         raise _BadValueError("must be a number that is not negative")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise _BadValueError("is too large a number") from None
 
 
 def _folder_path(value: object, folder: Path) -> Path:
@@ -247,7 +258,8 @@ _NLI_KEYS = {key: check for key, check in _EMBEDDER_KEYS.items() if key != "prom
 _SETTING_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
     "runs": _folder_path,
     "embedder": _filled_text,
-    "threads": _whole(1),
+    # ggml's GGML_MAX_N_THREADS; it aborts on more.
+    "threads": _whole(1, 512),
     # -1 is llama.cpp's own way to say all of them.
     "gpu_layers": _whole(-1),
     # llama.cpp's LLAMA_MAX_SEQ.
@@ -350,6 +362,9 @@ def _read(file: Path) -> dict[str, Any]:
         # Where the text ends too early the parser names no line.
         place = f"line {line or len(text.splitlines())}"
         raise ConfigError(f"`{file}`, {place}: {reason[:1].lower()}{reason[1:]}", "the file must be TOML") from error
+    except ValueError as error:
+        # The parser's own errors are above; this is Python's limit of digits.
+        raise ConfigError(f"`{file}` holds a number of too many digits", "no value is that large") from error
     except RecursionError:
         raise ConfigError(
             f"`{file}` is nested too deeply to be read", "the file must be TOML of a few tables"
@@ -357,8 +372,14 @@ def _read(file: Path) -> dict[str, Any]:
     for name in tables:
         if name not in _TABLES:
             otherwise = "tables are " + ", ".join(f"`[{table}]`" for table in _TABLES)
+            name = _cut(name)
             raise ConfigError(f"`{file}`: unknown table `{name}`", did_you_mean(name, _TABLES, otherwise))
     return tables
+
+
+def _cut(name: str) -> str:
+    """Return a name that fits into a line, and that is compared with others in no time."""
+    return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"
 
 
 def _overlay(
@@ -375,8 +396,8 @@ def _overlay(
     for name, given in _table(given_entries, f"`[{table or what + 's'}]`", file).items():
         if not _NAME.fullmatch(name):
             raise ConfigError(
-                f"`{file}`: {what} name {name!a} is not usable",
-                "a name has letters, digits, `.`, `_` and `-`, and begins with a letter or a digit",
+                f"`{file}`: {what} name {_cut(name)!a} is not usable",
+                "a name has 200 letters, digits, `.`, `_` and `-` at most, and begins with a letter or a digit",
             )
         place = f"{what} `{name}`"
         values = _checked(_table(given, place, file), keys, place, file)
@@ -402,6 +423,7 @@ def _checked(
     for key, value in table.items():
         if key not in keys:
             otherwise = "keys are " + ", ".join(f"`{known}`" for known in keys)
+            key = _cut(key)
             raise ConfigError(f"`{file}`: {place}: unknown key {in_backticks(key)}", did_you_mean(key, keys, otherwise))
         try:
             values[key] = keys[key](value, file.absolute().parent)

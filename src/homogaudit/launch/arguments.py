@@ -13,6 +13,8 @@ from homogaudit.errors import UsageError
 __all__ = ["check_order", "list_samples", "question_source"]
 
 _GGUF = b"GGUF"
+_RUN_FILE = b"SQLi"
+_SAMPLES = "samples/"
 _QUESTION_SUFFIXES = frozenset(
     ".jsonl .ndjson .json .csv .tsv .txt .yaml .yml .parquet .arrow .feather .xlsx .gz .zst".split()
 )
@@ -27,14 +29,21 @@ def list_samples() -> list[str]:
 def question_source(text: str | None) -> str | None:
     """Return what QUESTIONS means: a packaged sample by name, else a path or `-`; `None` for the default.
 
-    A file of the same name goes before a sample.
+    A file of the same name goes before a sample; a folder does not, which holds no questions by itself.
     """
     text = (text or "").strip()
     if not text:
         return None
-    if text in list_samples() and not Path(text).exists():
-        return str(resource("samples") / f"{text}.jsonl")
+    path = Path(text)
+    if (sample := _sample(text)) is not None and (path.is_dir() or not path.exists()):
+        return str(resource("samples") / f"{sample}.jsonl")
     return os.path.expanduser(text)
+
+
+def _sample(text: str) -> str | None:
+    """Return the sample that a name means, as lists or the documentation write it; `None` for no sample."""
+    name = text.removeprefix(_SAMPLES).removesuffix(".jsonl")
+    return name if name in list_samples() else None
 
 
 def check_order(model: str, questions: str | None, models: ModelsFile) -> None:
@@ -49,7 +58,14 @@ def check_order(model: str, questions: str | None, models: ModelsFile) -> None:
         UsageError: They stand in the wrong order, or one stands in the other's place.
     """
     is_known = model in models.generators
-    if not is_known and (_is_question_file(model) or (model in list_samples() and not Path(model).exists())):
+    path = Path(model)
+    if not is_known and path.is_file() and _head(path) == _RUN_FILE:
+        raise UsageError(
+            f"`{model}` is a run file or another database and stands where the model belongs",
+            f"`homogaudit report {model}` shows a run, `homogaudit tui --run {model}` opens it",
+        )
+    is_model = is_known or path.is_file() or (path / "config.json").is_file()
+    if (not is_known and _is_question_file(model)) or (not is_model and _sample(model) is not None):
         other = questions if questions is not None and _is_model(questions, models) else "demo"
         raise UsageError(
             f"`{model}` is a question file and stands where the model belongs", f"`homogaudit run {other} {model}`"
@@ -63,7 +79,9 @@ def check_order(model: str, questions: str | None, models: ModelsFile) -> None:
 
 def _is_question_file(text: str) -> bool:
     path = Path(text)
-    return path.suffix.lower() in _QUESTION_SUFFIXES and path.is_file() and _head(path) != _GGUF
+    # One that is not there is no model either: the Hub has none whose name ends like that.
+    is_file = path.is_file() if path.exists() else ":" not in text
+    return path.suffix.lower() in _QUESTION_SUFFIXES and is_file and _head(path) != _GGUF
 
 
 def _is_model(text: str, models: ModelsFile) -> bool:
