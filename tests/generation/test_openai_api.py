@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homogaudit.audit.calls import greedy_replies
-from homogaudit.audit.judging import Judgement, ask_judge
 from homogaudit.errors import ContextTooShortError, EngineError, ModelError
 from homogaudit.events import JobJudge
 from homogaudit.generation.generator import DrawRequest
@@ -18,6 +16,8 @@ from homogaudit.generation.openai_client import RetryPolicy
 from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.generation.server_models import server_model
 from homogaudit.labels.model_judge import default_prompt
+from homogaudit.pipeline.calls import greedy_replies
+from homogaudit.pipeline.judging import Judgement, ask_judge
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, Question, SampleSet
 
 QUICK = RetryPolicy(attempts=4, first_seconds=0.001, most_seconds=0.05, timeout_seconds=0.5, connect_seconds=0.5)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from homogaudit.audit import Audit
 from homogaudit.errors import EngineError
 from homogaudit.events import Event, GenerationFailed, Job, QuestionScored, RunFinished, Warning
 from homogaudit.generation.openai_api import OpenAIGenerator
 from homogaudit.generation.openai_client import RetryPolicy
 from homogaudit.generation.server_keys import KEY_VARIABLES
+from homogaudit.pipeline import Audit
 from homogaudit.records import GREEDY, Decoding, GenerationState, Prompting, Question
 from homogaudit.report.build import build
 from homogaudit.report.json import dumps, schema
@@ -170,7 +170,7 @@ def test_the_report_says_why_a_server_gives_no_entropies(faults: ModuleType, run
 def test_what_is_known_of_the_entropies_is_kept_while_the_run_draws(
     faults: ModuleType, run: RunFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("homogaudit.audit.pipeline._NOTE_SECONDS", 0.0)
+    monkeypatch.setattr("homogaudit.pipeline.session._NOTE_SECONDS", 0.0)
     known: list[int] = []
     with faults.FaultServer() as server:
         for event in _events(run, server, "response_length"):

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from homogaudit.audit import Audit
 from homogaudit.events import Asking, Event, GenerationFinished, Job, RunFinished, Warning, decode
 from homogaudit.generation.openai_api import OpenAIGenerator
 from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, ServerAddress
 from homogaudit.generation.server_keys import KEY_VARIABLES
+from homogaudit.pipeline import Audit
 from homogaudit.records import GREEDY, Decoding, Prompting, Question
 from homogaudit.store import RunFile
 

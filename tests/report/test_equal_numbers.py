@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homogaudit.audit import Audit
 from homogaudit.events import Job, JobEmbedder, JobNli
+from homogaudit.pipeline import Audit
 from homogaudit.records import GenerationState, Label, LabelValue, ModelCall, ResourceCost
 from homogaudit.report.build import build
 from homogaudit.report.json import to_json

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from homogaudit.audit.scoring import Scorer
 from homogaudit.events import Job, JobEmbedder
+from homogaudit.pipeline.scoring import Scorer
 from homogaudit.records import GREEDY, Generation, GenerationState, Question, TokenStatistics
 from homogaudit.store import RunFile, run_file
 

@@ -190,7 +190,7 @@ def _log_traceback() -> None:
 
 
 def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
-    from homogaudit.audit import Audit
+    from homogaudit.pipeline import Audit
     from homogaudit.store import RunFile, RunLock
 
     path = Path(job.run)

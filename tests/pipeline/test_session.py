@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homogaudit.audit import Audit
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.errors import EmbedderError, ModelError
 from homogaudit.events import (
@@ -35,6 +34,7 @@ from homogaudit.events import (
 from homogaudit.generation import DrawRequest, NextTokens
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
 from homogaudit.labels.judges import RECORDED
+from homogaudit.pipeline import Audit
 from homogaudit.questions.prompts import Prompt, Segment
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import (
@@ -339,7 +339,7 @@ def test_an_answer_is_stored_before_anybody_hears_of_it(bench: Bench):
 
 
 def test_the_deltas_of_progress_are_the_text_being_written(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("homogaudit.audit.pipeline._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("homogaudit.pipeline.session._PROGRESS_SECONDS", 0.0)
     texts: dict[Key, str] = {}
     for event in bench.events():
         if isinstance(event, Progress):
@@ -358,7 +358,7 @@ def test_progress_comes_at_most_ten_times_a_second(bench: Bench, monkeypatch: py
             self.now += 0.004
             return self.now
 
-    monkeypatch.setattr("homogaudit.audit.pipeline.time", Clock())
+    monkeypatch.setattr("homogaudit.pipeline.session.time", Clock())
     bench.script = lambda question_id, index: "word " * 60
     events = bench.work(embedder=None, judge=None)
     times = [event.seconds for event in of(Progress, events)]
@@ -368,7 +368,7 @@ def test_progress_comes_at_most_ten_times_a_second(bench: Bench, monkeypatch: py
 
 
 def test_the_time_left_comes_from_all_tokens_written(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("homogaudit.audit.pipeline._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("homogaudit.pipeline.session._PROGRESS_SECONDS", 0.0)
     bench.script = lambda question_id, index: "short answer" if index == GREEDY else "an answer of five words"
     events = [event for event in bench.events() if isinstance(event, GenerationFinished | Progress)]
     first = next(n for n, event in enumerate(events) if isinstance(event, GenerationFinished))
@@ -439,7 +439,7 @@ def test_cancel_while_scoring_leaves_the_rest_for_the_next_time(bench: Bench):
 
 
 def test_pause_stands_still_and_snapshots_are_answered(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("homogaudit.audit.pipeline._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("homogaudit.pipeline.session._PROGRESS_SECONDS", 0.0)
     events = bench.events()
     before = until(events, Progress)
     tokens = before[-1].tokens  # type: ignore[attr-defined]
@@ -475,7 +475,7 @@ def test_a_snapshot_holds_no_text_that_a_later_delta_brings_again(bench: Bench, 
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr("homogaudit.audit.pipeline.time", clock)
+    monkeypatch.setattr("homogaudit.pipeline.session.time", clock)
     bench.script = lambda question_id, index: "one two three four"
     events = bench.events(embedder=None)
     until(events, Progress)

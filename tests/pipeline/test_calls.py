@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from homogaudit.audit.calls import ask_p_true, ask_verbalized
 from homogaudit.generation import Generator
+from homogaudit.pipeline.calls import ask_p_true, ask_verbalized
 from homogaudit.questions.prompts import Prompt
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, Question, SampleSet

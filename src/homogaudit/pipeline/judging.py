@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from homogaudit.audit.calls import Reply, call_prompt, greedy_replies
 from homogaudit.events import JobJudge
 from homogaudit.generation import Generator
 from homogaudit.labels.model_judge import (
@@ -14,6 +13,7 @@ from homogaudit.labels.model_judge import (
     read_verdict,
     unparsed_reason,
 )
+from homogaudit.pipeline.calls import Reply, call_prompt, greedy_replies
 from homogaudit.records import Label, LabelValue, ModelCall, Prompting, SampleSet
 
 __all__ = ["JUDGE_PROMPTING", "Judgement", "ask_judge"]

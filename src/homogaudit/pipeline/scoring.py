@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from homogaudit.audit.judging import Judgement
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel, PairScores, with_question
 from homogaudit.clustering.methods import choose_methods, cluster_question
 from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, QuestionScored
 from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.labels.judges import RECORDED, label, nothing_to_judge
+from homogaudit.pipeline.judging import Judgement
 from homogaudit.questions import load_questions
 from homogaudit.records import (
     Clustering,

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from homogaudit.audit import Audit
-from homogaudit.audit.scoring import Scorer
 from homogaudit.errors import ParametersDifferError, RunFileError
 from homogaudit.events import Job, JobEmbedder
+from homogaudit.pipeline import Audit
+from homogaudit.pipeline.scoring import Scorer
 from homogaudit.records import (
     GREEDY,
     Decoding,

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from homogaudit.audit import Audit
 from homogaudit.errors import ModelError
 from homogaudit.events import Asking, Event, Job, JobJudge, Loading, QuestionScored, RunFinished, Warning
 from homogaudit.generation import DrawRequest
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
 from homogaudit.generation.planning import check_lengths
 from homogaudit.labels.model_judge import JudgePrompt, default_prompt
+from homogaudit.pipeline import Audit
 from homogaudit.questions.prompts import Prompt, Segment
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, LabelValue, Prompting, Question
 from homogaudit.store import RunFile

@@ -4,6 +4,6 @@ It composes generation, clustering, labels and signals over one run file. It kno
 whoever iterates over it decides where the events go, and pauses by asking its `Control`.
 """
 
-from homogaudit.audit.pipeline import Audit, Control
+from homogaudit.pipeline.session import Audit, Control
 
 __all__ = ["Audit", "Control"]

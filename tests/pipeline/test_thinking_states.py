@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from homogaudit.audit.thinking_states import ThinkingStates
+from homogaudit.pipeline.thinking_states import ThinkingStates
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 from homogaudit.store import RunFile
 

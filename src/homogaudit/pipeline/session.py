@@ -7,12 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from homogaudit.audit.calls import CALL_KINDS, ask_p_true, ask_verbalized
-from homogaudit.audit.draw_requests import LazyRequests
-from homogaudit.audit.judging import JUDGE_PROMPTING, ask_judge
-from homogaudit.audit.provenance import drawing_facts, judging_facts, machine_facts
-from homogaudit.audit.scoring import Scorer
-from homogaudit.audit.thinking_states import Settlement, ThinkingStates
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel
 from homogaudit.events import (
@@ -37,6 +31,12 @@ from homogaudit.events import (
 )
 from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
+from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized
+from homogaudit.pipeline.draw_requests import LazyRequests
+from homogaudit.pipeline.judging import JUDGE_PROMPTING, ask_judge
+from homogaudit.pipeline.provenance import drawing_facts, judging_facts, machine_facts
+from homogaudit.pipeline.scoring import Scorer
+from homogaudit.pipeline.thinking_states import Settlement, ThinkingStates
 from homogaudit.questions.thinking_families import ThinkingChoice
 from homogaudit.records import (
     GREEDY,
