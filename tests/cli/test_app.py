@@ -18,8 +18,9 @@ from homogaudit.errors import GateFailedError, HomogauditError, UsageError
 from homogaudit.records import GREEDY, Generation, GenerationState
 from homogaudit.store import RunFile
 
-COMMANDS = ["run", "report", "score", "import", "export", "models", "bench", "doctor", "explain"]
-COMMANDS += ["runs", "runs list", "runs show", "runs delete"]
+COMMANDS = ["run", "tui", "report", "score", "merge", "import", "export", "models", "calibrate", "bench", "doctor"]
+COMMANDS += ["explain", "guide", "runs", "runs list", "runs show", "runs delete"]
+COMMANDS += ["cascade", "cascade fit", "cascade apply"]
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +65,7 @@ def assert_is_error(text: str, starts: str) -> None:
         (["report", "--max-scr", "2"], "`--max-scr` must lie between 0 and 1, not `2`"),
         (["report", "absent"], "no run `absent`"),
         (["explain", "the meaning of life"], "unknown term `the meaning of life`"),
-        (["bench", "demo", "--repeats", "0"], "`--repeats` must be at least 1, not `0`"),
+        (["bench", "demo", "--repeats", "0"], "`--repeats` must lie between 1 and 1000, not `0`"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_a_hint(
@@ -180,17 +181,29 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out == f"homogaudit {__version__}\n"
 
 
-def test_without_a_command_the_help_is_shown_and_no_empty_error(capsys: pytest.CaptureFixture[str]):
-    assert run_app([]) == 2
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--debug"]])
+def test_without_a_command_it_prints_the_same_help(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    assert run_app(["--help"]) == 0
+    asked = capsys.readouterr()
+    assert run_app(arguments) == 0
+    assert capsys.readouterr() == asked
+    assert asked.out.startswith("Usage: homogaudit ")
+
+
+def test_a_group_without_a_command_prints_its_help(capsys: pytest.CaptureFixture[str]):
+    assert run_app(["cascade", "--help"]) == 0
+    asked = capsys.readouterr().out
+    assert run_app(["cascade"]) == 0
     captured = capsys.readouterr()
-    assert "Usage" in captured.out + captured.err
-    assert "error:" not in captured.out + captured.err
+    assert (captured.out.split(), captured.err) == (asked.split(), "")
 
 
 def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]):
     assert run_app(["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(command.split()[0] in shown for command in COMMANDS)
+    # A line that does not fit at 80 columns would be cut with dots.
+    assert "..." not in shown.replace("[ARGS]...", "")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -200,6 +213,8 @@ def test_every_command_has_help_that_fits(command: str, capsys: pytest.CaptureFi
     assert captured.err == ""
     assert "--help" in captured.out
     assert max(map(len, captured.out.splitlines())) <= 80
+    assert run_app([*command.split(), "-h"]) == 0
+    assert capsys.readouterr().out == captured.out
 
 
 # Pipes

@@ -31,9 +31,7 @@ __all__ = ["app", "run_app"]
 
 app = typer.Typer(
     name="homogaudit",
-    help="Audit a local language model for response homogenization.",
-    no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -49,11 +47,12 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Draw N answers to each question, cluster them by meaning, and report what sampling can still tell.
+    """Audit a language model for response homogenization: how often all its answers to a question agree.
 
-    `homogaudit run demo` audits the packaged model with the packaged questions.
+    Try `homogaudit run demo`, which audits a small packaged model on packaged
+    questions. `homogaudit guide` explains the rest, topic by topic.
     """
 
 
@@ -81,16 +80,17 @@ def run_app(arguments: Sequence[str]) -> int:
     """Run one command line; return the exit code, with every error shown as one line and a hint."""
     as_json = "--json" in arguments
     is_debugging = "--debug" in arguments
+    # The flag stands before the command or after it: one looks for it when something has failed already.
+    arguments = [argument for argument in arguments if argument != "--debug"] or ["--help"]
     # Panels suit the flags of `run`; for the list of commands they would cost half of the start-up time.
-    app.rich_markup_mode = None if list(arguments) == ["--help"] else DEFAULT_MARKUP_MODE
+    app.rich_markup_mode = None if arguments in (["--help"], ["-h"]) else DEFAULT_MARKUP_MODE
     try:
-        # The flag stands before the command or after it: one looks for it when something has failed already.
-        code = app([argument for argument in arguments if argument != "--debug"], standalone_mode=False)
+        code = app(arguments, prog_name="homogaudit", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except _ClickError as error:
         if not (message := _one_line(error.format_message())):
-            # Without a command the parser has printed the help, and that says it all.
-            return UsageError.exit_code
+            # A group without a command: the parser has printed its help.
+            return 0
         return show_error(UsageError(message, _where_help_is(error)), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return show_error(InterruptedRunError("interrupted"), as_json=as_json)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, ModelsOption
 from homogaudit.errors import ModelError, UsageError, from_kind
 
@@ -14,23 +15,34 @@ __all__ = ["bench"]
 
 
 def bench(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A GGUF file, a name of models.toml, or `demo`.")],
-    questions: Annotated[int, typer.Option(help="Questions of the packaged sample.")] = 8,
-    samples: Annotated[int, typer.Option("-n", "--samples", help="Samples a question.")] = 10,
-    max_tokens: Annotated[int, typer.Option(help="Tokens of an answer.")] = 40,
-    temperature: Annotated[float, typer.Option(help="Of the samples.")] = 1.0,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A GGUF file, or a name from `homogaudit models` such as `demo`.",
+            autocompletion=completion.models,
+        ),
+    ],
+    questions: Annotated[int, typer.Option(help="How many questions of the packaged sample to ask.")] = 8,
+    samples: Annotated[int, typer.Option("-n", "--samples", help="Samples per question.")] = 10,
+    max_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 40,
+    temperature: Annotated[float, typer.Option(help="Sampling temperature.")] = 1.0,
     slots: Annotated[int | None, typer.Option(help="Answers drawn at the same time.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Default: the physical cores.")] = None,
-    gpu_layers: Annotated[int | None, typer.Option(help="Default: as many as fit.")] = None,
-    repeats: Annotated[int, typer.Option(help="Times that both are measured, in turn; the medians are reported.")] = 3,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; default: the physical cores.")] = None,
+    gpu_layers: Annotated[
+        int | None, typer.Option(help="Layers of the model on the GPU; default: as many as fit.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="How often to measure both; the medians are reported.")] = 3,
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the engine with a serial loop over `create_chat_completion`.
+    """Measure how fast a model draws, against a plain loop.
 
-    The loop gets the same threads, model file, prompts and samplers, and reuses the prompt's prefix.
-
-    It computes no statistics. Both run in turn, because machines are noisy; compare the ratios.
+    The loop calls llama-cpp-python's `create_chat_completion` with the same
+    threads, prompts and sampling parameters, and reuses the prefix of each
+    prompt. Engine and loop take turns, because machines are noisy: compare the
+    ratio, not the speeds. Later runs tell from the measured speed how long they
+    will take.
     """
     import subprocess
 

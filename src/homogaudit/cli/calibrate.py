@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, ModelsOption
 
 if TYPE_CHECKING:
@@ -30,17 +31,24 @@ def calibrate(
     embedder: Annotated[
         str | None,
         typer.Argument(
-            metavar="EMBEDDER", help="A name of models.toml, a folder or a Hugging Face id; default: the default one."
+            metavar="EMBEDDER",
+            help="A name from `homogaudit models`, a folder, or a Hugging Face id; default: the one in use.",
+            autocompletion=completion.embedders,
         ),
     ] = None,
     pairs: Annotated[
         Path | None,
-        typer.Option("--pairs", metavar="FILE", help="Pairs of answers of your own; default: the packaged ones."),
+        typer.Option("--pairs", metavar="FILE", help="Answer pairs to calibrate on; default: the packaged ones."),
     ] = None,
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set the cosine that merges at most 5% of pairs of different meaning, and keep it for later scorings."""
+    """Find the similarity from which answers count as the same.
+
+    It is the lowest cosine similarity that joins at most 5% of the answer pairs
+    with different meanings. Later scorings report the single-cluster rate at it
+    too.
+    """
     from homogaudit.clustering.answer_pairs import load_answer_pairs, pair_cosines
     from homogaudit.clustering.load_embedder import load_embedder
     from homogaudit.config import Trust, load_models, load_settings, resource

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import typer
 
+from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, RunArgument, split_names
 from homogaudit.errors import StorageError, UsageError
 from homogaudit.launch.run_paths import find_run, runs_folder
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "apply", "fit"]
 
-app = typer.Typer(help="Fit a cheapest-first cascade of signals on a run, and decide answers with it.")
+app = typer.Typer(no_args_is_help=True, help="Fit a cascade of signals, and decide which answers to flag.")
 
 
 @app.command()
@@ -33,13 +34,21 @@ def fit(
     ] = Path("policy.json"),
     signals: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="The stages, with commas between; default: one signal a boundary."),
+        typer.Option(
+            metavar="NAMES",
+            help="The signals to ask, separated by commas; default: the best one for each kind of evidence.",
+        ),
     ] = None,
-    judge: Annotated[str | None, typer.Option(metavar="JUDGE", help="Whose labels to fit on; the run's own.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    judge: Annotated[
+        str | None, typer.Option(metavar="JUDGE", help="Fit to the labels of this judge; default: the run's own.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit a policy on the labelled questions of RUN, and print it with its held-out figures."""
+    """Fit a cascade policy to the labelled questions of a run.
+
+    Prints the policy, and how well it did on questions that it was not fitted to.
+    """
     from homogaudit.cli.report import check_complete
     from homogaudit.report.build import SEED
     from homogaudit.report.cascade_policy import fit_run_policy
@@ -71,24 +80,39 @@ def fit(
 
 @app.command()
 def apply(
-    policy: Annotated[Path, typer.Argument(metavar="POLICY", help="What `cascade fit` wrote.", show_default=False)],
+    policy: Annotated[
+        Path, typer.Argument(metavar="POLICY", help="A policy file that `cascade fit` wrote.", show_default=False)
+    ],
     run: Annotated[
         str | None,
-        typer.Argument(metavar="RUN|FILE", help="A run, or recorded generations (JSON Lines); default: the newest."),
+        typer.Argument(
+            metavar="RUN|FILE",
+            help="A run, or recorded answers in any layout that `import` reads; default: the newest run.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write a JSON line a question; - is standard output."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write the decisions to this file, one JSON line per question; - for standard output.",
+        ),
     ] = None,
-    judge: Annotated[str | None, typer.Option(metavar="JUDGE", help="Whose labels to score by; the run's own.")] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(metavar="JUDGE", help="Count errors by the labels of this judge; default: the run's own."),
+    ] = None,
     allow_other: Annotated[
-        bool, typer.Option("--allow-other-model", help="Take answers of another model than that of the policy.")
+        bool, typer.Option("--allow-other-model", help="Decide answers of another model than the policy was fitted to.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide each question of RUN from its stored signals: which answers to accept, which to flag.
+    """Decide which answers of a run to accept and which to flag.
 
-    A question without a signal that the cascade asks for stays undecided, with the reason.
+    A question without a signal that the cascade needs stays undecided, and the
+    reason is given.
     """
     from homogaudit.cascade.policy import Cascade
     from homogaudit.codec import to_values

@@ -87,9 +87,9 @@ def doctor(
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what this machine can do, what is missing and how to get it.
+    """Check this machine: what works, what is missing, how to get it.
 
-    It ends with 0 whatever is missing: what is missing may not be needed.
+    The exit code is 0 even if something is missing, because you may not need it.
     """
     facts = _examine(models_file)
     if as_json:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -18,11 +19,15 @@ __all__ = ["explain"]
 def explain(
     term: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TERM", help="A term of the report, such as scr; without it, all of them."),
+        typer.Argument(
+            metavar="TERM",
+            help="A term of the report, such as scr; without it, list them all.",
+            autocompletion=completion.terms,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a term of the report means, with its formula and its source."""
+    """Explain a term of the report: meaning, formula and source."""
     # Imported here because the signals, which explain themselves, bring numpy.
     from homogaudit.report.glossary import all_terms, lookup
 

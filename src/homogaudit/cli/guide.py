@@ -4,32 +4,46 @@ Knows topics as Markdown files of the package; their words are theirs.
 """
 
 import sys
-from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from homogaudit.cli import completion
 from homogaudit.config.nearest import did_you_mean
 from homogaudit.errors import UsageError
 
-__all__ = ["guide"]
+__all__ = ["guide", "list_topics"]
+
+_GUIDES = Path(__file__).parents[1] / "guides"
+
+
+def list_topics() -> dict[str, str]:
+    """Return the title of each guide by its topic."""
+    pages = {page.stem: page.read_text(encoding="utf-8") for page in _GUIDES.glob("*.md")}
+    return {topic: pages[topic].partition("\n")[0].lstrip("# ") for topic in sorted(pages)}
 
 
 def guide(
-    topic: Annotated[str | None, typer.Argument(metavar="TOPIC", help="What to explain; left out, the topics.")] = None,
+    topic: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TOPIC", help="Which guide to read; without it, list them.", autocompletion=completion.topics
+        ),
+    ] = None,
 ) -> None:
-    """Explain how something is done, a topic a page."""
-    pages = {page.name.removesuffix(".md"): page for page in files("homogaudit").joinpath("guides").iterdir()}
+    """Read how something is done, one topic at a time."""
+    topics = list_topics()
     if topic is None:
-        for name in sorted(pages):
-            title = pages[name].read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
-            typer.echo(f"{name}  {title}")
+        width = max(map(len, topics))
+        for name, title in topics.items():
+            typer.echo(f"{name:<{width}}  {title}")
         return
-    page = pages.get(topic.strip().lower())
-    if page is None:
-        listed = ", ".join(f"`{name}`" for name in sorted(pages))
-        raise UsageError(f"no guide `{topic}`", did_you_mean(topic, pages, f"topics: {listed}"))
-    text = page.read_text(encoding="utf-8")
+    name = topic.strip().lower()
+    if name not in topics:
+        listed = ", ".join(f"`{name}`" for name in topics)
+        raise UsageError(f"no guide `{topic}`", did_you_mean(topic, topics, f"topics: {listed}"))
+    text = (_GUIDES / f"{name}.md").read_text(encoding="utf-8")
     if not sys.stdout.isatty():
         # Piped or in a file it is the Markdown that it is.
         typer.echo(text, nl=False)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, MaxCostOption, QuietOption, YesOption
 from homogaudit.errors import HomogauditError
 
@@ -14,7 +15,13 @@ __all__ = ["merge"]
 
 def merge(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Run files, or names of runs.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Run files, or names of runs.",
+            show_default=False,
+            autocompletion=completion.runs,
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="The run file to write.", show_default=False)
@@ -24,10 +31,13 @@ def merge(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Join the shards of one question file into one run, score what is over all questions, and print the report.
+    """Join runs of shards of one question file into a single run.
 
-    The runs must be of one model, one decoding and one question file; a sample that two of them hold must be the
-    same in both. Where shards are missing the merged run stays unfinished: merge it with them later.
+    The runs must have the same model, decoding parameters and question file,
+    and a sample that is in two of them must be the same in both. If a shard is
+    missing, the merged run stays unfinished; merge it with that shard later.
+    What depends on all questions is scored again, without the model. Prints the
+    report.
     """
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import agree_to_judging, run_engine

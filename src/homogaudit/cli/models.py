@@ -34,7 +34,11 @@ def models(
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the models, embedders and NLI models that have names, and how to get those that are absent."""
+    """List the models, embedders and NLI models that have a name.
+
+    Your own models.toml adds to them. If one is not on this machine, the list
+    says how to get it.
+    """
     from homogaudit.config import load_models
 
     named = load_models(models_file)

@@ -1,58 +1,165 @@
-"""Flags that several commands share, so that they look the same everywhere."""
+"""Arguments and flags that several commands share, so that they look the same everywhere."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from homogaudit.cli import completion
+
 __all__ = [
+    "DRAWING",
     "QUESTIONS",
+    "SCORING",
     "ClusteringOption",
     "ContextOption",
     "DensityPoolOption",
+    "EmbedderOption",
     "JsonOption",
+    "JudgeOption",
     "JudgePromptOption",
+    "LimitOption",
     "MaxScrOption",
+    "MaxTokensOption",
     "ModelsOption",
     "NliOption",
     "NliQuestionOption",
+    "NoEmbedderOption",
+    "PresetOption",
+    "QuestionsArgument",
     "QuietOption",
     "RunArgument",
+    "SamplesOption",
+    "SeedOption",
     "SignalsOption",
+    "TemperatureOption",
     "WithChoicesOption",
     "split_names",
 ]
 
+DRAWING = "Drawing"
 QUESTIONS = "Questions"
-"""The heading of the flags about the question file."""
+SCORING = "Scoring"
+"""Headings of flags in the help."""
 
 RunArgument = Annotated[
-    str | None, typer.Argument(metavar="RUN", help="A run file or the name of a run; default: the newest run.")
+    str | None,
+    typer.Argument(
+        metavar="RUN",
+        help="A run file, or the name of a run; default: the newest run.",
+        autocompletion=completion.runs,
+    ),
+]
+QuestionsArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="QUESTIONS",
+        help="A question file, or a packaged sample such as `factual`; default: misconceptions.",
+        autocompletion=completion.questions,
+    ),
+]
+PresetOption = Annotated[
+    str,
+    typer.Option(
+        "--preset",
+        help="quick (20 questions, 5 samples, 40 tokens), standard (10 samples, 100 tokens), or paper (10 samples of "
+        "40 tokens, greedy answers of 200).",
+        rich_help_panel=DRAWING,
+    ),
+]
+SamplesOption = Annotated[
+    int | None,
+    typer.Option("-n", "--samples", help="Samples per question (N), at least 2.", rich_help_panel=DRAWING),
+]
+TemperatureOption = Annotated[
+    float, typer.Option("--temperature", help="Sampling temperature.", rich_help_panel=DRAWING)
+]
+MaxTokensOption = Annotated[
+    int | None, typer.Option("--max-tokens", help="Longest answer, in tokens.", rich_help_panel=DRAWING)
+]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        help="Seed of the random draws. With other `--slots` the same seed may draw other answers.",
+        rich_help_panel=DRAWING,
+    ),
+]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", help="Ask only the first so many questions.", rich_help_panel=QUESTIONS)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress.")]
 ModelsOption = Annotated[
     Path | None,
-    typer.Option("--models", metavar="FILE", help="A models.toml that lies over the packaged one."),
+    typer.Option("--models", metavar="FILE", help="A models.toml of your own, which goes before the packaged one."),
 ]
 MaxScrOption = Annotated[
     float | None,
-    typer.Option("--max-scr", help="Exit with 1 where the primary SCR is above this, or the audit is invalid."),
+    typer.Option(
+        "--max-scr", help="Exit with 1 if the single-cluster rate (SCR) is above this, or the audit is invalid."
+    ),
 ]
 ContextOption = Annotated[
     str,
-    typer.Option("--context", help="ask or hide the text that a question comes with.", rich_help_panel=QUESTIONS),
+    typer.Option("--context", help="ask or hide the passage that comes with a question.", rich_help_panel=QUESTIONS),
 ]
 WithChoicesOption = Annotated[
     bool,
-    typer.Option("--with-choices", help="Ask the choices of a question, with letters.", rich_help_panel=QUESTIONS),
+    typer.Option(
+        "--with-choices", help="Ask multiple-choice questions with their lettered choices.", rich_help_panel=QUESTIONS
+    ),
 ]
-SignalsOption = Annotated[
+JudgeOption = Annotated[
     str | None,
     typer.Option(
-        "--signals",
-        metavar="NAMES",
-        help="Signals or cost classes to compute, such as free,density,p_true; default: all.",
+        "--judge",
+        metavar="JUDGE",
+        help="Who labels the greedy answers: auto, overlap, exact, numeric, recorded, none, or a model, written "
+        "model:NAME.",
+        autocompletion=completion.judges,
+        rich_help_panel=SCORING,
+    ),
+]
+JudgePromptOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--judge-prompt",
+        metavar="FILE",
+        help="A Jinja template of what a model that judges is asked.",
+        rich_help_panel=SCORING,
+    ),
+]
+EmbedderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--embedder",
+        metavar="NAME",
+        help="The embedder that compares answers by meaning: a name from `homogaudit models`, a folder, or a Hugging "
+        "Face id.",
+        autocompletion=completion.embedders,
+        rich_help_panel=SCORING,
+    ),
+]
+NoEmbedderOption = Annotated[
+    bool,
+    typer.Option("--no-embedder", help="Compare answers by their words alone.", rich_help_panel=SCORING),
+]
+NliOption = Annotated[
+    str | None,
+    typer.Option(
+        "--nli",
+        metavar="NAME",
+        help="An NLI model, to cluster by entailment as well: a name from `homogaudit models`, a folder, a Hugging "
+        "Face id, or none.",
+        autocompletion=completion.nli_models,
+        rich_help_panel=SCORING,
+    ),
+]
+NliQuestionOption = Annotated[
+    bool,
+    typer.Option(
+        "--nli-question", help="Let the NLI model read the question before each answer.", rich_help_panel=SCORING
     ),
 ]
 ClusteringOption = Annotated[
@@ -60,38 +167,38 @@ ClusteringOption = Annotated[
     typer.Option(
         "--clustering",
         metavar="SPEC",
-        help="Similarity, threshold and linkage in place of a default, such as jaccard=0.2/leader; may be repeated.",
+        help="Replace a default clustering: similarity, threshold and linkage, such as jaccard=0.2/leader. May be "
+        "given several times.",
+        rich_help_panel=SCORING,
     ),
 ]
-NliOption = Annotated[
+SignalsOption = Annotated[
     str | None,
     typer.Option(
-        "--nli",
-        metavar="NAME",
-        help="An NLI model to cluster by entailment too: a name of models.toml, a folder, a Hugging Face id, or none.",
+        "--signals",
+        metavar="NAMES",
+        help="Signals or cost classes to compute, separated by commas, such as free,density,p_true; default: all.",
+        rich_help_panel=SCORING,
     ),
-]
-NliQuestionOption = Annotated[
-    bool, typer.Option("--nli-question", help="The NLI model reads the question before each answer.")
 ]
 DensityPoolOption = Annotated[
     Path | None,
     typer.Option(
         "--density-pool",
         metavar="FILE",
-        help="Known questions that `density` measures against; default: the run's others.",
+        help="Known questions that `density` compares with; default: the other questions of the run.",
+        rich_help_panel=SCORING,
     ),
-]
-JudgePromptOption = Annotated[
-    Path | None,
-    typer.Option("--judge-prompt", metavar="FILE", help="A Jinja template of what a model that judges is asked."),
 ]
 MaxCostOption = Annotated[
     float | None,
-    typer.Option("--max-cost", help="Refuse to ask servers for more than this; their prices are those of models.toml."),
+    typer.Option(
+        "--max-cost", help="Refuse to start if servers could cost more than this, at the prices in models.toml."
+    ),
 ]
 YesOption = Annotated[
-    bool, typer.Option("--yes", help="Agree to what costs money, and to servers that only a file names.")
+    bool,
+    typer.Option("--yes", "-y", help="Do not ask before spending money or contacting a server that only a file names."),
 ]
 
 

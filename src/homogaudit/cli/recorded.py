@@ -14,7 +14,16 @@ from uuid import uuid4
 
 import typer
 
-from homogaudit.cli.options import JudgePromptOption, MaxCostOption, QuietOption, RunArgument, YesOption
+from homogaudit.cli.options import (
+    EmbedderOption,
+    JudgeOption,
+    JudgePromptOption,
+    MaxCostOption,
+    NoEmbedderOption,
+    QuietOption,
+    RunArgument,
+    YesOption,
+)
 from homogaudit.errors import HomogauditError, StorageError, UsageError
 from homogaudit.launch.run_paths import find_run, new_run_path, runs_folder
 
@@ -27,25 +36,28 @@ __all__ = ["export", "import_"]
 
 def import_(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Recorded answers, in any layout that is known.", show_default=False)
+        Path,
+        typer.Argument(metavar="FILE", help="The answers, in any of the layouts below.", show_default=False),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="RUN", help="The run file to write; a new one in the runs folder."),
+        typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
     ] = None,
     keep_thinking: Annotated[
-        bool, typer.Option("--keep-thinking", help="Take the raw text as the answer, thinking included.")
+        bool, typer.Option("--keep-thinking", help="Keep the model's thoughts as part of the answer.")
     ] = False,
     think_markers: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            "--think-markers", metavar="OPEN CLOSE", help="What opens and closes thinking, if not the usual markers."
+            "--think-markers",
+            metavar="OPEN CLOSE",
+            help="The texts around the model's thoughts, if they are unusual.",
         ),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", metavar="NAME", help="The model's name; of a file with several, whose answers to take."
+            "--model", metavar="NAME", help="The model's name. If the file has answers of several: which to read."
         ),
     ] = None,
     questions: Annotated[
@@ -53,7 +65,8 @@ def import_(
         typer.Option(
             "--questions",
             metavar="FILE",
-            help="What the ids in FILE ask, and reference answers: a question file or a batch input; may be repeated.",
+            help="Where the questions and reference answers are, if FILE has only their ids: a question file or the "
+            "input of a batch. May be given several times.",
         ),
     ] = None,
     question_column: Annotated[
@@ -64,40 +77,35 @@ def import_(
         typer.Option(
             "--answer-column",
             metavar="NAME",
-            help="Column of the model's answers: one a row, or a list; NAME stands for NAME_1, NAME_2, ... too.",
+            help="Column of the model's answers: one per row, or a list. NAME also stands for NAME_1, NAME_2, ...",
         ),
     ] = None,
     sample_column: Annotated[
         str | None,
-        typer.Option("--sample-column", metavar="NAME", help="Column that tells the answers to one question apart."),
+        typer.Option("--sample-column", metavar="NAME", help="Column that numbers the answers to one question."),
     ] = None,
     answers_column: Annotated[
         str | None, typer.Option("--answers-column", metavar="NAME", help="Column of the correct reference answers.")
     ] = None,
-    embedder: Annotated[
-        str | None, typer.Option("--embedder", metavar="NAME", help="The embedder that clusters by meaning.")
-    ] = None,
-    no_embedder: Annotated[bool, typer.Option("--no-embedder", help="Do without clusters by meaning.")] = False,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            "--judge", metavar="JUDGE", help="recorded, overlap, exact, numeric, none, or `model:` and a model."
-        ),
-    ] = None,
+    embedder: EmbedderOption = None,
+    no_embedder: NoEmbedderOption = False,
+    judge: JudgeOption = None,
     judge_prompt: JudgePromptOption = None,
     max_cost: MaxCostOption = None,
     yes: YesOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Read answers drawn elsewhere into a run file and score them.
+    """Read answers that another program drew, and score them.
 
-    The project's own format is JSON Lines, a question a line:
+    Its own format is JSON Lines, one question per line:
 
     {"question": "Who wrote Hamlet?", "answers": ["Shakespeare"],
     "greedy": "Shakespeare", "samples": ["Shakespeare", "Marlowe"]}
 
-    Read too: a column or a row an answer, logs of lm-evaluation-harness and inspect_ai, chat completions and outputs of
-    batches, vLLM's outputs, promptfoo's results, uqlm's data frames. `homogaudit guide recorded` describes them.
+    These are read as well: tables with one answer per row or per column, logs
+    of lm-evaluation-harness and inspect_ai, chat completions and batch outputs,
+    vLLM outputs, promptfoo results, uqlm data frames. More about them in
+    `homogaudit guide recorded`.
     """
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import score_run
@@ -173,15 +181,18 @@ def import_(
 
 def export(
     run: RunArgument = None,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Where; - is standard output.")] = "-",
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - for standard output.")
+    ] = "-",
     signals: Annotated[
-        bool, typer.Option("--signals", help="Write the computed signals too, not only the recorded ones.")
+        bool, typer.Option("--signals", help="Write all signals, not only those that came with the answers.")
     ] = False,
     judge: Annotated[
-        str | None, typer.Option("--judge", metavar="JUDGE", help="Whose labels to write; the run's own.")
+        str | None,
+        typer.Option("--judge", metavar="JUDGE", help="Write the labels of this judge; default: the run's own."),
     ] = None,
 ) -> None:
-    """Write a run as recorded generations, JSON Lines."""
+    """Write the answers of a run as JSON Lines that `import` reads."""
     from homogaudit.report.text import plain
     from homogaudit.store.run_file import RunFile
     from homogaudit.store.run_schema import schema_version

@@ -18,15 +18,17 @@ __all__ = ["check_complete", "check_drawn", "check_gate", "check_max_scr", "prin
 def report(
     run: RunArgument = None,
     as_json: JsonOption = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Print all sections.")] = False,
-    judge: Annotated[str | None, typer.Option(help="Go by the labels of this judge.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole report as Markdown.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print the whole report.")] = False,
+    judge: Annotated[
+        str | None, typer.Option(metavar="JUDGE", help="Use the labels of this judge; default: the run's own.")
+    ] = None,
     max_scr: MaxScrOption = None,
     models_file: ModelsOption = None,
 ) -> None:
     """Print the report of a run.
 
-    An unfinished run is reported as far as it goes, with exit code 4.
+    An unfinished run is reported as far as it got, with exit code 4.
     """
     from homogaudit.cli.error_line import after_report, warn
     from homogaudit.config import load_models, load_settings

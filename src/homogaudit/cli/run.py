@@ -5,20 +5,33 @@ from typing import Annotated
 
 import typer
 
+from homogaudit.cli import completion
 from homogaudit.cli.options import (
+    DRAWING,
     QUESTIONS,
+    SCORING,
     ClusteringOption,
     ContextOption,
     DensityPoolOption,
+    EmbedderOption,
     JsonOption,
+    JudgeOption,
     JudgePromptOption,
+    LimitOption,
     MaxCostOption,
     MaxScrOption,
+    MaxTokensOption,
     ModelsOption,
     NliOption,
     NliQuestionOption,
+    NoEmbedderOption,
+    PresetOption,
+    QuestionsArgument,
     QuietOption,
+    SamplesOption,
+    SeedOption,
     SignalsOption,
+    TemperatureOption,
     WithChoicesOption,
     YesOption,
     split_names,
@@ -27,9 +40,7 @@ from homogaudit.errors import EngineError, HomogauditError
 
 __all__ = ["run"]
 
-_DRAWING = "Drawing"
 _PROMPT = "Prompt"
-_SCORING = "Scoring"
 _MACHINE = "Machine"
 _SERVER = "Server"
 
@@ -39,104 +50,113 @@ def run(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A GGUF file, a Hugging Face folder or id, a name of models.toml, `demo`, or the URL of a server.",
+            help="A GGUF file, a Hugging Face folder or id, a name from `homogaudit models` such as `demo`, or the URL "
+            "of a server.",
+            autocompletion=completion.models,
         ),
     ],
-    questions: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="QUESTIONS",
-            help="A question file, a packaged sample such as `factual`, `-` for stdin; default: misconceptions.",
-        ),
-    ] = None,
+    questions: QuestionsArgument = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="RUN", help="The run file; default: in the runs folder.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
     ] = None,
-    new: Annotated[bool, typer.Option("--new", help="Start anew even where an unfinished run could go on.")] = False,
-    preset: Annotated[
-        str,
-        typer.Option(help="quick (20 questions, N 5, 40 tokens), standard, paper.", rich_help_panel=_DRAWING),
-    ] = "standard",
-    samples: Annotated[
-        int | None, typer.Option("-n", "--samples", help="Samples a question, N; at least 2.", rich_help_panel=_DRAWING)
-    ] = None,
-    temperature: Annotated[float, typer.Option(help="Of the samples.", rich_help_panel=_DRAWING)] = 1.0,
-    top_p: Annotated[float, typer.Option(help="1 is off.", rich_help_panel=_DRAWING)] = 1.0,
-    top_k: Annotated[int, typer.Option(help="0 is off.", rich_help_panel=_DRAWING)] = 0,
-    min_p: Annotated[float, typer.Option(help="0 is off.", rich_help_panel=_DRAWING)] = 0.0,
-    max_tokens: Annotated[int | None, typer.Option(help="Tokens of an answer.", rich_help_panel=_DRAWING)] = None,
-    greedy_max_tokens: Annotated[
-        int | None, typer.Option(help="Tokens of the greedy answer; default: --max-tokens.", rich_help_panel=_DRAWING)
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Of every draw; other `--slots` may draw other answers.", rich_help_panel=_DRAWING)
+    new: Annotated[
+        bool, typer.Option("--new", help="Start a new run even if an unfinished one could be continued.")
+    ] = False,
+    preset: PresetOption = "standard",
+    samples: SamplesOption = None,
+    temperature: TemperatureOption = 1.0,
+    top_p: Annotated[
+        float,
+        typer.Option(
+            help="Sample from the most likely tokens that make up this share; 1: from all.", rich_help_panel=DRAWING
+        ),
+    ] = 1.0,
+    top_k: Annotated[
+        int, typer.Option(help="Sample from so many of the most likely tokens; 0: from all.", rich_help_panel=DRAWING)
     ] = 0,
-    limit: Annotated[int | None, typer.Option(help="Take the first so many.", rich_help_panel=QUESTIONS)] = None,
+    min_p: Annotated[
+        float,
+        typer.Option(
+            help="Leave out tokens less likely than this share of the most likely one; 0: none.",
+            rich_help_panel=DRAWING,
+        ),
+    ] = 0.0,
+    max_tokens: MaxTokensOption = None,
+    greedy_max_tokens: Annotated[
+        int | None,
+        typer.Option(help="Longest greedy answer, in tokens; default: as `--max-tokens`.", rich_help_panel=DRAWING),
+    ] = None,
+    seed: SeedOption = 0,
+    limit: LimitOption = None,
     shuffle: Annotated[
-        int | None, typer.Option(metavar="SEED", help="Shuffle the questions first.", rich_help_panel=QUESTIONS)
+        int | None,
+        typer.Option(metavar="SEED", help="Shuffle the questions first, with this seed.", rich_help_panel=QUESTIONS),
     ] = None,
     category: Annotated[
         list[str] | None,
-        typer.Option(help="Take this category alone; may be repeated.", rich_help_panel=QUESTIONS),
+        typer.Option(
+            help="Ask only questions of this category. May be given several times.", rich_help_panel=QUESTIONS
+        ),
     ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
             metavar="K/N",
-            help="Take every N-th question from the K-th on; `homogaudit merge` joins the runs.",
+            help="Ask only every N-th question, from the K-th on; `homogaudit merge` joins the runs.",
             rich_help_panel=QUESTIONS,
         ),
     ] = None,
     question_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of the question.", rich_help_panel=QUESTIONS)
+        str | None, typer.Option(metavar="NAME", help="Column of the questions.", rich_help_panel=QUESTIONS)
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of its id.", rich_help_panel=QUESTIONS)
+        str | None, typer.Option(metavar="NAME", help="Column of their ids.", rich_help_panel=QUESTIONS)
     ] = None,
     category_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of its category.", rich_help_panel=QUESTIONS)
+        str | None, typer.Option(metavar="NAME", help="Column of their categories.", rich_help_panel=QUESTIONS)
     ] = None,
     answers_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of the correct answers.", rich_help_panel=QUESTIONS)
+        str | None,
+        typer.Option(metavar="NAME", help="Column of the correct reference answers.", rich_help_panel=QUESTIONS),
     ] = None,
     incorrect_answers_column: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Column of the incorrect answers.", rich_help_panel=QUESTIONS),
+        typer.Option(metavar="NAME", help="Column of the incorrect reference answers.", rich_help_panel=QUESTIONS),
     ] = None,
     context_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of the context.", rich_help_panel=QUESTIONS)
+        str | None,
+        typer.Option(metavar="NAME", help="Column of the passages.", rich_help_panel=QUESTIONS),
     ] = None,
     context: ContextOption = "ask",
     with_choices: WithChoicesOption = False,
     mode: Annotated[
         str | None,
-        typer.Option(help="auto, chat, or base (`Q: ...` and `A:`, no template).", rich_help_panel=_PROMPT),
+        typer.Option(
+            help="chat (the model's template), base (`Q: ...` and `A:`), or auto: chat if there is a template.",
+            rich_help_panel=_PROMPT,
+        ),
     ] = None,
-    system: Annotated[str | None, typer.Option(help="System line; empty for none.", rich_help_panel=_PROMPT)] = None,
+    system: Annotated[
+        str | None, typer.Option(help="System prompt; an empty one for none.", rich_help_panel=_PROMPT)
+    ] = None,
     prompt_template: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A Jinja template of the prompt.", rich_help_panel=_PROMPT)
     ] = None,
     thinking: Annotated[
         bool,
-        typer.Option("--thinking", help="Leave thinking on.", rich_help_panel=_PROMPT),
+        typer.Option(
+            "--thinking", help="Let a thinking model think; by default it is told not to.", rich_help_panel=_PROMPT
+        ),
     ] = False,
     think_markers: Annotated[
-        tuple[str, str], typer.Option(help="What opens and closes thinking.", rich_help_panel=_PROMPT)
+        tuple[str, str],
+        typer.Option(metavar="OPEN CLOSE", help="The texts around the thoughts.", rich_help_panel=_PROMPT),
     ] = ("<think>", "</think>"),
-    judge: Annotated[
-        str,
-        typer.Option(
-            help="auto, overlap, exact, numeric, none, or `model:` and a model, such as model:demo.",
-            rich_help_panel=_SCORING,
-        ),
-    ] = "auto",
+    judge: JudgeOption = None,
     judge_prompt: JudgePromptOption = None,
-    embedder: Annotated[
-        str | None, typer.Option(help="A name of models.toml, a folder or a Hugging Face id.", rich_help_panel=_SCORING)
-    ] = None,
-    no_embedder: Annotated[
-        bool, typer.Option("--no-embedder", help="Cluster by wording alone.", rich_help_panel=_SCORING)
-    ] = False,
+    embedder: EmbedderOption = None,
+    no_embedder: NoEmbedderOption = False,
     nli: NliOption = None,
     nli_question: NliQuestionOption = False,
     clustering: ClusteringOption = None,
@@ -144,41 +164,57 @@ def run(
     density_pool: DensityPoolOption = None,
     defer_embedding: Annotated[
         bool,
-        typer.Option("--defer-embedding", help="Embed once the model is gone.", rich_help_panel=_SCORING),
+        typer.Option(
+            "--defer-embedding",
+            help="Embed only after the model has left memory.",
+            rich_help_panel=SCORING,
+        ),
     ] = False,
     no_token_arrays: Annotated[
         bool,
-        typer.Option("--no-token-arrays", help="Keep no per-token arrays.", rich_help_panel=_SCORING),
+        typer.Option(
+            "--no-token-arrays",
+            help="Keep no values of single tokens: a smaller run file, fewer signals.",
+            rich_help_panel=SCORING,
+        ),
     ] = False,
     slots: Annotated[
         int | None,
-        typer.Option(help="Answers drawn at the same time; compare runs of equal slots.", rich_help_panel=_MACHINE),
+        typer.Option(
+            help="Answers drawn at the same time. Compare runs only if they had as many.", rich_help_panel=_MACHINE
+        ),
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Default: the physical cores.", rich_help_panel=_MACHINE)] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads; default: the physical cores.", rich_help_panel=_MACHINE)
+    ] = None,
     gpu_layers: Annotated[
-        int | None, typer.Option(help="Layers on the GPU; default: as many as fit.", rich_help_panel=_MACHINE)
+        int | None,
+        typer.Option(help="Layers of the model on the GPU; default: as many as fit.", rich_help_panel=_MACHINE),
     ] = None,
     hash_model: Annotated[
         bool,
-        typer.Option("--hash-model", help="Hash the whole model file.", rich_help_panel=_MACHINE),
+        typer.Option(
+            "--hash-model", help="Store the SHA-256 of the whole model file with the run.", rich_help_panel=_MACHINE
+        ),
     ] = False,
     server_model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The model on the server.", rich_help_panel=_SERVER)
+        str | None, typer.Option(metavar="NAME", help="Which model of the server.", rich_help_panel=_SERVER)
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(help="Requests at the same time on each URL; default: 16.", rich_help_panel=_SERVER)
+        int | None,
+        typer.Option(help="Requests to each URL at the same time; default: 16.", rich_help_panel=_SERVER),
     ] = None,
     max_cost: MaxCostOption = None,
     yes: YesOption = False,
     models_file: ModelsOption = None,
     max_scr: MaxScrOption = None,
-    full: Annotated[bool, typer.Option("--full", help="Print all sections of the report.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print the whole report.")] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Audit MODEL on QUESTIONS and print the report.
 
-    The same command goes on where an unfinished run was left.
+    If a run of the same command was interrupted, it continues there.
     """
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import agree_to_cost, run_engine
@@ -224,7 +260,7 @@ def run(
             prompt_template=prompt_template,
             thinking=thinking,
             think_markers=think_markers,
-            judge=judge,
+            judge=judge or "auto",
             judge_prompt=judge_prompt,
             embedder=embedder,
             use_embedder=not no_embedder,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, RunArgument
 from homogaudit.errors import RunFileError, StorageError, UsageError
 from homogaudit.launch.run_paths import SUFFIX, find_run, list_runs, runs_folder
@@ -44,7 +45,7 @@ def runs(context: typer.Context, as_json: JsonOption = False) -> None:
 
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
-    """List the runs of the runs folder, the newest first."""
+    """List all runs, the newest first."""
     folder = runs_folder()
     summaries = [summarize(path) for path in list_runs(folder)]
     if as_json:
@@ -65,7 +66,7 @@ def show(
     run: RunArgument = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a run is: questions, parameters, what is stored, and the processes that worked on it."""
+    """Show what a run was made with, and what is stored in it."""
     from homogaudit.report.text import plain
     from homogaudit.store.run_file import RunFile
 
@@ -98,10 +99,15 @@ def show(
 
 @app.command()
 def delete(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run files, or names of runs.", show_default=False)],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN", help="Run files, or names of runs.", show_default=False, autocompletion=completion.runs
+        ),
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete runs and what stands beside them."""
+    """Delete runs, with their logs."""
     from homogaudit.report.text import plain
 
     folder = runs_folder()

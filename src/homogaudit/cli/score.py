@@ -1,18 +1,17 @@
 """`homogaudit score RUN`: new labels, embeddings, clusterings and signals on stored generations."""
 
-from typing import Annotated
-
-import typer
-
 from homogaudit.cli.options import (
     ClusteringOption,
     DensityPoolOption,
+    EmbedderOption,
     JsonOption,
+    JudgeOption,
     JudgePromptOption,
     MaxCostOption,
     ModelsOption,
     NliOption,
     NliQuestionOption,
+    NoEmbedderOption,
     QuietOption,
     RunArgument,
     SignalsOption,
@@ -25,18 +24,10 @@ __all__ = ["score"]
 
 def score(
     run: RunArgument = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            help="auto, overlap, exact, numeric, recorded, none, or `model:` and a model, such as model:demo; "
-            "default: the run's own."
-        ),
-    ] = None,
+    judge: JudgeOption = None,
     judge_prompt: JudgePromptOption = None,
-    embedder: Annotated[
-        str | None, typer.Option(help="A name of models.toml, a folder or a Hugging Face id; default: the run's own.")
-    ] = None,
-    no_embedder: Annotated[bool, typer.Option("--no-embedder", help="Cluster by wording alone.")] = False,
+    embedder: EmbedderOption = None,
+    no_embedder: NoEmbedderOption = False,
     nli: NliOption = None,
     nli_question: NliQuestionOption = False,
     clustering: ClusteringOption = None,
@@ -48,7 +39,10 @@ def score(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Label, embed and cluster the stored answers of RUN again, without the model, and print the report."""
+    """Score the stored answers of a run again, without its model.
+
+    What you leave out is done as in the last scoring. Prints the report.
+    """
     from homogaudit.cli.engine_job import score_run
     from homogaudit.cli.error_line import after_report, warn
     from homogaudit.cli.report import check_complete, check_drawn, print_report

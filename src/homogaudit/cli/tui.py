@@ -6,13 +6,25 @@ from typing import Annotated
 
 import typer
 
-from homogaudit.cli.options import ContextOption, ModelsOption, WithChoicesOption
+from homogaudit.cli import completion
+from homogaudit.cli.options import (
+    ContextOption,
+    EmbedderOption,
+    JudgeOption,
+    LimitOption,
+    MaxTokensOption,
+    ModelsOption,
+    PresetOption,
+    QuestionsArgument,
+    SamplesOption,
+    SeedOption,
+    TemperatureOption,
+    WithChoicesOption,
+)
 from homogaudit.errors import HomogauditError, UsageError
 
 __all__ = ["tui"]
 
-_DRAWING = "Drawing"
-_SCORING = "Scoring"
 _THEMES = ("dark", "light")
 
 
@@ -21,49 +33,41 @@ def tui(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="A GGUF file, a Hugging Face folder or id, a name of models.toml, `demo`, or the URL of a server; "
-            "begins at once.",
+            help="Start with this model at once: a GGUF file, a Hugging Face folder or id, a name from `homogaudit "
+            "models` such as `demo`, or the URL of a server.",
+            autocompletion=completion.models,
         ),
     ] = None,
-    questions: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="QUESTIONS", help="A question file or the name of a packaged sample; default: misconceptions."
-        ),
-    ] = None,
+    questions: QuestionsArgument = None,
     run_file: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="Open this run, finished or not; needs no model.")
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="Open this run, finished or not; needs no model.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The run file; default: in the runs folder.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
     ] = None,
-    preset: Annotated[
-        str, typer.Option(help="quick (20 questions, N 5, 40 tokens), standard, paper.", rich_help_panel=_DRAWING)
-    ] = "standard",
-    samples: Annotated[
-        int | None, typer.Option("-n", "--samples", help="Samples a question, N; at least 2.", rich_help_panel=_DRAWING)
-    ] = None,
-    temperature: Annotated[float, typer.Option(help="Of the samples.", rich_help_panel=_DRAWING)] = 1.0,
-    max_tokens: Annotated[int | None, typer.Option(help="Tokens of an answer.", rich_help_panel=_DRAWING)] = None,
-    limit: Annotated[int | None, typer.Option(help="Take the first so many.", rich_help_panel=_DRAWING)] = None,
-    seed: Annotated[
-        int, typer.Option(help="Of every draw; other `--slots` may draw other answers.", rich_help_panel=_DRAWING)
-    ] = 0,
+    preset: PresetOption = "standard",
+    samples: SamplesOption = None,
+    temperature: TemperatureOption = 1.0,
+    max_tokens: MaxTokensOption = None,
+    limit: LimitOption = None,
+    seed: SeedOption = 0,
     context: ContextOption = "ask",
     with_choices: WithChoicesOption = False,
-    judge: Annotated[
-        str,
-        typer.Option(help="auto, overlap, exact, numeric, none, or model:NAME.", rich_help_panel=_SCORING),
-    ] = "auto",
-    embedder: Annotated[
-        str | None, typer.Option(help="A name of models.toml, a folder or a Hugging Face id.", rich_help_panel=_SCORING)
-    ] = None,
+    judge: JudgeOption = None,
+    embedder: EmbedderOption = None,
     models_file: ModelsOption = None,
     theme: Annotated[str, typer.Option(help="dark or light.")] = "dark",
 ) -> None:
-    """Watch an audit live, and look into its questions and its report.
+    """Watch an audit live, and browse its questions and report.
 
-    Without MODEL and `--run` it lets you choose.
+    Without MODEL and `--run` you choose on the start screen.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise UsageError("the live screen needs a terminal", "`homogaudit run MODEL` does the same without one")
@@ -89,7 +93,7 @@ def tui(
         seed=seed,
         context=context,
         with_choices=with_choices,
-        judge=judge,
+        judge=judge or "auto",
         embedder=embedder,
         models_file=models_file,
     )

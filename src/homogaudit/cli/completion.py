@@ -1,0 +1,70 @@
+"""What a shell completes: names of models, samples, runs, terms and the like. Each function imports what it lists."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+__all__ = ["embedders", "judges", "models", "nli_models", "questions", "runs", "terms", "topics"]
+
+Completion = tuple[str, str]
+"""A word, and what some shells show beside it."""
+
+
+def _completer(list_words: Callable[[], Iterable[Completion]]) -> Callable[[str], list[Completion]]:
+    """Return what typer calls with the beginning of a word; where the words cannot be listed there are none."""
+
+    def complete(incomplete: str) -> list[Completion]:
+        try:
+            return [(word, shown) for word, shown in list_words() if word.startswith(incomplete)]
+        except Exception:
+            # An error message would end up in the middle of what is typed.
+            return []
+
+    return complete
+
+
+def _entries(table: str) -> list[Completion]:
+    from homogaudit.config import load_models
+
+    entries: dict[str, Any] = getattr(load_models(), table)
+    return [(name, entry.description or entry.source) for name, entry in entries.items()]
+
+
+def _judges() -> Iterable[Completion]:
+    from homogaudit.labels.judges import JUDGES, RECORDED
+
+    return [(name, "") for name in ("auto", *JUDGES, RECORDED, "none")]
+
+
+def _questions() -> Iterable[Completion]:
+    from homogaudit.launch.arguments import list_samples
+
+    # Where no sample fits, shells complete files.
+    return [(name, "packaged sample") for name in list_samples()]
+
+
+def _runs() -> Iterable[Completion]:
+    from homogaudit.launch.run_paths import SUFFIX, list_runs, runs_folder
+
+    return [(path.name.removesuffix(SUFFIX), "") for path in list_runs(runs_folder())]
+
+
+def _terms() -> Iterable[Completion]:
+    from homogaudit.report.glossary import all_terms
+
+    return [(name, "") for name in all_terms()]
+
+
+def _topics() -> Iterable[Completion]:
+    from homogaudit.cli.guide import list_topics
+
+    return list_topics().items()
+
+
+models = _completer(lambda: _entries("generators"))
+embedders = _completer(lambda: _entries("embedders"))
+nli_models = _completer(lambda: _entries("nli"))
+judges = _completer(_judges)
+questions = _completer(_questions)
+runs = _completer(_runs)
+terms = _completer(_terms)
+topics = _completer(_topics)
