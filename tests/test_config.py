@@ -17,13 +17,15 @@ from homogaudit.config import (
     resource,
 )
 from homogaudit.config.machine import machine_memory, physical_cores
+from homogaudit.config.models_file import SETTING_KEYS
 from homogaudit.errors import ConfigError, ModelError, UsageError
 
 
 @pytest.fixture(autouse=True)
 def empty_working_folder(tmp_path, monkeypatch):
-    for name in ("MODELS", "RUNS", "EMBEDDER", "THREADS", "GPU_LAYERS", "SLOTS"):
-        monkeypatch.delenv(f"HOMOGAUDIT_{name}", raising=False)
+    for name in ("models", *SETTING_KEYS):
+        monkeypatch.delenv(f"HOMOGAUDIT_{name.upper()}", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "configuration"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     folder = tmp_path / "work"
     folder.mkdir()
@@ -359,6 +361,48 @@ def test_settings_come_from_the_flag_then_the_environment_then_the_file_then_the
     assert load_settings(models, slots=16).slots == 16
     monkeypatch.setenv("HOMOGAUDIT_SLOTS", "")
     assert load_settings(models).slots == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "file", "variable", "flag"),
+    [
+        ("samples", 20, 30, 40),
+        ("temperature", 0.7, 1.5, 0.2),
+        ("max_tokens", 200, 300, 400),
+        ("judge", "exact", "numeric", "overlap"),
+        ("embedder", "one", "two", "three"),
+    ],
+)
+def test_each_setting_says_where_it_comes_from(monkeypatch, tmp_path, key, file, variable, flag):
+    assert key not in load_settings(load_models()).given_by
+    path = tmp_path / "m.toml"
+    path.write_text(f"[settings]\n{key} = {file!r}\n")
+    settings = load_settings(load_models(path))
+    assert (getattr(settings, key), settings.given_by[key]) == (file, str(path))
+    monkeypatch.setenv(f"HOMOGAUDIT_{key.upper()}", str(variable))
+    settings = load_settings(load_models(path))
+    assert (getattr(settings, key), settings.given_by[key]) == (variable, f"HOMOGAUDIT_{key.upper()}")
+    settings = load_settings(load_models(path), **{key: flag})
+    assert (getattr(settings, key), settings.given_by[key]) == (flag, "--" + key.replace("_", "-"))
+
+
+def test_a_setting_that_does_not_exist_names_the_nearest(tmp_path):
+    (tmp_path / "m.toml").write_text("[settings]\nsample = 20\n")
+    with pytest.raises(ConfigError, match="unknown key `sample`") as error:
+        load_models(tmp_path / "m.toml")
+    assert error.value.hint == "did you mean `samples`?"
+
+
+def test_a_file_of_the_working_folder_makes_no_server_judge_that_has_no_entry():
+    Path("models.toml").write_text('[settings]\njudge = "model:http://example.com/v1"\n')
+    with pytest.raises(ConfigError, match="`judge` names a model without an entry"):
+        load_models()
+    # A file that the user names may say so, and so may an entry, which is asked about before it is used.
+    assert load_settings(load_models(Path("models.toml"))).judge == "model:http://example.com/v1"
+    Path("models.toml").write_text(
+        '[generators.other]\nsource = "http://example.com/v1"\n[settings]\njudge = "model:other"\n'
+    )
+    assert load_models().generators["other"].found_in == Path("models.toml").absolute()
 
 
 def test_the_runs_folder_of_a_file_counts_from_that_file_and_the_default_is_the_users(tmp_path):

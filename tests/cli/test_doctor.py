@@ -49,6 +49,30 @@ def test_json_holds_versions_devices_cores_memory_and_models(tmp_path):
     assert "all-minilm-l6-v2" in {entry["name"] for entry in found["embedders"]}
 
 
+def test_settings_are_shown_with_the_place_that_gave_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    file = tmp_path / "homogaudit" / "models.toml"
+    assert facts()["configuration"]["file"] == str(file)
+    assert not facts()["configuration"]["exists"]
+    file.parent.mkdir()
+    file.write_text("[settings]\nsamples = 20\n")
+    monkeypatch.setenv("HOMOGAUDIT_SLOTS", "4")
+    found = facts()["configuration"]["settings"]
+    assert found["samples"] == {"value": "20", "given_by": str(file)}
+    assert found["slots"] == {"value": "4", "given_by": "HOMOGAUDIT_SLOTS"}
+    # A long path is folded.
+    assert f"samples20({file})" in "".join(CliRunner().invoke(app, []).stdout.split())
+
+
+def test_a_user_configuration_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "homogaudit").mkdir()
+    (tmp_path / "homogaudit" / "models.toml").write_text("[settings]\nsample = 20\n")
+    (missing,) = facts()["missing"]
+    assert missing["what"] == "a valid configuration"
+    assert "unknown key `sample`" in missing["why"]
+
+
 def test_nothing_is_created(tmp_path):
     facts()
     assert not (tmp_path / "runs").exists()

@@ -100,7 +100,7 @@ def doctor(
 
 def _examine(models_file: Path | None) -> dict[str, Any]:
     """Return everything that `doctor` knows as JSON values."""
-    from homogaudit.config import load_models, load_settings, resource
+    from homogaudit.config import ModelsFile, load_models, load_settings, user_models_file
     from homogaudit.config.machine import machine_memory, physical_cores
 
     missing: list[Missing] = []
@@ -117,9 +117,9 @@ def _examine(models_file: Path | None) -> dict[str, Any]:
         settings = load_settings(models)
     except ConfigError as error:
         missing.append(Missing("a valid configuration", error.message, error.hint or "mend it"))
-        models = load_models(resource("models.toml"))
-        runs = None
+        models, runs, given = ModelsFile({}, {}), None, {}
     else:
+        given = {key: {"value": str(getattr(settings, key)), "given_by": by} for key, by in settings.given_by.items()}
         runs = _folder(settings.runs)
         if not runs["writable"]:
             missing.append(
@@ -136,6 +136,7 @@ def _examine(models_file: Path | None) -> dict[str, Any]:
         "memory": asdict(memory),
         "llama_cpp": asdict(llama),
         "torch": asdict(torch),
+        "configuration": {"file": str(user_models_file()), "exists": user_models_file().exists(), "settings": given},
         "runs": runs,
         **_presence(models),
         "missing": [asdict(item) for item in missing],
@@ -301,6 +302,10 @@ def _print(facts: dict[str, Any]) -> None:
         state = "writable" if runs["writable"] else "not writable"
         machine.append(("runs folder", f"{runs['path']} ({state}, {_gigabytes(runs['free'])} free)"))
     section("Machine", machine)
+    own = facts["configuration"]
+    settings = [(key, f"{found['value']} ({found['given_by']})") for key, found in own["settings"].items()]
+    file = ("your file", own["file"] + ("" if own["exists"] else " (does not exist)"))
+    section("Settings", [file, *(settings or [("all", "as they are by default")])])
     section("Libraries", [(name, found or "missing") for name, found in facts["libraries"].items()])
     for title, key in (("llama.cpp devices", "llama_cpp"), ("torch devices besides the CPU", "torch")):
         section(title, _device_rows(facts[key]))

@@ -19,6 +19,7 @@ from homogaudit.errors import ConfigError, UsageError
 
 __all__ = [
     "MODES",
+    "SETTING_KEYS",
     "STAGES",
     "EmbedderEntry",
     "GeneratorEntry",
@@ -136,7 +137,8 @@ class ModelsFile:
         settings: The `[settings]` table, checked; see `homogaudit.config.settings`.
         files: The files that were read, the packaged one first.
         nli: NLI models by name, in the order of the files.
-        found_settings: The settings that a file gave that the user has not named, and that file.
+        setting_files: The file that gave each setting.
+        found: The file that only lies in the working folder, so that the user has not named it; `None` for none.
     """
 
     generators: Mapping[str, GeneratorEntry]
@@ -144,7 +146,8 @@ class ModelsFile:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     files: tuple[Path, ...] = ()
     nli: Mapping[str, NliEntry] = field(default_factory=dict[str, NliEntry])
-    found_settings: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    setting_files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    found: Path | None = None
 
     @property
     def named_sources(self) -> list[str]:
@@ -255,9 +258,15 @@ _EMBEDDER_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
     "description": _text,
 }
 _NLI_KEYS = {key: check for key, check in _EMBEDDER_KEYS.items() if key != "prompt"}
-_SETTING_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
+SETTING_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
     "runs": _folder_path,
     "embedder": _filled_text,
+    "judge": _filled_text,
+    # What a number may be is told by the flag of its name too, see `homogaudit.launch`.
+    "samples": _whole(2, 1000),
+    "temperature": _amount,
+    "max_tokens": _whole(1, 1 << 20),
+    "greedy_max_tokens": _whole(1, 1 << 20),
     # ggml's GGML_MAX_N_THREADS; it aborts on more.
     "threads": _whole(1, 512),
     # -1 is llama.cpp's own way to say all of them.
@@ -265,6 +274,8 @@ _SETTING_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
     # llama.cpp's LLAMA_MAX_SEQ.
     "slots": _whole(1, 256),
 }
+"""The settings, each with its rule."""
+
 _TABLES = ("generators", "embedders", "nli", "settings")
 
 
@@ -317,7 +328,7 @@ def load_models(path: Path | None = None, *, folder: Path | None = None) -> Mode
     embedders: dict[str, dict[str, Any]] = {}
     nli: dict[str, dict[str, Any]] = {}
     settings: dict[str, Any] = {}
-    found_settings: dict[str, Path] = {}
+    setting_files: dict[str, Path] = {}
     for file in files:
         tables = _read(file)
         is_found = file is found
@@ -325,15 +336,21 @@ def load_models(path: Path | None = None, *, folder: Path | None = None) -> Mode
         _overlay(embedders, tables.get("embedders", {}), _EMBEDDER_KEYS, "embedder", file, is_found=is_found)
         _overlay(nli, tables.get("nli", {}), _NLI_KEYS, "NLI model", file, table="nli", is_found=is_found)
         own_settings = _table(tables.get("settings", {}), "`[settings]`", file)
-        settings |= (given := _checked(own_settings, _SETTING_KEYS, "`[settings]`", file))
-        found_settings |= {key: file.absolute() for key in given} if is_found else {}
+        settings |= (given := _checked(own_settings, SETTING_KEYS, "`[settings]`", file))
+        setting_files |= dict.fromkeys(given, file.absolute())
+        kind, _, judge = given.get("judge", "").partition(":")
+        if is_found and kind == "model" and judge not in generators:
+            # The user is asked before a server with an entry is contacted; see `homogaudit.config.trust`.
+            hint = did_you_mean(judge, generators, "give it an entry in `[generators]`, and name that")
+            raise ConfigError(f"`{file}`: `[settings]`: `judge` names a model without an entry, `{judge}`", hint)
     return ModelsFile(
         generators={name: GeneratorEntry(name=name, **values) for name, values in generators.items()},
         embedders={name: EmbedderEntry(name=name, **values) for name, values in embedders.items()},
         settings=settings,
         files=tuple(files),
         nli={name: NliEntry(name=name, **values) for name, values in nli.items()},
-        found_settings=found_settings,
+        setting_files=setting_files,
+        found=None if found is None else found.absolute(),
     )
 
 
@@ -445,6 +462,6 @@ def check_setting(key: str, value: object, folder: Path, place: str) -> Any:
         ConfigError: The value breaks the key's rule.
     """
     try:
-        return _SETTING_KEYS[key](value, folder)
+        return SETTING_KEYS[key](value, folder)
     except _BadValueError as error:
         raise ConfigError(f"`{place}` {error}", error.hint) from error

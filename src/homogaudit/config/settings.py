@@ -4,92 +4,87 @@ Knows no flags of any command: a command passes what its own flags gave.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from homogaudit.config.models_file import ModelsFile, check_setting
-from homogaudit.errors import ConfigError
+from homogaudit.config.models_file import SETTING_KEYS, ModelsFile, check_setting
 
 __all__ = ["Settings", "load_settings"]
-
-_NUMBERS = ("threads", "gpu_layers", "slots")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for this process; `None` leaves the choice to the engine.
+    """What holds for this process; `None` leaves the choice to the command or the engine.
 
     Attributes:
         runs: The folder of the run files.
         embedder: Name, folder or Hugging Face id of the embedder.
+        judge: Who labels the greedy answers of a new run.
+        samples: Samples per question of a new run; so temperature, max_tokens and greedy_max_tokens.
+        temperature: See `samples`.
+        max_tokens: See `samples`.
+        greedy_max_tokens: See `samples`.
         threads: Threads of the generator; the physical cores where `None`.
         gpu_layers: Layers of the generator on the GPU; as many as fit where `None`, all of them for -1.
         slots: Sequences that the generator decodes in one step.
         embedder_found_in: The file that gave the embedder, where the user has not named that file.
+        given_by: The settings that are no defaults, each with its flag, its variable or its file.
     """
 
     runs: Path
     embedder: str | None = None
+    judge: str | None = None
+    samples: int | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    greedy_max_tokens: int | None = None
     threads: int | None = None
     gpu_layers: int | None = None
     slots: int | None = None
     embedder_found_in: Path | None = None
+    given_by: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def load_settings(
-    models: ModelsFile,
-    *,
-    runs: Path | None = None,
-    embedder: str | None = None,
-    threads: int | None = None,
-    gpu_layers: int | None = None,
-    slots: int | None = None,
-) -> Settings:
+def load_settings(models: ModelsFile, **flags: object) -> Settings:
     """Return the settings that hold, each from the first place that gives it.
 
     Args:
         models: Gives the `[settings]` table.
-        runs: What the flag gave; so the others.
-        embedder: See `Settings`.
-        threads: See `Settings`.
-        gpu_layers: See `Settings`.
-        slots: See `Settings`.
+        **flags: What flags of a command gave, by the name of the setting; `None` of one that was left out.
 
     Raises:
         ConfigError: A flag or a variable breaks the rule of its setting.
     """
-    flags = {
-        "runs": str(runs) if runs is not None else None,
-        "embedder": embedder,
-        "threads": threads,
-        "gpu_layers": gpu_layers,
-        "slots": slots,
-    }
-    chosen = {key: _choose(key, flag, models) for key, flag in flags.items()}
-    if chosen["runs"] is None:
+    values: dict[str, Any] = {}
+    given_by: dict[str, str] = {}
+    for key in SETTING_KEYS:
+        variable = f"HOMOGAUDIT_{key.upper()}"
+        if (flag := flags.get(key)) is not None:
+            given_by[key] = "--" + key.replace("_", "-")
+            values[key] = check_setting(key, flag, Path(), given_by[key])
+        # An empty variable counts as unset, as shells leave them behind.
+        elif given := os.environ.get(variable):
+            given_by[key] = variable
+            values[key] = check_setting(key, _number(given), Path(), variable)
+        elif key in models.settings:
+            given_by[key] = str(models.setting_files[key])
+            values[key] = models.settings[key]
+    if "runs" not in values:
         # Imported here because most commands never need the folder.
         from platformdirs import user_data_path
 
-        chosen["runs"] = user_data_path("homogaudit", appauthor=False) / "runs"
-    is_given = embedder is not None or os.environ.get("HOMOGAUDIT_EMBEDDER")
-    return Settings(**chosen, embedder_found_in=None if is_given else models.found_settings.get("embedder"))
+        values["runs"] = user_data_path("homogaudit", appauthor=False) / "runs"
+    is_found = models.found is not None and given_by.get("embedder") == str(models.found)
+    return Settings(**values, embedder_found_in=models.found if is_found else None, given_by=given_by)
 
 
-def _choose(key: str, flag: object, models: ModelsFile) -> Any:
-    """Return one setting from the flag, the environment or models.toml, `None` where none gives it."""
-    if flag is not None:
-        return check_setting(key, flag, Path(), "--" + key.replace("_", "-"))
-    variable = f"HOMOGAUDIT_{key.upper()}"
-    given = os.environ.get(variable)
-    # An empty variable counts as unset, as shells leave them behind.
-    if given:
-        return check_setting(key, _number(given, variable) if key in _NUMBERS else given, Path(), variable)
-    return models.settings.get(key)
-
-
-def _number(text: str, variable: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ConfigError(f"`{variable}` must be a whole number, not `{text}`") from error
+def _number(text: str) -> str | int | float:
+    """Return the number that a variable holds, else its text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
