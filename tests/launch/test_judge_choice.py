@@ -1,6 +1,6 @@
 """What a judge on a server is asked about stored answers, and at which price."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from homogaudit.config import load_models
 from homogaudit.events import JobJudge
 from homogaudit.launch.judge_choice import JudgeChoice, choose_judge, stored_judge
 from homogaudit.records import GREEDY, Generation, GenerationState, Label, LabelValue, Question
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, Scoring
 
 JUDGE = JobJudge("model:paid", "model:paid#1", "server", "http://127.0.0.1:9/v1", "t" * 210, "0" * 64, price=1000.0)
 CHOICE = JudgeChoice(JUDGE.key, "chosen by `--judge`", JUDGE)
@@ -46,7 +46,7 @@ def test_what_is_asked_is_estimated_from_the_stored_answers_that_are_not_judged_
 
 
 def test_the_price_of_a_runs_judge_is_the_one_that_models_toml_names_by_now_else_the_stored_one(run_path: Path) -> None:
-    scoring = {"judge": JUDGE.key, "judge_reason": "", "judge_source": asdict(JUDGE)}
+    scoring = Scoring(JUDGE.key, judge_source=JUDGE)
     entry = '[generators."{}"]\nsource = "{}"\nprice_per_million_tokens = {}\n'
 
     def price(*entries: tuple[str, str, float]) -> float | None:
@@ -59,7 +59,7 @@ def test_the_price_of_a_runs_judge_is_the_one_that_models_toml_names_by_now_else
     assert price(("other", JUDGE.location, 2.0), ("paid", JUDGE.location, 3.0)) == 3.0
     assert price(("paid", "http://127.0.0.1:10/v1", 3.0)) == 1000.0
     # A run that was scored before its judge had a price.
-    scoring["judge_source"] = {key: value for key, value in asdict(JUDGE).items() if key != "price"}
+    scoring = replace(scoring, judge_source=replace(JUDGE, price=None))
     assert price() is None
     assert price(("other", JUDGE.location, 2.0)) == 2.0
 

@@ -70,7 +70,7 @@ def test_answers_are_clustered_by_entailment_under_the_key_of_the_model(run: Run
     found = run.clusterings(method)
     # Of q1 two samples hold an answer, and both say Spain.
     assert {name: clustering.assignment for name, clustering in found.items()} == {"q0": (0, 1, 0), "q1": (0, 0)}
-    assert run.meta("scoring")["nli"] == "words"
+    assert run.scoring.nli_source.name == "words"
 
 
 def test_the_signals_read_the_scores_of_the_pairs(run: RunFile) -> None:

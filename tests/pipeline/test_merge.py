@@ -32,6 +32,7 @@ from homogaudit.report.build import build
 from homogaudit.report.json import to_json
 from homogaudit.signals.registry import SIGNALS, RunSignal
 from homogaudit.store import RunFile
+from homogaudit.store.facts import JudgeUsed
 from homogaudit.store.merge import Merged, merge_runs
 from homogaudit.store.shards import Shards
 
@@ -109,7 +110,7 @@ def make(tmp_path: Path) -> Make:
         path = tmp_path / (name or f"{'-'.join(map(str, shards.held))}of{shards.of}.audit")
         questions = shards.take(QUESTIONS)
         parameters: dict[str, Any] = {
-            "model": {"kind": "gguf", "fingerprint": "f00d"},
+            "model": {"kind": "gguf", "fingerprint": {"size": 61453}},
             "questions": {"count": len(QUESTIONS), "sha256": questions_digest(QUESTIONS)},
             "decoding": asdict(decoding),
             "prompting": {"mode": "auto"},
@@ -279,7 +280,7 @@ def test_runs_that_were_scored_in_two_ways_and_on_two_days_are_told(make: Make, 
     paths = [make(Shards((number,), 2)) for number in (1, 2)]
     with RunFile.open(paths[1], writable=True) as run:
         run.set_meta("created", "2026-03-02T00:30:00+00:00")
-        run.set_meta("scoring", {**run.meta("scoring"), "judge": "overlap"})
+        run.scoring = replace(run.scoring, judge="overlap")
     days, scorings = _merge(paths, tmp_path / "merged.audit").warnings
     assert "on 2 days" in days and "scored like the first" in scorings
 
@@ -287,8 +288,7 @@ def test_runs_that_were_scored_in_two_ways_and_on_two_days_are_told(make: Make, 
 def test_runs_whose_models_lie_at_two_places_were_scored_in_one_way(make: Make, tmp_path: Path) -> None:
     paths = [make(Shards((number,), 2)) for number in (1, 2)]
     with RunFile.open(paths[1], writable=True) as run:
-        scoring = run.meta("scoring")
-        run.set_meta("scoring", {**scoring, "embedder_source": {**scoring["embedder_source"], "location": "elsewhere"}})
+        run.scoring = replace(run.scoring, embedder_source=replace(run.scoring.embedder_source, location="elsewhere"))
     assert _merge(paths, tmp_path / "merged.audit").warnings == ()
 
 
@@ -311,8 +311,8 @@ def test_who_judged_and_embedded_is_known_in_the_merged_run_too(make: Make, tmp_
     paths = [make(Shards((number,), 2)) for number in (1, 2)]
     for path, name in zip(paths, ("one", "two"), strict=True):
         with RunFile.open(path, writable=True) as run:
-            run.set_meta("judge_models", {f"model:{name}#1": {"name": name}})
+            run.judge_models = {f"model:{name}#1": JudgeUsed(name)}
     _merge(paths, tmp_path / "merged.audit")
     with RunFile.open(tmp_path / "merged.audit") as run:
-        assert run.meta("judge_models") == {"model:one#1": {"name": "one"}, "model:two#1": {"name": "two"}}
-        assert list(run.meta("embedders")) == [EMBEDDER.key]
+        assert run.judge_models == {"model:one#1": JudgeUsed("one"), "model:two#1": JudgeUsed("two")}
+        assert list(run.embedders) == [EMBEDDER.key]

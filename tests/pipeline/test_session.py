@@ -603,7 +603,7 @@ def test_without_an_embedder_the_wording_alone_is_clustered(bench: Bench):
     events = bench.work(embedder=None, embedder_reason="switched off")
     assert bench.embedders_loaded == 0
     assert [dict(event.clusters) for event in of(QuestionScored, events)] == [{"jaccard": n} for n in (1, 2, 3)]
-    assert bench.run.meta("scoring")["embedder_reason"] == "switched off"
+    assert bench.run.scoring.embedder_reason == "switched off"
     assert bench.run.signals()["selfcheck_embedding"]["q0"].value is None
 
 
@@ -631,7 +631,7 @@ def test_what_was_drawn_is_kept_when_the_embedder_fails(bench: Bench):
 
 def test_an_embedder_that_does_not_load_leaves_a_finished_run_as_it_was(bench: Bench):
     bench.work()
-    scoring = bench.run.meta("scoring")
+    scoring = bench.run.scoring
 
     def fail(embedder: JobEmbedder) -> Embedder:
         raise EmbedderError("embedder `other` cannot be loaded")
@@ -639,7 +639,7 @@ def test_an_embedder_that_does_not_load_leaves_a_finished_run_as_it_was(bench: B
     bench.load_embedder = fail  # type: ignore[method-assign]
     with pytest.raises(EmbedderError):
         bench.work(model=None, embedder=JobEmbedder("other", "other", "-"))
-    assert (bench.run.status, bench.run.meta("scoring")) == ("complete", scoring)
+    assert (bench.run.status, bench.run.scoring) == ("complete", scoring)
 
 
 def test_a_model_that_does_not_load_leaves_no_session(bench: Bench):
@@ -663,7 +663,7 @@ def test_another_judge_labels_again_and_both_are_kept(bench: Bench):
     assert bench.generator is None
     assert [event.label for event in of(QuestionScored, events)] == ["correct"] * 3
     assert bench.run.judges() == ["exact", "overlap"]
-    assert bench.run.meta("scoring")["judge"] == "exact"
+    assert bench.run.scoring.judge == "exact"
     assert bench.run.status == "complete"
 
 
@@ -675,7 +675,7 @@ def test_another_embedder_clusters_again(bench: Bench):
     assert {m.embedder for m in bench.run.clustering_methods() if m.embedder} == {"hashing", "other"}
     # Signals and labels are those of one scoring only, so going back scores again, on stored embeddings.
     assert len(of(QuestionScored, bench.work())) == 3
-    assert bench.run.meta("scoring")["embedder"] == "hashing"
+    assert bench.run.scoring.embedder_source.name == "hashing"
 
 
 def test_a_run_that_is_scored_again_is_not_complete_until_it_is(bench: Bench):
@@ -705,7 +705,6 @@ def test_chosen_clusterings_take_the_place_of_the_defaults(bench: Bench):
 
 def test_recorded_labels_stand_and_the_recorded_run_is_finished_as_it_came(make_run: Callable[..., RunFile]):
     with make_run(QUESTIONS, recorded=True) as run:
-        run.set_meta("recorded", True)
         for index in range(2):
             run.add_generation(Generation("q0", index, "a b", "a b", GenerationState.VALID))
         run.add_labels([Label("q0", RECORDED, LabelValue.INCORRECT)])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from homogaudit.clustering.methods import cluster_question
+from homogaudit.events import JobEmbedder
 from homogaudit.records import (
     GREEDY,
     Clustering,
@@ -30,7 +31,7 @@ from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.registry import SIGNALS, SignalInputs, compute_signals
 from homogaudit.statistics import auroc
-from homogaudit.store.run_file import RunFile
+from homogaudit.store import RunFile, Scoring
 
 JACCARD = ClusteringMethod("jaccard", "single", 0.4)
 EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny#1a2b3c4d")
@@ -107,15 +108,13 @@ class RunBuilder:
 
     def score(self, *methods: ClusteringMethod, judge: str | None = "exact", finish: bool = True) -> RunFile:
         """Note what the run was scored with, and return it."""
-        scoring = {
-            "judge": judge,
-            "judge_reason": "named by `--judge`" if judge else "the questions have no reference answers",
-            "embedder": "tiny" if EMBEDDING in methods else None,
-            "embedder_key": EMBEDDING.embedder if EMBEDDING in methods else None,
-            "embedder_reason": "named by `--embedder`" if EMBEDDING in methods else "no embedder is installed",
-            "methods": [asdict(method) for method in methods],
-        }
-        self.run.set_meta("scoring", scoring)
+        self.run.scoring = Scoring(
+            judge=judge,
+            judge_reason="named by `--judge`" if judge else "the questions have no reference answers",
+            embedder_source=JobEmbedder("tiny", str(EMBEDDING.embedder), "nowhere") if EMBEDDING in methods else None,
+            embedder_reason="named by `--embedder`" if EMBEDDING in methods else "no embedder is installed",
+            methods=methods,
+        )
         if finish:
             self.run.finish()
         return self.run
@@ -273,7 +272,7 @@ def minimax_run(reference: Path, path: Path, *, keep_thinking: bool, threshold: 
                 run.add_generation(Generation(line["id"], index, text, answer, state))
         clusterings = (cluster_question(sample_set, method) for sample_set in run.sample_sets())
         run.add_clusterings(clustering for clustering in clusterings if clustering is not None)
-        run.set_meta("scoring", {"judge": None, "methods": [asdict(method)]})
+        run.scoring = Scoring(methods=(method,))
     run.finish()
     return run
 

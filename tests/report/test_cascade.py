@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 
 from homogaudit.errors import UsageError
+from homogaudit.events import JobEmbedder
 from homogaudit.records import GREEDY, Generation, GenerationState, Question, ResourceCost, TokenStatistics
 from homogaudit.report.build import SEED, build
 from homogaudit.report.cascade import cascade_figures, cascade_inputs, cascade_sentence
@@ -26,7 +27,7 @@ from homogaudit.report.section import Section
 from homogaudit.report.signal_scores import LabelledScores, labelled_scores
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Rate
-from homogaudit.store.run_file import RunFile
+from homogaudit.store import RunFile, Scoring
 
 LATER = ("density", "semantic_entropy_embedding")
 
@@ -280,8 +281,8 @@ def embedded_run(build_run: Callable[..., Any]) -> Any:
         vectors[question.text] = np.array([np.cos(position % 2), np.sin(position % 2), 0.1], dtype=np.float32)
     builder.label({i: "incorrect" if i % 2 else "correct" for i in range(60)})
     builder.score()
-    scoring = {**builder.run.meta("scoring"), "embedder_key": "tiny#1a2b3c4d"}
-    builder.run.set_meta("scoring", scoring)
+    embedder = JobEmbedder("tiny", "tiny#1a2b3c4d", "nowhere")
+    builder.run.scoring = Scoring(judge="exact", embedder_source=embedder)
     builder.run.add_embeddings("tiny#1a2b3c4d", dict(list(vectors.items())[:-1]))
     builder.last = dict(list(vectors.items())[-1:])
     return builder

@@ -16,7 +16,7 @@ from homogaudit.cli.error_line import warn
 from homogaudit.config import ModelsFile, Trust
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import EngineError, InterruptedRunError, UsageError, from_kind
-from homogaudit.events import EngineFailed, Event, Job, JobEmbedder, RunFinished
+from homogaudit.events import EngineFailed, Event, Job, RunFinished
 from homogaudit.launch.run_paths import log_path
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def score_run(
     trust = trust or Trust(models.named_sources, make_consent(is_agreed=is_agreed))
     settings = load_settings(models, embedder=embedder)
     with RunFile.open(path) as run:
-        scoring = run.meta("scoring")
+        scoring = run.scoring
         questions = run.questions()
         judges = run.judges()
     if judge is None and scoring is not None and judge_prompt is None:
@@ -158,13 +158,13 @@ def score_run(
     if max_cost is not None:
         chosen.require_server()
     agree_to_judging(path, chosen, max_cost=max_cost, is_agreed=is_agreed, quiet=quiet)
-    source = (scoring or {}).get("embedder_source")
-    if embedder is None and use_embedder and source and is_there(source["location"]):
-        job_embedder, reason = with_calibrated_threshold(JobEmbedder(**source)), ""
+    source = scoring and scoring.embedder_source
+    if embedder is None and use_embedder and source and is_there(source.location):
+        job_embedder, reason = with_calibrated_threshold(source), ""
         if is_url(job_embedder.location):
             trust.admit_server("the embedder", job_embedder.location, path)
     else:
-        was_off = embedder is None and (scoring or {}).get("embedder_reason") == SWITCHED_OFF
+        was_off = embedder is None and scoring is not None and scoring.embedder_reason == SWITCHED_OFF
         job_embedder, reason = resolve_job_embedder(
             settings.embedder,
             models,
@@ -189,8 +189,8 @@ def score_run(
         nli=job_nli.clustering_key if job_nli else None,
     )
     pool = resolve_density_pool(density_pool)
-    if density_pool is None and (stored_pool := (scoring or {}).get("density_pool")) and Path(stored_pool).exists():
-        pool = stored_pool
+    if density_pool is None and scoring and scoring.density_pool and Path(scoring.density_pool).exists():
+        pool = scoring.density_pool
     job = Job(
         str(path),
         embedder=job_embedder,
@@ -198,7 +198,7 @@ def score_run(
         judge_reason=chosen.reason,
         embedder_reason=reason,
         clusterings=tuple(clusterings),
-        signals=choose_signals(signals) if signals else tuple((scoring or {}).get("signals", ())),
+        signals=choose_signals(signals) if signals else scoring.signals if scoring else (),
         density_pool=pool,
         slots=settings.slots,
         threads=settings.threads,

@@ -98,14 +98,14 @@ def check_complete(run: "RunFile") -> None:
         IncompleteRunError: It is not.
     """
     if run.status != "complete":
-        if missing := run.meta("missing_shards"):
+        if missing := run.missing_shards:
             from homogaudit.store.shards import Shards
 
-            absent = Shards(tuple(missing), Shards.of_parameters(run.parameters).of)
+            absent = Shards(missing, Shards.of_parameters(run.parameters).of)
             message = f"`{run.path}` is not complete: {absent} {'is' if len(missing) == 1 else 'are'} missing"
             raise IncompleteRunError(message, "`homogaudit merge` it with the missing runs into another file")
         hint = "run its command again to go on"
-        if run.parameters.get("recorded"):
+        if run.is_recorded:
             hint = f"`homogaudit score {shlex.quote(str(run.path))}` goes on"
         raise IncompleteRunError(f"`{run.path}` is not complete", hint)
 

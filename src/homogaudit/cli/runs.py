@@ -132,9 +132,9 @@ def delete(
 def _facts(run: "RunFile") -> dict[str, Any]:
     """Return what only the run file itself can say, as JSON values."""
     return {
-        "id": run.meta("id"),
-        "question_source": run.meta("question_source"),
-        "finished": run.meta("finished"),
+        "id": run.id,
+        "question_source": run.question_source,
+        "finished": run.finished,
         "parameters": run.parameters,
         "labels": {
             judge: dict(Counter(label.value.value for label in run.labels(judge).values())) for judge in run.judges()

@@ -34,7 +34,7 @@ def earlier_questions(
         return None
     with RunFile.open(path) as run:
         stored = run.parameters
-        if run.meta("reader") is not None or "questions" not in stored:
+        if run.reader is not None or "questions" not in stored:
             return None
         questions = run.questions()
     today = {key: value for key, value in parameters.items() if key != "questions"}

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from homogaudit.config import ModelsFile, Trust, load_models
 from homogaudit.errors import ModelError, UsageError
@@ -14,7 +14,7 @@ from homogaudit.records import Question
 
 if TYPE_CHECKING:
     from homogaudit.launch.server_choice import ServerEstimate
-    from homogaudit.store import RunFile
+    from homogaudit.store import RunFile, Scoring
 
 __all__ = ["JudgeChoice", "check_judge_name", "choose_judge", "stored_judge"]
 
@@ -162,18 +162,17 @@ def check_judge_name(asked: str) -> None:
         raise UsageError(f"unknown judge `{asked}`", did_you_mean(asked, names, forms))
 
 
-def stored_judge(scoring: dict[str, Any], models: ModelsFile | None = None) -> JudgeChoice:
+def stored_judge(scoring: "Scoring", models: ModelsFile | None = None) -> JudgeChoice:
     """Return the judge of a run's last scoring, at the price that models.toml names by now.
 
     Args:
-        scoring: As the run file holds it.
+        scoring: Of the run.
         models: The names of models; read from the default places where left out.
 
     Raises:
         ConfigError: The names cannot be read.
     """
-    source = scoring.get("judge_source")
-    chosen = JudgeChoice(scoring["judge"], scoring["judge_reason"], JobJudge(**source) if source else None)
+    chosen = JudgeChoice(scoring.judge, scoring.judge_reason, scoring.judge_source)
     if chosen.model is None or not chosen.is_on_server:
         return chosen
     price = _price(chosen.model, load_models() if models is None else models)

@@ -35,7 +35,7 @@ from homogaudit.questions import Asking, Columns, QuestionFile, load_questions, 
 from homogaudit.questions.wording import quoted
 from homogaudit.records import Decoding, Prompting, Question, questions_digest
 from homogaudit.signals.registry import choose_signals
-from homogaudit.store import RunFile
+from homogaudit.store import ModelSource, RunFile
 from homogaudit.store.journals import missing_journal
 from homogaudit.store.run_file import differences
 from homogaudit.store.run_lock import lock_owner
@@ -459,19 +459,21 @@ def _create_or_check(
         parameters=parameters or {},
         warn=warn,
     ) as created:
-        entry = generator.entry
-        facts = {"location": generator.location}
-        if entry is not None:
-            facts |= {
-                key: str(value)
-                for key in ("stage", "family", "training_cutoff", "context_length", "price_per_million_tokens")
-                if (value := getattr(entry, key)) is not None
-            }
-        if hash_model:
-            facts["sha256"] = file_sha256(Path(generator.location))
-        created.set_meta("model_entry", facts)
-        created.set_meta("duplicates", len(question_file.duplicates))
-        created.set_meta("reader", READER)
+        source = ModelSource(
+            location=generator.location, sha256=file_sha256(Path(generator.location)) if hash_model else None
+        )
+        if (entry := generator.entry) is not None:
+            source = replace(
+                source,
+                stage=entry.stage,
+                family=entry.family,
+                training_cutoff=entry.training_cutoff,
+                context_length=entry.context_length,
+                price_per_million_tokens=entry.price_per_million_tokens,
+            )
+        created.note_model_entry(source)
+        created.duplicates = len(question_file.duplicates)
+        created.reader = READER
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from homogaudit.events import Job, JobEmbedder, JobNli
 from homogaudit.generation.fingerprint import model_fingerprint
 from homogaudit.launch.embedder_choice import is_large, is_there, resolve_job_embedder, resolve_job_nli
 from homogaudit.launch.judge_choice import JudgeChoice, choose_judge, stored_judge
-from homogaudit.store import RunFile
+from homogaudit.records import ClusteringMethod
+from homogaudit.store import RunFile, Scoring
 from homogaudit.store.run_lock import lock_owner
 
 __all__ = ["resume_job", "stored_job"]
@@ -61,47 +62,42 @@ def stored_job(path: Path, *, draws: bool = True) -> Job:
         raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or end it")
     models = load_models()
     with RunFile.open(path) as run:
-        scoring: dict[str, Any] | None = run.meta("scoring")
-        location: str | None = (run.meta("model_entry") or {}).get("location")
-        model = run.parameters.get("model", {})
+        scoring, model = run.scoring, run.model_source
         planned = len(run) * (run.expected_samples() + 1)
-        is_missing = not run.parameters.get("recorded") and len(run.generation_keys()) < planned
-        questions = [] if scoring else run.questions()
+        is_missing = not run.is_recorded and len(run.generation_keys()) < planned
+        questions = run.questions() if scoring is None else []
         recorded = "recorded" in run.judges()
     settings = load_settings(models)
-    is_server = model.get("kind") == "server"
-    if not draws:
-        location = None
-    elif not is_server and location is not None and (fault := _fault(Path(location), model.get("fingerprint"))):
+    is_server = model.kind == "server"
+    location = model.location if draws else None
+    if not is_server and location is not None and (fault := _fault(Path(location), model.fingerprint)):
         if is_missing:
             raise ModelError(f"the model file `{location}` {fault}", "put the file back, or run it under a new name")
         location = None
     if scoring is None:
         chosen = choose_judge(None, questions, recorded=recorded)
         embedder, reason = resolve_job_embedder(settings.embedder, models, wanted=True)
-        scoring = {"embedder_reason": reason}
+        scoring = Scoring(embedder_reason=reason)
     else:
         chosen = stored_judge(scoring)
-        source = scoring.get("embedder_source")
-        embedder = _found_embedder(JobEmbedder(**source), settings.embedder, models) if source else None
-    nli = scoring.get("nli_source")
+        embedder = scoring.embedder_source and _found_embedder(scoring.embedder_source, settings.embedder, models)
     return Job(
         str(path),
         model=location,
         embedder=embedder,
         judge=chosen.judge,
         judge_reason=chosen.reason,
-        embedder_reason=scoring["embedder_reason"],
-        clusterings=tuple(map(_specification, scoring.get("methods", ()))),
-        signals=tuple(scoring.get("signals", ())),
-        density_pool=scoring.get("density_pool"),
+        embedder_reason=scoring.embedder_reason,
+        clusterings=tuple(map(_specification, scoring.methods)),
+        signals=scoring.signals,
+        density_pool=scoring.density_pool,
         slots=settings.slots,
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
         defer_embedding=is_large(embedder),
-        nli=_found_nli(JobNli(**nli), models) if nli else None,
-        model_kind=model.get("kind", "gguf"),
-        server_model=model.get("name") if is_server else None,
+        nli=scoring.nli_source and _found_nli(scoring.nli_source, models),
+        model_kind=model.kind or "gguf",
+        server_model=model.server_model if is_server else None,
         judge_model=chosen.model,
     )
 
@@ -138,7 +134,7 @@ def _fault(model: Path, stored: Any) -> str | None:
     return "is not the one that the run was begun with" if stored is not None and found != stored else None
 
 
-def _specification(method: dict[str, Any]) -> str:
+def _specification(method: ClusteringMethod) -> str:
     """Return a stored method as `--clustering` takes it."""
-    threshold = "" if method["threshold"] is None else f"={method['threshold']!r}"
-    return f"{method['similarity']}{threshold}/{method['linkage']}"
+    threshold = "" if method.threshold is None else f"={method.threshold!r}"
+    return f"{method.similarity}{threshold}/{method.linkage}"

@@ -64,8 +64,7 @@ def summarize(path: Path) -> RunSummary:
     elif version is not None:
         # A file of another writer can hold anything, also values that are no JSON.
         with suppress(HomogauditError, ValueError, TypeError), RunFile.open(path) as run:
-            model, created = str(run.meta("model")), str(run.meta("created"))
-            location = (run.meta("model_entry") or {}).get("location")
+            model, created, location = run.model, run.created, run.model_source.location
             is_complete = run.status == "complete"
             counts = run.draw_counts()
             drawn = max((count.samples for count in counts.values()), default=0)

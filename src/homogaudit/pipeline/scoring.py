@@ -3,11 +3,10 @@
 It reads draws and calls from the run file and never draws.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,8 @@ from homogaudit.signals.importance import leave_one_out_importance
 from homogaudit.signals.inputs import TOKEN_ARRAY_NEEDS, Unavailable
 from homogaudit.signals.registry import SIGNALS, RunInputs, SignalInputs, compute_run_signals, compute_signals
 from homogaudit.signals.run_inputs import ReferencePool
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, Scoring
+from homogaudit.store.facts import EmbedderUsed, JudgeUsed
 
 __all__ = ["Scorer"]
 
@@ -81,8 +81,18 @@ class Scorer:
         self._calls = run.calls()
         self._given_labels = self._stored_labels()
         self._clusterings: dict[str, dict[str, Clustering]] = {}
-        parts = [job.judge, *(method.key for method in self._methods), *job.signals]
-        self.key = json.dumps([*parts, {"pool": job.density_pool}] if job.density_pool else parts)
+        self._stored_as = Scoring(
+            judge=job.judge,
+            judge_reason=job.judge_reason,
+            judge_source=job.judge_model,
+            embedder_source=job.embedder,
+            embedder_reason=job.embedder_reason,
+            nli_source=job.nli,
+            methods=self._methods,
+            signals=job.signals,
+            density_pool=job.density_pool,
+        )
+        self.key = self._stored_as.key
 
     @property
     def is_ready(self) -> bool:
@@ -94,34 +104,13 @@ class Scorer:
     def store(self) -> None:
         """Store the scoring itself, and forget the signals that it does not name."""
         job = self._job
-        self._run.set_meta(
-            "scoring",
-            {
-                "judge": job.judge,
-                "judge_reason": job.judge_reason,
-                "judge_source": asdict(job.judge_model) if job.judge_model else None,
-                "embedder": job.embedder.name if job.embedder else None,
-                "embedder_key": job.embedder.key if job.embedder else None,
-                "embedder_source": asdict(job.embedder) if job.embedder else None,
-                "embedder_reason": job.embedder_reason,
-                "nli": job.nli.name if job.nli else None,
-                "nli_source": asdict(job.nli) if job.nli else None,
-                "methods": [
-                    {"similarity": m.similarity, "linkage": m.linkage, "threshold": m.threshold, "embedder": m.embedder}
-                    for m in self._methods
-                ],
-                "signals": list(job.signals),
-                "density_pool": job.density_pool,
-            },
-        )
-        if job.embedder is not None:
-            # Of every scoring, because the clusters of each stay in the run.
-            known = {"name": job.embedder.name, "calibrated_threshold": job.embedder.calibrated_threshold}
-            self._run.set_meta("embedders", {**self._run.meta("embedders", {}), job.embedder.key: known})
+        self._run.scoring = self._stored_as
+        if (embedder := job.embedder) is not None:
+            used = EmbedderUsed(embedder.name, embedder.calibrated_threshold)
+            self._run.embedders = {**self._run.embedders, embedder.key: used}
         if (judge := job.judge_model) is not None:
-            known = {"name": judge.name, "kind": judge.kind, "fingerprint": dict(judge.fingerprint)}
-            known |= {"prompt_sha256": judge.prompt_sha256, "seed": judge.seed}
-            self._run.set_meta("judge_models", {**self._run.meta("judge_models", {}), judge.key: known})
+            used = JudgeUsed(judge.name, judge.kind, judge.fingerprint, judge.prompt_sha256, judge.seed)
+            self._run.judge_models = {**self._run.judge_models, judge.key: used}
         self._run.drop_signals(name for name in SIGNALS if name not in self._signals)
 
     def ensure_embedder(self) -> Iterator[Event]:
@@ -178,7 +167,7 @@ class Scorer:
                 self._run.add_labels([verdict])
             if not self._job.token_arrays:
                 self._run.drop_token_arrays(question.id)
-                self._run.set_meta("token_arrays_dropped", True)
+                self._run.token_arrays_dropped = True
             self._run.mark_scored(question.id, self.key)
         return self._scored(question.id, clusterings, len(valid), verdict)
 
@@ -246,7 +235,6 @@ class Scorer:
         texts = [question.text for question in self._questions]
         new, seconds = self._embed_new(texts)
         vectors = self._vectors(texts)
-        cutoff = (self._run.meta("model_entry") or {}).get("training_cutoff")
         greedy = (s.greedy for s in self._run.sample_sets(token_arrays=False, samples=False))
         inputs = RunInputs(
             questions=self._questions,
@@ -255,8 +243,8 @@ class Scorer:
             if len(vectors) == len(set(texts))
             else None,
             reference=self._reference_pool(),
-            cutoff=None if cutoff is None else date.fromisoformat(cutoff),
-            run_date=datetime.fromisoformat(self._run.meta("created")).date(),
+            cutoff=self._run.model_source.training_cutoff,
+            run_date=datetime.fromisoformat(self._run.created).date(),
             embed=self._rows if self._embedder is not None else None,
             pair_scores=self._pair_scores if self._nli is not None else None,
         )
@@ -268,7 +256,7 @@ class Scorer:
                 self._run.add_costs(
                     ResourceCost(question.id, "question_embedding", cost) for question in self._questions
                 )
-            self._run.set_meta("run_signals", self.key)
+            self._run.run_signals = self.key
 
     # Parts
 
@@ -327,10 +315,9 @@ class Scorer:
     def _are_dropped(self, draws: Sequence[Generation]) -> bool:
         """Whether token arrays were there and are no longer; a recorded run and some servers never had any."""
         kept = (x.statistics.token_ids is not None or x.statistics.logprobs is not None for x in draws if x.tokens)
-        if self._run.meta("recorded") or all(kept):
+        if self._run.is_recorded or all(kept):
             return False
-        is_served = self._run.parameters.get("model", {}).get("kind") == "server"
-        return not is_served or bool(self._run.meta("token_arrays_dropped", False))
+        return self._run.model_source.kind != "server" or self._run.token_arrays_dropped
 
     def _label(self, question: Question, greedy: Generation | None) -> Label | None:
         if self._job.judge is None:

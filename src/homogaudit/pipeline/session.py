@@ -50,6 +50,7 @@ from homogaudit.records import (
 )
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.store import RunFile
+from homogaudit.store.facts import ThinkingFacts
 
 __all__ = ["Audit", "Control"]
 
@@ -151,7 +152,7 @@ class Audit:
             yield from self._scorer.ensure_embedder()
         self._scorer.store()
         if not self._is_complete():
-            self._run.set_meta("status", "started")
+            self._run.status = "started"
         if missing or (self._job.model is not None and self._uncalled()):
             yield from self._generate(missing)
         yield from self._tell(self._settle_states())
@@ -183,8 +184,8 @@ class Audit:
         decoding = Decoding(**parameters["decoding"])
         draws = len(self._questions) * (decoding.samples + 1)
         stored = draws - sum(map(len, missing.values()))
-        yield Loading("model", str(self._run.meta("model")))
-        created = datetime.fromisoformat(self._run.meta("created"))
+        yield Loading("model", self._run.model)
+        created = datetime.fromisoformat(self._run.created)
         generator = self._load_generator(self._job, Prompting(**parameters["prompting"]), created)
         try:
             yield from self._note_thinking(generator)
@@ -195,9 +196,9 @@ class Audit:
                 if self._job.model_kind != "server":
                     # A local engine reads them again and again, to size its cache.
                     requests = list(requests)
-                yield Loading("context", str(self._run.meta("model")))
+                yield Loading("context", self._run.model)
                 self._drawing = generator.draw(requests, decoding)
-                self._run.set_meta("chat_template", getattr(generator, "chat_template", None))
+                self._run.chat_template = getattr(generator, "chat_template", None)
             self._begin_session("generate", drawing_facts(generator, self._drawing))
             yield self._ready(generator, decoding, missing, stored)
             yield from self._new_warnings(generator)
@@ -306,9 +307,8 @@ class Audit:
         choice: ThinkingChoice | None = getattr(generator, "thinking", None)
         if choice is None or self._states.is_open:
             return
-        facts = {"families": list(choice.families), "reason": choice.reason, "begins_in_prompt": None}
-        facts["warnings"] = [choice.line] if choice.unknown else []
-        self._run.set_meta("thinking", facts)
+        warnings = (choice.line,) if choice.unknown else ()
+        self._run.thinking = ThinkingFacts(choice.families, choice.reason, warnings=warnings)
         yield from self._tell([choice.line] if choice.line else [])
 
     def _settle_states(self) -> Settlement:
@@ -429,12 +429,12 @@ class Audit:
         if self._job.model is not None:
             chosen = (SIGNALS[name] for name in self._job.signals or SIGNALS)
             wanted = {CALL_KINDS[need] for signal in chosen for need in signal.needs if need in CALL_KINDS}
-            self._run.set_meta("calls", sorted(wanted))
+            self._run.wanted_calls = sorted(wanted)
 
     def _uncalled(self) -> dict[str, list[str]]:
         """Return the questions with a valid greedy answer that the model was not asked about, by kind of call."""
         stored = self._run.calls()
-        wanted: list[str] = self._run.meta("calls", [])
+        wanted = self._run.wanted_calls
         if not wanted:
             return {}
         greedy = [x.greedy for x in self._run.sample_sets(token_arrays=False, samples=False)]
@@ -507,7 +507,7 @@ class Audit:
         job = replace(
             self._job, model=judge.location, model_kind=judge.kind, server_model=judge.server_model, token_budget=None
         )
-        generator = self._load_generator(job, JUDGE_PROMPTING, datetime.fromisoformat(self._run.meta("created")))
+        generator = self._load_generator(job, JUDGE_PROMPTING, datetime.fromisoformat(self._run.created))
         self._warned = 0
         try:
             self._begin_session("judge", judging_facts(generator))
@@ -534,7 +534,7 @@ class Audit:
 
     def _finished_questions(self) -> set[str]:
         """Return the questions all of whose draws are stored; a recorded run is finished as it came."""
-        if self._run.meta("recorded"):
+        if self._run.is_recorded:
             return set(self._ids)
         counts = self._run.draw_counts().items()
         return {key for key, count in counts if count.greedy and count.samples == self._expected_samples}
@@ -547,11 +547,11 @@ class Audit:
 
     def _waits_for_run_signals(self) -> bool:
         """Whether all questions are finished and the signals over all of them are not stored under this scoring."""
-        return self._finished_questions() == self._ids and self._run.meta("run_signals") != self._scorer.key
+        return self._finished_questions() == self._ids and self._run.run_signals != self._scorer.key
 
     def _is_complete(self) -> bool:
         return (
-            not self._run.meta("missing_shards")
+            not self._run.missing_shards
             and self._finished_questions() == self._ids
             and self._run.scored(self._scorer.key) == self._ids
             and not self._uncalled()

@@ -15,6 +15,7 @@ from homogaudit.questions.thinking_families import ThinkingChoice, families
 from homogaudit.questions.wording import listed
 from homogaudit.records import Generation, GenerationState, Prompting
 from homogaudit.store import RunFile
+from homogaudit.store.facts import ThinkingFacts
 
 __all__ = ["Settlement", "ThinkingStates"]
 
@@ -45,8 +46,8 @@ class ThinkingStates:
     def __init__(self, run: RunFile) -> None:
         self._run = run
         parameters = run.parameters
-        self._is_recorded = bool(parameters.get("recorded"))
-        self._is_served = parameters.get("model", {}).get("kind") == "server"
+        self._is_recorded = run.is_recorded
+        self._is_served = run.model_source.kind == "server"
         self.is_open = (self._is_recorded and not parameters.get("keep_thinking")) or self._is_served
         self._prompting = _prompting(parameters)
         self._given: set[tuple[str, int]] = set()
@@ -119,14 +120,9 @@ class ThinkingStates:
         reason = f"{total:,} answer{'s hold' if total > 1 else ' holds'} such markers" if holds else ""
         choice = ThinkingChoice(names, reason)
         warnings = [*self._warnings(unclosed, cut), *_ends_told(ends)]
-        facts = {
-            "families": list(names),
-            "reason": reason,
-            "begins_in_prompt": self._begins_in_prompt,
-            "warnings": warnings,
-        }
-        if facts != self._run.meta("thinking"):
-            self._run.set_meta("thinking", facts)
+        facts = ThinkingFacts(names, reason, self._begins_in_prompt, tuple(warnings))
+        if facts != self._run.thinking:
+            self._run.thinking = facts
         lines = (*([choice.line] if holds else []), *warnings)
         self._settled = Settlement(tuple(dict.fromkeys(x.question_id for x in changes)), lines)
         return self._settled
@@ -139,7 +135,7 @@ class ThinkingStates:
 
     def _given_answers(self) -> set[tuple[str, int]]:
         """Return the draws whose answer came with the file, and is not what is read of their text."""
-        given: dict[str, list[int]] | None = self._run.meta("given_answers")
+        given = self._run.given_answers
         if given is None:
             # Version 0.1.0 did not note them: what it did not read itself was given.
             given = {}
@@ -147,7 +143,7 @@ class ThinkingStates:
                 parsed = split_at(draw.text, self._prompting.think_open, self._prompting.think_close)
                 if (draw.answer, draw.state) != (parsed.answer, parsed.state):
                     given.setdefault(draw.question_id, []).append(draw.sample_index)
-            self._run.set_meta("given_answers", given)
+            self._run.given_answers = given
         return {(question_id, index) for question_id, indexes in given.items() for index in indexes}
 
     def _split(self, text: str, starts_in_thinking: bool) -> ParsedAnswer:

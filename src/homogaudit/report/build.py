@@ -108,31 +108,31 @@ def build(
 
 def _run_facts(data: RunData) -> RunFacts:
     """Return what was audited and on what; the newest session that names a device, or versions, stands for all."""
-    parameters, scoring = data.parameters, data.scoring
+    run, parameters, scoring = data.run, data.parameters, data.scoring
     provenances = [session.provenance for session in data.sessions]
     seconds = [session.seconds for session in data.sessions if session.seconds is not None]
-    embedder = scoring.get("embedder")
+    embedder = scoring and scoring.embedder_source
     shards = Shards.of_parameters(parameters)
-    source = str(data.meta("question_source"))
+    source = run.question_source
     devices = list(dict.fromkeys(x["device"] for x in provenances if x.get("device")))
     return RunFacts(
-        id=str(data.meta("id")),
-        model=str(data.meta("model")),
+        id=run.id,
+        model=run.model,
         model_details=mapping(parameters.get("model")),
         question_source=source if shards.of == 1 else f"{source}, {shards}",
         shards=None if shards.of == 1 else shards,
         questions=data.questions,
-        status="complete" if data.meta("status") == "complete" else "started",
-        created=str(data.meta("created")),
-        finished=data.meta("finished"),
+        status="complete" if run.status == "complete" else "started",
+        created=run.created,
+        finished=run.finished,
         samples=data.samples,
         decoding=mapping(parameters.get("decoding")),
         prompting=mapping(parameters.get("prompting")),
         # A run that was merged was drawn on all of them at once.
-        device=", ".join(map(str, devices)) if data.meta("merged") and devices else _last("device", provenances),
+        device=", ".join(map(str, devices)) if run.merged and devices else _last("device", provenances),
         versions=mapping(_last("versions", provenances)),
-        embedder=str(embedder) if embedder is not None else None,
-        embedder_reason=str(scoring.get("embedder_reason") or ""),
+        embedder=embedder.name if embedder else None,
+        embedder_reason=scoring.embedder_reason if scoring else "",
         sessions=len(data.sessions),
         seconds=sum(seconds) if seconds else Undefined("no session measured its time"),
         token_entropies=token_entropies(data),

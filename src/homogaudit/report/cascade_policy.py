@@ -18,7 +18,7 @@ from homogaudit.records import LabelValue, SignalValue
 from homogaudit.report.cascade import cascade_inputs
 from homogaudit.report.labels import choose_judge
 from homogaudit.report.records import Estimate
-from homogaudit.report.run_data import mapping, rate, read_run, signal_directions
+from homogaudit.report.run_data import rate, read_run, signal_directions
 from homogaudit.report.signal_scores import labelled_scores
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.signals.registry import SIGNALS, Signal, SignalInputs, compute_signals
@@ -89,8 +89,8 @@ class AppliedCascade:
 
 def run_model(run: RunFile) -> tuple[str, dict[str, str | int | None]]:
     """Return the name of a run's model and what is known of its file's fingerprint."""
-    stored = mapping(mapping(run.parameters.get("model")).get("fingerprint"))
-    return str(run.meta("model")), {
+    stored = run.model_source.fingerprint or {}
+    return run.model, {
         key: value for key, value in stored.items() if isinstance(value, str | int) and not isinstance(value, bool)
     }
 
@@ -164,7 +164,7 @@ def apply_policy(policy: Policy, run: RunFile, *, judge: str | None = None) -> A
     at = Counter(decision.stage for decision in made.values())
     flagged = sum(decision.flagged for decision in made.values())
     return AppliedCascade(
-        model=str(run.meta("model")),
+        model=run.model,
         questions=len(decisions),
         decided=len(made),
         undecided=dict(Counter(decision.reason for decision in decisions if decision.reason).most_common()),

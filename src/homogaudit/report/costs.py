@@ -7,7 +7,7 @@ from homogaudit.cascade.boundaries import stage_of
 from homogaudit.cascade.costs import TOKENS_A_PRICE
 from homogaudit.records import SignalValue
 from homogaudit.report.records import Cost
-from homogaudit.report.run_data import RunData, mapping
+from homogaudit.report.run_data import RunData
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.registry import SIGNALS
 
@@ -38,11 +38,10 @@ def resource_costs(data: RunData) -> ResourceCosts:
         if cost.question_id in scored:
             seconds.setdefault(cost.resource, []).append(cost.seconds)
             tokens.setdefault(cost.resource, []).append(cost.tokens)
-    price = mapping(data.meta("model_entry")).get("price_per_million_tokens")
     return ResourceCosts(
         {resource: sum(values) / len(values) for resource, values in seconds.items()},
         {resource: sum(values) / len(values) for resource, values in tokens.items()},
-        None if price is None else float(price),
+        data.run.model_source.price_per_million_tokens,
     )
 
 

@@ -7,7 +7,6 @@ samples do not compare. Nothing is clustered here but for the sweeps, which need
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,7 +29,7 @@ from homogaudit.report.records import (
     ThresholdPoint,
     Undefined,
 )
-from homogaudit.report.run_data import RunData, mapping, mean_estimates, number, rate
+from homogaudit.report.run_data import RunData, mean_estimates, rate
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Rate, wilson
 from homogaudit.store.run_file import RunFile
@@ -97,8 +96,8 @@ def run_methods(run: RunFile) -> dict[str, ClusteringMethod]:
 
     A name is the similarity; where two share it, the later one adds what tells it apart.
     """
-    stored = mapping(run.meta("scoring")).get("methods")
-    methods = [_method(x) for x in stored] if isinstance(stored, list) else run.clustering_methods()
+    scoring = run.scoring
+    methods = (scoring and scoring.methods) or run.clustering_methods()
     named: dict[str, ClusteringMethod] = {}
     for method in methods:
         first = named.get(method.name)
@@ -114,17 +113,6 @@ def _name_beside(method: ClusteringMethod, first: ClusteringMethod) -> str:
     own = (embedder if method.embedder != first.embedder else None, method.linkage, method.threshold)
     common = (None, first.linkage, first.threshold)
     return "_".join([method.name, *(str(mine) for mine, theirs in zip(own, common, strict=True) if mine != theirs)])
-
-
-def _method(stored: Any) -> ClusteringMethod:
-    fields = mapping(stored)
-    embedder = fields.get("embedder")
-    return ClusteringMethod(
-        similarity=str(fields.get("similarity")),
-        linkage=str(fields.get("linkage")),
-        threshold=number(fields.get("threshold")),
-        embedder=str(embedder) if embedder is not None else None,
-    )
 
 
 def primary_name(methods: Mapping[str, ClusteringMethod]) -> str | None:
@@ -273,7 +261,8 @@ def _calibrated(data: RunData, method: ClusteringMethod) -> ThresholdPoint | Und
 
 def calibrated_threshold(data: RunData, embedder: str | None) -> float | None:
     """Return the threshold that was calibrated for an embedder when the run was scored with it, `None` without one."""
-    return number(mapping(mapping(data.meta("embedders")).get(embedder or "")).get("calibrated_threshold"))
+    used = data.run.embedders.get(embedder or "")
+    return used and used.calibrated_threshold
 
 
 def threshold_point(threshold: float, clusters: ArrayLike) -> ThresholdPoint:

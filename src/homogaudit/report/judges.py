@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.labels.model_judge import REPLY_FAILED, UNPARSED, UNSURE
 from homogaudit.records import Label, LabelValue
-from homogaudit.report.run_data import RunData, mapping, rate
+from homogaudit.report.run_data import RunData, rate
 from homogaudit.report.side_by_side_records import Area, JudgeComparison, JudgeModel, JudgePair
 from homogaudit.report.signal_scores import delong_interval, labelled_scores
 from homogaudit.report.undefined import Undefined, undefined
@@ -26,8 +26,8 @@ _CLASSES = (LabelValue.CORRECT, LabelValue.INCORRECT)
 
 def judge_model(data: RunData, judge: str) -> JudgeModel | None:
     """Return the model behind a judge, `None` where the judge is a rule or came with a file."""
-    stored = mapping(mapping(data.meta("judge_models")).get(judge))
-    if not stored:
+    used = data.run.judge_models.get(judge)
+    if used is None:
         return None
     calls = data.calls
     replies = {x.question.id: calls[x.question.id][judge] for x in data.scored if judge in calls.get(x.question.id, {})}
@@ -39,11 +39,11 @@ def judge_model(data: RunData, judge: str) -> JudgeModel | None:
     failed = failures.total()
     not_asked = "the judge was not asked"
     return JudgeModel(
-        model=str(stored.get("name")),
-        kind=str(stored.get("kind")),
-        fingerprint=mapping(stored.get("fingerprint")),
-        prompt_sha256=str(stored.get("prompt_sha256")),
-        seed=int(stored.get("seed") or 0),
+        model=used.name,
+        kind=used.kind,
+        fingerprint=used.fingerprint,
+        prompt_sha256=used.prompt_sha256,
+        seed=used.seed,
         replies=len(replies),
         unsure=rate(reasons.count(UNSURE), len(replies), not_asked),
         unparsed=rate(reasons.count(UNPARSED) - failed, len(replies), not_asked),

@@ -7,7 +7,7 @@ from homogaudit.errors import UsageError
 from homogaudit.records import Label, LabelValue
 from homogaudit.report.judges import compare_judges, judge_model
 from homogaudit.report.records import JudgeCounts, Labels
-from homogaudit.report.run_data import RunData, mapping, rate
+from homogaudit.report.run_data import RunData, rate
 from homogaudit.report.side_by_side_records import JudgeModel
 from homogaudit.store.run_file import RunFile
 
@@ -33,12 +33,8 @@ def choose_judge(run: RunFile, judge: str | None) -> str | None:
             hint = f"stored judges: {known}; `homogaudit score --judge {judge}` adds one"
             raise UsageError(f"the run holds no labels of judge `{judge}`", hint)
         return judge
-    scoring = mapping(run.meta("scoring"))
-    chosen = scoring.get("judge")
-    if "judge" in scoring and chosen is None:
-        return None
-    if isinstance(chosen, str) and chosen in stored:
-        return chosen
+    if (scoring := run.scoring) is not None and (scoring.judge is None or scoring.judge in stored):
+        return scoring.judge
     return "recorded" if "recorded" in stored else next(iter(stored), None)
 
 
@@ -54,7 +50,7 @@ def count_labels(data: RunData, judge: str | None, *, draws: int, seed: int) -> 
     judges = {name: _counts(found, data, judge_model(data, name)) for name, found in data.labels.items()}
     counts = judges[judge] if judge is not None else _counts({}, data, None)
     scoring = data.scoring
-    reason = str(scoring.get("judge_reason") or "") if scoring.get("judge") == judge else ""
+    reason = scoring.judge_reason if scoring is not None and scoring.judge == judge else ""
     if judge is None and not reason:
         reason = "no labels are stored"
     return Labels(

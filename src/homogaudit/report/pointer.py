@@ -61,7 +61,7 @@ def pointer_figures(data: RunData, scores: LabelledScores, *, warning: str | Non
 def _with_embeddings(
     data: RunData, texts: list[str], features: NDArray[np.float64], positive: NDArray[np.bool_], seed: int
 ) -> PointerModel | Undefined:
-    key = data.scoring.get("embedder_key")
+    key = data.scoring and data.scoring.embedder_source and data.scoring.embedder_source.key
     vectors = data.run.embeddings(key, texts) if isinstance(key, str) else {}
     if not vectors:
         return Undefined("no question embeddings are stored")

@@ -28,7 +28,7 @@ from homogaudit.report.analysis_records import Direction
 from homogaudit.report.records import Estimate, Undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import Rate, bootstrap_means, wilson
-from homogaudit.store.run_file import RunFile, Session
+from homogaudit.store import RunFile, Scoring, Session
 
 __all__ = ["RunData", "Similarities", "mapping", "mean_estimates", "number", "rate", "read_run", "signal_directions"]
 
@@ -61,7 +61,7 @@ class RunData:
             run holds no samples, those with a greedy answer or a recorded label. Without token arrays.
         fully_valid: Those of them whose N samples all hold an answer; none where N < 2.
         parameters: Everything that the draws depend on.
-        scoring: What the run was last scored with, empty before.
+        scoring: What the run was last scored with, `None` before.
     """
 
     run: RunFile
@@ -70,16 +70,12 @@ class RunData:
     scored: tuple[SampleSet, ...]
     fully_valid: tuple[SampleSet, ...]
     parameters: Mapping[str, Any]
-    scoring: Mapping[str, Any]
+    scoring: Scoring | None
 
     def drawn(self) -> Iterator[Generation]:
         """Yield every sample of the scored questions."""
         for sample_set in self.scored:
             yield from sample_set.samples
-
-    def meta(self, key: str) -> Any:
-        """Return one fact about the run, `None` where it is not stored."""
-        return self.run.meta(key)
 
     def sampler(self, name: str) -> float | None:
         """Return a sampler's setting for the samples, `None` where it is not known.
@@ -203,7 +199,7 @@ def read_run(run: RunFile) -> RunData:
     decoding = mapping(parameters.get("decoding"))
     samples = run.expected_samples()
     # Recorded generations are what they are: their header may tell of greedy answers that it does not bring.
-    draws_greedy = "greedy_max_tokens" in decoding and not parameters.get("recorded")
+    draws_greedy = "greedy_max_tokens" in decoding and not run.is_recorded
     needs_greedy = draws_greedy or samples == 0
     # A label that came with the file was given to an answer, whether the file brings its text or not.
     labelled = run.labels(RECORDED).keys() if samples == 0 and not draws_greedy else frozenset[str]()
@@ -213,7 +209,7 @@ def read_run(run: RunFile) -> RunData:
         if len(x.samples) >= samples and (not needs_greedy or x.greedy is not None or x.question.id in labelled)
     )
     fully_valid = tuple(x for x in scored if samples >= 2 and len(x.valid_samples) == len(x.samples))
-    return RunData(run, len(sets), samples, scored, fully_valid, parameters, mapping(run.meta("scoring")))
+    return RunData(run, len(sets), samples, scored, fully_valid, parameters, run.scoring)
 
 
 def _is_refused(sample_set: SampleSet) -> bool:
@@ -224,8 +220,7 @@ def _is_refused(sample_set: SampleSet) -> bool:
 
 def signal_directions(run: RunFile) -> dict[str, Direction]:
     """Return -1 for recorded signals where lower is more uncertain; computed ones are stored turned already."""
-    stored = mapping(run.meta("directions"))
-    return {name: -1 for name, direction in stored.items() if direction == -1 and name not in SIGNALS}
+    return {name: -1 for name, direction in run.directions.items() if direction == -1 and name not in SIGNALS}
 
 
 def mapping(value: Any) -> dict[str, Any]:

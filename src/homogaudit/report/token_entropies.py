@@ -18,10 +18,9 @@ _RECORDED = Undefined("the entropies came with the answers")
 
 def token_entropies(data: RunData) -> TokenEntropies:
     """Return the source of the entropies, and how far their bounds lie apart."""
-    parameters = data.parameters
-    if parameters.get("recorded"):
+    if data.run.is_recorded:
         return TokenEntropies("recorded", "", None, _RECORDED, _RECORDED)
-    if mapping(parameters.get("model")).get("kind") != "server":
+    if data.run.model_source.kind != "server":
         return TokenEntropies("exact", "", None, _EXACT, _EXACT)
     details = [mapping(x.provenance.get("details")) for x in data.sessions if x.kind == "generate"]
     told = [found for found in details if "token_entropies" in found]

@@ -17,6 +17,7 @@ from homogaudit.report.numbers import count, percent, share
 from homogaudit.report.records import DrawCounts, Labels, Undefined, Validity
 from homogaudit.report.run_data import RunData, mapping
 from homogaudit.statistics import Rate
+from homogaudit.store.facts import ThinkingFacts
 from homogaudit.store.shards import Shards
 
 __all__ = ["FEWEST_OF_A_CLASS", "assess", "label_warning", "too_few_labels"]
@@ -142,13 +143,13 @@ def _is_frozen(sample_set: SampleSet) -> bool:
 
 def _with_warnings(validity: Validity, data: RunData, labels: Labels) -> Validity:
     warnings = [
-        *map(str, mapping(data.meta("recorded")).get("warnings") or ()),
+        *data.run.recorded.warnings,
         *_server_warnings(data),
         *_draw_warnings(validity, data.sampler("max_tokens")),
         *_failure_warnings(data),
         *_question_warnings(validity, data),
     ]
-    warnings += mapping(data.meta("thinking")).get("warnings") or []
+    warnings += (data.run.thinking or ThinkingFacts()).warnings
     if data.parameters.get("keep_thinking") is True:
         warnings.append("the raw text is taken as the answer, thinking included (`--keep-thinking`)")
     if data.samples == 1:
@@ -212,10 +213,10 @@ def _failure_warnings(data: RunData) -> list[str]:
 def _question_warnings(validity: Validity, data: RunData) -> list[str]:
     """Return what is wrong with the questions that enter."""
     warnings: list[str] = []
-    missing = data.meta("missing_shards")
+    missing = data.run.missing_shards
     if missing:
         shards = Shards.of_parameters(data.parameters)
-        absent = Shards(tuple(missing), shards.of)
+        absent = Shards(missing, shards.of)
         total = int(data.parameters["questions"]["count"])
         warnings.append(
             f"{absent} {'is' if len(missing) == 1 else 'are'} missing: {share(total - validity.questions, total)} "
@@ -224,8 +225,8 @@ def _question_warnings(validity: Validity, data: RunData) -> list[str]:
     if validity.questions_unfinished:
         unfinished = share(validity.questions_unfinished, validity.questions)
         warnings.append(f"{unfinished} questions are unfinished and enter nothing")
-    elif data.meta("status") != "complete" and not missing:
-        how = "run `homogaudit score RUN`" if data.parameters.get("recorded") else "run the same command again"
+    elif data.run.status != "complete" and not missing:
+        how = "run `homogaudit score RUN`" if data.run.is_recorded else "run the same command again"
         warnings.append(f"everything is drawn but the run is not complete: {how} to score it")
     short = validity.questions_scored - validity.questions_fully_valid
     if short and validity.samples:

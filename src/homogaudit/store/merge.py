@@ -7,7 +7,7 @@ because it would be another figure over all questions of the merged one.
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def _facts(run: RunFile) -> dict[str, Any]:
     facts = {key: value for key, value in parameters.items() if key != "shard"} | {"shard": {"of": of}}
     # A run in which nothing was drawn yet has neither.
     if modes:
-        facts |= {"prompt mode": modes, "chat_template": run.meta("chat_template")}
+        facts |= {"prompt mode": modes, "chat_template": run.chat_template}
     return facts
 
 
@@ -131,19 +131,11 @@ def _together(runs: Sequence[RunFile]) -> Shards:
 
 def _warnings(runs: Sequence[RunFile]) -> list[str]:
     warnings: list[str] = []
-    if len(days := {str(run.meta("created"))[:10] for run in runs}) > 1:
+    if len(days := {run.created[:10] for run in runs}) > 1:
         warnings.append(f"the runs were begun on {len(days)} days: prompts that tell the date differ")
-    scorings = {json.dumps(_scoring_keys(scoring)) for run in runs if (scoring := run.meta("scoring")) is not None}
-    if len(scorings) > 1:
+    if len({scoring.key for run in runs if (scoring := run.scoring) is not None}) > 1:
         warnings.append("the runs were scored in different ways: all are scored like the first")
     return warnings
-
-
-def _scoring_keys(scoring: Mapping[str, Any]) -> list[Any]:
-    """Return what the figures of a scoring depend on: where its models lie is another matter on every machine."""
-    nli = scoring.get("nli_source") or {}
-    names = ("judge", "embedder_key", "methods", "signals", "density_pool")
-    return [*(scoring.get(name) for name in names), nli.get("key"), nli.get("question_first")]
 
 
 # The merged file
@@ -168,32 +160,25 @@ def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
         raise RunFileError("the questions of the runs are not those of their question file", "draw them again")
     with RunFile.create(
         draft,
-        model=str(first.meta("model")),
-        question_source=str(first.meta("question_source")),
+        model=first.model,
+        question_source=first.question_source,
         questions=questions,
         parameters=parameters,
     ) as merged:
-        scorings = (scoring for run in runs if (scoring := run.meta("scoring")) is not None)
-        facts: dict[str, Any] = {
-            "created": min(str(run.meta("created")) for run in runs),
-            "model_entry": first.meta("model_entry"),
-            "duplicates": first.meta("duplicates"),
-            "reader": first.meta("reader"),
-            "thinking": first.meta("thinking"),
-            "chat_template": next((found for run in runs if (found := run.meta("chat_template")) is not None), None),
-            "scoring": next(scorings, None),
-            "calls": sorted({kind for run in runs for kind in run.meta("calls", [])}),
-            # Who the keys of clusterings and labels stand for.
-            "embedders": {key: known for run in runs for key, known in run.meta("embedders", {}).items()} or None,
-            "judge_models": {key: known for run in runs for key, known in run.meta("judge_models", {}).items()} or None,
-            "token_arrays_dropped": any(run.meta("token_arrays_dropped", False) for run in runs) or None,
-            "merged": [{"id": run.meta("id"), "file": run.path.name} for run in runs],
-            "missing_shards": list(shards.missing) or None,
-        }
         with merged.transaction():
-            for key, value in facts.items():
-                if value is not None:
-                    merged.set_meta(key, value)
+            merged.created = min(run.created for run in runs)
+            merged.note_model_entry(first.model_source)
+            merged.duplicates, merged.reader = first.duplicates, first.reader
+            merged.thinking = first.thinking
+            merged.chat_template = next((run.chat_template for run in runs if run.chat_template is not None), None)
+            merged.scoring = next((run.scoring for run in runs if run.scoring is not None), None)
+            merged.wanted_calls = sorted({kind for run in runs for kind in run.wanted_calls})
+            # Who the keys of clusterings and labels stand for.
+            merged.embedders = {key: used for run in runs for key, used in run.embedders.items()}
+            merged.judge_models = {key: used for run in runs for key, used in run.judge_models.items()}
+            merged.token_arrays_dropped = any(run.token_arrays_dropped for run in runs)
+            merged.merged = [{"id": run.id, "file": run.path.name} for run in runs]
+            merged.missing_shards = shards.missing
 
 
 def _copy(source: Path, draft: Path) -> None:

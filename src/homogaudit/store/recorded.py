@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import RecordedFileError
 from homogaudit.records import Generation, Label, SignalValue
+from homogaudit.store.facts import RecordedFacts
 from homogaudit.store.recorded_lines import (
     ARRAY_KEYS,
     FORMAT,
@@ -244,10 +245,8 @@ def write_run(
                 for record in recorded.records
                 if record.generation_extra
             }
-            facts = {"header": recorded.header_extra, "signals": stored, "generation_extra": extra}
-            run.set_meta("recorded", {**facts, "warnings": list(warnings)})
-            given = {x.question.id: list(x.given_answers) for x in recorded.records if x.given_answers}
-            run.set_meta("given_answers", given)
+            run.recorded = RecordedFacts(recorded.header_extra, stored, extra, tuple(warnings))
+            run.given_answers = {x.question.id: list(x.given_answers) for x in recorded.records if x.given_answers}
     except BaseException:
         run.close()
         path.unlink(missing_ok=True)
@@ -281,8 +280,8 @@ def export_run(
         computed_signals: Whether to add the signals that the project computed, oriented so that higher is more
             uncertain, except where one was recorded under the same name.
     """
-    facts = run.meta("recorded", {})
-    original = {stored: name for name, stored in facts.get("signals", {}).items()}
+    facts = run.recorded
+    original = {stored: name for name, stored in facts.signals.items()}
     labels = run.labels(judge) if judge is not None else {}
     signals: dict[str, dict[str, float]] = {}
     taken = set(original.values())
@@ -299,15 +298,14 @@ def export_run(
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "model": run.meta("model"),
+        "model": run.model,
         "decoding": run.parameters.get("decoding", {}),
-        "directions": {original.get(name, name): value for name, value in run.meta("directions", {}).items()},
+        "directions": {original.get(name, name): value for name, value in run.directions.items()},
     }
-    _write_line(stream, {**header, **facts.get("header", {})})
-    extra_by_question = facts.get("generation_extra", {})
+    _write_line(stream, {**header, **facts.header})
     for draws in run.sample_sets():
         question = draws.question
-        extra = extra_by_question.get(question.id, {})
+        extra = facts.generation_extra.get(question.id, {})
         line: dict[str, Any] = {"id": question.id, "question": question.text}
         for key, value in (("context", question.context), ("system", question.system), ("category", question.category)):
             if value is not None:

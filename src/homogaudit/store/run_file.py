@@ -18,6 +18,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.codec import to_values
 from homogaudit.errors import ParametersDifferError, RunFileError, StorageError
 from homogaudit.records import (
     GREEDY,
@@ -33,6 +34,16 @@ from homogaudit.records import (
     SampleSet,
     SignalValue,
     TokenStatistics,
+)
+from homogaudit.store.facts import (
+    EmbedderUsed,
+    Fact,
+    JudgeUsed,
+    ModelSource,
+    RecordedFacts,
+    Scoring,
+    ThinkingFacts,
+    read_record,
 )
 from homogaudit.store.file_system import refuse_network_file_system
 from homogaudit.store.journals import JOURNAL, check_journal, next_mark, set_aside_leftovers
@@ -53,6 +64,9 @@ _Item = TypeVar("_Item")
 _LAST_SAMPLE = 2**62
 _LATER_PARAMETERS = frozenset({"prompting.all_switches"})
 """Parameters that version 0.1.0 did not store: a run without one goes on as it was begun."""
+
+_IN_PARAMETERS = ("name", "kind", "fingerprint", "server_model")
+"""What of a model is compared when its run is resumed."""
 
 _QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"
 _COLUMNS_SINCE_3 = ", context, system, choices"
@@ -188,7 +202,48 @@ class RunFile:
     """A run file, open for reading or for writing.
 
     One process writes (it holds a `RunLock`); any number read at the same time.
+
+    Attributes:
+        created: ISO 8601, UTC.
+        finished: The same; `None` before everything is drawn and scored.
+        status: `started` until everything is drawn and scored, then `complete`.
+        model: The model's name as reports show it.
+        question_source: The question file's name as reports show it.
+        directions: -1 for recorded signals where lower is more uncertain.
+        duplicates: Questions of the file that were left out because they stand in it twice.
+        reader: Of the way in which the question file was read; runs of version 0.1.0 are without one.
+        missing_shards: Numbers of the shards that a merged run lacks.
+        merged: The runs that a merged one is made of.
+        scoring: The last one; `None` before the first.
+        wanted_calls: What the model is to be asked about its own answers.
+        run_signals: Key of the scoring that the signals over all questions are stored under.
+        token_arrays_dropped: Whether token arrays were there and were forgotten.
+        embedders: Those that any scoring used, by key.
+        judge_models: The models that ever judged, by key.
+        given_answers: Sample indexes of recorded answers that the file told beside the text, by question id.
     """
+
+    id = Fact(str, "")
+    created = Fact(str, "")
+    finished = Fact(str)
+    status = Fact(str, "")
+    model = Fact(str, "")
+    question_source = Fact(str, "")
+    directions = Fact(dict[str, int], {})
+    duplicates = Fact(int, 0)
+    reader = Fact(int)
+    missing_shards = Fact(tuple[int, ...], ())
+    merged = Fact(list[dict[str, str]], [])
+    chat_template = Fact(str)
+    thinking = Fact(ThinkingFacts)
+    recorded = Fact(RecordedFacts, RecordedFacts())
+    given_answers = Fact(dict[str, list[int]])
+    scoring = Fact(Scoring)
+    wanted_calls = Fact(list[str], [], key="calls")
+    run_signals = Fact(str)
+    token_arrays_dropped = Fact(bool, False)
+    embedders = Fact(dict[str, EmbedderUsed], {})
+    judge_models = Fact(dict[str, JudgeUsed], {})
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection, *, writable: bool, version: int = SCHEMA_VERSION
@@ -199,7 +254,7 @@ class RunFile:
         self._version = version
         rows = connection.execute("SELECT position, id FROM questions").fetchall()
         self._positions: dict[str, int] = {question_id: position for position, question_id in rows}
-        self._id = self.meta("id")
+        self._id = self.id
 
     @classmethod
     def create(
@@ -385,14 +440,29 @@ class RunFile:
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
     @property
-    def status(self) -> str:
-        """`started` until everything is drawn and scored, then `complete`."""
-        return str(self.meta("status"))
-
-    @property
     def parameters(self) -> dict[str, Any]:
         """Everything that the draws depend on."""
         return dict(self.meta("parameters"))
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the answers came with a file: nothing more is to be drawn."""
+        return bool(self.parameters.get("recorded"))
+
+    @property
+    def model_source(self) -> ModelSource:
+        """The model that the run is drawn from."""
+        drawn, entry = self.parameters.get("model"), self.meta("model_entry")
+        told = dict(entry) if isinstance(entry, dict) else {}
+        if isinstance(drawn, dict):
+            told |= {"kind": drawn.get("kind"), "fingerprint": drawn.get("fingerprint")}
+            told["server_model"] = drawn.get("name")
+        return read_record(self.path, "model", ModelSource, told | {"name": self.model})
+
+    def note_model_entry(self, source: ModelSource) -> None:
+        """Store what the parameters do not tell of a model: nothing of it makes a run another one."""
+        told = {key: value for key, value in to_values(source).items() if value is not None}
+        self.set_meta("model_entry", {key: value for key, value in told.items() if key not in _IN_PARAMETERS})
 
     def require_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Check that `parameters` are those of this run.
@@ -499,8 +569,7 @@ class RunFile:
         Args:
             draws: Stored ones, with another answer or state.
         """
-        facts = self.meta("recorded")
-        recorded = json.dumps(list(facts.get("signals", {}).values()) if isinstance(facts, dict) else [])
+        recorded = json.dumps(list(self.recorded.signals.values()))
         with self.transaction():
             for draw in draws:
                 position = self._positions[draw.question_id]
@@ -893,8 +962,8 @@ class RunFile:
     def finish(self) -> None:
         """Mark the run complete."""
         with self.transaction():
-            self.set_meta("finished", _now())
-            self.set_meta("status", "complete")
+            self.finished = _now()
+            self.status = "complete"
 
 
 def _question(row: Sequence[Any]) -> Question:

@@ -105,7 +105,7 @@ def row_source(run: RunFile) -> RowSource:
         method=None if primary is None else methods[primary],
         judge=choose_judge(run, None),
         samples=samples,
-        needs_greedy=samples == 0 or (draws_greedy and not run.parameters.get("recorded")),
+        needs_greedy=samples == 0 or (draws_greedy and not run.is_recorded),
     )
 
 

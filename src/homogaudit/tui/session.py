@@ -84,10 +84,10 @@ def read_session(path: Path, job: Job | None = None) -> TuiSession:
         return TuiSession(
             path,
             job,
-            str(run.meta("model")),
-            str(run.meta("question_source")),
+            run.model,
+            run.question_source,
             run.status,
-            tuple(run.meta("missing_shards") or ()),
+            run.missing_shards,
         )
 
 
@@ -105,7 +105,7 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
     with RunFile.open(path) as run:
         counts = run.draw_counts()
         expected = run.expected_samples()
-        is_recorded = bool(run.parameters.get("recorded"))
+        is_recorded = run.is_recorded
         reducer = LiveReducer(
             (
                 QuestionRow(
