@@ -91,7 +91,7 @@ def test_an_unfinished_run_is_reported_with_exit_code_4(report: Report, run_path
     unfinish(run_path)
     code, out, err = report(run_path)
     assert code == 4
-    assert out.startswith("homogaudit report")
+    assert out.startswith("Homogenization: invalid")
     assert err == f"error: `{run_path}` is not complete\nhint: run its command again to go on\n"
     code, out, err = report(run_path, "--json")
     assert code == 4

@@ -19,7 +19,7 @@ from homogaudit.report.cascade import cascade_figures, cascade_inputs, cascade_s
 from homogaudit.report.cascade_layout import cascade_section, pointer_section
 from homogaudit.report.cascade_policy import apply_policy, fit_run_policy
 from homogaudit.report.cascade_records import Cascade
-from homogaudit.report.console import render_section
+from homogaudit.report.console import render_sections
 from homogaudit.report.json import dumps, schema
 from homogaudit.report.pointer import pointer_figures
 from homogaudit.report.run_data import read_run
@@ -45,7 +45,7 @@ def cascade_of(run: RunFile, *, full: bool = False, warning: str | None = None) 
 
 def shown(section: Section) -> str:
     console = Console(file=StringIO(), width=80, highlight=False)
-    render_section(section, console)
+    render_sections([section], console)
     return " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
 
 
@@ -200,7 +200,7 @@ def test_constant_and_infinite_signals_are_no_stages(scored_run: Callable[..., A
         "freshness": "the same for every question",
         "recorded:association": "defined for 0 of 60 questions",
     }
-    text = shown(cascade_section(found, full=False))
+    text = shown(cascade_section(found))
     assert "No stage: freshness (the same for every question)." in text
     with pytest.raises(UsageError, match="`freshness` cannot be a stage"):
         fit_run_policy(builder.run, seed=0, signals=("token_entropy_mean", "freshness"))
@@ -242,11 +242,11 @@ def test_without_labels_nothing_is_said_of_a_cascade(build_run: Callable[..., An
     assert not any("cascade" in sentence for sentence in report.verdict.sentences)
 
 
-def test_the_section_shows_primary_facts_first_and_the_rest_in_full(qwen: Cascade) -> None:
-    brief, full = cascade_section(qwen, full=False), cascade_section(qwen, full=True)
-    assert [len(x.tables) for x in (brief, full)] == [1, 4]
-    text = shown(full)
-    assert "Not recommended: running every stage is not shown" in text
+def test_the_section_shows_stages_points_and_the_published_protocol(qwen: Cascade) -> None:
+    section = cascade_section(qwen)
+    assert [len(table.rows) for table in section.tables()][1] == len(qwen.stages)
+    text = shown(section)
+    assert "Not recommended. (a) not met: running every stage is not shown" in text
     assert "money - (models.toml names no price for this model)" in text
     assert "171 of 401" in text
     assert "in sample" in text
@@ -262,7 +262,7 @@ def test_the_pointer_model_reads_stored_entropies_and_embeddings(qwen_run: RunFi
     assert (found.n, found.positives) == (401, 196)
     assert len(found.coefficients) == 20
     assert found.auroc_with_embeddings == Undefined("no question embeddings are stored")
-    assert "20 free features" in shown(pointer_section(found))
+    assert "20 free features" in shown(*pointer_section(found))
 
 
 @pytest.fixture

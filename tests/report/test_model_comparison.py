@@ -152,9 +152,9 @@ def test_equal_counts_correlate_without_an_interval(builder: Any) -> None:
     Draft202012Validator(schema()).validate(document)
     (pair,) = document["homogenization"]["models"]["entailment"]["correlations"]
     assert pair["spearman"] == {"value": 1.0, "low": None, "high": None, "p": None, "n": QUESTIONS}
-    section = next(x for x in sections(report, full=False) if x.title == "NLI models compared")
-    assert section.tables[-1].rows == (("a and b", "1.00", MISSING, "24"),)
-    assert any("has no interval" in x for x in section.notes)
+    section = next(x for x in sections(report) if x.title == "NLI models compared")
+    assert [row.cells for row in list(section.tables())[-1].rows] == [("a and b", "1.00", MISSING, "24")]
+    assert any("has no interval" in x.text for x in section.lines())
 
 
 def test_models_of_one_name_are_told_apart(builder: Any) -> None:
@@ -205,9 +205,10 @@ def test_models_are_compared_on_the_questions_that_all_have_clustered(builder: A
             assert (point.scr.k, point.scr.n) == (counts_of(seed, point.threshold)[:14].count(1), 14)
     report = build(run, draws=50)
     Draft202012Validator(schema()).validate(to_json(report))
-    section = next(x for x in sections(report, full=False) if x.title == "Embedders compared")
-    assert "(14 by large, 24 by small): figures are over the 14 in common" in section.notes[0]
-    assert "over 14 labelled questions" in section.notes[-1]
+    section = next(x for x in sections(report) if x.title == "Embedders compared")
+    texts = [x.text for x in section.lines()]
+    assert "(14 by large, 24 by small): figures are over the 14 in common" in texts[0]
+    assert "over 14 labelled questions" in texts[-1]
 
 
 def test_a_model_that_has_clustered_nothing_has_missing_cells_and_takes_nothing_from_the_other(builder: Any) -> None:
@@ -217,26 +218,27 @@ def test_a_model_that_has_clustered_nothing_has_missing_cells_and_takes_nothing_
     assert found.models["small"].scr.n == found.questions == QUESTIONS
     report = build(run, draws=50)
     Draft202012Validator(schema()).validate(to_json(report))
-    section = next(x for x in sections(report, full=False) if x.title == "Embedders compared")
-    assert section.tables[0].rows[0] == ("large", *[MISSING] * 6)
-    for table in section.tables:
-        assert {len(row) for row in table.rows} == {len(table.columns)}
+    section = next(x for x in sections(report) if x.title == "Embedders compared")
+    assert next(section.tables()).rows[0].cells == ("large", *[MISSING] * 6)
+    for table in section.tables():
+        assert {len(row.cells) for row in table.rows} == {len(table.columns)}
     console = Console(file=StringIO(), width=100)
-    render_console(report, console, full=False)
+    render_console(report, console, full=True)
     assert "(0 by large, 24 by small)" in " ".join(console.file.getvalue().split())
 
 
 def test_json_and_text_show_the_tables(run: RunFile) -> None:
     report = build(run, draws=50)
     Draft202012Validator(schema()).validate(to_json(report))
-    section = next(x for x in sections(report, full=False) if x.title == "Embedders compared")
-    assert section.tables[0].columns == ("SCR, embedder", "0.7", "0.75", "0.8", "0.85", "0.9", "0.95")
-    assert [row[0] for row in section.tables[0].rows] == ["large", "small"]
-    notes = " ".join(section.notes)
+    section = next(x for x in sections(report) if x.title == "Embedders compared")
+    table = next(section.tables())
+    assert [x.name for x in table.columns] == ["embedder", "0.7", "0.75", "0.8", "0.85", "0.9", "0.95"]
+    assert [row.cells[0] for row in table.rows] == ["large", "small"]
+    notes = " ".join(x.text for x in section.lines())
     assert "over the 24 questions that all of them have clustered" in notes
     assert "does not transfer exactly to average linkage" in notes
     assert "Not calibrated when the run was scored with it: small" in notes
-    assert not any(x.title == "NLI models compared" for x in sections(report, full=False))
+    assert not any(x.title == "NLI models compared" for x in sections(report))
 
 
 def test_without_labels_there_is_no_auroc_but_everything_else(builder: Any) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from homogaudit.cascade.boundaries import Stage
-from homogaudit.cascade.figures import Figure
+from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.statistics.comparisons import MARGIN
 from homogaudit.statistics.tests import holm
 
@@ -36,8 +36,8 @@ class SingleStage:
     """
 
     stage: Stage
-    auroc: Figure
-    difference: Figure
+    auroc: HeldOutValue
+    difference: HeldOutValue
     p_holm: float
     cost: float
     shown_worse: bool
@@ -86,8 +86,8 @@ def p_non_inferior(difference: float, se: float, margin: float = MARGIN) -> floa
 
 def single_stages(
     stages: Sequence[Stage],
-    aurocs: Sequence[Figure],
-    differences: Sequence[Figure],
+    aurocs: Sequence[HeldOutValue],
+    differences: Sequence[HeldOutValue],
     errors: Sequence[float],
     costs: Sequence[float],
 ) -> tuple[SingleStage, ...]:
@@ -114,7 +114,9 @@ def _two_sided(difference: float, se: float) -> float:
     return math.erfc(abs(difference) / se / math.sqrt(2))
 
 
-def recommend(parallel: Figure, p: float, cost: Figure, full: float, singles: Sequence[SingleStage]) -> Recommendation:
+def recommend(
+    parallel: HeldOutValue, p: float, cost: HeldOutValue, full: float, singles: Sequence[SingleStage]
+) -> Recommendation:
     """Judge the three conditions.
 
     Args:
@@ -129,7 +131,7 @@ def recommend(parallel: Figure, p: float, cost: Figure, full: float, singles: Se
     return Recommendation(not unmet, conditions, "; ".join(unmet) or "; ".join(x.sentence for x in conditions))
 
 
-def _works(parallel: Figure) -> Condition:
+def _works(parallel: HeldOutValue) -> Condition:
     if parallel.low > 0.5:
         return Condition("a", True, "running every stage tells wrong from right answers on held-out questions")
     return Condition("a", False, "running every stage is not shown to tell wrong from right answers")
@@ -141,7 +143,7 @@ def _non_inferior(p: float) -> Condition:
     return Condition("b", False, f"the cascade may lose {MARGIN} AUROC or more against running every stage")
 
 
-def _saves(cost: Figure, full: float, singles: Sequence[SingleStage]) -> Condition:
+def _saves(cost: HeldOutValue, full: float, singles: Sequence[SingleStage]) -> Condition:
     if full == 0:
         return Condition("c", False, "every stage is free, so there is nothing to save")
     if cost.high >= full:

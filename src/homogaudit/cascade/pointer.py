@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from homogaudit.cascade.figures import Z_95, Figure
+from homogaudit.cascade.held_out import Z_95, HeldOutValue
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import FloatArray, class_vector, require_classes, score_matrix
 from homogaudit.statistics.auroc import delong
@@ -94,7 +94,7 @@ class PointerModel:
         components: Of the question embeddings that joined, 0 without.
     """
 
-    auroc: Figure
+    auroc: HeldOutValue
     n: int
     positives: int
     features: tuple[str, ...]
@@ -198,7 +198,7 @@ def pointer_model(
     every = np.arange(labels.size)
     _, coefficients = _fit(inputs, labels, vectors, every, every[:1])
     return PointerModel(
-        auroc=Figure(value, max(0.0, value - half), min(1.0, value + half)),
+        auroc=HeldOutValue(value, max(0.0, value - half), min(1.0, value + half)),
         n=labels.size,
         positives=int(np.count_nonzero(labels)),
         features=FREE_FEATURES,

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from homogaudit.cascade.costs import saving
-from homogaudit.cascade.figures import Figure
 from homogaudit.cascade.fits import CLIP, checked_signals, fit_cascades
+from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.cascade.policy_text import policy_error, read_record, write_record
 from homogaudit.cascade.ucbd import CascadeEvaluation
 from homogaudit.codec import STRICT
@@ -77,10 +77,10 @@ class HeldOut:
         reason: In words.
     """
 
-    auroc: Figure
-    auroc_parallel: Figure
-    difference: Figure
-    saving: Figure | None
+    auroc: HeldOutValue
+    auroc_parallel: HeldOutValue
+    difference: HeldOutValue
+    saving: HeldOutValue | None
     recommended: bool
     reason: str
 

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from homogaudit.cascade.boundaries import Stage
 from homogaudit.cascade.conditions import Recommendation, SingleStage, p_non_inferior, recommend, single_stages
 from homogaudit.cascade.costs import StageCosts, expected_cost, saving
-from homogaudit.cascade.figures import Figure, normal_figure, percentile_figure, standard_error
 from homogaudit.cascade.fits import BANDS, FOLDS, checked_signals, fit_cascades
+from homogaudit.cascade.held_out import HeldOutValue, standard_error, with_normal_interval, with_percentile_interval
 from homogaudit.cascade.weighted import weighted_aurocs
 from homogaudit.statistics.arrays import BoolArray, FloatArray
 from homogaudit.statistics.comparisons import MARGIN
@@ -48,8 +48,8 @@ class CascadeSaving:
     """
 
     costs: StageCosts
-    cost: Figure
-    saving: Figure | None
+    cost: HeldOutValue
+    saving: HeldOutValue | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class CascadePoint:
     """
 
     band: float
-    auroc: Figure
-    cost: Figure
+    auroc: HeldOutValue
+    cost: HeldOutValue
     on_front: bool
 
 
@@ -101,12 +101,12 @@ class CascadeEvaluation:
     folds: int
     repeats: int
     draws: int
-    auroc: Figure
-    auroc_parallel: Figure
-    difference: Figure
+    auroc: HeldOutValue
+    auroc_parallel: HeldOutValue
+    difference: HeldOutValue
     margin: float
     p_non_inferior: float
-    decided: tuple[Figure, ...]
+    decided: tuple[HeldOutValue, ...]
     savings: tuple[CascadeSaving, ...]
     singles: tuple[SingleStage, ...]
     points: tuple[CascadePoint, ...]
@@ -276,20 +276,20 @@ def _error(by_repeat: FloatArray) -> float:
     return standard_error(by_repeat[:, 1:].ravel())
 
 
-def _auroc_figure(by_repeat: FloatArray, least: float = 0.0) -> Figure:
+def _auroc_figure(by_repeat: FloatArray, least: float = 0.0) -> HeldOutValue:
     """Return an AUROC, or a difference of two, from (repeats, rows) means over folds."""
-    return normal_figure(float(by_repeat[:, 0].mean()), by_repeat[:, 1:].ravel(), least, 1.0)
+    return with_normal_interval(float(by_repeat[:, 0].mean()), by_repeat[:, 1:].ravel(), least, 1.0)
 
 
-def _mean_figure(by_fold: FloatArray, most: float) -> Figure:
+def _mean_figure(by_fold: FloatArray, most: float) -> HeldOutValue:
     """Return a cost or a share from (repeats, folds, rows)."""
     by_repeat = _over_folds(by_fold)
-    return normal_figure(float(by_repeat[:, 0].mean()), by_repeat[:, 1:].ravel(), 0.0, most)
+    return with_normal_interval(float(by_repeat[:, 0].mean()), by_repeat[:, 1:].ravel(), 0.0, most)
 
 
-def _policy_figure(by_fold: FloatArray) -> Figure:
+def _policy_figure(by_fold: FloatArray) -> HeldOutValue:
     """Return a saving from (repeats, folds, rows): the mean, and how it varies over policies."""
-    return percentile_figure(float(by_fold[:, :, 0].mean()), by_fold[:, :, 1:].ravel())
+    return with_percentile_interval(float(by_fold[:, :, 0].mean()), by_fold[:, :, 1:].ravel())
 
 
 def _cost(costs: StageCosts, reaching: FloatArray) -> FloatArray:

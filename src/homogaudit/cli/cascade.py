@@ -73,9 +73,9 @@ def fit(
     from rich.console import Console
 
     from homogaudit.report.cascade_layout import policy_section
-    from homogaudit.report.console import render_section
+    from homogaudit.report.console import render_sections
 
-    render_section(policy_section(policy, str(output)), Console(highlight=False))
+    render_sections([policy_section(policy, str(output))], Console(highlight=False))
 
 
 @app.command()
@@ -137,9 +137,9 @@ def apply(
     from rich.console import Console
 
     from homogaudit.report.cascade_layout import applied_section
-    from homogaudit.report.console import render_section
+    from homogaudit.report.console import render_sections
 
-    render_section(applied_section(cascade.policy, applied), Console(highlight=False))
+    render_sections([applied_section(cascade.policy, applied)], Console(highlight=False))
 
 
 @contextlib.contextmanager

@@ -1,10 +1,7 @@
-"""The analyses of the labelled questions as sections of lines and tables: a line or a short table each, more with full.
+"""The analyses of the labelled questions as sections; one without figures says why."""
 
-All text of others is plain here already. A section that was not asked for is left out; one without figures says why.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from homogaudit.records import Interval
 from homogaudit.report.analysis_records import (
@@ -14,13 +11,9 @@ from homogaudit.report.analysis_records import (
     Calibration,
     Categories,
     Comparisons,
-    CoverageFigures,
     Dependences,
-    FlagAgreement,
     Selective,
     SignalCategories,
-    SignalCorrelation,
-    SignalDifference,
     SignalSelective,
 )
 from homogaudit.report.numbers import (
@@ -35,8 +28,9 @@ from homogaudit.report.numbers import (
     share,
 )
 from homogaudit.report.numbers import threshold as written_threshold
+from homogaudit.report.parts import INTERVAL, SIGNAL, line, not_computed, notes, record_table, signal_term, text_table
 from homogaudit.report.records import Report
-from homogaudit.report.section import Section, Table
+from homogaudit.report.section import Column, Curve, Curves, HeatMap, Part, Row, Section, Table
 from homogaudit.report.text import plain
 from homogaudit.report.undefined import WITH_FULL, Undefined
 from homogaudit.statistics import COVERAGES
@@ -46,61 +40,40 @@ __all__ = ["analysis_sections"]
 _Figures = TypeVar("_Figures")
 
 
-def analysis_sections(report: Report, *, full: bool) -> tuple[Section, ...]:
-    """Return the sections in reading order.
-
-    Args:
-        report: The report.
-        full: Whether to add the tables of every signal; the other sections are there if they were built.
-    """
-    found = (
-        _section("Differences", report.comparisons, lambda x: _comparisons(x, full=full), full=full),
-        _section(
-            "Selective prediction",
-            report.selective,
-            lambda x: _selective(x, report.verdict.signal, full=full),
-            full=full,
-        ),
-        _section("Agreement", report.agreement, _agreement, full=full),
-        _section("Categories", report.categories, _categories, full=full),
-        _section("Calibration", report.calibration, _calibration, full=full),
-        _section("Dependence", report.dependence, _dependence, full=full),
+def analysis_sections(report: Report) -> tuple[Section, ...]:
+    """Return the sections in reading order; what was left for the full report is not among them."""
+    made: list[tuple[str, str, Any, Callable[[Any], list[Part]]]] = [
+        ("comparisons", "Differences", report.comparisons, _comparisons),
+        ("selective", "Selective prediction", report.selective, lambda x: _selective(x, report.verdict.signal)),
+        ("agreement", "Agreement", report.agreement, _agreement),
+        ("categories", "Categories", report.categories, _categories),
+        ("calibration", "Calibration", report.calibration, _calibration),
+        ("dependence", "Dependence", report.dependence, _dependence),
+    ]
+    return tuple(
+        not_computed(key, title, key, found.reason)
+        if isinstance(found, Undefined)
+        else Section(key, title, key, tuple(lay_out(found)))
+        for key, title, found, lay_out in made
+        if found != WITH_FULL
     )
-    return tuple(section for section in found if section is not None)
-
-
-def _section(
-    title: str, figures: _Figures | Undefined, lay_out: Callable[[_Figures], Section], *, full: bool
-) -> Section | None:
-    if isinstance(figures, Undefined):
-        # In the short report the sections before have said that there are no labels.
-        return Section(title, lines=_plain([f"Not computed: {figures.reason}."])) if _is_said(figures, full) else None
-    return lay_out(figures)
-
-
-def _is_said(figures: Undefined, full: bool) -> bool:
-    return full and figures != WITH_FULL
-
-
-def _plain(lines: Iterable[str]) -> tuple[str, ...]:
-    return tuple(plain(line) for line in lines)
 
 
 def _defined(signals: Mapping[str, _Figures | Undefined]) -> dict[str, _Figures]:
     return {name: x for name, x in signals.items() if not isinstance(x, Undefined)}
 
 
-def _between(found: Interval | None) -> str:
-    return MISSING if found is None else interval(found.low, found.high)
+def _between(found: Interval | None, places: int = 3) -> str:
+    return MISSING if found is None else interval(found.low, found.high, places)
 
 
-def _comparisons(found: Comparisons, *, full: bool) -> Section:
+def _comparisons(found: Comparisons) -> list[Part]:
     """Return which signals differ from the primary one."""
-    compared: dict[str, SignalDifference] = _defined(found.signals)
-    title = "Differences"
+    compared = _defined(found.signals)
     if not compared:
-        return Section(title, lines=_plain([f"No other signal can be compared with {found.primary_signal}."]))
-    lines = [f"AUROC against that of {found.primary_signal}, {count(len(compared))} signals (paired DeLong, Holm):"]
+        return [line(f"No other signal can be compared with {found.primary_signal}.", "comparisons")]
+    said = f"AUROC against that of {found.primary_signal}, {count(len(compared))} signals (paired DeLong, Holm):"
+    parts: list[Part] = [line(said, "comparisons")]
     readings = {
         "higher": "higher",
         "lower": "lower",
@@ -109,90 +82,88 @@ def _comparisons(found: Comparisons, *, full: bool) -> Section:
     }
     for reading, words in readings.items():
         names = [name for name, x in compared.items() if x.reading == reading]
+        listed = f" ({', '.join(names)})" if names and reading in ("higher", "lower") else ""
         if names:
-            listed = f": {', '.join(names)}" if reading in ("higher", "lower") else ""
-            lines.append(f"{words}: {count(len(names))}{listed and f' ({listed[2:]})'}")
-    tables: list[Table] = []
-    if full:
-        columns = ("signal", "delta", "95% interval", "adj. p", "equal p", "n")
-        rows = tuple(
+            parts.append(line(f"{words}: {count(len(names))}{listed}", "comparisons"))
+    paths = ("delta", "delta.interval", "p_holm", "p_equivalent", "n")
+    parts.append(record_table(compared, SIGNAL, paths, term=signal_term))
+    said = f"Equal p: of a difference of {found.margin:g} or more (two one-sided tests)."
+    return [*parts, line(said, "p_equivalent", "muted")]
+
+
+def _selective(found: Selective, recommended: str | None) -> list[Part]:
+    """Return how accurate the surest answers are by each signal."""
+    scored = _defined(found.signals)
+    leading = {name: x for name, x in scored.items() if name in found.leading}
+    rows = tuple(
+        Row(
             (
                 plain(name),
-                decimal(x.delta),
-                interval(x.low, x.high),
-                p_value(x.p_holm),
-                p_value(x.p_equivalent),
-                count(x.n),
-            )
-            for name, x in compared.items()
+                *(MISSING if isinstance(x, Undefined) else percent(x.accuracy) for x in figures.accuracy_at),
+                decimal(figures.aurc),
+                decimal(figures.prr),
+            ),
+            signal_term(name),
         )
-        tables.append(Table(columns, rows))
-    notes = [f"Equal p: of a difference of {found.margin:g} or more (two one-sided tests)."] if full else []
-    return Section(title, lines=_plain(lines), tables=tuple(tables), notes=_plain(notes))
-
-
-def _selective(found: Selective, recommended: str | None, *, full: bool) -> Section:
-    """Return how accurate the surest answers are by each signal."""
-    scored: dict[str, SignalSelective] = _defined(found.signals)
-    shown = {name: x for name, x in scored.items() if full or name in found.leading}
-    rows = tuple(
-        (plain(name), *(_accuracy(x) for x in figures.accuracy_at), *_areas(figures)) for name, figures in shown.items()
+        for name, figures in scored.items()
     )
-    columns = ("signal", *(f"{coverage:.0%}" for coverage in COVERAGES), "AURC", "PRR")
-    lines = ["Accuracy on the share of the questions that a signal is surest of:"]
-    tables = [Table(columns, rows)]
-    notes = ["PRR: 1 for a perfect order, 0 for a random one. AURC: mean error rate over all shares."]
-    if not full and len(scored) > len(shown):
-        notes.append(f"The primary, the recommended and the best signals; {count(len(scored))} with `--full`.")
-    leading = {name: x for name, x in scored.items() if name in found.leading}
-    named = recommended or found.leading[0]
-    tables.append(_thresholds(leading if full else {name: x for name, x in leading.items() if name == named}))
-    if full:
-        tables += [_area_intervals(leading), _curves(leading)]
-        notes += _bounds(found, scored)
-    notes.append("Threshold: of the values as stored; tied questions are accepted, so the share can be larger.")
-    return Section("Selective prediction", lines=_plain(lines), tables=tuple(tables), notes=_plain(notes))
-
-
-def _accuracy(found: CoverageFigures | Undefined) -> str:
-    return MISSING if isinstance(found, Undefined) else percent(found.accuracy)
-
-
-def _areas(figures: SignalSelective) -> tuple[str, str]:
-    return decimal(figures.aurc), decimal(figures.prr)
-
-
-def _thresholds(signals: Mapping[str, SignalSelective]) -> Table:
-    rows = tuple(
+    shares = (Column(f"{coverage:.0%}", "accuracy_at") for coverage in COVERAGES)
+    columns = (SIGNAL, *shares, Column("AURC", "aurc"), Column("PRR", "prr"))
+    bounds = [
         (
-            plain(name),
+            name,
             f"{x.coverage:.0%}",
             written_threshold(x.threshold),
             percent(x.accuracy),
             percent_interval(x.low, x.high),
         )
-        for name, figures in signals.items()
+        for name, figures in leading.items()
         for x in figures.accuracy_at
         if not isinstance(x, Undefined)
+    ]
+    headings = (SIGNAL, Column("share", "coverage"), Column("threshold", "at_threshold"), Column("accuracy"), INTERVAL)
+    areas = [(name, _between(x.aurc_interval), _between(x.prr_interval)) for name, x in leading.items()]
+    return [
+        line("Accuracy on the share of the questions that a signal is surest of:", "accuracy_at"),
+        Table(columns, rows),
+        *notes(("PRR: 1 for a perfect order, 0 for a random one. AURC: mean error rate over all shares.",), "prr"),
+        _curve(leading, found.target_risk),
+        text_table(headings, bounds, "at_threshold", "Where the leading signals answer"),
+        text_table((SIGNAL, Column("AURC", "aurc"), Column("PRR", "prr")), areas, "aurc", "95% intervals"),
+        text_table(
+            (SIGNAL, *(Column(f"{fifth}%", "curve") for fifth in range(20, 101, 20))),
+            _fifths(leading),
+            "curve",
+            "Share of wrong answers among the surest",
+        ),
+        *(line(text, "risk_bound") for text in _bounds(found, scored)),
+        line(
+            "Threshold: of the values as stored; tied questions are accepted, so the share can be larger.",
+            "at_threshold",
+            "muted",
+        ),
+    ]
+
+
+def _curve(signals: Mapping[str, SignalSelective], target: float) -> Curves:
+    curves = tuple(
+        Curve(plain(name), tuple(point.coverage for point in x.curve), tuple(point.risk for point in x.curve))
+        for name, x in signals.items()
+        if not isinstance(x.curve, Undefined)
     )
-    return Table(("signal", "share", "threshold", "accuracy", "95% interval"), rows)
+    title = "Share of wrong answers by share of questions answered"
+    return Curves(title, "curve", curves, "questions answered", x_percent=True, y_marks=(target,), y_range=None)
 
 
-def _area_intervals(signals: Mapping[str, SignalSelective]) -> Table:
-    rows = tuple((plain(name), _between(x.aurc_interval), _between(x.prr_interval)) for name, x in signals.items())
-    return Table(("signal", "AURC", "PRR"), rows)
-
-
-def _curves(signals: Mapping[str, SignalSelective]) -> Table:
+def _fifths(signals: Mapping[str, SignalSelective]) -> list[tuple[str, ...]]:
     """Return the risk at every fifth of the questions; more columns would not fit."""
     rows: list[tuple[str, ...]] = []
     for name, figures in signals.items():
-        if isinstance(figures.curve, Undefined):
-            continue
-        points = figures.curve
-        fifths = [points[max(0, round(len(points) * fifth / 5) - 1)] for fifth in range(1, 6)]
-        rows.append((plain(name), *(percent(point.risk) for point in fifths)))
-    return Table(("errors among the first", "20%", "40%", "60%", "80%", "100%"), tuple(rows))
+        if not isinstance(figures.curve, Undefined):
+            points = figures.curve
+            fifths = [points[max(0, round(len(points) * fifth / 5) - 1)] for fifth in range(1, 6)]
+            rows.append((name, *(percent(point.risk) for point in fifths)))
+    return rows
 
 
 def _bounds(found: Selective, signals: Mapping[str, SignalSelective]) -> list[str]:
@@ -211,60 +182,47 @@ def _bounds(found: Selective, signals: Mapping[str, SignalSelective]) -> list[st
     return [f"Risk bound: {reason}." for reason in list(reasons)[:1]]
 
 
-def _agreement(found: Agreements) -> Section:
+def _agreement(found: Agreements) -> list[Part]:
     """Return whether signals flag the same questions as the primary one."""
-    compared: dict[str, FlagAgreement] = _defined(found.signals)
+    compared = _defined(found.signals)
     if not compared:
-        return Section("Agreement", lines=_plain([f"No other signal beside {found.primary_signal}."]))
-    lines = [f"Each signal flags {percent(found.flagged_share)} of the questions, beside {found.primary_signal}:"]
-    rows = tuple(
-        (
-            plain(name),
-            count(x.both),
-            count(x.only_one),
-            MISSING if isinstance(x.kappa, Undefined) else decimal(x.kappa.value, 2),
-            percent(x.right),
-            percent(x.right_primary),
-            p_value(x.p_holm),
-        )
-        for name, x in compared.items()
-    )
-    notes = [
+        return [line(f"No other signal beside {found.primary_signal}.", "agreement")]
+    said = f"Each signal flags {percent(found.flagged_share)} of the questions, beside {found.primary_signal}:"
+    paths = ("both", "only_one", "kappa", "right", "right_primary", "p_holm")
+    texts = (
         "Both: flagged by both; one: by one of the two alone, as many by each. Right: flag and wrong answer, or none.",
         "Adjusted p: of both being right equally often (McNemar, Holm).",
-    ]
-    columns = ("signal", "both", "one", "kappa", "right", "primary", "adj. p")
-    return Section("Agreement", lines=_plain(lines), tables=(Table(columns, rows),), notes=_plain(notes))
+    )
+    table = record_table(compared, SIGNAL, paths, term=signal_term)
+    return [line(said, "agreement"), table, *notes(texts, "agreement")]
 
 
-def _categories(found: Categories) -> Section:
+def _categories(found: Categories) -> list[Part]:
     """Return where the primary and the recommended signal work."""
-    lines: list[str] = []
-    tables: list[Table] = []
-    by_signal: dict[str, SignalCategories] = _defined(found.signals)
-    for name, x in by_signal.items():
+    parts: list[Part] = []
+    for name, x in _defined(found.signals).items():
         if isinstance(x.difference, Undefined):
-            lines.append(f"{name}: {x.difference.reason}.")
+            parts.append(line(f"{name}: {x.difference.reason}.", "categories"))
         else:
-            lines.append(
-                f"{name}: AUROC differs by category with p {p_value(x.difference.p)} "
-                f"({count(x.difference.tested)} categories, permutation)."
-            )
-        tables.append(_category_table(name, x))
+            differs = f"{name}: AUROC differs by category with p {p_value(x.difference.p)}"
+            tested = f"{count(x.difference.tested)} categories, permutation"
+            parts.append(line(f"{differs} ({tested}).", "categories"))
+        parts.append(_category_table(name, x))
         rest = sum(isinstance(figures.auroc, Undefined) for figures in x.categories.values())
         if rest:
-            lines.append(f"{name}: {count(rest)} more categories have fewer than 10 questions or one class.")
-    notes = [
+            said = f"{name}: {count(rest)} more categories have fewer than 10 questions or one class."
+            parts.append(line(said, "categories"))
+    texts = (
         "The AUROCs only describe: with many categories some are always far from 0.5.",
         "Zone: effective or blind, decided and scored on different folds, Holm; from 20 questions, 5 of each class.",
-    ]
-    return Section("Categories", lines=_plain(lines), tables=tuple(tables), notes=_plain(notes))
+    )
+    return [*parts, *notes(texts, "zone")]
 
 
 def _category_table(name: str, found: SignalCategories) -> Table:
-    rows = tuple(
+    rows = [
         (
-            plain(category),
+            category,
             MISSING if isinstance(x.auroc, Undefined) else decimal(x.auroc),
             _between(x.delong),
             count(x.n),
@@ -272,68 +230,96 @@ def _category_table(name: str, found: SignalCategories) -> Table:
         )
         for category, x in found.categories.items()
         if not isinstance(x.auroc, Undefined)
+    ]
+    columns = (
+        Column("category", "categories"),
+        Column("AUROC", "auroc"),
+        INTERVAL,
+        Column("n", "n"),
+        Column("zone", "zone"),
     )
-    return Table((plain(name), "AUROC", "95% interval", "n", "zone"), rows)
+    return text_table(columns, rows, "categories", name)
 
 
-def _calibration(found: Calibration) -> Section:
+def _calibration(found: Calibration) -> list[Part]:
     """Return how well signals hold as probabilities."""
-    rows: list[tuple[str, ...]] = []
-    for name, x in _defined(found.signals).items():
-        for method, figures in (("raw", x.raw), ("Platt", x.platt), ("isotonic", x.isotonic)):
-            if not isinstance(figures, Undefined):
-                rows.append((plain(name), method, *_held(figures)))
+    rows = [
+        (name, method, *_held(figures))
+        for name, x in _defined(found.signals).items()
+        for method, figures in (("raw", x.raw), ("Platt", x.platt), ("isotonic", x.isotonic))
+        if not isinstance(figures, Undefined)
+    ]
     base = next((x.brier_of_base_rate for x in _defined(found.signals).values()), None)
-    lines = [f"P(incorrect) from a signal, fitted on other folds. Saying the share of errors scores {decimal(base)}."]
-    columns = ("signal", "by", "ECE", "interval", "Brier", "interval")
-    notes = ["ECE and Brier: lower is better; a Brier score above that of the share of errors is worth nothing."]
-    return Section("Calibration", lines=_plain(lines), tables=(Table(columns, tuple(rows)),), notes=_plain(notes))
+    said = f"P(incorrect) from a signal, fitted on other folds. Saying the share of errors scores {decimal(base)}."
+    columns = (
+        SIGNAL,
+        Column("calibration", "calibration"),
+        Column("ECE", "ece"),
+        INTERVAL,
+        Column("Brier", "brier"),
+        INTERVAL,
+    )
+    note = "ECE and Brier: lower is better; a Brier score above that of the share of errors is worth nothing."
+    return [line(said, "calibration"), text_table(columns, rows, "calibration"), *notes((note,), "brier")]
 
 
 def _held(found: CalibratedBy) -> tuple[str, ...]:
     ece = MISSING if isinstance(found.ece, Undefined) else decimal(found.ece)
-    low_high = [
-        MISSING if x is None else interval(x.low, x.high, 2) for x in (found.ece_interval, found.brier_interval)
-    ]
-    return ece, low_high[0], decimal(found.brier), low_high[1]
+    return ece, _between(found.ece_interval, 2), decimal(found.brier), _between(found.brier_interval, 2)
 
 
-def _dependence(found: Dependences) -> Section:
+def _dependence(found: Dependences) -> list[Part]:
     """Return how boundaries, and signals, depend on each other."""
     pairs = [x for x in found.pairs if isinstance(x, BoundaryPair)]
-    lines = [f"Not measured: {x.reason}." for x in found.pairs if isinstance(x, Undefined)]
-    tables: list[Table] = []
+    parts: list[Part] = [
+        line(f"Not measured: {x.reason}.", "dependence") for x in found.pairs if isinstance(x, Undefined)
+    ]
     if pairs:
         named = dict.fromkeys((b, s) for x in pairs for b, s in zip(x.boundaries, x.pair, strict=True))
-        lines.append(", ".join(f"{boundary} is {signal}" for boundary, signal in named))
-        rows = tuple(
+        parts.append(line(", ".join(f"{boundary} is {signal}" for boundary, signal in named), "boundary"))
+        rows = [
             (
                 "-".join(x.boundaries),
                 decimal(x.pearson.value, 2),
                 decimal(x.spearman.value, 2),
-                f"{decimal(x.distance_correlation.value, 2)} ({p_value(x.distance_correlation.p)})",
-                f"{decimal(x.hsic.value, 4)} ({p_value(x.hsic.p)})",
-                f"{decimal(x.mutual_information.value, 2)} ({p_value(x.mutual_information.p)})",
+                decimal(x.distance_correlation.value, 2),
+                p_value(x.distance_correlation.p),
+                decimal(x.hsic.value, 4),
+                p_value(x.hsic.p),
+                decimal(x.mutual_information.value, 2),
+                p_value(x.mutual_information.p),
                 count(x.n),
             )
             for x in pairs
+        ]
+        columns = (
+            Column("pair", "dependence"),
+            Column("Pearson", "pearson"),
+            Column("Spearman", "spearman"),
+            Column("dCor", "distance_correlation"),
+            Column("p", "p"),
+            Column("HSIC", "hsic"),
+            Column("p", "p"),
+            Column("MI, bits", "mutual_information"),
+            Column("p", "p"),
+            Column("n", "n"),
         )
-        columns = ("pair", "Pearson", "Spearman", "dCor (p)", "HSIC (p)", "MI, bits (p)", "n")
-        tables.append(Table(columns, rows))
-    correlated: dict[str, SignalCorrelation] = _defined(found.signals)
+        parts += [text_table(columns, rows, "dependence"), _heat_map(pairs)]
+    correlated = _defined(found.signals)
     if correlated:
-        rows = tuple(
-            (
-                plain(name),
-                decimal(x.pearson.value, 2),
-                interval(x.pearson.low, x.pearson.high, 2),
-                decimal(x.spearman.value, 2),
-                count(x.pearson.n),
-            )
-            for name, x in correlated.items()
-        )
-        tables.append(Table((f"with {found.primary_signal}", "Pearson", "95% interval", "Spearman", "n"), rows))
-    notes = [f"p by {count(found.permutations)} permutations. Dependence says nothing about which signal works."]
+        paths = ("pearson", "pearson.interval", "spearman", "pearson.of")
+        title = f"With {found.primary_signal}"
+        parts.append(record_table(correlated, SIGNAL, paths, title=title, term=signal_term))
+    said = f"p by {count(found.permutations)} permutations. Dependence says nothing about which signal works."
+    parts.append(line(said, "p", "muted"))
     if any(x.pearson.low is None for x in correlated.values()):
-        notes.append(NO_CORRELATION_INTERVAL)
-    return Section("Dependence", lines=_plain(lines), tables=tuple(tables), notes=_plain(notes))
+        parts.append(line(NO_CORRELATION_INTERVAL, "pearson", "muted"))
+    return parts
+
+
+def _heat_map(pairs: list[BoundaryPair]) -> HeatMap:
+    """Return Spearman's correlation of every two boundaries."""
+    values = {x.boundaries: x.spearman.value for x in pairs}
+    names = tuple(dict.fromkeys(name for x in pairs for name in x.boundaries))
+    rows = tuple(tuple(1.0 if a == b else values.get((a, b), values.get((b, a))) for b in names) for a in names)
+    return HeatMap("Spearman's correlation of the boundaries", "spearman", names, rows)

@@ -5,10 +5,12 @@ They hold figures and compute none; `Undefined` stands in for a figure, a signal
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from homogaudit.codec import Count, Share, Signed
 from homogaudit.records import Interval
+from homogaudit.report.figure import Figure
+from homogaudit.report.numbers import p_value, percent, threshold
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import CategoryDifference, CategoryZone, Correlation, Estimate, Permuted, Rate, RiskBound
 
@@ -55,14 +57,14 @@ class SignalDifference:
         reading: `higher` or `lower` by the adjusted p, else `equivalent`, else `not shown to differ`.
     """
 
-    delta: Signed
+    delta: Annotated[Signed, Figure("delta")]
     low: Signed
     high: Signed
-    n: Count
+    n: Annotated[Count, Figure("n")]
     positives: Count
     p: Share
-    p_holm: Share
-    p_equivalent: Share
+    p_holm: Annotated[Share, Figure("adj. p", written=p_value)]
+    p_equivalent: Annotated[Share, Figure("equal p", written=p_value)]
     p_non_inferior: Share
     reading: Literal["higher", "lower", "equivalent", "not shown to differ"]
 
@@ -102,15 +104,15 @@ class FlagAgreement:
 
     n: Count
     flagged: Count
-    both: Count
-    only_one: Count
+    both: Annotated[Count, Figure("both")]
+    only_one: Annotated[Count, Figure("one")]
     neither: Count
     tied: Count
-    kappa: Estimate | Undefined
-    right: Share
-    right_primary: Share
+    kappa: Annotated[Estimate | Undefined, Figure("kappa", places=2)]
+    right: Annotated[Share, Figure("right", written=percent)]
+    right_primary: Annotated[Share, Figure("primary right", written=percent)]
     p: Share
-    p_holm: Share
+    p_holm: Annotated[Share, Figure("adj. p", written=p_value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +142,11 @@ class CategoryFigures:
         zone: From 20 questions and 5 of each class on.
     """
 
-    n: Count
+    n: Annotated[Count, Figure("n")]
     positives: Count
-    auroc: Share | Undefined
-    delong: Interval | None
-    zone: CategoryZone | Undefined
+    auroc: Annotated[Share | Undefined, Figure("AUROC")]
+    delong: Annotated[Interval | None, Figure("95% interval")]
+    zone: Annotated[CategoryZone | Undefined, Figure("zone")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +178,12 @@ class CoverageFigures:
         at_threshold: Correct among all questions that the threshold accepts, those tied with it included.
     """
 
-    coverage: Share
+    coverage: Annotated[Share, Figure("share", written=percent)]
     accepted: Count
-    accuracy: Share
+    accuracy: Annotated[Share, Figure("accuracy", written=percent)]
     low: Share | None
     high: Share | None
-    threshold: float
+    threshold: Annotated[float, Figure("threshold", term="answer_where", written=threshold)]
     at_threshold: Rate
 
 
@@ -208,11 +210,11 @@ class SignalSelective:
         risk_bound: For the target risk; its threshold as in `CoverageFigures`.
     """
 
-    n: Count
+    n: Annotated[Count, Figure("n")]
     accuracy_at: tuple[CoverageFigures | Undefined, ...]
-    aurc: Share
+    aurc: Annotated[Share, Figure("AURC")]
     aurc_interval: Interval | None
-    prr: float
+    prr: Annotated[float, Figure("PRR")]
     prr_interval: Interval | None
     curve: tuple[CurvePoint, ...] | Undefined
     risk_bound: RiskBound | Undefined
@@ -246,9 +248,9 @@ class CalibratedBy:
         brier_interval: As `ece_interval`.
     """
 
-    ece: Share | Undefined
+    ece: Annotated[Share | Undefined, Figure("ECE")]
     ece_interval: Interval | None
-    brier: Share
+    brier: Annotated[Share, Figure("Brier")]
     brier_interval: Interval | None
 
 
@@ -293,20 +295,20 @@ class BoundaryPair:
 
     boundaries: tuple[str, str]
     pair: tuple[str, str]
-    n: Count
-    pearson: Correlation
-    spearman: Correlation
-    distance_correlation: Permuted
-    hsic: Permuted
-    mutual_information: Permuted
+    n: Annotated[Count, Figure("n")]
+    pearson: Annotated[Correlation, Figure("Pearson", places=2)]
+    spearman: Annotated[Correlation, Figure("Spearman", places=2)]
+    distance_correlation: Annotated[Permuted, Figure("dCor", places=2)]
+    hsic: Annotated[Permuted, Figure("HSIC", places=4)]
+    mutual_information: Annotated[Permuted, Figure("MI, bits", places=2)]
 
 
 @dataclass(frozen=True, slots=True)
 class SignalCorrelation:
     """How a signal goes with the primary one."""
 
-    pearson: Correlation
-    spearman: Correlation
+    pearson: Annotated[Correlation, Figure("Pearson", places=2)]
+    spearman: Annotated[Correlation, Figure("Spearman", places=2)]
 
 
 @dataclass(frozen=True, slots=True)

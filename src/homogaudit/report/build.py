@@ -85,9 +85,7 @@ def build(
     )
     pointer = pointer_figures(data, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
     facts = _run_facts(data)
-    verdict = decide(
-        validity, figures, primary, labels, signals, choice, analysed.selective, cascade, facts.question_source
-    )
+    verdict = decide(validity, figures, primary, labels, signals, choice, analysed.selective, cascade, facts, run.path)
     return Report(
         run=facts,
         validity=validity,

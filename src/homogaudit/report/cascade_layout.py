@@ -1,72 +1,107 @@
-"""The cascade and the pointer model as sections of lines and tables."""
+"""The cascade, its policies and the pointer model as sections."""
 
-from homogaudit.cascade.figures import Figure
+from collections.abc import Iterable
+
+from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.cascade.policy import Policy
 from homogaudit.cascade.published import PublishedProtocol
 from homogaudit.report.cascade_policy import AppliedCascade
 from homogaudit.report.cascade_records import Cascade, CascadeStage, HeldOutCascade, Pointer
-from homogaudit.report.numbers import MISSING, count, decimal, duration, interval, p_value, percent, percent_interval
-from homogaudit.report.section import Section, Span, Table
+from homogaudit.report.numbers import MISSING, count, decimal, duration, interval, percent, percent_interval
+from homogaudit.report.parts import (
+    AUROC_AXIS,
+    INTERVAL,
+    by_reason,
+    figure_table,
+    line,
+    not_computed,
+    notes,
+    record_table,
+    signal_term,
+    text_table,
+)
+from homogaudit.report.section import Column, Line, Part, Row, Section, Span, Table
 from homogaudit.report.text import plain
-from homogaudit.report.undefined import Undefined
+from homogaudit.report.undefined import WITH_FULL, Undefined
 from homogaudit.statistics import Rate
 
 __all__ = ["applied_section", "cascade_section", "pointer_section", "policy_section"]
 
 
-def cascade_section(found: Cascade, *, full: bool) -> Section:
-    """Return whether the cascade is recommended, what it does on held-out questions, and its stages.
+_MET = {True: "met", False: "not met"}
 
-    Args:
-        found: The cascade.
-        full: Whether to add the single stages, the points, and the published protocol.
-    """
+
+def cascade_section(found: Cascade) -> Section:
+    """Return whether the cascade is recommended, what it does on held-out questions, and its stages."""
     held_out = found.held_out
+    left_out = [line(f"No stage: {names} ({reason}).", "left_out") for names, reason in by_reason(found.left_out)]
     if isinstance(held_out, Undefined):
         tables = (_stages(found.stages, None),) if found.stages else ()
-        lines = [f"Not evaluated: {held_out.reason}."]
-        return Section("Cascade", lines=_plain(lines), tables=tables, notes=_plain(_left_out(found)))
-    lines = [
-        f"{'Recommended' if found.recommended else 'Not recommended'}: {found.reason}.",
-        f"On held-out questions (n {count(held_out.n)}): AUROC {_area(held_out.auroc)}, of running every stage "
-        f"{_area(held_out.auroc_parallel)}; difference {_area(held_out.difference)}, p of losing {held_out.margin:g} "
-        f"or more {p_value(held_out.p_non_inferior)}.",
-        f"Saves against running every stage: {'; '.join(_saving(kind, x) for kind, x in held_out.saving.items())}.",
+        return Section(
+            "cascade", "Cascade", "ucbd", (line(f"Not evaluated: {held_out.reason}.", "ucbd"), *tables, *left_out)
+        )
+    verb, tone = ("Recommended", "good") if found.recommended else ("Not recommended", "doubtful")
+    savings = [line(f"Saves {_saving(kind, x)}.", "saving") for kind, x in held_out.saving.items()]
+    areas = {"the cascade": held_out.auroc, "every stage": held_out.auroc_parallel}
+    areas |= {f"{name} alone": x.auroc for name, x in held_out.alone.items()}
+    rows = tuple(
+        Row((plain(name), decimal(x.value), interval(x.low, x.high)), "auroc", mark=Span(x.value, x.low, x.high))
+        for name, x in areas.items()
+    )
+    alone = ("difference", "difference.interval", "p_holm")
+    parts: list[Part] = [
+        line(f"{verb}.", "ucbd", tone),
+        *(
+            line(f"({x.letter}) {'met' if x.met else 'not met'}: {x.sentence}.", "conditions")
+            for x in held_out.conditions
+        ),
+        figure_table(held_out, f"On held-out questions, margin {held_out.margin:g}"),
+        *savings,
+        _stages(found.stages, held_out),
+        line(
+            "Decided: share of the questions that a stage flags or accepts. AUROC: of its signal alone.",
+            "decided",
+            "muted",
+        ),
+        *left_out,
+        Table(
+            (Column("signal", "uncertainty_signal"), Column("AUROC", "auroc"), INTERVAL),
+            rows,
+            "AUROC on held-out questions",
+            AUROC_AXIS,
+        ),
+        record_table(held_out.alone, Column("alone", "alone"), alone, term=signal_term),
+        _points(held_out),
+        line(
+            "Band: share between the thresholds. Front: no other band is cheaper and as good, or better.",
+            "points",
+            "muted",
+        ),
     ]
-    tables = [_stages(found.stages, held_out)]
-    notes = ["Decided: share of the questions that a stage flags or accepts. AUROC: of its signal alone."]
-    notes += _left_out(found)
-    if full:
-        notes += [f"({x.letter}) {'met' if x.met else 'not met'}: {x.sentence}." for x in held_out.conditions]
-        tables += [_alone(held_out), _points(held_out)]
-        notes.append("Band: share between the thresholds. Front: no other band is cheaper and as good, or better.")
-        published = found.published_protocol
-        if isinstance(published, PublishedProtocol):
-            tables.append(_published(published))
-            notes.append(
-                "Published protocol, in sample, nothing rests on it: parallel AUROC "
-                f"{decimal(published.auroc_parallel, 6)} at weight {published.weight_first:g} of the first signal."
-            )
-        else:
-            notes.append(f"No published protocol: {published.reason}.")
-    return Section("Cascade", lines=_plain(lines), tables=tuple(tables), notes=_plain(notes))
+    published = found.published_protocol
+    if isinstance(published, PublishedProtocol):
+        said = (
+            "Published protocol, in sample, nothing rests on it: parallel AUROC "
+            f"{decimal(published.auroc_parallel, 6)} at weight {published.weight_first:g} of the first signal."
+        )
+        parts += [line(said, "published_protocol", "muted"), _published(published)]
+    elif published != WITH_FULL:
+        parts.append(line(f"No published protocol: {published.reason}.", "published_protocol", "muted"))
+    return Section("cascade", "Cascade", "ucbd", tuple(parts))
 
 
-def pointer_section(found: Pointer | Undefined) -> Section:
-    """Return how far the free features alone point to wrong answers."""
+def pointer_section(found: Pointer | Undefined) -> tuple[Section, ...]:
+    """Return how far the free features alone point to wrong answers; nothing where it was left for the full report."""
     title = "Pointer model"
     if isinstance(found, Undefined):
-        return Section(title, lines=_plain([f"Not evaluated: {found.reason}."]))
-    joined = found.auroc_with_embeddings
-    lines = [
-        f"20 free features, held out: AUROC {_area(found.auroc)} (n {count(found.n)}).",
-        f"With the question embeddings: not evaluated, {joined.reason}."
-        if isinstance(joined, Undefined)
-        else f"With {found.components} components of the question embeddings: AUROC {_area(joined)}.",
-    ]
-    rows = tuple((name, decimal(value)) for name, value in found.coefficients.items())
-    notes = ("Coefficients: log-odds of a wrong answer a standard deviation, on all questions; description only.",)
-    return Section(title, lines=_plain(lines), tables=(Table(("feature", "coefficient"), rows),), notes=notes)
+        return () if found == WITH_FULL else (not_computed("pointer", title, "pointer", found.reason),)
+    rows = [(name, decimal(value)) for name, value in found.coefficients.items()]
+    note = "Coefficients: log-odds of a wrong answer a standard deviation, on all questions; description only."
+    features = f"20 free features, held out; {found.components} components of the question embeddings beside them"
+    coefficients = text_table((Column("feature", "pointer"), Column("coefficients", "pointer")), rows, "pointer")
+    return (
+        Section("pointer", title, "pointer", (figure_table(found, features), coefficients, *notes((note,), "pointer"))),
+    )
 
 
 def policy_section(policy: Policy, path: str) -> Section:
@@ -85,20 +120,21 @@ def policy_section(policy: Policy, path: str) -> Section:
         lines.append(f"Recommended: {held_out.reason}.")
     else:
         warnings.append(f"this cascade is not recommended: {held_out.reason}")
-    rows = tuple(
+    rows = [
         (
-            plain(x.signal),
-            plain(x.boundary),
+            x.signal,
+            x.boundary,
             f"{x.cost:.3g}",
             decimal(x.lower),
             decimal(x.upper),
             ", ".join(decimal(weight, 2) for weight in x.weights),
         )
         for x in policy.stages
-    )
-    table = Table(("stage", "from", policy.cost_kind, "accepts below", "flags above", "weights"), rows)
-    notes = ("Accepts and flags: by P(incorrect | signals seen); between the two the next stage is asked.",)
-    return Section("Cascade policy", _plain(warnings), _plain(lines), (table,), notes)
+    ]
+    headings = ("stage", "boundary", policy.cost_kind, "accepts below", "flags above", "weights")
+    table = text_table([Column(name) for name in headings], rows, "ucbd")
+    note = "Accepts and flags: by P(incorrect | signals seen); between the two the next stage is asked."
+    return Section("policy", "Cascade policy", "ucbd", (*_told(warnings, lines), table, *notes((note,), "ucbd")))
 
 
 def applied_section(policy: Policy, applied: AppliedCascade) -> Section:
@@ -124,11 +160,12 @@ def applied_section(policy: Policy, applied: AppliedCascade) -> Section:
             f"{_rate(applied.accuracy_accepted)} of the accepted.",
             f"AUROC of the cascade: {area}.",
         ]
-    rows = tuple(
-        (plain(name), count(number), percent(number / applied.decided) if applied.decided else MISSING)
+    rows = [
+        (name, count(number), percent(number / applied.decided) if applied.decided else MISSING)
         for name, number in applied.decided_at.items()
-    )
-    return Section("Cascade decisions", _plain(warnings), _plain(lines), (Table(("stage", "decided", "share"), rows),))
+    ]
+    table = text_table([Column(name) for name in ("stage", "decided", "share")], rows, "decided")
+    return Section("decisions", "Cascade decisions", "ucbd", (*_told(warnings, lines), table))
 
 
 def _rate(found: Rate | Undefined) -> str:
@@ -138,37 +175,36 @@ def _rate(found: Rate | Undefined) -> str:
     return f"{count(found.k)} of {count(found.n)} ({shares})"
 
 
-def _plain(lines: list[str]) -> tuple[str, ...]:
-    return tuple(plain(line) for line in lines)
+def _told(warnings: Iterable[str], lines: Iterable[str]) -> tuple[Line, ...]:
+    return (*(line(text, "ucbd", "warning") for text in warnings), *(line(text, "ucbd") for text in lines))
 
 
-def _area(figure: Figure) -> str:
+def _area(figure: HeldOutValue) -> str:
     return f"{decimal(figure.value)} {interval(figure.low, figure.high)}"
 
 
-def _saving(kind: str, figure: Figure | Undefined) -> str:
+def _saving(kind: str, figure: HeldOutValue | Undefined) -> str:
     if isinstance(figure, Undefined):
         return f"{kind} - ({figure.reason})"
     return f"{kind} {percent(figure.value)} {percent_interval(figure.low, figure.high)}"
 
 
-def _left_out(found: Cascade) -> list[str]:
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in found.left_out.items():
-        by_reason.setdefault(reason, []).append(name)
-    return [f"No stage: {', '.join(names)} ({reason})." for reason, names in by_reason.items()]
-
-
 def _stages(stages: tuple[CascadeStage, ...], held_out: HeldOutCascade | None) -> Table:
-    columns = ("stage", "from", "cost", "calls", "seconds", "money")
-    rows = [
-        (plain(x.signal), plain(x.boundary), x.cost_class, *(_cost(kind, x) for kind in ("calls", "seconds", "money")))
-        for x in stages
+    kinds = ("calls", "seconds", "money")
+    columns = [
+        Column("stage", "ucbd"),
+        Column("boundary", "boundary"),
+        Column("cost", "cost_class"),
+        *(Column(kind, "marginal_cost") for kind in kinds),
     ]
-    if held_out is None:
-        return Table(columns, tuple(rows))
-    more = [(percent(held_out.decided[x.signal].value), decimal(held_out.alone[x.signal].auroc.value)) for x in stages]
-    return Table((*columns, "decided", "AUROC"), tuple((*row, *end) for row, end in zip(rows, more, strict=True)))
+    rows = [(x.signal, x.boundary, x.cost_class, *(_cost(kind, x) for kind in kinds)) for x in stages]
+    if held_out is not None:
+        columns += [Column("decided", "decided"), Column("AUROC", "auroc")]
+        own = [
+            (percent(held_out.decided[x.signal].value), decimal(held_out.alone[x.signal].auroc.value)) for x in stages
+        ]
+        rows = [(*row, *end) for row, end in zip(rows, own, strict=True)]
+    return text_table(columns, rows, "ucbd")
 
 
 def _cost(kind: str, stage: CascadeStage) -> str:
@@ -178,23 +214,8 @@ def _cost(kind: str, stage: CascadeStage) -> str:
     return duration(cost) if kind == "seconds" else f"{cost:.3g}"
 
 
-def _alone(held_out: HeldOutCascade) -> Table:
-    rows = tuple(
-        (
-            plain(name),
-            decimal(x.auroc.value),
-            interval(x.auroc.low, x.auroc.high),
-            _area(x.difference),
-            p_value(x.p_holm),
-        )
-        for name, x in held_out.alone.items()
-    )
-    spans = tuple(Span(x.auroc.value, x.auroc.low, x.auroc.high) for x in held_out.alone.values())
-    return Table(("alone", "AUROC", "95% interval", "against cascade", "adj. p"), rows, spans)
-
-
 def _points(held_out: HeldOutCascade) -> Table:
-    rows = tuple(
+    rows = [
         (
             percent(x.band),
             decimal(x.auroc.value),
@@ -203,13 +224,26 @@ def _points(held_out: HeldOutCascade) -> Table:
             "yes" if x.on_front else "",
         )
         for x in held_out.points
+    ]
+    columns = (
+        Column("band", "points"),
+        Column("AUROC", "auroc"),
+        INTERVAL,
+        Column("calls", "marginal_cost"),
+        Column("Pareto front", "points"),
     )
-    return Table(("band", "AUROC", "95% interval", "calls", "front"), rows)
+    return text_table(columns, rows, "points")
 
 
 def _published(found: PublishedProtocol) -> Table:
-    rows = tuple(
+    rows = [
         (f"{x.band:g}", f"{count(x.escalated)} of {count(found.n)}", percent(x.saving), decimal(x.auroc, 6))
         for x in found.points
+    ]
+    columns = (
+        Column("band", "points"),
+        Column("escalated", "published_protocol"),
+        Column("saving", "saving"),
+        Column("AUROC", "auroc"),
     )
-    return Table(("band, in sample", "escalated", "saving", "AUROC"), rows)
+    return text_table(columns, rows, "published_protocol")

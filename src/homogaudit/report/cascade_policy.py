@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from homogaudit.cascade.figures import Figure
+from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.cascade.policy import Cascade, Decision, Policy, fit_policy, realised_saving
 from homogaudit.errors import UndefinedStatisticError, UsageError
 from homogaudit.records import LabelValue, SignalValue
@@ -79,7 +79,7 @@ class AppliedCascade:
     decided_at: Mapping[str, int]
     cost_kind: str
     saving: float | Undefined
-    predicted_saving: Figure | None
+    predicted_saving: HeldOutValue | None
     judge: str | None
     accuracy: Rate | Undefined
     accuracy_accepted: Rate | Undefined

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from homogaudit.cascade.conditions import Condition
-from homogaudit.cascade.figures import Figure
+from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.cascade.published import PublishedProtocol
 from homogaudit.cascade.ucbd import CascadePoint
 from homogaudit.codec import Count, Share
+from homogaudit.report.figure import Figure
+from homogaudit.report.numbers import p_value
 from homogaudit.report.undefined import Undefined
 
 __all__ = ["Cascade", "CascadeStage", "HeldOutCascade", "Pointer", "StageAlone"]
@@ -25,8 +28,8 @@ class CascadeStage:
     """
 
     signal: str
-    boundary: str
-    cost_class: str
+    boundary: Annotated[str, Figure("boundary")]
+    cost_class: Annotated[str, Figure("cost")]
     marginal_cost: Mapping[str, float | Undefined]
 
 
@@ -41,9 +44,9 @@ class StageAlone:
         shown_worse: Whether it is below the cascade with an adjusted p under 0.05.
     """
 
-    auroc: Figure
-    difference: Figure
-    p_holm: Share
+    auroc: Annotated[HeldOutValue, Figure("AUROC")]
+    difference: Annotated[HeldOutValue, Figure("against cascade")]
+    p_holm: Annotated[Share, Figure("adj. p", written=p_value)]
     shown_worse: bool
 
 
@@ -69,18 +72,18 @@ class HeldOutCascade:
         conditions: (a), (b) and (c) for a recommendation.
     """
 
-    n: Count
+    n: Annotated[Count, Figure("labelled questions", term="held_out")]
     positives: Count
     folds: Count
     repeats: Count
     draws: Count
-    auroc: Figure
-    auroc_parallel: Figure
-    difference: Figure
+    auroc: Annotated[HeldOutValue, Figure("AUROC")]
+    auroc_parallel: Annotated[HeldOutValue, Figure("AUROC of every stage")]
+    difference: Annotated[HeldOutValue, Figure("difference")]
     margin: Share
-    p_non_inferior: Share
-    decided: Mapping[str, Figure]
-    saving: Mapping[str, Figure | Undefined]
+    p_non_inferior: Annotated[Share, Figure("p of losing the margin", written=p_value)]
+    decided: Mapping[str, HeldOutValue]
+    saving: Mapping[str, HeldOutValue | Undefined]
     alone: Mapping[str, StageAlone]
     points: tuple[CascadePoint, ...]
     conditions: tuple[Condition, ...]
@@ -120,9 +123,9 @@ class Pointer:
         coefficients: By feature, in units of its standard deviation, fitted on all questions: description only.
     """
 
-    n: Count
+    n: Annotated[Count, Figure("labelled questions", term="pointer")]
     positives: Count
-    auroc: Figure
-    auroc_with_embeddings: Figure | Undefined
+    auroc: Annotated[HeldOutValue, Figure("AUROC")]
+    auroc_with_embeddings: Annotated[HeldOutValue | Undefined, Figure("with the question embeddings")]
     components: Count
     coefficients: Mapping[str, float]

@@ -1,6 +1,7 @@
-"""The report on a terminal: readable at 80 columns, without colour, and where output is not a terminal.
+"""Sections on a terminal: readable at 80 columns, without colour, and where output is not a terminal.
 
-Nothing is parsed as markup: every string is made a `Text` first. Colour only repeats what the words say.
+Nothing is parsed as markup: every string is made a `Text` first. Colour only repeats what the words say. Curves and
+heat maps are left out: what they draw stands in tables.
 """
 
 import math
@@ -12,60 +13,80 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from homogaudit.report.layout import Bar, Plot, Section, Table, sections
+from homogaudit.report.layout import sections
 from homogaudit.report.records import Report
+from homogaudit.report.section import Axis, Bar, Line, Row, Section, Span, Table
+from homogaudit.report.summary import summary
 
-__all__ = ["render_console", "render_section"]
+__all__ = ["render_console", "render_sections"]
 
-_LEVEL_STYLES = {"none": "green", "undecided": "yellow", "mild": "yellow", "severe": "red", "invalid": "red"}
+_TONES = {"good": "green", "doubtful": "yellow", "bad": "red", "warning": "yellow", "muted": "dim", "": ""}
 _INDENT = 2
 _BAR_WIDTH = 30
 _SPAN_WIDTH = 25
+_LABEL_WIDTH = 9
 _WIDE = 110
-"""Columns from which on an interval is also drawn."""
+"""Columns from which on an interval is also drawn beside more than one row."""
 
 
 def render_console(report: Report, console: Console, *, full: bool = False) -> None:
-    """Print the report.
+    """Print the short report, which comes last: the end of an output is what a terminal shows.
 
     Args:
         report: The report.
         console: Where; its width, colours and encoding are respected.
-        full: Whether to print the sweeps as tables, every histogram and what each signal costs.
+        full: Whether to print all sections before it.
     """
-    for number, section in enumerate(sections(report, full=full)):
+    render_sections((*(sections(report) if full else ()), summary(report)), console)
+
+
+def render_sections(shown: Iterable[Section], console: Console) -> None:
+    """Print sections one below the other."""
+    for number, section in enumerate(shown):
         if number:
             console.print()
-        _print_section(section, console, _LEVEL_STYLES[report.verdict.level])
+        console.print(_text(section.title, console, f"bold {_TONES[section.tone]}".strip()))
+        _print_parts(section, console)
 
 
-def render_section(section: Section, console: Console) -> None:
-    """Print one section by itself."""
-    _print_section(section, console, "")
+def _print_parts(section: Section, console: Console) -> None:
+    was_table, indent = False, _INDENT
+    for number, part in enumerate(section.parts):
+        if isinstance(part, Line):
+            if was_table:
+                console.print()
+            # A line without a label goes on where the labelled one before it stands.
+            indent = _INDENT + _LABEL_WIDTH if part.label else indent
+            _print_line(part, indent, console)
+            was_table = False
+        elif isinstance(part, Table) and part.rows:
+            is_scale = part.axis is not None and len(part.rows) == 1
+            if number and not is_scale:
+                console.print()
+            if part.title:
+                _print_text(_text(part.title, console, "bold"), console)
+            console.print(Padding(_rich_table(part, console), (0, 0, 0, _INDENT), expand=False))
+            if is_scale and part.axis is not None:
+                _print_scale(part.rows[0], part.axis, console)
+            was_table, indent = not is_scale, _INDENT
 
 
-def _print_section(section: Section, console: Console, level_style: str) -> None:
-    style = f"bold {level_style}" if section.title.startswith("Verdict") else "bold"
-    console.print(_text(section.title, console, style))
-    for line in section.warnings:
-        warning = Text.assemble(("warning: ", "bold yellow"), _text(line, console))
-        console.print(_indented(warning))
-    _print_lines(section.lines, console)
-    for table in section.tables:
-        console.print()
-        console.print(_indented(_rich_table(table, console)))
-    if section.notes:
-        console.print()
-    _print_lines(section.notes, console)
+def _print_line(line: Line, indent: int, console: Console) -> None:
+    text = _text(line.text, console, "" if line.tone == "warning" else _TONES[line.tone])
+    if line.tone == "warning":
+        text = Text.assemble(("warning: ", "bold yellow"), text)
+    label = _text(line.label, console, "bold") if line.label else Text()
+    _print_text(text, console, indent, label)
 
 
-def _print_lines(lines: Iterable[str], console: Console) -> None:
-    for line in lines:
-        console.print(_indented(_text(line, console)))
-
-
-def _indented(content: Text | RichTable) -> Padding:
-    return Padding(content, (0, 0, 0, _INDENT), expand=False)
+def _print_text(text: Text, console: Console, indent: int = _INDENT, label: Text | None = None) -> None:
+    """Print a text folded beside its margin, a label in the margin of its first line; no line ends in spaces."""
+    margin = Text(" " * _INDENT) + (label or Text())
+    for piece in text.wrap(console, max(console.width - indent, 1)):
+        piece.rstrip()
+        margin.pad_right(indent - margin.cell_len)
+        console.print(margin + piece, soft_wrap=True)
+        margin = Text()
 
 
 def _text(text: str, console: Console, style: str = "") -> Text:
@@ -75,42 +96,65 @@ def _text(text: str, console: Console, style: str = "") -> Text:
 
 def _rich_table(table: Table, console: Console) -> RichTable:
     found = RichTable(box=None, padding=(0, _gap(table, console), 0, 0), pad_edge=False, header_style="bold")
-    for number, name in enumerate(table.columns):
+    for number, column in enumerate(table.columns):
         # A cell that does not fit is folded, never cut: a lost digit is a wrong number.
-        found.add_column(_text(name, console), justify="right" if number else "left", overflow="fold")
-    plotted = bool(table.plots) and (isinstance(table.plots[0], Bar) or console.width >= _WIDE)
-    if plotted:
-        is_bar = isinstance(table.plots[0], Bar)
-        found.add_column(Text("" if is_bar else "0" + "0.5".center(_SPAN_WIDTH - 2) + "1"), no_wrap=True)
-    for number, row in enumerate(table.rows):
-        cells = [_text(cell, console) for cell in row]
-        if plotted:
-            cells.append(Text(_drawn(table.plots[number], ascii_only=console.options.ascii_only)))
+        found.add_column(_text(column.name, console), justify="right" if number else "left", overflow="fold")
+    marks = [row.mark for row in table.rows]
+    is_bars = isinstance(marks[0], Bar)
+    is_drawn = is_bars or (table.axis is not None and len(marks) > 1 and console.width >= _WIDE)
+    if is_drawn:
+        found.add_column(Text("" if is_bars else _ends(table.axis or Axis(), _SPAN_WIDTH)), no_wrap=True)
+    for row in table.rows:
+        cells = [_text(cell, console) for cell in row.cells]
+        if is_drawn:
+            cells.append(Text(_drawn(row.mark, table.axis or Axis(), ascii_only=console.options.ascii_only)))
         found.add_row(*cells)
     return found
 
 
 def _gap(table: Table, console: Console) -> int:
     """Return the spaces between columns: one where two would fold the names of the first."""
-    cells = zip(table.columns, *table.rows, strict=True)
+    cells = zip([column.name for column in table.columns], *(row.cells for row in table.rows), strict=True)
     widths = [max(cell_len(cell) for cell in column) for column in cells]
     return 2 if sum(widths) + 2 * (len(widths) - 1) <= console.width - _INDENT else 1
 
 
-def _drawn(plot: Plot, *, ascii_only: bool) -> str:
-    """Draw a bar, or an interval on a line from 0 to 1 with a mark at 0.5."""
-    if isinstance(plot, Bar):
-        return ("#" if ascii_only else "█") * math.ceil(plot.share * _BAR_WIDTH)
-    blank, half, line, dot = (" ", "|", "-", "o") if ascii_only else ("·", "│", "─", "●")
-    cells = [blank] * _SPAN_WIDTH
-    if plot.low is not None and plot.high is not None:
-        first, last = _cell(plot.low), _cell(plot.high)
-        cells[first : last + 1] = line * (last + 1 - first)
-    cells[_SPAN_WIDTH // 2] = half
-    cells[_cell(plot.value)] = dot
+def _print_scale(row: Row, axis: Axis, console: Console) -> None:
+    """Draw the only row of a table on a scale as wide as the console, the marks named below it."""
+    width = max(min(console.width, 80) - 2 * _INDENT, _SPAN_WIDTH)
+    drawn = _drawn(row.mark, axis, ascii_only=console.options.ascii_only, width=width)
+    _print_text(_text(drawn, console, _TONES[row.tone]), console)
+    _print_text(_text(_ends(axis, width), console, "dim"), console)
+
+
+def _ends(axis: Axis, width: int) -> str:
+    """Return the ends and the marks of an axis, each at its place."""
+    line = [" "] * width
+    for value in (*axis.marks, axis.low, axis.high):
+        text = f"{value:.0%}" if axis.percent else f"{value:g}"
+        start = min(max(_cell(value, axis, width) - len(text) // 2, 0), width - len(text))
+        if not "".join(line[max(start - 1, 0) : start + len(text) + 1]).strip():
+            line[start : start + len(text)] = text
+    return "".join(line).rstrip()
+
+
+def _drawn(mark: Bar | Span | None, axis: Axis, *, ascii_only: bool, width: int = _SPAN_WIDTH) -> str:
+    """Draw a bar, or an interval on its axis."""
+    if mark is None:
+        return ""
+    if isinstance(mark, Bar):
+        return ("#" if ascii_only else "█") * math.ceil(mark.share * _BAR_WIDTH)
+    blank, tick, rule, dot = (" ", "|", "-", "o") if ascii_only else ("·", "│", "─", "●")
+    cells = [blank] * width
+    if mark.low is not None and mark.high is not None:
+        first, last = _cell(mark.low, axis, width), _cell(mark.high, axis, width)
+        cells[first : last + 1] = rule * (last + 1 - first)
+    for value in axis.marks:
+        cells[_cell(value, axis, width)] = tick
+    cells[_cell(mark.value, axis, width)] = dot
     return "".join(cells)
 
 
-def _cell(value: float) -> int:
-    """Return the cell of a value between 0 and 1."""
-    return round(value * (_SPAN_WIDTH - 1))
+def _cell(value: float, axis: Axis, width: int) -> int:
+    """Return the cell of a value."""
+    return min(max(round((value - axis.low) / (axis.high - axis.low) * (width - 1)), 0), width - 1)

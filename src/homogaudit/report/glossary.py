@@ -1,12 +1,12 @@
 """What every term of the report means: definition, formula, unit and source.
 
-The texts lie in glossary.toml; those of the signals come from the signals themselves. Knows no run and no figure.
+The texts lie in glossary.toml; signals and figures bring their own. Knows no run.
 """
 
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -64,8 +64,10 @@ TERMS: Mapping[str, Term] = _read()
 
 
 def all_terms() -> dict[str, Term]:
-    """Return every term by name, group by group, those of the signals included."""
-    # Imported here because the signals bring numpy, which no other use of this module needs.
+    """Return every term by name, group by group, those of the signals and of the figures included."""
+    # Imported here because they bring numpy, which no other use of this module needs.
+    from homogaudit.report.figure import figures_within
+    from homogaudit.report.records import Report
     from homogaudit.signals.registry import SIGNALS
     from homogaudit.signals.signal import BOUNDARIES, COST_CLASSES
 
@@ -84,6 +86,20 @@ def all_terms() -> dict[str, Term]:
                     cost_class=f"{signal.cost_class}, {COST_CLASSES[signal.cost_class]}",
                     needs=tuple(need.replace("_", " ") for need in signal.needs),
                 )
+    headings: dict[str, list[str]] = {}
+    for name, figure in figures_within(Report):
+        if figure.means:
+            merged[name] = Term(name, "figures", figure.means, figure.formula, figure.source, figure.unit)
+        headings.setdefault(figure.term or name, []).append(figure.name)
+    spelled = {_folded(alias): term.name for term in merged.values() for alias in term.aliases}
+    spelled |= {_folded(name): name for name in merged}
+    for field, names in headings.items():
+        name = spelled.get(_folded(field))
+        for heading in dict.fromkeys(names):
+            # What people read over a column is a word for its term.
+            if name is not None and _folded(heading) not in spelled:
+                merged[name] = replace(merged[name], aliases=(*merged[name].aliases, heading))
+                spelled[_folded(heading)] = name
     return merged
 
 

@@ -1,9 +1,15 @@
-"""The report as Markdown, everything in it: what others wrote cannot become a table cell, a link, HTML or code."""
+"""Sections as GitHub-flavoured Markdown: what others wrote cannot become a table cell, a link, HTML or code.
+
+Curves and heat maps are left out: what they draw stands in tables.
+"""
 
 import re
+from collections.abc import Iterable
 
-from homogaudit.report.layout import Section, Table, sections
+from homogaudit.report.layout import sections
 from homogaudit.report.records import Report
+from homogaudit.report.section import Line, Section, Table
+from homogaudit.report.summary import summary
 
 __all__ = ["to_markdown"]
 
@@ -13,22 +19,21 @@ _CODE = re.compile(r"(?<!`)`([^`\\<>&]+)`(?!`)")
 
 
 def to_markdown(report: Report) -> str:
-    """Return the report as GitHub-flavoured Markdown."""
-    first, *others = sections(report, full=True)
-    parts = [f"# {_escape(first.title)}", *_body(first)]
-    for section in others:
-        parts += [f"## {_escape(section.title)}", *_body(section)]
+    """Return the report, the short one first."""
+    parts = ["# homogaudit report"]
+    for section in (summary(report), *sections(report)):
+        parts.append(f"## {_escape(section.title)}")
+        parts += [_line(part) if isinstance(part, Line) else _table(part) for part in _written(section)]
     return "\n\n".join(parts) + "\n"
 
 
-def _body(section: Section) -> list[str]:
-    warnings = ["\n".join(f"- **warning:** {_escape(line)}" for line in section.warnings)] if section.warnings else []
-    return [
-        *warnings,
-        *(_escape(line) for line in section.lines),
-        *(_table(table) for table in section.tables),
-        *(_escape(line) for line in section.notes),
-    ]
+def _written(section: Section) -> Iterable[Line | Table]:
+    return (part for part in section.parts if isinstance(part, Line) or (isinstance(part, Table) and part.rows))
+
+
+def _line(line: Line) -> str:
+    label = "warning:" if line.tone == "warning" else line.label
+    return f"- **{_escape(label)}** {_escape(line.text)}" if label else _escape(line.text)
 
 
 def _escape(text: str) -> str:
@@ -46,7 +51,8 @@ def _escape_words(text: str) -> str:
 
 
 def _table(table: Table) -> str:
-    rows = [table.columns, *table.rows]
+    rows = [tuple(column.name for column in table.columns), *(row.cells for row in table.rows)]
     lines = ["| " + " | ".join(_escape(cell) for cell in row) + " |" for row in rows]
     rule = "|".join(["---", *("---:" for _ in table.columns[1:])])
-    return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
+    title = f"**{_escape(table.title)}**\n\n" if table.title else ""
+    return title + "\n".join([lines[0], f"|{rule}|", *lines[1:]])

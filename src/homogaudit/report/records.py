@@ -6,7 +6,7 @@ an `Undefined` with its reason, never a number that stands for nothing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from homogaudit.codec import STRICT, Count, Share
 from homogaudit.records import Interval
@@ -21,6 +21,8 @@ from homogaudit.report.analysis_records import (
     Selective,
 )
 from homogaudit.report.cascade_records import Cascade, Pointer
+from homogaudit.report.figure import Figure
+from homogaudit.report.numbers import duration, p_value, percent, threshold
 from homogaudit.report.side_by_side_records import JudgeComparison, JudgeModel, ModelComparison, ThresholdPoint
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Estimate, Rate
@@ -57,7 +59,7 @@ FORMAT: Literal["homogaudit.report/2"] = "homogaudit.report/2"
 
 Level = Literal["none", "undecided", "mild", "severe"]
 VerdictLevel = Literal[Level, "invalid"]
-Reading = Literal["works", "not shown to work", "inverted", "constant"]
+Reading = Literal["works", "not shown to work", "inverted", "constant", "not tested"]
 Distrust = Literal["inverted", "constant", "blind"]
 
 
@@ -70,13 +72,13 @@ class DrawCounts:
         refusals: Valid draws that decline to answer.
     """
 
-    drawn: Count
-    valid: Count
-    truncated: Count | Undefined
-    thinking_unclosed: Count
-    empty: Count
-    refusals: Count
-    errors: Count
+    drawn: Annotated[Count, Figure("drawn")]
+    valid: Annotated[Count, Figure("valid")]
+    truncated: Annotated[Count | Undefined, Figure("cut")]
+    thinking_unclosed: Annotated[Count, Figure("unclosed")]
+    empty: Annotated[Count, Figure("empty")]
+    refusals: Annotated[Count, Figure("refused")]
+    errors: Annotated[Count, Figure("failed")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +211,8 @@ class Validity:
 class HistogramBin:
     """How many questions have this many clusters."""
 
-    clusters: Count
-    questions: Count
+    clusters: Annotated[Count, Figure("clusters")]
+    questions: Annotated[Count, Figure("questions")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +225,9 @@ class SampleSizePoint:
         random_k: Mean SCR over random k-subsets, its interval over questions.
     """
 
-    k: Count
-    first_k: Rate
-    random_k: Estimate
+    k: Annotated[Count, Figure("samples")]
+    first_k: Annotated[Rate, Figure("SCR, first k")]
+    random_k: Annotated[Estimate, Figure("SCR, random k", written=percent)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,19 +251,19 @@ class MethodFigures:
     """
 
     similarity: str
-    linkage: str
-    threshold: float | None
+    linkage: Annotated[str, Figure("linkage")]
+    threshold: Annotated[float | None, Figure("joins at", written=threshold)]
     embedder: str | None
     level: Level
-    questions_missing: Count
-    scr: Rate | Undefined
-    scr_best_case: Rate | Undefined
-    scr_worst_case: Rate | Undefined
-    scr_without_refusals: Rate | Undefined
-    wrong_in_single_cluster: Rate | Undefined
-    mean_clusters: Estimate | Undefined
-    mean_semantic_entropy: Estimate | Undefined
-    mean_alignment_tax: Estimate | Undefined
+    questions_missing: Annotated[Count, Figure("not clustered")]
+    scr: Annotated[Rate | Undefined, Figure("SCR")]
+    scr_best_case: Annotated[Rate | Undefined, Figure("SCR, best case")]
+    scr_worst_case: Annotated[Rate | Undefined, Figure("SCR, worst case")]
+    scr_without_refusals: Annotated[Rate | Undefined, Figure("SCR without refusals")]
+    wrong_in_single_cluster: Annotated[Rate | Undefined, Figure("missed errors")]
+    mean_clusters: Annotated[Estimate | Undefined, Figure("mean clusters", places=2)]
+    mean_semantic_entropy: Annotated[Estimate | Undefined, Figure("mean semantic entropy", places=2)]
+    mean_alignment_tax: Annotated[Estimate | Undefined, Figure("mean alignment tax", places=2)]
     histogram: tuple[HistogramBin, ...]
     calibrated_threshold: ThresholdPoint | Undefined
     thresholds: tuple[ThresholdPoint, ...]
@@ -297,13 +299,13 @@ class JudgeCounts:
         model: The model that judges, `None` where the judge is a rule or its labels came with the answers.
     """
 
-    correct: Count
-    incorrect: Count
-    ambiguous: Count
-    no_match: Count
-    unlabelled: Count
-    labelled_share: Rate | Undefined
-    accuracy: Rate | Undefined
+    correct: Annotated[Count, Figure("correct")]
+    incorrect: Annotated[Count, Figure("incorrect")]
+    ambiguous: Annotated[Count, Figure("ambiguous")]
+    no_match: Annotated[Count, Figure("no match")]
+    unlabelled: Annotated[Count, Figure("unlabelled")]
+    labelled_share: Annotated[Rate | Undefined, Figure("labelled")]
+    accuracy: Annotated[Rate | Undefined, Figure("accuracy")]
     model: JudgeModel | None
 
 
@@ -345,12 +347,12 @@ class Cost:
         price_per_question: Of those tokens, at the price of models.toml.
     """
 
-    cost_class: str
+    cost_class: Annotated[str, Figure("cost")]
     unit: float
-    seconds_per_question: float | Undefined
-    own_seconds_per_question: float | Undefined
-    tokens_per_question: float | Undefined
-    price_per_question: float | Undefined
+    seconds_per_question: Annotated[float | Undefined, Figure("time", written=duration)]
+    own_seconds_per_question: Annotated[float | Undefined, Figure("own time", written=duration)]
+    tokens_per_question: Annotated[float | Undefined, Figure("tokens", places=0)]
+    price_per_question: Annotated[float | Undefined, Figure("price", written=threshold)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,18 +373,18 @@ class Auroc:
         reading: Whether the signal tells wrong answers from right ones.
     """
 
-    value: Share
+    value: Annotated[Share, Figure("AUROC", term="auroc")]
     low: Share | None
     high: Share | None
     delong_low: Share | None
     delong_high: Share | None
-    n: Count
+    n: Annotated[Count, Figure("n")]
     positives: Count
     p: Share | None
-    p_holm: Share | None
+    p_holm: Annotated[Share | None, Figure("adj. p", written=p_value)]
     constant: bool
     by_category: Interval | None
-    reading: Reading
+    reading: Annotated[Reading, Figure("reading")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,17 +403,17 @@ class SignalScore:
         auroc_multi_cluster: On those whose samples form several.
     """
 
-    boundary: str
+    boundary: Annotated[str, Figure("boundary")]
     direction: Direction
     definition: str
     source: str
     cost: Cost
-    missing: Count
+    missing: Annotated[Count, Figure("missing")]
     missing_reason: str
-    auroc: Auroc | Undefined
-    auroc_single_cluster: Auroc | Undefined
-    auroc_multi_cluster: Auroc | Undefined
-    cohens_d: Estimate | Undefined
+    auroc: Annotated[Auroc | Undefined, Figure("AUROC")]
+    auroc_single_cluster: Annotated[Auroc | Undefined, Figure("one cluster")]
+    auroc_multi_cluster: Annotated[Auroc | Undefined, Figure("several")]
+    cohens_d: Annotated[Estimate | Undefined, Figure("Cohen's d", places=2)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,7 +439,16 @@ class Verdict:
     signal_auroc: Estimate | Undefined
     answer_where: AnswerWhere | Undefined
     not_to_trust: Mapping[str, Distrust]
+    robust: Annotated[
+        bool | None,
+        Figure(
+            "robust",
+            "Whether the level stays the same at the ends of the sweep over thresholds, at the calibrated threshold "
+            "and under every other clustering; null where there is no level to keep.",
+        ),
+    ]
     sentences: tuple[str, ...]
+    next: Annotated[tuple[str, ...], Figure("next", "One or two commands that would settle what is open.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,66 +1,49 @@
-"""Judges, embedders and NLI models of one run beside each other, as sections of lines and tables.
-
-All text of others is plain here already.
-"""
+"""Judges, embedders and NLI models of one run beside each other, as parts and sections."""
 
 from collections.abc import Mapping
-from itertools import chain
 
-from homogaudit.report.numbers import (
-    MISSING,
-    NO_CORRELATION_INTERVAL,
-    count,
-    decimal,
-    interval,
-    percent,
-    percent_interval,
-)
+from homogaudit.report.numbers import MISSING, NO_CORRELATION_INTERVAL, count, percent
+from homogaudit.report.parts import SIGNAL, line, notes, record_table, signal_term, text_table
 from homogaudit.report.records import Labels
-from homogaudit.report.section import Section, Table
-from homogaudit.report.side_by_side_records import Area, JudgeComparison, JudgeModel, JudgePair, ModelComparison
+from homogaudit.report.section import Column, Curve, Curves, Part, Section
+from homogaudit.report.side_by_side_records import Area, JudgeComparison, JudgeModel, ModelComparison
 from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Correlation, Rate
 
-__all__ = ["judge_notes", "judge_tables", "model_sections"]
+__all__ = ["judge_parts", "model_sections"]
 
-_TITLES = {"embedding": "Embedders compared", "entailment": "NLI models compared"}
+_TITLES = {"embedding": ("Embedders compared", "embedder"), "entailment": ("NLI models compared", "NLI model")}
 _HASH = 8
 """Digits of a SHA-256 that are shown."""
 
 
-def judge_tables(labels: Labels, *, full: bool) -> list[Table]:
-    """Return how far the judges agree and, with full, what each makes of every signal."""
+def judge_parts(labels: Labels) -> list[Part]:
+    """Return how far the judges agree, what each makes of every signal, and how a model's replies could be read."""
+    parts: list[Part] = [
+        line(_replies(name, x.model), "model_judge", "muted")
+        for name, x in labels.judges.items()
+        if x.model is not None
+    ]
     found = labels.comparison
     if isinstance(found, Undefined):
-        return []
-    rows = tuple((plain(" and ".join(x.judges)), *_agreement(x)) for x in found.pairs)
-    tables = [Table(("judges", "agree on", "kappa", "95% interval", "n"), rows)]
-    if full and found.aurocs:
-        judges = list(labels.judges)
-        areas = tuple(
-            (plain(name), *chain.from_iterable(_area(by_judge.get(judge)) for judge in judges))
-            for name, by_judge in found.aurocs.items()
-        )
-        # Each judge decides questions of its own.
-        columns = chain.from_iterable((plain(judge), "n") for judge in judges)
-        tables.append(Table(("AUROC by judge", *columns), areas))
-    return tables
-
-
-def judge_notes(labels: Labels, *, full: bool) -> list[str]:
-    """Return how a model's replies could be read, and why figures of the comparison are missing."""
-    notes = [_replies(name, counts.model) for name, counts in labels.judges.items() if counts.model is not None]
-    found = labels.comparison
-    if isinstance(found, Undefined):
-        return notes
-    notes.append("Kappa: agreement beyond chance, on the answers that both judges call correct or incorrect.")
-    notes += [
-        f"No kappa of {' and '.join(x.judges)}: {x.kappa.reason}."
-        for x in found.pairs
+        return parts
+    pairs = {" and ".join(x.judges): x for x in found.pairs}
+    paths = ("agreed", "kappa", "kappa.interval", "agreed.of")
+    parts.append(record_table(pairs, Column("judges", "judge"), paths))
+    note = "Kappa: agreement beyond chance, on the answers that both judges call correct or incorrect."
+    parts.append(line(note, "kappa", "muted"))
+    parts += [
+        line(f"No kappa of {names}: {x.kappa.reason}.", "kappa", "muted")
+        for names, x in pairs.items()
         if isinstance(x.kappa, Undefined)
     ]
-    return notes + _unscored(found) + ([] if full else ["`--full` shows the AUROC of every signal under each judge."])
+    if found.aurocs:
+        for judge in labels.judges:
+            areas = {name: x[judge] for name, x in found.aurocs.items() if isinstance(x.get(judge), Area)}
+            title, paths = f"AUROC by judge {plain(judge)}", ("value", "value.interval", "n")
+            parts.append(record_table(areas, SIGNAL, paths, title=title, term=signal_term))
+    return parts + [line(text, "aurocs", "muted") for text in _unscored(found)]
 
 
 def _replies(judge: str, model: JudgeModel) -> str:
@@ -80,22 +63,6 @@ def _some(rate: Rate) -> str:
     return f"{count(rate.k)} ({percent(rate.value)})"
 
 
-def _agreement(pair: JudgePair) -> tuple[str, str, str, str]:
-    if isinstance(pair.agreed, Undefined):
-        return MISSING, MISSING, MISSING, "0"
-    if isinstance(pair.kappa, Undefined):
-        return percent(pair.agreed.value), MISSING, MISSING, count(pair.agreed.n)
-    kappa = pair.kappa
-    shown = MISSING if kappa.low is None or kappa.high is None else interval(kappa.low, kappa.high, 2)
-    return percent(pair.agreed.value), decimal(kappa.value, 2), shown, count(pair.agreed.n)
-
-
-def _area(found: Area | Undefined | None) -> tuple[str, str]:
-    if found is None or isinstance(found, Undefined):
-        return MISSING, MISSING
-    return f"{decimal(found.value)} {interval(found.low, found.high)}", count(found.n)
-
-
 def _unscored(found: JudgeComparison) -> list[str]:
     """Return why a judge has no AUROC of any signal."""
     reasons: dict[str, set[str | None]] = {}
@@ -113,100 +80,76 @@ def _unscored(found: JudgeComparison) -> list[str]:
 def model_sections(models: Mapping[str, ModelComparison | Undefined]) -> tuple[Section, ...]:
     """Return the sections of what several models cluster; none where a run has one model of a kind."""
     return tuple(
-        _model_section(_TITLES[similarity], found)
-        for similarity, found in models.items()
-        if not isinstance(found, Undefined)
+        _model_section(similarity, found) for similarity, found in models.items() if not isinstance(found, Undefined)
     )
 
 
-def _model_section(title: str, found: ModelComparison) -> Section:
-    noun = title.split(" compared")[0].lower().removesuffix("s").replace("nli", "NLI")
-    tables: list[Table] = []
-    notes = _compared_on(found)
+def _model_section(similarity: str, found: ModelComparison) -> Section:
+    title, noun = _TITLES[similarity]
+    parts: list[Part] = [line(_compared_on(found), "clustered")]
     # A model that has clustered nothing yet has no points.
     thresholds = max(([x.threshold for x in model.thresholds] for model in found.models.values()), key=len)
     if thresholds:
-        rows = tuple(
-            (plain(name), *([percent(x.scr.value) for x in model.thresholds] or [MISSING] * len(thresholds)))
+        rows = [
+            (name, *([percent(x.scr.value) for x in model.thresholds] or [MISSING] * len(thresholds)))
             for name, model in found.models.items()
+        ]
+        columns = [Column(noun, similarity), *(Column(f"{x:g}", "threshold") for x in thresholds)]
+        parts.append(text_table(columns, rows, "scr", "SCR by threshold"))
+        curves = tuple(
+            Curve(plain(name), tuple(thresholds), tuple(x.scr.value for x in model.thresholds))
+            for name, model in found.models.items()
+            if model.thresholds
         )
-        tables.append(Table((f"SCR, {noun}", *(f"{x:g}" for x in thresholds)), rows))
-    rows = tuple(
-        (
-            plain(name),
-            f"{model.threshold:g}",
-            *_rate(model.scr),
-            MISSING if isinstance(model.mean_clusters, Undefined) else decimal(model.mean_clusters, 2),
-            *_semantic_entropy(model.semantic_entropy_auroc),
-        )
-        for name, model in found.models.items()
-    )
-    tables.append(Table((noun, "at", "SCR", "95% interval", "clusters", "SE AUROC", "95% interval"), rows))
+        parts.append(Curves("SCR by threshold", "threshold", curves, "similarity from which answers join"))
+    paths = ("threshold", "scr", "scr.interval", "mean_clusters")
+    areas = ("semantic_entropy_auroc", "semantic_entropy_auroc.interval")
+    parts.append(record_table(found.models, Column(noun, similarity), (*paths, *areas)))
     calibrated = {name: x.calibrated_threshold for name, x in found.models.items()}
     points = {name: x for name, x in calibrated.items() if not isinstance(x, Undefined)}
+    told: list[str] = []
     if points:
-        rows = tuple(
-            (plain(name), decimal(x.threshold), *_rate(x.scr), decimal(x.mean_clusters, 2))
-            for name, x in points.items()
-        )
-        tables.append(Table(("calibrated", "at", "SCR", "95% interval", "clusters"), rows))
-        notes.append(
+        parts.append(record_table(points, Column("calibrated threshold", "calibrated_threshold"), paths))
+        told.append(
             "A calibrated threshold is set on pairs of answers and does not transfer exactly to average linkage."
         )
     missing = [name for name, model in found.models.items() if model.thresholds and name not in points]
     if missing:
-        notes.append(
-            f"Not calibrated when the run was scored with it: {', '.join(missing)}; see `homogaudit calibrate`."
-        )
-    rows = tuple((plain(" and ".join(x.models)), *_correlation(x.spearman)) for x in found.correlations)
-    tables.append(Table(("cluster counts", "Spearman", "95% interval", "n"), rows))
-    notes += [
-        f"No correlation of {' and '.join(x.models)}: {x.spearman.reason}."
-        for x in found.correlations
+        names = ", ".join(missing)
+        told.append(f"Not calibrated when the run was scored with it: {names}; see `homogaudit calibrate`.")
+    correlations = {" and ".join(x.models): x for x in found.correlations}
+    paths = ("spearman", "spearman.interval", "spearman.of")
+    parts.append(record_table(correlations, Column("models", "model_comparison"), paths))
+    told += [
+        f"No correlation of {names}: {x.spearman.reason}."
+        for names, x in correlations.items()
         if isinstance(x.spearman, Undefined)
     ]
     if any(isinstance(x.spearman, Correlation) and x.spearman.low is None for x in found.correlations):
-        notes.append(NO_CORRELATION_INTERVAL)
-    reasons = {
-        x.semantic_entropy_auroc.reason: None
-        for x in found.models.values()
-        if isinstance(x.semantic_entropy_auroc, Undefined)
-    }
-    areas = [x.semantic_entropy_auroc for x in found.models.values() if isinstance(x.semantic_entropy_auroc, Area)]
+        told.append(NO_CORRELATION_INTERVAL)
+    return Section(
+        similarity, title, "model_comparison", (*parts, *notes((*told, _entropy_note(found)), "model_comparison"))
+    )
+
+
+def _entropy_note(found: ModelComparison) -> str:
+    """Return what SE AUROC is over, or why there is none."""
+    areas = [x.semantic_entropy_auroc for x in found.models.values()]
+    reasons = dict.fromkeys(x.reason for x in areas if isinstance(x, Undefined))
     # The questions are the same for every model, and so are their labels.
-    labelled = f", over {count(areas[0].n)} labelled questions" if areas else ""
-    missing_reasons = "".join(f" Missing: {x}." for x in reasons)
-    notes.append(f"SE AUROC: of the semantic entropy of these clusters{labelled}.{missing_reasons}")
-    return Section(title, tables=tuple(tables), notes=tuple(map(plain, notes)))
+    labelled = next((f", over {count(x.n)} labelled questions" for x in areas if isinstance(x, Area)), "")
+    return f"SE AUROC: of the semantic entropy of these clusters{labelled}." + "".join(
+        f" Missing: {x}." for x in reasons
+    )
 
 
-def _compared_on(found: ModelComparison) -> list[str]:
+def _compared_on(found: ModelComparison) -> str:
     """Return which questions the figures are over, and which models have clustered others too."""
     clustered = {name: model.clustered for name, model in found.models.items()}
     if set(clustered.values()) == {found.questions}:
-        return [f"Figures are over the {count(found.questions)} questions that all of them have clustered."]
+        return f"Figures are over the {count(found.questions)} questions that all of them have clustered."
     each = ", ".join(f"{count(number)} by {name}" for name, number in clustered.items())
-    return [
+    return (
         f"Not all have clustered the same questions ({each}): figures are over the {count(found.questions)} in common; "
         "`homogaudit score` with the same model finishes a scoring that was stopped."
-    ]
-
-
-def _rate(rate: Rate | Undefined) -> tuple[str, str]:
-    return (
-        (MISSING, MISSING)
-        if isinstance(rate, Undefined)
-        else (percent(rate.value), percent_interval(rate.low, rate.high))
     )
-
-
-def _semantic_entropy(found: Area | Undefined) -> tuple[str, str]:
-    return (
-        (MISSING, MISSING) if isinstance(found, Undefined) else (decimal(found.value), interval(found.low, found.high))
-    )
-
-
-def _correlation(found: Correlation | Undefined) -> tuple[str, str, str]:
-    if isinstance(found, Undefined):
-        return MISSING, MISSING, MISSING
-    return decimal(found.value, 2), interval(found.low, found.high, 2), count(found.n)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from homogaudit.codec import Count, Share
+from homogaudit.report.figure import Figure
+from homogaudit.report.numbers import threshold
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Correlation, Estimate, Rate
 
@@ -24,9 +26,9 @@ __all__ = [
 class ThresholdPoint:
     """One point of a sweep over thresholds."""
 
-    threshold: float
-    scr: Rate
-    mean_clusters: float
+    threshold: Annotated[float, Figure("threshold", written=threshold)]
+    scr: Annotated[Rate, Figure("SCR")]
+    mean_clusters: Annotated[float, Figure("mean clusters", places=2)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,10 @@ class Area:
         positives: The incorrect ones among them.
     """
 
-    value: Share
+    value: Annotated[Share, Figure("AUROC", term="auroc")]
     low: Share | None
     high: Share | None
-    n: Count
+    n: Annotated[Count, Figure("n")]
     positives: Count
 
 
@@ -84,8 +86,8 @@ class JudgePair:
     """
 
     judges: tuple[str, str]
-    agreed: Rate | Undefined
-    kappa: Estimate | Undefined
+    agreed: Annotated[Rate | Undefined, Figure("agree on")]
+    kappa: Annotated[Estimate | Undefined, Figure("kappa", places=2)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,11 @@ class ModelClusters:
 
     model: str
     linkage: str
-    threshold: float
-    clustered: Count
-    scr: Rate | Undefined
-    mean_clusters: float | Undefined
-    semantic_entropy_auroc: Area | Undefined
+    threshold: Annotated[float, Figure("joins at", written=threshold)]
+    clustered: Annotated[Count, Figure("clustered")]
+    scr: Annotated[Rate | Undefined, Figure("SCR")]
+    mean_clusters: Annotated[float | Undefined, Figure("mean clusters", places=2)]
+    semantic_entropy_auroc: Annotated[Area | Undefined, Figure("SE AUROC")]
     calibrated_threshold: ThresholdPoint | Undefined
     thresholds: tuple[ThresholdPoint, ...]
 
@@ -131,7 +133,7 @@ class CountCorrelation:
     """Spearman's correlation of the cluster counts of two models, over the questions that both have clustered."""
 
     models: tuple[str, str]
-    spearman: Correlation | Undefined
+    spearman: Annotated[Correlation | Undefined, Figure("Spearman", places=2)]
 
 
 @dataclass(frozen=True, slots=True)

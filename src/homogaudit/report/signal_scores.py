@@ -256,13 +256,15 @@ def _with_holm(scores: LabelledScores, aurocs: Sequence[Auroc | Undefined]) -> l
 
 
 def _reading(value: float, interval: Interval | None, *, constant: bool, p_holm: float | None) -> Reading:
-    """Return what an AUROC says; on a part of the questions, where nothing is tested, its interval alone decides."""
+    """Return what an AUROC says; on a part of the questions nothing is tested, and so nothing is said to work."""
     if constant:
         return "constant"
+    if p_holm is None:
+        return "not tested"
     if interval is not None and interval.high < 0.5:
         return "inverted"
     above = value > 0.5 and (interval is None or interval.low > 0.5)
-    if above and (p_holm < _LEVEL if p_holm is not None else interval is not None):
+    if above and p_holm < _LEVEL:
         return "works"
     return "not shown to work"
 

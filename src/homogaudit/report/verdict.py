@@ -3,12 +3,14 @@
 It computes no figure; it reads them. Every sentence names the count or the interval that it rests on.
 """
 
+import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 from homogaudit.report.analysis_records import AnswerWhere, Direction, Selective
 from homogaudit.report.cascade import cascade_sentence
 from homogaudit.report.cascade_records import Cascade
-from homogaudit.report.homogenization import FEWEST_QUESTIONS, MILD, SEVERE
+from homogaudit.report.homogenization import FEWEST_QUESTIONS, MILD, SEVERE, level_of
 from homogaudit.report.numbers import count, decimal, interval, p_value, percent, percent_interval, share, threshold
 from homogaudit.report.records import (
     Auroc,
@@ -17,12 +19,14 @@ from homogaudit.report.records import (
     Labels,
     Level,
     MethodFigures,
+    RunFacts,
     SignalScore,
     Undefined,
     Validity,
     Verdict,
     VerdictLevel,
 )
+from homogaudit.report.run_data import number
 from homogaudit.report.selective import answer_where
 from homogaudit.report.signal_choice import SignalChoice
 from homogaudit.report.validity import label_warning
@@ -43,7 +47,8 @@ def decide(
     choice: SignalChoice,
     selective: Selective | Undefined,
     cascade: Cascade,
-    question_source: str,
+    facts: RunFacts,
+    path: Path,
 ) -> Verdict:
     """Return the verdict on homogenization and on the signals.
 
@@ -56,7 +61,8 @@ def decide(
         choice: The recommended one.
         selective: What each signal does where it decides which questions are answered.
         cascade: Of the signals.
-        question_source: Name of the question file, which is all that the figures speak of.
+        facts: Of the run; the figures speak of its question file alone.
+        path: Of the run file, for the next commands.
     """
     reasons = _invalid_reasons(validity)
     figures = methods[primary] if primary is not None else None
@@ -76,7 +82,7 @@ def decide(
         *_signal_sentences(labels, signals, choice, where),
         *_trust_sentences(distrusted, level, figures),
         *_cascade_sentences(labels, cascade),
-        f"The figures are about the questions of `{question_source}`; they say nothing about others.",
+        f"The figures are about the questions of `{facts.question_source}`; they say nothing about others.",
     ]
     return Verdict(
         level=level,
@@ -86,8 +92,52 @@ def decide(
         signal_auroc=choice.auroc,
         answer_where=where,
         not_to_trust=distrusted,
+        robust=_robust(level, figures, other),
         sentences=tuple(sentences),
+        next=_next(level, validity, figures, labels, cascade, facts, path),
     )
+
+
+def _robust(level: VerdictLevel, figures: MethodFigures | None, other: Mapping[str, Level]) -> bool | None:
+    """Return whether other thresholds and clusterings give the same level; `None` where there is none."""
+    if level == "invalid" or figures is None or isinstance(figures.scr, Undefined):
+        return None
+    points = [*figures.thresholds[:1], *figures.thresholds[-1:]]
+    if not isinstance(figures.calibrated_threshold, Undefined):
+        points.append(figures.calibrated_threshold)
+    return not other and all(level_of(point.scr) == level for point in points)
+
+
+def _next(
+    level: VerdictLevel,
+    validity: Validity,
+    figures: MethodFigures | None,
+    labels: Labels,
+    cascade: Cascade,
+    facts: RunFacts,
+    path: Path,
+) -> tuple[str, ...]:
+    """Return at most two commands that would settle what is open, the most pressing first."""
+    run = shlex.quote(path.stem)
+    again = f"homogaudit run {shlex.quote(facts.model)} QUESTIONS"
+    limit = number(facts.decoding.get("max_tokens"))
+    cut = validity.truncated if isinstance(validity.truncated, int) else 0
+    found: list[str] = []
+    # Answers that came from elsewhere are drawn anew where they came from.
+    if limit is not None and 10 * (cut + validity.thinking_unclosed) > validity.samples:
+        found.append(f"`{again} --max-tokens {4 * limit:g}` lets the answers end")
+    if facts.status == "started" and not validity.questions_unfinished:
+        found.append(f"`homogaudit score {run}` scores what is drawn")
+    needed = _needed(figures) if level == "undecided" else None
+    if needed is not None and limit is not None:
+        found.append(f"`{again}` with {count(needed)} questions decides the level at this rate")
+    if labels.judge is None or 2 * (labels.correct + labels.incorrect) < validity.questions_scored:
+        found.append(f"`homogaudit score {run} --judge model:MODEL` labels the answers by another model")
+    if cascade.recommended:
+        found.append(f"`homogaudit cascade fit {run} --out policy.json` makes the cascade a policy to use")
+    if not found or len(found) == 1:
+        found.append(f"`homogaudit tui --run {run}` shows the clusters, `homogaudit report {run} --full` every figure")
+    return tuple(found[:2])
 
 
 def _invalid_reasons(validity: Validity) -> list[str]:
@@ -231,7 +281,10 @@ def _where_sentence(name: str, where: AnswerWhere) -> str:
 
 
 def _distrusted(signals: Mapping[str, SignalScore], level: VerdictLevel, primary: str | None) -> dict[str, Distrust]:
-    """Return why a signal is not to be trusted here, by name; a constant one is not inverted and not blind too."""
+    """Return why a signal is not to be trusted here, by name; a constant one is not inverted and not blind too.
+
+    Blind is only what compares samples: another signal may be constant where they agree, but not because they do.
+    """
     reasons: dict[str, Distrust] = {}
     by_definition = {f"semantic_entropy_{primary}", f"semantic_entropy_{primary}_rao"}
     for name, signal in signals.items():
@@ -240,8 +293,9 @@ def _distrusted(signals: Mapping[str, SignalScore], level: VerdictLevel, primary
         single = signal.auroc_single_cluster
         if signal.auroc.reading == "inverted" or signal.auroc.reading == "constant":
             reasons[name] = signal.auroc.reading
-        elif level in ("mild", "severe") and (name in by_definition or (isinstance(single, Auroc) and single.constant)):
-            reasons[name] = "blind"
+        elif level in ("mild", "severe") and signal.cost.cost_class in ("samples", "nli"):
+            if name in by_definition or (isinstance(single, Auroc) and single.constant):
+                reasons[name] = "blind"
     return reasons
 
 

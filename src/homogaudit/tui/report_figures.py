@@ -6,7 +6,7 @@ Every figure says which term of the glossary explains it; one that does not exis
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from homogaudit.cascade.figures import Figure
+from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.report.numbers import (
     MISSING,
     count,
@@ -473,7 +473,7 @@ def _seconds(cost: float | Undefined | None) -> str:
     return "" if cost is None or isinstance(cost, Undefined) else f", {duration(cost)} a question"
 
 
-def _saving(kind: str, figure: Figure | Undefined) -> Item:
+def _saving(kind: str, figure: HeldOutValue | Undefined) -> Item:
     if isinstance(figure, Undefined):
         return _missing(kind, figure.reason, "saving")
     return Item(kind, f"{percent(figure.value)} {percent_interval(figure.low, figure.high)}", "saving")

@@ -9,13 +9,13 @@ import numpy as np
 from homogaudit.statistics.arrays import FloatArray
 from homogaudit.statistics.bootstrap import percentile_interval
 
-__all__ = ["Figure", "normal_figure", "percentile_figure", "standard_error"]
+__all__ = ["HeldOutValue", "standard_error", "with_normal_interval", "with_percentile_interval"]
 
 Z_95 = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class HeldOutValue:
     """A held-out figure with its 95% interval."""
 
     value: float
@@ -29,7 +29,7 @@ def standard_error(drawn: FloatArray) -> float:
     return float(np.std(defined, ddof=1)) if defined.size > 1 else math.inf
 
 
-def normal_figure(value: float, drawn: FloatArray, least: float, most: float) -> Figure:
+def with_normal_interval(value: float, drawn: FloatArray, least: float, most: float) -> HeldOutValue:
     """Return `value` with a normal interval from the standard error of its draws, clipped to [least, most].
 
     A few hundred refits give a standard error to within a few percent, an end of a percentile interval to a fifth of
@@ -37,12 +37,12 @@ def normal_figure(value: float, drawn: FloatArray, least: float, most: float) ->
     is taken.
     """
     half = Z_95 * standard_error(drawn)
-    return Figure(value, max(least, value - half), min(most, value + half))
+    return HeldOutValue(value, max(least, value - half), min(most, value + half))
 
 
-def percentile_figure(value: float, drawn: FloatArray) -> Figure:
+def with_percentile_interval(value: float, drawn: FloatArray) -> HeldOutValue:
     """Return `value` with the 2.5th and 97.5th percentiles of its draws, widened to hold it."""
     interval = percentile_interval(drawn)
     if interval is None:
-        return Figure(value, value, value)
-    return Figure(value, min(value, interval.low), max(value, interval.high))
+        return HeldOutValue(value, value, value)
+    return HeldOutValue(value, min(value, interval.low), max(value, interval.high))

@@ -1,0 +1,182 @@
+"""The short report: the level on its scale, whether it is robust, what is missed, what helps, what to do next.
+
+It computes no figure and rests on those of the report; every renderer shows it, the terminal nothing else by default.
+"""
+
+from homogaudit.report.cascade_records import HeldOutCascade
+from homogaudit.report.layout import LEVEL_TONES, SCR_AXIS
+from homogaudit.report.numbers import count, decimal, interval, percent, percent_interval, share
+from homogaudit.report.parts import line, record_table
+from homogaudit.report.records import Auroc, MethodFigures, Report, SignalScore, Undefined
+from homogaudit.report.section import Column, Line, Part, Section
+from homogaudit.statistics import Rate
+
+__all__ = ["summary"]
+
+_NAMED = 3
+"""Signals, or clusterings, named in one line."""
+
+
+def summary(report: Report) -> Section:
+    """Return the short report; it fits 24 lines of 80 columns."""
+    verdict, primary = report.verdict, _primary(report)
+    parts: list[Part] = [_run(report)]
+    if primary is None or isinstance(primary.scr, Undefined) or verdict.level == "invalid":
+        parts.append(line(verdict.sentences[0], "level", LEVEL_TONES[verdict.level]))
+    if primary is not None and isinstance(primary.scr, Rate):
+        paths = ("threshold", "scr", "scr.interval", "scr.of")
+        named = {str(report.homogenization.primary): primary}
+        first = Column("clustering", "clustering")
+        parts.append(record_table(named, first, paths, term=lambda _: "scr", mark="scr", axis=SCR_AXIS))
+    parts += [*_robust(report, primary), *_missed(report, primary), *_signals(report), *_saving(report)]
+    parts += [*_cautions(report), *_next(report)]
+    return Section("summary", _title(report), "level", tuple(parts), LEVEL_TONES[verdict.level])
+
+
+def _run(report: Report) -> Line:
+    run = report.run
+    drawn = f"{count(run.samples)} samples each" if run.samples else "no samples"
+    return line(f"{run.model}: {count(run.questions)} questions of `{run.question_source}`, {drawn}", "run")
+
+
+def _primary(report: Report) -> MethodFigures | None:
+    found = report.homogenization
+    return None if found.primary is None else found.methods[found.primary]
+
+
+def _title(report: Report) -> str:
+    verdict, primary = report.verdict, _primary(report)
+    doubt = ", not robust" if verdict.robust is False else ""
+    if primary is None or primary.threshold is None or verdict.level in ("invalid", "undecided"):
+        return f"Homogenization: {verdict.level}{doubt}"
+    return f"Homogenization: {verdict.level} at {primary.threshold:g}{doubt}"
+
+
+def _robust(report: Report, primary: MethodFigures | None) -> list[Line]:
+    """Return the rate over thresholds, at the calibrated one and under the other clusterings."""
+    if primary is None or isinstance(primary.scr, Undefined) or report.verdict.level == "invalid":
+        return []
+    sweep = primary.thresholds
+    ends = [f"{percent(x.scr.value)} at {x.threshold:g}" for x in (sweep[0], sweep[-1])] if sweep else []
+    if isinstance(primary.calibrated_threshold, Undefined):
+        ends.append("not calibrated")
+    else:
+        point = primary.calibrated_threshold
+        ends.append(f"{percent(point.scr.value)} at the calibrated {point.threshold:.3g}")
+    others = [
+        f"{percent(x.scr.value)} by {name}"
+        for name, x in report.homogenization.methods.items()
+        if name != report.homogenization.primary and isinstance(x.scr, Rate)
+    ]
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    told = ", ".join([*ends, *others[:_NAMED]]) + more
+    answer = {True: "Yes", False: "No", None: "Open"}[report.verdict.robust]
+    tone = "doubtful" if report.verdict.robust is False else ""
+    return [line(f"{answer}: {told}.", "threshold", tone, label="Robust?")]
+
+
+def _missed(report: Report, primary: MethodFigures | None) -> list[Line]:
+    """Return the wrong answers on which all samples agree."""
+    if primary is None or isinstance(primary.scr, Undefined):
+        return []
+    found = primary.wrong_in_single_cluster
+    if isinstance(found, Undefined):
+        return [line(f"Not known: {found.reason}.", "wrong_in_single_cluster", label="Missed")]
+    text = (
+        f"{share(found.k, found.n)} wrong answers ({percent(found.value)} {percent_interval(found.low, found.high)}): "
+        "all samples agree on them, so sampling cannot see them."
+    )
+    return [line(text, "wrong_in_single_cluster", label="Missed", questions="missed" if found.k else "")]
+
+
+def _signals(report: Report) -> list[Line]:
+    """Return the best free and the best sampling signal, and how many work, are inverted or blind."""
+    scored = {name: x for name, x in report.signals.items() if isinstance(x.auroc, Auroc)}
+    if not scored:
+        reasons = [x.auroc.reason for x in report.signals.values() if isinstance(x.auroc, Undefined)]
+        why = report.labels.reason if report.labels.judge is None else next(iter(reasons), "no signal is stored")
+        return [line(f"Not scored: {why}.", "auroc", label="Signals", questions="unlabelled" if reasons else "")]
+    kinds = {"free": ("free",), "sampling": ("samples", "nli")}
+    best = [
+        text
+        for kind, classes in kinds.items()
+        if (text := _best({name: x for name, x in scored.items() if x.cost.cost_class in classes}, kind))
+    ]
+    working = [name for name, x in scored.items() if isinstance(x.auroc, Auroc) and x.auroc.reading == "works"]
+    lines = [line(f"{'; '.join(best)}.", "auroc", label="Signals")] if best else []
+    told = [f"{_listed(working)} {'works' if len(working) == 1 else 'work'}" if working else "none is shown to work"]
+    for reason in ("inverted", "blind", "constant"):
+        names = [name for name, why in report.verdict.not_to_trust.items() if why == reason]
+        if names:
+            told.append(f"{reason}: {_listed(names)}" if reason == "inverted" else f"{count(len(names))} {reason}")
+    n = max(x.auroc.n for x in scored.values() if isinstance(x.auroc, Auroc))
+    adjusted = f"adjusted p below 0.05, n {count(n)}"
+    lines.append(
+        line(f"Of {count(len(scored))}, {'; '.join(told)} ({adjusted}).", "p_holm", label="" if best else "Signals")
+    )
+    return lines
+
+
+def _best(scored: dict[str, SignalScore], kind: str) -> str:
+    """Return the signal of highest AUROC of a kind."""
+    areas = {name: x.auroc for name, x in scored.items() if isinstance(x.auroc, Auroc) and not x.auroc.constant}
+    if not areas:
+        return ""
+    name = max(areas, key=lambda x: areas[x].value)
+    found = areas[name]
+    has_none = found.low is None or found.high is None
+    return (
+        f"best {kind} `{name}`, AUROC {decimal(found.value)}{'' if has_none else ' ' + interval(found.low, found.high)}"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    """Return some names, and how many there are beside them."""
+    more = f" and {count(len(names) - _NAMED)} more" if len(names) > _NAMED else ""
+    return ", ".join(f"`{name}`" for name in names[:_NAMED]) + more
+
+
+def _saving(report: Report) -> list[Line]:
+    """Return what asking cheapest first saves, also where the cheapest signal alone is the answer."""
+    found = report.cascade.held_out
+    if isinstance(found, Undefined):
+        return [line(f"Not known: {found.reason}.", "saving", label="Saving")]
+    against = f"AUROC {decimal(found.auroc.value)} against {decimal(found.auroc_parallel.value)} of every stage"
+    saving = found.saving["calls"]
+    if report.cascade.recommended and not isinstance(saving, Undefined):
+        saved = f"{percent(saving.value)} {percent_interval(saving.low, saving.high)} of the calls"
+        return [line(f"The cascade saves {saved}; {against}.", "saving", "good", label="Saving")]
+    alone = _cheapest_alone(report, found)
+    if alone:
+        return [line(alone, "saving", "good", label="Saving")]
+    unmet = next((x.sentence for x in found.conditions if not x.met), report.cascade.reason)
+    return [line(f"None is shown: {unmet}; {against}.", "saving", label="Saving")]
+
+
+def _cheapest_alone(report: Report, found: HeldOutCascade) -> str:
+    """Return what the cheapest stage alone saves where it is free, works, and is not shown worse; else nothing."""
+    first = report.cascade.stages[0]
+    alone = found.alone[first.signal]
+    if first.cost_class != "free" or alone.shown_worse or alone.auroc.low <= 0.5:
+        return ""
+    area = f"{decimal(alone.auroc.value)} {interval(alone.auroc.low, alone.auroc.high)}"
+    return (
+        f"`{first.signal}` alone, no sampling: saves all sampling calls, AUROC {area} against "
+        f"{decimal(found.auroc_parallel.value)} for everything."
+    )
+
+
+def _cautions(report: Report) -> list[Line]:
+    """Return what limits the figures most, and how much more there is."""
+    warnings = report.validity.warnings
+    lines = [
+        line(f"{text}.", "warnings", label="" if number else "Caution") for number, text in enumerate(warnings[:2])
+    ]
+    if len(warnings) > 2:
+        lines.append(line(f"{count(len(warnings) - 2)} more under Validity (`--full`).", "warnings"))
+    return lines
+
+
+def _next(report: Report) -> list[Line]:
+    """Return the commands that would settle what is open."""
+    return [line(command, "next", label="" if number else "Next") for number, command in enumerate(report.verdict.next)]
