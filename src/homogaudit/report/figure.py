@@ -6,18 +6,22 @@ The JSON Schema describes it, `explain` explains it, a table of the record has a
 Markdown, screen and page draw that table. Knows no figure by name.
 """
 
+import math
 import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
 
 from homogaudit.report.numbers import MISSING, count, decimal, interval, percent, percent_interval, share
 from homogaudit.report.section import Span
 from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
 
-__all__ = ["Figure", "Written", "figures", "figures_within", "write"]
+__all__ = ["ClusteredQuestion", "Figure", "QuestionMean", "Written", "figures", "figures_within", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,36 @@ class Figure:
     formula: str | None = None
     unit: str | None = None
     source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusteredQuestion:
+    """A question whose N samples all hold an answer, under one clustering.
+
+    Attributes:
+        assignment: The cluster of each sample.
+        similarities: Of every two samples, shape (N, N); `None` where the clustering compares too few pairs.
+    """
+
+    assignment: tuple[int, ...]
+    similarities: NDArray[np.float64] | None
+
+    def pairs(self) -> NDArray[np.float64]:
+        """Return the similarity of every pair of samples once, nothing where too few are compared."""
+        if self.similarities is None:
+            return np.empty(0)
+        return self.similarities[np.triu_indices(len(self.assignment), 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionMean(Figure):
+    """A mean over questions with its bootstrap interval.
+
+    Attributes:
+        of: What it is the mean of, NaN where a question has none.
+    """
+
+    of: Callable[[ClusteredQuestion], float] = field(default=lambda _: math.nan, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

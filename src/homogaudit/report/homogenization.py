@@ -20,6 +20,7 @@ from homogaudit.clustering.methods import (
     sweep_thresholds,
 )
 from homogaudit.records import Clustering, ClusteringMethod, LabelValue
+from homogaudit.report.figure import ClusteredQuestion, QuestionMean, figures
 from homogaudit.report.records import (
     Estimate,
     HistogramBin,
@@ -30,7 +31,6 @@ from homogaudit.report.records import (
     Undefined,
 )
 from homogaudit.report.run_data import RunData, mean_estimates, rate
-from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Rate, wilson
 from homogaudit.store.run_file import RunFile
 
@@ -149,9 +149,9 @@ def method_figures(
     reason = missing_reason(data)
     wrong = [clusters[x] for x in clusters if labels.get(x) is LabelValue.INCORRECT]
     answered = [clusters[x] for x in clusters if x not in data.refused_ids]
-    entropies = [semantic_entropy(stored[x].assignment) for x in clusters]
-    taxes = [1 - count / data.samples for count in clusters.values()]
-    means = _means([list(clusters.values()), entropies, taxes], reason, settings)
+    similarities = data.similarities(method) if settings.sweeps else None
+    pairs = {} if similarities is None else dict(zip(similarities.question_ids, similarities.matrices, strict=True))
+    questions = [ClusteredQuestion(stored[x].assignment, pairs.get(x)) for x in clusters]
     scr = _single(clusters.values(), reason)
     extremes = _extreme_cases(data, stored)
     thresholds, sample_sizes = _sweeps(data, method, settings) if settings.sweeps else ((), ())
@@ -168,14 +168,23 @@ def method_figures(
         scr_worst_case=extremes.worst,
         scr_without_refusals=_single(answered, "every question is refused" if clusters else reason),
         wrong_in_single_cluster=_single(wrong, "no clustered question is labelled incorrect" if clusters else reason),
-        mean_clusters=means[0],
-        mean_semantic_entropy=means[1],
-        mean_alignment_tax=means[2],
+        **_question_means(questions, reason, settings),
         histogram=_histogram(clusters.values(), data.samples),
         calibrated_threshold=calibrated,
         thresholds=thresholds,
         sample_sizes=sample_sizes,
     )
+
+
+def _question_means(
+    questions: Sequence[ClusteredQuestion], reason: str, settings: Settings
+) -> dict[str, Estimate | Undefined]:
+    """Return every figure that is a mean over questions, each by its own definition, over the same bootstrap draws."""
+    defined = {name: x for name, x in figures(MethodFigures).items() if isinstance(x, QuestionMean)}
+    rows = {name: [x.of(question) for question in questions] for name, x in defined.items()}
+    whole = {name: row for name, row in rows.items() if not np.isnan(row).any()}
+    found = dict(zip(whole, _means(list(whole.values()), reason, settings), strict=True))
+    return {name: found.get(name, Undefined("this clustering compares too few pairs of samples")) for name in rows}
 
 
 def missing_reason(data: RunData) -> str:

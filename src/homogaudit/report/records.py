@@ -21,10 +21,11 @@ from homogaudit.report.analysis_records import (
     Selective,
 )
 from homogaudit.report.cascade_records import Cascade, Pointer
-from homogaudit.report.figure import Figure
+from homogaudit.report.figure import Figure, QuestionMean
 from homogaudit.report.numbers import duration, p_value, percent, threshold
 from homogaudit.report.side_by_side_records import JudgeComparison, JudgeModel, ModelComparison, ThresholdPoint
 from homogaudit.report.undefined import Undefined
+from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Estimate, Rate
 from homogaudit.store.shards import Shards
 
@@ -261,9 +262,17 @@ class MethodFigures:
     scr_worst_case: Annotated[Rate | Undefined, Figure("SCR, worst case")]
     scr_without_refusals: Annotated[Rate | Undefined, Figure("SCR without refusals")]
     wrong_in_single_cluster: Annotated[Rate | Undefined, Figure("missed errors")]
-    mean_clusters: Annotated[Estimate | Undefined, Figure("mean clusters", places=2)]
-    mean_semantic_entropy: Annotated[Estimate | Undefined, Figure("mean semantic entropy", places=2)]
-    mean_alignment_tax: Annotated[Estimate | Undefined, Figure("mean alignment tax", places=2)]
+    mean_clusters: Annotated[
+        Estimate | Undefined, QuestionMean("mean clusters", places=2, of=lambda x: len(set(x.assignment)))
+    ]
+    mean_semantic_entropy: Annotated[
+        Estimate | Undefined,
+        QuestionMean("mean semantic entropy", places=2, of=lambda x: semantic_entropy(x.assignment)),
+    ]
+    mean_alignment_tax: Annotated[
+        Estimate | Undefined,
+        QuestionMean("mean alignment tax", places=2, of=lambda x: 1 - len(set(x.assignment)) / len(x.assignment)),
+    ]
     histogram: tuple[HistogramBin, ...]
     calibrated_threshold: ThresholdPoint | Undefined
     thresholds: tuple[ThresholdPoint, ...]
