@@ -4,6 +4,7 @@ They hold what `build` found and what the formatters show; they compute nothing.
 an `Undefined` with its reason, never a number that stands for nothing.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -272,6 +273,16 @@ class MethodFigures:
     mean_alignment_tax: Annotated[
         Estimate | Undefined,
         QuestionMean("mean alignment tax", places=2, of=lambda x: 1 - len(set(x.assignment)) / len(x.assignment)),
+    ]
+    mean_pairwise_similarity: Annotated[
+        Estimate | Undefined,
+        QuestionMean(
+            "mean pairwise similarity",
+            "Mean similarity of a question's samples, two by two, averaged over questions. It needs no threshold: 1 is "
+            "one and the same answer everywhere, and it falls before any cluster parts.",
+            unit="that of the clustering's similarity",
+            of=lambda x: x.pairs().mean() if x.pairs().size else math.nan,
+        ),
     ]
     histogram: tuple[HistogramBin, ...]
     calibrated_threshold: ThresholdPoint | Undefined
