@@ -45,15 +45,11 @@ class SignalDifference:
     """The AUROC of a signal minus that of the primary signal, on the questions that have both.
 
     Attributes:
-        delta: The difference.
         low: Lower end of its 95% interval (DeLong).
         high: Upper end of it.
-        n: Questions with both signals.
         positives: The incorrect answers among them.
         p: Of no difference, two-sided.
         p_holm: The same, adjusted over all signals compared.
-        p_equivalent: Of a difference of the margin or more, by two one-sided tests.
-        p_non_inferior: Of the signal being worse by the margin or more.
         reading: `higher` or `lower` by the adjusted p, else `equivalent`, else `not shown to differ`.
     """
 
@@ -74,7 +70,6 @@ class Comparisons:
     """Every signal against the primary one.
 
     Attributes:
-        primary_signal: Its name.
         margin: AUROCs closer than this count as equivalent.
         signals: By name, without the primary one.
     """
@@ -89,14 +84,11 @@ class FlagAgreement:
     """Whether a signal and the primary one flag the same questions, and which is right more often.
 
     Attributes:
-        n: Questions with both signals.
         flagged: That each of the two flags.
         both: Flagged by both.
         only_one: Flagged by one of the two, as many by each.
         neither: Flagged by none.
         tied: Flagged or not by lot, because they share a score at a cut.
-        kappa: Cohen's, of the flags.
-        right: Share of the questions on which the signal's flag, or its absence, is right.
         right_primary: The same of the primary signal.
         p: McNemar's, of both being right equally often.
         p_holm: The same, adjusted over all signals compared.
@@ -120,7 +112,6 @@ class Agreements:
     """Every signal's flags beside those of the primary one.
 
     Attributes:
-        primary_signal: Its name.
         flagged_share: Of the questions that each signal flags.
         signals: By name, without the primary one.
     """
@@ -135,11 +126,7 @@ class CategoryFigures:
     """A signal in one category; the AUROC describes and proves nothing.
 
     Attributes:
-        n: Labelled questions that have a value.
         positives: The incorrect ones among them.
-        auroc: From 10 questions and both classes on.
-        delong: DeLong's interval of it, `None` where the category gives none.
-        zone: From 20 questions and 5 of each class on.
     """
 
     n: Annotated[Count, Figure("n")]
@@ -175,7 +162,6 @@ class CoverageFigures:
         low: Lower end of the 95% interval, `None` for signals that are not among the leading ones.
         high: Upper end of it.
         threshold: Of the signal as it is stored: at most this much, or at least, where its direction is -1.
-        at_threshold: Correct among all questions that the threshold accepts, those tied with it included.
     """
 
     coverage: Annotated[Share, Figure("share", written=percent)]
@@ -200,14 +186,8 @@ class SignalSelective:
     """One signal used to decide which questions are answered.
 
     Attributes:
-        n: Labelled questions that have a value.
-        accuracy_at: One a coverage.
-        aurc: Area under the risk-coverage curve.
         aurc_interval: `None` for signals that are not among the leading ones.
-        prr: Prediction-rejection ratio.
         prr_interval: As `aurc_interval`.
-        curve: At most 100 points, for the leading signals.
-        risk_bound: For the target risk; its threshold as in `CoverageFigures`.
     """
 
     n: Annotated[Count, Figure("n")]
@@ -242,9 +222,7 @@ class CalibratedBy:
     """How well probabilities of an incorrect answer hold.
 
     Attributes:
-        ece: Expected calibration error over 10 bins of equal mass.
         ece_interval: `None` for signals other than the primary and the recommended one.
-        brier: Brier score.
         brier_interval: As `ece_interval`.
     """
 
@@ -259,11 +237,8 @@ class SignalCalibration:
     """One signal turned into a probability.
 
     Attributes:
-        n: Labelled questions that have a value.
         brier_of_base_rate: The Brier score of saying the share of incorrect answers for each question.
         raw: Of the signal itself, where it is a probability.
-        platt: A logistic curve, out of fold.
-        isotonic: A rising step function, out of fold.
     """
 
     n: Count
@@ -287,10 +262,6 @@ class BoundaryPair:
     Attributes:
         boundaries: The two.
         pair: The signal of each: the one with the most values.
-        n: Questions used, at most 2,000.
-        distance_correlation: 0 in the limit for independent signals only.
-        hsic: Comparable between pairs by its p only.
-        mutual_information: In bits.
     """
 
     boundaries: tuple[str, str]
@@ -316,7 +287,6 @@ class Dependences:
     """How signals depend on each other, whether or not they work.
 
     Attributes:
-        primary_signal: Its name.
         permutations: Behind every p of `pairs` but those of the correlations.
         pairs: Of boundaries, or why there are none.
         signals: Every other signal with the primary one.
@@ -334,7 +304,6 @@ class AnswerWhere:
 
     Attributes:
         threshold: As in `CoverageFigures`.
-        direction: 1: answer at or below it, -1: at or above it.
         coverage: Share of the labelled questions that it accepts.
         accuracy: Correct among these.
     """

@@ -22,9 +22,6 @@ class CascadeStage:
 
     Attributes:
         signal: Its name as it is stored.
-        boundary: B1 to B5, or `recorded`.
-        cost_class: free, embed, call, samples, nli or recorded.
-        marginal_cost: What it adds to the stages before it, a question: in `calls`, `seconds` and `money`.
     """
 
     signal: str
@@ -38,7 +35,6 @@ class StageAlone:
     """A stage's signal used alone, on the cascade's held-out folds.
 
     Attributes:
-        auroc: Of the signal.
         difference: This AUROC minus the cascade's.
         p_holm: Two-sided p of the difference, adjusted over the stages.
         shown_worse: Whether it is below the cascade with an adjusted p under 0.05.
@@ -55,21 +51,12 @@ class HeldOutCascade:
     """What the cascade does on questions that it was not fitted on.
 
     Attributes:
-        n: Labelled questions on which every stage is defined.
         positives: Incorrect answers among them.
         folds: Of each repeat.
         repeats: Of the split into folds.
         draws: Bootstrap draws, each refitted.
-        auroc: Of P(incorrect | signals seen).
-        auroc_parallel: Of running every stage.
         difference: The first minus the second.
         margin: Of non-inferiority.
-        p_non_inferior: One-sided.
-        decided: Share of the questions decided at each stage, by signal.
-        saving: In `calls`, `seconds` and `money`, each interval that of one policy.
-        alone: By signal.
-        points: One a band, from stopping all at the first stage to running every stage.
-        conditions: (a), (b) and (c) for a recommendation.
     """
 
     n: Annotated[Count, Figure("labelled questions", term="held_out")]
@@ -95,11 +82,9 @@ class Cascade:
 
     Attributes:
         stages: The default ones that the run has.
-        left_out: By signal, why it is no stage.
         held_out: Its figures.
         recommended: Whether all conditions are met.
         reason: Why, or why not.
-        published_protocol: The in-sample band sweep, only to compare with published figures.
     """
 
     stages: tuple[CascadeStage, ...]
@@ -115,9 +100,7 @@ class Pointer:
     """How far free features of question and answer point to wrong answers, on held-out folds.
 
     Attributes:
-        n: Labelled questions.
         positives: Incorrect answers among them.
-        auroc: Of the 20 features.
         auroc_with_embeddings: With the question embeddings, reduced, beside them.
         components: What the embeddings were reduced to; 0 without.
         coefficients: By feature, in units of its standard deviation, fitted on all questions: description only.

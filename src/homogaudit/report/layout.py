@@ -89,7 +89,7 @@ def _run(report: Report) -> Section:
     rows = [
         (f"{kind}: {name}", str(value)) for kind, x in made.items() for name, value in x.items() if value is not None
     ]
-    table = text_table((Column("versions", "versions"), Column("")), rows, "versions")
+    table = text_table((Column("versions", "versions"), Column("value", "value")), rows, "versions")
     return Section("run", "Run", "run", (*lines, *([table] if rows else [])))
 
 

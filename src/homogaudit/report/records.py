@@ -67,12 +67,7 @@ Distrust = Literal["inverted", "constant", "blind"]
 
 @dataclass(frozen=True, slots=True)
 class DrawCounts:
-    """What became of some draws; `valid`, `thinking_unclosed`, `empty` and `errors` add up to `drawn`.
-
-    Attributes:
-        truncated: Valid draws cut at the limit of tokens.
-        refusals: Valid draws that decline to answer.
-    """
+    """What became of some draws; `valid`, `thinking_unclosed`, `empty` and `errors` add up to `drawn`."""
 
     drawn: Annotated[Count, Figure("drawn")]
     valid: Annotated[Count, Figure("valid")]
@@ -128,20 +123,10 @@ class RunFacts:
     Attributes:
         id: The run's own.
         model: Its name as given.
-        model_details: Kind, fingerprint and what else was stored of it.
-        question_source: Name of the question file, and which shards of it.
         shards: Which shards of the question file the run holds, `None` for all of it.
         questions: How many questions the run holds.
-        status: `started` until everything is drawn and scored, then `complete`.
         samples: N, the samples a question.
-        decoding: The decoding parameters.
-        prompting: How a question becomes a prompt.
-        device: What the newest session that draws ran on; of a merged run what all did.
-        versions: Of the packages that figures can depend on, as the newest session had them.
         embedder: Plain name of that behind the clustering `embedding`, `None` where there is none.
-        embedder_reason: Why there is none, or why this one.
-        sessions: How many processes worked on the run.
-        seconds: Their wall time together.
         token_entropies: Where they come from.
     """
 
@@ -178,16 +163,8 @@ class Validity:
         questions_unclustered: Fewer than two samples hold an answer.
         samples: Drawn for the scored questions.
         samples_valid: Hold an answer.
-        truncated: Valid samples cut at the limit of tokens.
-        thinking_unclosed: Samples that never left their thinking.
-        empty: Samples that hold nothing but white space.
-        refusals: Valid samples that decline to answer.
         questions_refused: At least half of their valid samples decline to answer.
-        errors: Samples whose generation failed.
-        duplicated: Samples that repeat an earlier one of their question and cannot do so by chance.
-        questions_without_word_spaces: Answered in a script that writes no spaces between words.
         greedy: The same counts for the greedy answers, `None` where the run has none.
-        warnings: One line each, the worst first.
     """
 
     questions: Count
@@ -239,17 +216,8 @@ class MethodFigures:
     Attributes:
         level: Of this clustering's own interval; undecided over too few questions.
         embedder: Its key: its name and a fingerprint of its files.
-        questions_missing: Questions that should have a stored clustering and have none.
-        scr: Single-cluster rate over the questions whose N samples all hold an answer.
-        scr_best_case: Over all scored questions, as if each invalid sample were a cluster of its own.
-        scr_worst_case: The same, as if each invalid sample had joined the others.
-        scr_without_refusals: SCR over the questions that were not refused.
-        wrong_in_single_cluster: Share of incorrectly answered questions whose samples form one cluster.
         mean_alignment_tax: Of AT = 1 - D/N.
-        calibrated_threshold: At the threshold that `homogaudit calibrate` had found for the embedder when the run was
-            scored; set on pairs, so not exact for the average linkage.
         thresholds: The sweep over thresholds.
-        sample_sizes: The sweep over the number of samples.
     """
 
     similarity: str
@@ -295,7 +263,6 @@ class Homogenization:
     """What the clusterings say.
 
     Attributes:
-        primary: Name of the clustering that the verdict reads, `None` where none is stored.
         level: That of the verdict, `invalid` included.
         methods: By name.
         models: Clusters by several models beside each other: of embedders under `embedding`, of NLI models under
@@ -314,7 +281,6 @@ class JudgeCounts:
 
     Attributes:
         unlabelled: Scored questions that this judge has not labelled.
-        labelled_share: Correct and incorrect ones over the scored questions.
         accuracy: Correct ones over correct and incorrect ones.
         model: The model that judges, `None` where the judge is a rule or its labels came with the answers.
     """
@@ -334,7 +300,6 @@ class Labels:
     """The labels that the report goes by, and what every stored judge says.
 
     Attributes:
-        judge: Whose labels, `None` where there are none.
         reason: Why this judge, or why none.
         judges: The counts by judge, the chosen one among them.
         comparison: What they say beside each other.
@@ -355,17 +320,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a signal costs.
-
-    Attributes:
-        cost_class: free, embed, call, samples, nli or recorded.
-        unit: 0 where it is free, else 1, as published costs have it.
-        seconds_per_question: Measured, of everything that it takes beyond the greedy answer: answers, embeddings,
-            calls, its own formula. What another signal needs too counts for each.
-        own_seconds_per_question: Of that the clustering and the formula alone.
-        tokens_per_question: Written by the model, and read by it in a call.
-        price_per_question: Of those tokens, at the price of models.toml.
-    """
+    """What a signal costs."""
 
     cost_class: Annotated[str, Figure("cost")]
     unit: float
@@ -384,12 +339,9 @@ class Auroc:
         high: Upper end of it.
         delong_low: Lower end of DeLong's interval, `None` as above.
         delong_high: Upper end of it.
-        n: Labelled questions that have a value.
         positives: The incorrect ones among them.
         p: Of "not 0.5", two-sided; `None` on a part of the questions.
         p_holm: Of "above 0.5", adjusted over all scored signals; `None` on a part of the questions.
-        constant: All scores are equal.
-        by_category: The bootstrap over categories, where it is more than 25% wider.
         reading: Whether the signal tells wrong answers from right ones.
     """
 
@@ -412,15 +364,10 @@ class SignalScore:
     """How well one signal tells wrong answers from right ones.
 
     Attributes:
-        boundary: B1 to B5, or `recorded`.
-        direction: -1 where a recorded value was turned round, because lower is more uncertain; else 1.
         definition: What the signal is.
         source: Where it was published.
         cost: What a question costs.
-        missing: Scored questions without a value.
         missing_reason: The most frequent reason.
-        auroc_single_cluster: On the questions whose samples form one cluster of the primary clustering.
-        auroc_multi_cluster: On those whose samples form several.
     """
 
     boundary: Annotated[str, Figure("boundary")]
@@ -442,14 +389,9 @@ class Verdict:
 
     Attributes:
         level: How far the model homogenizes; `invalid` where the audit cannot say.
-        questions_needed: How many questions would decide at the same rate; `None` where decided, where no number would,
-            and where too few have an answer in each sample.
         other_levels: Clusterings that say something else, by name.
         signal: The recommended one, `None` where none is shown to work.
         signal_auroc: Its AUROC on held-out folds, the choice made in the training folds.
-        answer_where: The threshold of the recommended signal that answers about half of the questions.
-        not_to_trust: Why a signal is not to be trusted here, by name.
-        sentences: The verdict in words, the most important first.
     """
 
     level: VerdictLevel
@@ -476,20 +418,12 @@ class Report:
     """What an audit found. A figure that cannot be computed is `{"value": null, "reason": "..."}`.
 
     Attributes:
-        schema: The format and its version.
-        run: What was audited, how, and on what.
         validity: What can spoil the figures.
         homogenization: What the clusterings say.
         labels: Which answers are right.
         signals: How well each signal tells wrong answers from right ones, by name.
-        comparisons: Every signal against the primary one.
-        selective: Answering only where a signal is sure.
-        agreement: Whether signals flag the same questions.
-        categories: Where the primary and the recommended signal work.
         calibration: Signals as probabilities.
-        dependence: How signals depend on each other.
         cascade: Asking for signals cheapest first.
-        pointer: How far free features point to wrong answers.
         verdict: What follows.
     """
 

@@ -1,6 +1,7 @@
 """The JSON Schema of the report, generated from its records: `python -m homogaudit.report.schema` writes the file.
 
-What a field means is said once, under `Attributes:` in the docstring of its record.
+What a field means is said once: by its figure, by the glossary's term of its name, or, where it means something of its
+own, under `Attributes:` in the docstring of its record.
 """
 
 import inspect
@@ -13,6 +14,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from homogaudit.report.figure import figures
+from homogaudit.report.glossary import TERMS
 from homogaudit.report.records import Report
 
 __all__ = ["PATH", "generate"]
@@ -28,7 +31,9 @@ class _Schema(GenerateJsonSchema):
 
     def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
         found = super().dataclass_schema(schema)
-        meanings = _meanings(schema["cls"])
+        kind: type = schema["cls"]
+        explained = {name: term.definition for name, term in TERMS.items()}
+        meanings = explained | {name: x.means for name, x in figures(kind).items() if x.means} | _meanings(kind)
         for name, value in found["properties"].items():
             value.pop("default", None)
             if name in meanings:

@@ -36,7 +36,6 @@ class Area:
     """An AUROC with DeLong's interval, `None` where it has none.
 
     Attributes:
-        n: Labelled questions that have a value.
         positives: The incorrect ones among them.
     """
 
@@ -58,9 +57,6 @@ class JudgeModel:
         prompt_sha256: Of the template of what it was asked.
         seed: Of the order of the reference answers.
         replies: What it was asked on the scored questions and answered, or failed to.
-        unsure: Share of them that say so; they are ambiguous.
-        unparsed: Share of them that hold no verdict; they are no match.
-        failed: Share of them that the engine or server failed to write; they are no match.
         failure: Why most of the failed ones failed; `None` where none did.
     """
 
@@ -78,12 +74,7 @@ class JudgeModel:
 
 @dataclass(frozen=True, slots=True)
 class JudgePair:
-    """Two judges on the questions that both label correct or incorrect.
-
-    Attributes:
-        agreed: Share of those questions on which they agree.
-        kappa: Cohen's, what they agree on beyond chance.
-    """
+    """Two judges on the questions that both label correct or incorrect."""
 
     judges: tuple[str, str]
     agreed: Annotated[Rate | Undefined, Figure("agree on")]
@@ -96,7 +87,6 @@ class JudgeComparison:
 
     Attributes:
         pairs: Every two of them.
-        aurocs: By signal, then by judge: how well the signal ranks what this judge calls incorrect.
     """
 
     pairs: tuple[JudgePair, ...]
@@ -110,10 +100,6 @@ class ModelClusters:
     Attributes:
         model: Its key: its name and a fingerprint of its files.
         threshold: From which the figures are; of every model of a table the same where they were scored alike.
-        clustered: Fully valid questions that it has clustered; more than the figures are over where another model has
-            clustered fewer.
-        semantic_entropy_auroc: Of the entropy of these clusters, by the chosen judge.
-        calibrated_threshold: Of an embedder that was calibrated when the run was scored with it.
         thresholds: SCR at the thresholds of published sweeps; nothing for an NLI model, or one that clustered nothing.
     """
 
@@ -143,7 +129,6 @@ class ModelComparison:
     Attributes:
         questions: That all models which have clustered any have clustered; the figures of each model are over these.
         models: By a short name each.
-        correlations: Every two of them, by those names.
     """
 
     questions: Count
