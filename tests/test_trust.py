@@ -52,7 +52,7 @@ def test_a_refusal_is_remembered_as_one():
     with pytest.raises(UsageError) as caught:
         trust.admit("model `demo`", "package:here:f", FILE)
     assert trust.is_refused
-    message = "model `demo` runs the function `here:f`, says `/somewhere/models.toml`, which you did not name"
+    message = "model `demo` runs the function `here:f`, according to `/somewhere/models.toml`, which you did not name"
     assert caught.value.message == message
     hint = "if you know it, name the file: `--models /somewhere/models.toml`, or HOMOGAUDIT_MODELS in the environment"
     assert caught.value.hint == hint

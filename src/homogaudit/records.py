@@ -64,7 +64,7 @@ class Question:
         passages: Texts that the answer can be grounded in.
         extra: Keys of the file that the project does not know, kept for export.
         context: A text that stands before the question in the user's turn; `None` where the model is not told one.
-        system: The question's own system line, before that of the run.
+        system: The question's own system prompt, before that of the run.
         choices: Options that are asked below the question, with letters; empty where they are not asked.
     """
 
@@ -141,7 +141,7 @@ class Prompting:
     Attributes:
         mode: `chat` renders the model's template, `base` writes `Q: ...` and `A:`, `auto` takes chat where the
             model has a template.
-        system: The system line; empty for none. Chat mode only.
+        system: The system prompt; empty for none. Chat mode only.
         template: A Jinja template that replaces the model's own; sees `question`, `system` and `messages`.
         thinking: Whether to leave thinking on where the template can turn it off.
         think_open: Marker that opens a thinking block.

@@ -67,7 +67,7 @@ def test_the_help_of_import_shows_a_line_of_the_format_and_names_the_guide(tmp_p
     path = tmp_path / "help.jsonl"
     path.write_text(line, encoding="utf-8")
     recording = read_recording(path, parse_answer=None)
-    assert recording.summary == "read as one question a record: 1 question, 2 samples each, greedy all"
+    assert recording.summary == "read as one question per record: 1 question, 2 samples each, greedy all"
 
 
 def test_the_names_in_the_guide_are_known():

@@ -84,7 +84,7 @@ def test_shards_on_two_servers_merge_into_the_run_of_the_whole_file(
 def test_a_wrong_shard_is_told_before_anything_is_drawn(faults: ModuleType, folder: Path, capsys: Captured) -> None:
     with faults.FaultServer() as server:
         assert run_app(["run", server.url, "questions.jsonl", "--shard", "3/2"]) == 2
-        assert "`3/2` is no shard" in capsys.readouterr().err
+        assert "`3/2` is not a shard" in capsys.readouterr().err
         assert run_app(["run", server.url, "questions.jsonl", "--shard", "1/14"]) == 2
         assert "13 questions cannot be cut into 14 shards" in capsys.readouterr().err
         assert server.requests == []

@@ -114,10 +114,10 @@ def test_what_was_guessed_is_said_and_kept_for_the_report(tmp_path: Path):
     file = tmp_path / "answers.csv"
     file.write_text("question,said\nWho?,A\nWhat?,C\nWho?,B\nWhat?,C\n")
     result = invoke("import", file, "-o", tmp_path / "r.audit", "--answer-column", "said")
-    assert "read as one answer a row: 2 questions, 2 samples each, greedy none\n" in result.stderr
-    assert "warning: `said` is taken as the model's answer, one a row\n" in result.stderr
+    assert "read as one answer per row: 2 questions, 2 samples each, greedy none\n" in result.stderr
+    assert "warning: `said` is taken as the model's answer, one per row\n" in result.stderr
     with RunFile.open(tmp_path / "r.audit") as run:
-        assert run.meta("recorded")["warnings"] == ["`said` is taken as the model's answer, one a row"]
+        assert run.meta("recorded")["warnings"] == ["`said` is taken as the model's answer, one per row"]
         assert [[x.text for x in draws.samples] for draws in run.sample_sets()] == [["A", "B"], ["C", "C"]]
 
 

@@ -173,7 +173,7 @@ def test_a_duplicate_question_is_told_once(run: Run, tmp_path: Path):
     (tmp_path / "twice.txt").write_text("Who?\nWhat?\nWho?\n")
     result = run("demo", "twice.txt", "--embedder", "absent")
     assert [line for line in result.err.splitlines() if "duplicate" in line] == [
-        "warning: 1 duplicate question left out, the first at line 3 (asked before at line 1)"
+        "warning: 1 duplicate question left out, the first at line 3 (first asked at line 1)"
     ]
 
 
@@ -354,7 +354,7 @@ def test_a_question_file_that_is_none_is_exit_code_2(
     ("arguments", "message"),
     [
         (["absent.jsonl"], "no question file `absent.jsonl`"),
-        (["."], "`.` is a directory"),
+        (["."], "`.` is a folder"),
         (["questions.jsonl", "--limit", "0"], "a limit of `0` leaves no questions"),
         (["questions.jsonl", "--category", "cats"], "`questions.jsonl` has no questions of category `cats`"),
         (["questions.jsonl", "--question-column", "frage"], "`questions.jsonl` has no column `frage`"),

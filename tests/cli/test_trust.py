@@ -142,7 +142,8 @@ def test_a_judge_that_only_a_run_file_names_is_told_no_key_even_where_the_user_a
 ):
     code, told = call("score", shared, "--no-embedder", "--yes")
     assert code == 0
-    assert f"warning: the judge is on the server `{server.url}`, says `{shared}`: used because of `--yes`" in told
+    line = f"the judge is on the server `{server.url}`, according to `{shared}`: used because of `--yes`"
+    assert f"warning: {line}" in told
     assert server.keys and set(server.keys) == {None}
 
 
@@ -247,7 +248,7 @@ def test_a_models_toml_of_the_working_folder_runs_no_function_before_the_user_ag
     code, told = call(*arguments, "--yes")
     assert code in (2, 3)
     assert Path("executed").exists()
-    assert "warning: " in told and "says `" in told
+    assert "warning: " in told and "according to `" in told
 
 
 def test_a_command_that_cannot_ask_refuses_and_names_the_flag(folder: Path, call: Call):

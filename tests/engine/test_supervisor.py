@@ -233,7 +233,7 @@ def test_an_engine_that_is_killed_is_told_and_the_run_goes_on(make_job: Callable
     assert isinstance(last, EngineFailed)
     assert (last.kind, last.message) == ("engine", "the engine process died (SIGKILL)")
     assert last.hint is not None
-    assert last.hint.startswith("run the same command again to go on")
+    assert last.hint.startswith("run the same command again to continue")
     assert stored(job) >= drawn(events)
     assert isinstance(supervise(job, everything)[-1], RunFinished)
 
@@ -273,7 +273,7 @@ def test_a_model_file_on_which_llama_cpp_aborts_is_a_model_error(
     assert isinstance(last, EngineFailed)
     assert last.kind == "model"
     # Whether llama.cpp aborts or says why depends on its version; either way it is one line.
-    assert last.message.startswith(("llama.cpp gave up while loading `test` (SIG", "cannot load "))
+    assert last.message.startswith(("llama.cpp crashed while loading `test` (SIG", "cannot load "))
     assert lock_owner(Path(job.run)) is None
     assert stored(job) == set()
 

@@ -107,7 +107,7 @@ def test_a_server_that_is_gone_is_one_clear_error(faults: ModuleType, make: Call
         generator = make(server, policy=QUICK)
         with pytest.raises(EngineError, match="cut the connection") as raised:
             _drawn(generator)
-    assert raised.value.hint is not None and "goes on where" in raised.value.hint
+    assert raised.value.hint is not None and "same command again" in raised.value.hint
     assert raised.value.exit_code == 3
 
 
@@ -135,7 +135,7 @@ def test_a_server_that_wants_to_be_left_alone_for_long_leaves_its_work_to_the_ot
         probed = len(busy.requests)
         assert _keys(_drawn(generator)) == _each_once()
         (told,) = (text for text in generator.facts.warnings if "3,600 s" in text)
-        assert "the other servers go on" in told
+        assert "the other servers continue" in told
         # No more than the requests that were under way when the first of them was answered.
         assert len(busy.requests) - probed <= 16
 
@@ -246,7 +246,7 @@ def test_a_server_that_refuses_everything_after_some_answers_ends_the_run_and_st
             while not drawing.is_done:
                 found += drawing.step()
     assert found and all(x.state is GenerationState.VALID for x in found)
-    assert raised.value.hint is not None and "the same command goes on" in raised.value.hint
+    assert raised.value.hint is not None and "run the same command again" in raised.value.hint
 
 
 def test_many_quick_refusals_before_the_first_slow_answer_end_no_run(
@@ -458,7 +458,7 @@ def test_a_server_that_dies_leaves_its_work_to_the_other(
         generator = make(healthy, dying, policy=QUICK)
         found = _drawn(generator)
         warnings = generator.facts.warnings
-        assert any("the other servers go on until it is back" in warning for warning in warnings)
+        assert any("the other servers continue until it is back" in warning for warning in warnings)
     assert _keys(found) == _each_once()
 
 
@@ -471,7 +471,7 @@ def test_a_server_that_is_gone_at_the_start_is_left_out_where_another_answers(
     with faults.FaultServer() as server:
         generator = make(Nowhere(), server, policy=QUICK)
         assert _keys(_drawn(generator)) == _each_once()
-        gone = next(text for text in generator.facts.warnings if "the other servers go on" in text)
+        gone = next(text for text in generator.facts.warnings if "the other servers continue" in text)
         assert "127.0.0.1:9/v1` cannot be reached" in gone
         assert server_model(f"{Nowhere.url},{server.url}", policy=QUICK).name == "toy"
 

@@ -200,7 +200,7 @@ def test_one_of_two_servers_is_set_aside_and_used_again_when_it_answers(
                 process.kill()
             elif isinstance(last, Warning):
                 warnings.append(last.message)
-                if "the other servers go on until it is back" in last.message:
+                if "the other servers continue until it is back" in last.message:
                     before = len(process.draws())
                     process.start()
             if before and len(process.draws()) > before:

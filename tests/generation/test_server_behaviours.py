@@ -129,11 +129,11 @@ def test_a_system_line_without_a_role_stands_in_the_user_s_turn_and_that_is_said
 
 
 def test_a_system_line_that_changes_no_prompt_is_folded(play: Callable[..., Outcome]) -> None:
-    dropped = play("system line dropped")
+    dropped = play("system prompt dropped")
     assert [x["role"] for x in dropped.greedy["messages"]] == ["user"]
-    assert any("drops a system line" in text for text in dropped.warnings)
+    assert any("silently drops the system prompt" in text for text in dropped.warnings)
     for name in ("kept", "in place of the template's", "as long as the template's"):
-        kept = play(f"system line {name}")
+        kept = play(f"system prompt {name}")
         assert [x["role"] for x in kept.greedy["messages"]] == ["system", "user"] and kept.warnings == ()
 
 

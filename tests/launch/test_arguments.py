@@ -95,7 +95,7 @@ def test_what_stands_in_its_place_is_let_through(folder: Path):
         (["--judge", "exakt"], "unknown judge `exakt`"),
         (["--signals", "perplexitty"], "unknown signal"),
         (["--clustering", "jacard"], "unknown"),
-        (["--shard", "3/2"], "`3/2` is no shard"),
+        (["--shard", "3/2"], "`3/2` is not a shard"),
         (["--limit", "0"], "a limit of `0`"),
         (["-n", "1"], "`--samples` must lie"),
         (["--temperature", "-1"], "`--temperature` must lie"),

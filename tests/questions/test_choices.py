@@ -75,7 +75,7 @@ def test_a_file_that_shows_a_0_counts_from_0_without_a_word(tmp_path: Path) -> N
 
 def test_a_guess_of_how_a_file_counts_is_said(tmp_path: Path) -> None:
     file = load(tmp_path, {"choices": THREE, "answer": 1})
-    assert any("`answer` is taken to count the choices from 0" in warning for warning in file.warnings)
+    assert any("`answer` is assumed to count the choices from 0" in warning for warning in file.warnings)
 
 
 def test_numbers_among_choices_that_are_numbers_are_the_choices(tmp_path: Path) -> None:
@@ -88,19 +88,19 @@ def test_a_question_without_its_right_choice_has_no_reference(tmp_path: Path) ->
         tmp_path, {"choices": THREE, "label": 0}, {"choices": THREE, "label": -1}, {"choices": THREE, "label": ""}
     )
     assert [question.answers for question in file.questions] == [("Iron",), (), ()]
-    assert "no reference answer for 2 of 3 questions: no label there" in file.warnings
+    assert "no reference answer for 2 of 3 questions: they get no label" in file.warnings
 
 
 def test_a_right_choice_that_is_none_of_them_is_refused_by_line(tmp_path: Path) -> None:
     records = [{"choices": THREE, "answer": "A"}] * 3
-    with pytest.raises(QuestionFileError, match=r"line 4: `answer` is `Gold`, which is none of its 3 choices"):
+    with pytest.raises(QuestionFileError, match=r"line 4: `answer` is `Gold`, which is not one of its 3 choices"):
         load(tmp_path, *records, {"choices": THREE, "answer": "Gold"})
 
 
 def test_choices_of_which_nothing_says_which_is_right_are_said(tmp_path: Path) -> None:
     file = load(tmp_path, {"choices": THREE})
     assert file.questions[0].answers == ()
-    assert any("no column says which is right (`--answers-column NAME` does)" in x for x in file.warnings)
+    assert any("no column says which is right (name it with `--answers-column NAME`)" in x for x in file.warnings)
 
 
 def test_a_column_that_the_user_names_says_which_is_right(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_choices_are_asked_with_letters_under_the_same_id(tmp_path: Path) -> Non
 
 
 def test_choices_cannot_be_asked_where_there_are_none(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no choices are found"):
+    with pytest.raises(UsageError, match="the question file has no choices"):
         load(tmp_path, {"answer": "x"}, {"answer": "y"}, asking=Asking(choices=True))
 
 

@@ -99,9 +99,9 @@ def test_a_tsv_whose_cells_merely_begin_with_a_quote_is_read(tmp_path: Path):
         ("q.jsonl", b'{"question": "a", "x": ' + b"9" * 5000 + b"}", "line 1 is not valid JSON: a number too long"),
         ("q.jsonl", b'{"question": "\\ud83d?"}', "line 1 holds half of a surrogate pair"),
         ("q.jsonl", b'{"question": "a\\u0000b"}', "line 1 holds a NUL character"),
-        ("q.jsonl", b'{"question": "a", "x": ' + b"[" * 100 + b"]" * 100 + b"}", "line 1 is nested too deep"),
-        ("q.jsonl", b'{"question": ' + b"[" * 200_000, "line 1 is not valid JSON: nested too deep"),
-        ("q.json", b"[" * 200_000, "is not valid JSON: nested too deep"),
+        ("q.jsonl", b'{"question": "a", "x": ' + b"[" * 100 + b"]" * 100 + b"}", "line 1 is nested too deeply"),
+        ("q.jsonl", b'{"question": ' + b"[" * 200_000, "line 1 is not valid JSON: nested too deeply"),
+        ("q.json", b"[" * 200_000, "is not valid JSON: nested too deeply"),
         ("q.json", b'[\n{"question": "a"},\n]', "line 3 is not valid JSON: "),
         ("q.json", b'[\n{"question": "a"}\n{"question": "b"}]', "line 3 is not valid JSON: expecting ',' delimiter"),
         ("q.json", b'[{"question": "a"}]\n[]', "line 2 is not valid JSON: extra data"),
@@ -195,7 +195,7 @@ def test_yaml_has_lines_truth_values_and_no_aliases(tmp_path: Path):
 def test_excels_line_of_the_delimiter_is_no_row(tmp_path: Path):
     file = load(tmp_path, "q.csv", "sep=;\nquestion;answer\nWhere, now?;here\n")
     assert [(question.text, question.answers) for question in file.questions] == [("Where, now?", ("here",))]
-    assert file.warnings == ("the first line of `q.csv` names the delimiter (`;`) and is no row",)
+    assert file.warnings == ("the first line of `q.csv` names the delimiter (`;`) and is not a row",)
 
 
 def test_a_notice_above_the_header_is_left_out_and_said(tmp_path: Path):
@@ -240,7 +240,7 @@ def test_one_json_document_under_the_name_of_json_lines_is_read_and_said(tmp_pat
 def test_a_first_line_about_the_file_is_left_out_and_said(tmp_path: Path):
     file = load(tmp_path, "q.jsonl", '{"name": "Quiz", "count": 2}\n{"question": "Who?"}\n{"question": "Why?"}\n')
     assert texts(file) == ["Who?", "Why?"]
-    assert file.warnings == ("line 1 of `q.jsonl` holds no question as the others do, and is left out",)
+    assert file.warnings == ("line 1 of `q.jsonl` has no question, unlike the others, and is left out",)
 
 
 def test_a_first_record_that_only_lacks_its_question_is_refused(tmp_path: Path):
@@ -250,7 +250,7 @@ def test_a_first_record_that_only_lacks_its_question_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["q.jsonl.gz", "q.zst", "q.parquet", "q.xlsx", "q.arrow"])
 def test_plain_text_under_the_name_of_another_kind_is_refused_with_the_way_on(tmp_path: Path, name: str):
-    with pytest.raises(QuestionFileError, match="it holds plain text") as caught:
+    with pytest.raises(QuestionFileError, match="but holds plain text") as caught:
         load(tmp_path, name, '{"question": "Who?"}\n')
     assert "name it after what it holds" in caught.value.hint
 
@@ -262,7 +262,7 @@ def test_plain_text_under_the_name_of_another_kind_is_refused_with_the_way_on(tm
         ("Who flew?\tAnn\nWho ran?\tBob\n", "2 of 2 lines hold a tab like a table without a header"),
         ("# Flights\nWho flew?\n", "1 of 2 lines begin like a comment or a heading"),
         ("1. Who flew?\n2. Who ran?\n", "2 of 2 lines begin with a number or a bullet"),
-        ("| question |\n|---|\n| Who? |\n", "3 of 3 lines stand between bars"),
+        ("| question |\n|---|\n| Who? |\n", "3 of 3 lines are enclosed in bars"),
     ],
 )
 def test_lines_of_a_plain_text_that_may_be_no_questions_are_counted(tmp_path: Path, text: str, said: str):

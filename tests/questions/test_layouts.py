@@ -120,7 +120,7 @@ def test_hotpotqa_as_the_hub_writes_it(tmp_path: Path):
 
 def test_a_broken_context_is_refused_by_line(tmp_path: Path):
     path = write(tmp_path, "h.jsonl", '{"question": "Who?", "answer": "Ann", "context": ["only a text", 3]}')
-    with pytest.raises(QuestionFileError, match=r"line 1: `context` holds a number, and is not a list of"):
+    with pytest.raises(QuestionFileError, match=r"line 1: `context` holds a number, not a list of"):
         load_questions(path)
 
 

@@ -89,7 +89,7 @@ def test_a_repeated_text_is_left_out_and_reported(tmp_path: Path):
     file = load_questions(write(tmp_path, "q.txt", "Why?\n\nHow?\nWhy?\n How? \n"))
     assert texts(file) == ["Why?", "How?"]
     assert [(item.first_line, item.line) for item in file.duplicates] == [(1, 4), (3, 5)]
-    assert file.warnings == ("2 duplicate questions left out, the first at line 4 (asked before at line 1)",)
+    assert file.warnings == ("2 duplicate questions left out, the first at line 4 (first asked at line 1)",)
 
 
 def test_a_repeated_text_under_another_id_is_a_duplicate(tmp_path: Path):
@@ -120,7 +120,7 @@ def test_a_missing_file_names_the_nearest_one(tmp_path: Path):
 
 
 def test_a_directory_is_refused(tmp_path: Path):
-    with pytest.raises(QuestionFileError, match="is a directory"):
+    with pytest.raises(QuestionFileError, match="is a folder"):
         load_questions(tmp_path)
 
 
@@ -139,7 +139,7 @@ def test_questions_in_a_script_without_spaces_are_warned_of(tmp_path: Path):
 
 def test_some_questions_without_answers_are_warned_of(tmp_path: Path):
     file = load_questions(write(tmp_path, "q.csv", "question,answers\nA?,1\nB?,\n"))
-    assert file.warnings == ("no reference answer for 1 of 2 questions: no label there",)
+    assert file.warnings == ("no reference answer for 1 of 2 questions: they get no label",)
 
 
 def test_recorded_answers_in_a_question_file_are_not_kept(tmp_path: Path):
@@ -265,7 +265,7 @@ def test_cells_that_say_they_are_missing_are_empty_and_counted(tmp_path: Path):
     path.write_text("question,answer,context\nWho?,nan,NaN\nHow many?,None,<NA>\n")
     file = load_questions(path)
     assert [(question.answers, question.context) for question in file.questions] == [((), None), (("None",), None)]
-    assert file.warnings[0] == "3 cells say that they are missing (such as `NaN` and `NULL`), and read as empty"
+    assert file.warnings[0] == "3 cells are marked as missing (such as `NaN` and `NULL`), and read as empty"
 
 
 def test_a_choice_may_be_called_null(tmp_path: Path):
@@ -284,7 +284,7 @@ def test_more_choices_than_letters_are_not_asked_and_said(tmp_path: Path):
     path.write_text(json.dumps({"question": "Which?", "choices": [f"c{n}" for n in range(27)], "answer": 0}))
     file = load_questions(path, asking=Asking(choices=True))
     assert file.questions[0].choices == ()
-    assert "1 of 1 questions have more choices than letters: theirs are not asked" in file.warnings
+    assert "1 of 1 questions have more choices than there are letters: they are asked without them" in file.warnings
 
 
 def test_a_turn_of_tool_calls_alone_is_no_reference(tmp_path: Path):

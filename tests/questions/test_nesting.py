@@ -75,7 +75,7 @@ def test_what_the_viewer_left_out_is_said(tmp_path: Path) -> None:
     file = load(tmp_path, {"features": [], "rows": [row], "num_rows_total": 1200})
     assert file.warnings == (
         "the file holds 1 of the 1200 rows of its data set",
-        "the viewer of the data set cut cells of `context` short",
+        "the data set viewer has cut cells of `context` short",
     )
 
 

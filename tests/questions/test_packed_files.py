@@ -68,7 +68,7 @@ def test_parquet_is_read_and_its_bytes_left_out(tmp_path: Path, table: Any) -> N
     importlib.import_module("pyarrow.parquet").write_table(table, tmp_path / "q.parquet")
     file = load_questions(tmp_path / "q.parquet")
     check(file)
-    assert file.warnings[0] == "`picture` of `q.parquet` hold bytes and are left out"
+    assert file.warnings[0] == "`picture` of `q.parquet` hold binary data and are left out"
 
 
 @pytest.mark.parametrize("kind", ["file", "stream"])

@@ -278,9 +278,9 @@ def test_a_given_template_may_leave_the_system_line_out():
         ("{{ question.__class__.__mro__ }}", "unsafe"),
         ("{{ messages.append(1) }}{{ question }}", "unsafe"),
         ("{{ question }}{{ 1 / 0 }}", "division by zero"),
-        ("static", "leaves the question or the system line out"),
+        ("static", "leaves the question or the system prompt out"),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}{{ question }}", "calls itself without end"),
-        ("{{ question }}{{ '" + "(" * 10 + "' ~ " + "(" * 3000 + "1" + ")" * 3000 + "}}", "nested too deep"),
+        ("{{ question }}{{ '" + "(" * 10 + "' ~ " + "(" * 3000 + "1" + ")" * 3000 + "}}", "nested too deeply"),
         ("{{ question }}{% include '/etc/passwd' %}", "no loader"),
     ],
 )
@@ -330,7 +330,7 @@ def test_a_bad_template_file_is_one_error_line(tmp_path: Path, data: bytes, mess
 def test_a_missing_template_file_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match="no prompt template"):
         load_template(tmp_path / "t.jinja")
-    with pytest.raises(ConfigError, match="is a directory"):
+    with pytest.raises(ConfigError, match="is a folder"):
         load_template(tmp_path)
 
 

@@ -18,7 +18,7 @@ def test_answers_are_a_list_of_texts_under_any_known_name(read: Read, name: str)
     assert samples(recording) == [["The Nile", "Nile", "Congo"]]
     assert texts(recording) == [RIVER["question"]]
     assert recording.file.records[0].question.answers == ("Nile",)
-    assert recording.summary == "read as one question a record: 1 question, 3 samples each, greedy none"
+    assert recording.summary == "read as one question per record: 1 question, 3 samples each, greedy none"
     assert any(name in warning for warning in recording.warnings) == (name != "samples")
 
 
@@ -41,7 +41,7 @@ def test_answers_are_objects_with_a_text_under_its_usual_names(read: Read):
     assert [x.finish_reason for x in recording.file.records[0].samples] == ["length", "stop", None, None]
     assert recording.file.records[0].samples[3].state is GenerationState.EMPTY
     assert "1 answer is null and counts as empty" in recording.warnings
-    assert "1 finish reason says neither `stop` nor `length` and is left out" in recording.warnings
+    assert "1 finish reason is neither `stop` nor `length` and is left out" in recording.warnings
 
 
 def test_token_arrays_under_short_names_are_those_of_the_format(read: Read):
@@ -113,7 +113,7 @@ def test_labels_and_signals_do_without_answers(read: Read):
 
 def test_a_file_without_answers_is_refused_and_its_columns_are_named(refused: Refused):
     error = refused("q.jsonl", [{"question": "Q?", "answer": "A", "level": 3}])
-    assert "holds no answers: no column is known to hold answers; its columns are `question`, `answer`, `level`" in (
+    assert "holds no answers: no column looks like answers; its columns are `question`, `answer`, `level`" in (
         error.message
     )
     assert error.hint is not None
@@ -292,7 +292,7 @@ def test_a_column_that_may_be_answer_or_reference_is_not_taken_unsaid(read: Read
     lines = [{"question": "Q?", "response": "a", "completion": "b"}]
     recording = read("a.jsonl", lines)
     assert (greedy(recording), recording.file.records[0].question.answers) == (["a"], ())
-    assert any(warning.startswith("`completion` may hold a further answer") for warning in recording.warnings)
+    assert any(warning.startswith("`completion` may hold another answer") for warning in recording.warnings)
     recording = read("b.jsonl", lines, references="completion")
     assert recording.file.records[0].question.answers == ("b",)
     recording = read("c.csv", "question,prediction,response_1,response_2,output\nQ?,S,a,b,c\n")
@@ -302,7 +302,7 @@ def test_a_column_that_may_be_answer_or_reference_is_not_taken_unsaid(read: Read
 def test_grades_are_no_labels_and_said(read: Read):
     recording = read("a.csv", "question,answer,response_1,response_2,score\nQ?,S,a,b,0.8\nR?,S,a,b,1\n")
     assert labels(recording) == [None, None]
-    assert "`score` holds grades that spell no label and is not used" in recording.warnings
+    assert "`score` holds values that are not labels and is not used" in recording.warnings
 
 
 def test_missing_values_of_pandas_are_empty_answers(read: Read):

@@ -48,7 +48,7 @@ def saved(array: object) -> bytes:
         ("a.audit", b"SQLite format 3\0" + bytes(100), "a database"),
         ("a.gguf", b"GGUF" + bytes(60), "a model file"),
         ("a.bin", b"\x01\x02\0\0", "a Python pickle"),
-        ("a.dat", b"abc\0def", "no text"),
+        ("a.dat", b"abc\0def", "not text"),
         ("a.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
     ],
 )

@@ -16,11 +16,11 @@ def table(head: str, rows: list[tuple[str, ...]] = ROWS) -> str:
 
 def test_rows_of_one_question_are_its_samples_in_the_order_of_their_numbers(read: Read):
     recording = read("a.csv", table("question,reference,sample_id,response"))
-    assert recording.summary == "read as one answer a row: 2 questions, 2 samples each, greedy none"
+    assert recording.summary == "read as one answer per row: 2 questions, 2 samples each, greedy none"
     assert texts(recording) == ["Which river?", "Which sea?"]
     assert samples(recording) == [["a", "b"], ["c", "d"]]
     assert recording.file.records[0].question.answers == ("Nile",)
-    assert "`sample_id` tells the answers to a question apart" in recording.warnings
+    assert "`sample_id` tells the answers to one question apart" in recording.warnings
 
 
 def test_the_columns_can_be_named(read: Read, refused: Refused):
@@ -45,14 +45,14 @@ def test_one_row_a_question_is_the_greedy_answer(read: Read):
     lines = [{"question": "Q1?", "response": "a"}, {"question": "Q2?", "response": "b"}]
     recording = read("a.jsonl", lines)
     assert (greedy(recording), samples(recording)) == (["a", "b"], [[], []])
-    assert "one answer a question: taken as the greedy answer" in recording.warnings
+    assert "one answer per question: taken as the greedy answer" in recording.warnings
 
 
 def test_answer_is_the_models_where_a_question_stands_on_several_rows(read: Read, refused: Refused):
     rows = [("Q1?", "a"), ("Q2?", "b"), ("Q1?", "c"), ("Q2?", "b")]
     recording = read("a.csv", table("question,answer", rows))
     assert samples(recording) == [["a", "c"], ["b", "b"]]
-    assert "`answer` is taken as the model's answer, one a row" in recording.warnings
+    assert "`answer` is taken as the model's answer, one per row" in recording.warnings
     assert "holds no answers" in refused("a.csv", table("question,answer", rows[:2])).message
 
 

@@ -39,7 +39,7 @@ def test_a_repeated_prompt_whose_tokens_are_recorded_stays_and_is_said(read: Rea
     draws = [{"text": f"Which sea? {name}", "token_logprobs": [-0.1, -0.2]} for name in ("Red", "Black")]
     recording = read("a.jsonl", [{"question": "Which sea?", "samples": draws}])
     assert samples(recording) == [["Which sea? Red", "Which sea? Black"]]
-    assert any("which stays" in warning for warning in recording.warnings)
+    assert any("which is kept" in warning for warning in recording.warnings)
 
 
 def test_case_and_spaces_do_not_tell_the_rows_of_a_question_apart(read: Read):
@@ -66,7 +66,7 @@ def test_labels_are_read_in_many_spellings(read: Read, spelled: object, label: s
 
 def test_a_verdict_that_spells_no_label_is_said(read: Read):
     recording = read("a.jsonl", [{"question": "Which sea?", "samples": ["Red"], "is_correct": 0.3}])
-    assert "`is_correct` is not used: `0.3` spells no label" in recording.warnings
+    assert "`is_correct` is not used: `0.3` is not a label" in recording.warnings
 
 
 def test_a_file_whose_answers_are_all_empty_is_refused(read: Read, refused: Refused):

@@ -189,7 +189,7 @@ GOOD = {"question": "Good?"}
         ('{"question": "Who?"', "broken JSON"),
         ("[1]", "a list, expected an object"),
         ("null", "null, expected an object"),
-        ("[" * 100_000, "nested too deep"),
+        ("[" * 100_000, "nested too deeply"),
         ('{"question": "Who?", "x": ' + "9" * 5000 + "}", "a number too long"),
         ('{"question": "Who?", "x": NaN}', "`NaN` is not a JSON number"),
         ('{"question": "Who?", "x": 1e999}', "not finite"),
@@ -271,7 +271,7 @@ def test_further_bad_lines_are_counted(tmp_path: Path):
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
-        (HEADER | {"version": 2}, "the format has version 2, this reads up to 1"),
+        (HEADER | {"version": 2}, "the format has version 2, and this homogaudit reads up to 1"),
         (HEADER | {"version": "1"}, "`version` is `1`"),
         (HEADER | {"version": True}, "`version` is `true`"),
         (HEADER | {"model": 3}, "`model` is a number"),

@@ -29,7 +29,7 @@ def test_what_is_missing_is_named() -> None:
 
 @pytest.mark.parametrize("text", ["", "2", "0/3", "4/3", "-1/3", "1/0", "a/b", "1/3/5", "1.0/3", "1/1000000000"])
 def test_what_is_no_shard_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no shard"):
+    with pytest.raises(UsageError, match="is not a shard"):
         Shards.parse(text)
 
 

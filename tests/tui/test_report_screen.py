@@ -280,7 +280,9 @@ def test_the_default_path_is_one_that_no_file_has(path: Path) -> None:
 async def test_an_error_is_said_in_words(path: Path, report: Report) -> None:
     class Failing(ReportApp):
         async def build(self, path: Path, full: bool) -> BuiltReport:
-            raise RunFileError(f"`{path.name}` has schema 9, this version reads up to 2", "upgrade homogaudit")
+            raise RunFileError(
+                f"`{path.name}` has schema 9, and this version of homogaudit reads up to 2", "upgrade homogaudit"
+            )
 
     app = Failing(path, report)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -39,12 +39,12 @@ DEFAULT_EMBEDDER = "all-minilm-l6-v2"
 
 GeneratorKind = Literal["gguf", "huggingface", "server"]
 
-_MODEL_FORMS = "a model is a .gguf file, a Hugging Face folder or id, a name of `homogaudit models`, or a URL"
+_MODEL_FORMS = "a model is a .gguf file, a Hugging Face folder or id, a name from `homogaudit models`, or a URL"
 _EMBEDDER_FORMS = (
     "an embedder is a sentence-transformers folder, a Hugging Face id, a .gguf file, a URL, or a name of "
     "`homogaudit models`"
 )
-_NLI_FORMS = "an NLI model is a folder or Hugging Face id of a cross-encoder, or a name of `homogaudit models`"
+_NLI_FORMS = "an NLI model is a folder or Hugging Face id of a cross-encoder, or a name from `homogaudit models`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ def _source_of_text(text: str, what: str, names: Iterable[str], forms: str) -> S
     if not text.strip():
         raise UsageError(f"the {what} is empty", forms)
     if any(not character.isprintable() for character in text):
-        raise UsageError(f"{text!a} is no {what}", forms)
+        raise UsageError(f"{text!a} is not a usable {what}", forms)
     path = Path(text)
     if path.exists():
         return Source(SourceKind.PATH, text)

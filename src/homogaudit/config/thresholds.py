@@ -59,7 +59,7 @@ def calibrated_thresholds() -> Mapping[str, CalibratedThreshold]:
         stored: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["embedders"]
         found = {key: CalibratedThreshold(**fields) for key, fields in stored.items()}
         if not all(-1 <= entry.threshold <= 1 for entry in found.values()):
-            raise ValueError("a threshold is no cosine")
+            raise ValueError("a threshold is not a cosine")
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -91,6 +91,6 @@ def store_threshold(key: str, calibrated: CalibratedThreshold) -> Path:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise StorageError(
-            f"cannot write `{file}`: {error.strerror}", "name another in HOMOGAUDIT_THRESHOLDS"
+            f"cannot write `{file}`: {error.strerror}", "name another file in HOMOGAUDIT_THRESHOLDS"
         ) from error
     return file

@@ -36,7 +36,7 @@ class ForeignSource:
     def text(self) -> str:
         """One line for people."""
         does = "is on the server" if is_url(self.location) else "runs the function"
-        return f"{self.what} {does} `{self.location.removeprefix('package:')}`, says `{self.file}`"
+        return f"{self.what} {does} `{self.location.removeprefix('package:')}`, according to `{self.file}`"
 
 
 Consent = Callable[[ForeignSource], None]
@@ -136,5 +136,5 @@ class Trust:
         """
         source = parse_source(location, Path())
         if source.kind is not SourceKind.SERVER:
-            raise UsageError(f"{what} is on the server `{location}`, says `{file}`, and that is no URL")
+            raise UsageError(f"{what} is on the server `{location}`, according to `{file}`, and that is not a URL")
         self.admit(what, source.value, file)

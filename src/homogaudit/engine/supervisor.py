@@ -150,11 +150,11 @@ class EngineSupervisor:
             with contextlib.suppress(ValueError):
                 how = signal.Signals(-code).name
         if self._loading and self._loading.part in ("model", "context"):
-            message = f"llama.cpp gave up while loading `{self._loading.name}` ({how})"
+            message = f"llama.cpp crashed while loading `{self._loading.name}` ({how})"
             return EngineFailed("model", message, "is the file complete and undamaged?")
         tail = self._log_tail()
         message = f"the engine process died ({how})" + (f": {tail}" if tail else "")
-        return EngineFailed("engine", message, f"run the same command again to go on; the log: {self.log}")
+        return EngineFailed("engine", message, f"run the same command again to continue; log: {self.log}")
 
     def _log_tail(self) -> str:
         """Return the last line of the log that says something."""

@@ -443,7 +443,7 @@ class BatchedSampler:
         elif not self._branches:
             raise ContextTooShortError(
                 f"the prompt of question `{pending.request.question_id}` does not fit the context",
-                "give a shorter `--system` line, or leave the question out",
+                "shorten `--system`, or leave the question out",
             )
         self._is_holding = True
 

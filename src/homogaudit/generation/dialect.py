@@ -69,7 +69,7 @@ class Dialect:
         least_tokens: Fewest that may be asked for.
         several: Ask for several answers in one request.
         count: Send `n`, even for one answer.
-        system_role: Send the system line as a message of its own; else it stands at the head of the user's turn.
+        system_role: Send the system prompt as a message of its own; else it stands at the head of the user's turn.
         typed_content: Send a message's content as a list of typed parts.
         thinking_switch: What is sent against thinking, of `THINKING_OFF` or `LESS_THINKING`; empty for nothing.
     """

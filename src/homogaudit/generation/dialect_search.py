@@ -36,7 +36,7 @@ _MOST_CONCESSIONS = 20
 _GREEDY_LADDER = (1e-6, 1e-4, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Temperatures in place of 0."""
 
-_CUT_THOUGHTS = "an answer that is cut in its thinking is none; raise `--max-tokens` where that happens"
+_CUT_THOUGHTS = "an answer that is cut off while the model thinks does not count; raise `--max-tokens` if that happens"
 
 _NO_CHAT = re.compile(r"chat.template|template (?:not found|error)|template_error|not a chat model|support chat")
 _NO_MODEL = re.compile(
@@ -55,12 +55,12 @@ class DialectFound:
         dialect: The richest that the server takes.
         reply: To the plain probe in the dialect without a switch for thinking.
         tokens: That a probe needs.
-        system_line: How the system line is sent, in words.
+        system_line: How the system prompt is sent, in words.
         thinking: What is known of the model's thinking, in words.
         is_thinking_off: Whether a switch was seen to turn it off.
         thinks: Whether the model thinks all the same.
         warnings: What of this the user should know.
-        folding: What to tell where a system line is used; empty where it is sent as one.
+        folding: What to tell where a system prompt is used; empty where it is sent as one.
         drawn_greedy: What to tell of greedy answers that are not asked for at temperature 0; empty where they are.
     """
 
@@ -115,7 +115,7 @@ class DialectSearch:
         try:
             dialect, reply = await self._plain()
             if self._mode == "auto" and not dialect.chat:
-                self._warnings.append("the server has completions alone: it is asked as a base model is")
+                self._warnings.append("the server offers completions only, so it is asked as a base model is")
             dialect, system_line, folding = await self._system(dialect, reply)
             dialect = await self._greedy(dialect)
             dialect, thinking, is_off, thinks = await self._think(dialect, reply)
@@ -226,10 +226,10 @@ class DialectSearch:
             hint = "try `--mode base` or `--mode chat`, and check the model's name and the key"
         return ModelError(f"the server `{url}` refuses a plain request: {reason}", hint)
 
-    # The system line
+    # The system prompt
 
     async def _system(self, dialect: Dialect, plain: ProbeReply) -> tuple[Dialect, str, str]:
-        """Return the dialect that gets a system line through, how it does so, and what to tell of it."""
+        """Return the dialect that gets a system prompt through, how it does so, and what to tell of it."""
         if not dialect.chat:
             return dialect, "", ""
         options = {"system": _SYSTEM, "max_tokens": self._tokens}
@@ -242,7 +242,7 @@ class DialectSearch:
                 longest = [await self._requests.try_once(x, **longer) for x in (dialect, folded)]
                 sent, head = ((x if isinstance(x, ProbeReply) else plain) for x in longest)
                 if _has_as_many(sent, own) and not _has_as_many(head, own):
-                    return folded, "folded into the user's turn", self._folding("drops a system line without a word")
+                    return folded, "folded into the user's turn", self._folding("silently drops the system prompt")
             return dialect, "in a role of its own", ""
         other = await self._requests.try_once(folded, **options)
         # A server that hiccups once is no server without the role.
@@ -255,14 +255,14 @@ class DialectSearch:
 
     def _folding(self, what: str) -> str:
         url = self._requests.client.address.url
-        return f"the server `{url}` {what}: the system line stands at the head of the user's turn"
+        return f"the server `{url}` {what}: the system prompt is put at the head of the user's turn"
 
     # The greedy answer
 
     async def _greedy(self, dialect: Dialect) -> Dialect:
         """Return the dialect with the lowest temperature that is accepted."""
         if not dialect.sampling:
-            self._drawn_greedy = "the server takes no temperature: samples and greedy answers are drawn at its own"
+            self._drawn_greedy = "the server accepts no temperature: samples and greedy answers are drawn at its own"
             return replace(dialect, greedy_temperature=None)
         refusal = await self._refusal_of(dialect)
         if refusal is None:

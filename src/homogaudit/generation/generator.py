@@ -133,7 +133,7 @@ class Generator(Protocol):
         ...
 
     def prompt(self, question: str, system: str | None = None) -> Prompt:
-        """Render the prompt of one question, with a system line of its own before the run's."""
+        """Render the prompt of one question, with a system prompt of its own before the run's."""
         ...
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:

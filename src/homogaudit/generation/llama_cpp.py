@@ -105,7 +105,7 @@ class LlamaCppGenerator:
         }
 
     def prompt(self, question: str, system: str | None = None) -> Prompt:
-        """Render the prompt of one question, with a system line of its own before the run's."""
+        """Render the prompt of one question, with a system prompt of its own before the run's."""
         return self._renderer.render(question, system)
 
     def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> BatchedSampler:

@@ -122,7 +122,7 @@ class LlamaModel:
             hint = "is the file complete, and its architecture supported by this llama-cpp-python?"
             raise ModelError(f"cannot load `{path}`: {reason}", hint)
         if llama_cpp.llama_model_has_encoder(self.pointer) or not llama_cpp.llama_model_has_decoder(self.pointer):
-            raise ModelError(f"`{path}` is no decoder-only language model", "choose a text-generation model")
+            raise ModelError(f"`{path}` is not a decoder-only language model", "choose a text-generation model")
         self.vocabulary_pointer: Any = llama_cpp.llama_model_get_vocab(self.pointer)
         self.vocabulary = int(llama_cpp.llama_vocab_n_tokens(self.vocabulary_pointer))
         if not self.vocabulary or not llama_cpp.llama_vocab_type(self.vocabulary_pointer):

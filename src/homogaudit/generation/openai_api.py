@@ -327,7 +327,7 @@ class OpenAIGenerator:
             self._warn(message)
 
     def _tell_folding(self) -> None:
-        """Say that there is no system role, once there is a system line."""
+        """Say that there is no system role, once there is a system prompt."""
         if self._folding:
             self._note(self._folding)
 
@@ -357,7 +357,7 @@ class OpenAIGenerator:
             raise lost[0][1]
         for server, error in lost:
             server.model = server.model or self._model.name
-            self._warn(f"{error.message}: the other servers go on until it is back")
+            self._warn(f"{error.message}: the other servers continue until it is back")
         return servers
 
     async def _check_return(self, server: Server) -> None:
@@ -406,7 +406,7 @@ class OpenAIGenerator:
             return
         least = self._found.dialect.least_tokens
         if min(decoding.max_tokens, decoding.greedy_max_tokens) < least:
-            self._note(f"the server takes no limit below {least} tokens: answers may be longer than `--max-tokens`")
+            self._note(f"the server accepts no limit below {least} tokens: answers may be longer than `--max-tokens`")
         is_neutral = decoding.temperature == 1.0 and _truncation(decoding) == _truncation(_NEUTRAL)
         if not is_neutral and not self._found.top_logprobs:
             # Where there are log-probabilities, they are asked for under these parameters.

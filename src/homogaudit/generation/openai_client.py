@@ -234,7 +234,7 @@ class OpenAIClient:
         except (TimeoutError, httpx.TimeoutException):
             raise TransientError("does not answer in time") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
-            raise ModelError(f"`{self.address.url}` is no URL of a server") from None
+            raise ModelError(f"`{self.address.url}` is not the URL of a server") from None
         except httpx.ConnectError as error:
             raise TransientError(f"cannot be reached ({self._safe(error)})", is_connected=False) from None
         except httpx.HTTPError as error:
@@ -274,7 +274,7 @@ class OpenAIClient:
         if len(key) < _LEAST_OF_KEY or key not in body:
             return body
         if not self._repeats_key and self._on_trouble:
-            self._on_trouble(f"the server `{self.address.url}` repeats the key in what it sends; stored is `***`")
+            self._on_trouble(f"the server `{self.address.url}` repeats the key in its reply; `***` is stored for it")
         self._repeats_key = True
         return body.replace(key, b"***")
 
@@ -318,7 +318,7 @@ class OpenAIClient:
             )
             raise ModelError(f"the server `{self.address.url}` {wrong}", hint) from RefusedError(status, reason)
         if status == 402 or (status == 429 and any(word in reason.casefold() for word in _USED_UP)):
-            hint = "the same command goes on where the run was left"
+            hint = "run the same command again to continue"
             raise EngineError(f"the server `{self.address.url}` says that the credit is used up: {reason}", hint)
         whole = body[:_MOST_OF_REASON].decode("utf-8", "replace")
         if status == 500 and (_INVALID in reason.casefold() or any(name in whole for name in parameters)):
@@ -345,7 +345,7 @@ class OpenAIClient:
             raise TransientError("answers with JSON that is nested too deeply", status=200) from None
 
     def _gone(self, reason: str) -> EngineError:
-        hint = "what was drawn is stored: once the server answers, the same command goes on where the run was left"
+        hint = "what was drawn is stored; once the server answers, run the same command again to continue"
         if "a web page in place" in reason:
             hint = f"check its base URL, which usually ends in `/v1`, and whether it wants a login; {hint}"
         return EngineError(f"the server `{self.address.url}` {reason}", hint)

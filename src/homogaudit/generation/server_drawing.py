@@ -140,7 +140,7 @@ class ServerDrawing:
                 if self._seems_hopeless():
                     self._error = ModelError(
                         f"the server refuses every request: {self._refused[-1][1].text}",
-                        "what was drawn is stored: once it answers, the same command goes on where the run was left",
+                        "what was drawn is stored; once it answers, run the same command again to continue",
                     )
                 elif self._next is None and not self._again:
                     finished += self._failed_before(math.inf)
@@ -161,7 +161,7 @@ class ServerDrawing:
         if self._budget is not None and self.counts.tokens + self.counts.prompt_tokens >= self._budget:
             self._error = self._error or EngineError(
                 "the tokens that `--max-cost` allows are used up",
-                "what was drawn is stored: raise it, and the same command goes on",
+                "what was drawn is stored; raise it, and run the same command again to continue",
             )
 
     def _pop(self) -> ServerWork | None:

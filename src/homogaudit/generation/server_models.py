@@ -77,7 +77,7 @@ async def find_model(client: OpenAIClient, attempts: int = FIRST_ATTEMPTS) -> Se
     except EngineError as error:
         gone = error.__cause__
         if wanted is not None and isinstance(gone, UnreachableError) and gone.is_connected:
-            return ServerModel(wanted, is_listed=False, warning=f"the list of models is done without: {error.message}")
+            return ServerModel(wanted, is_listed=False, warning=f"the list of models is not used: {error.message}")
         hint = "start it first, and name its base URL, which usually ends in `/v1`"
         raise ModelError(error.message, hint) from error
     except ModelError as error:

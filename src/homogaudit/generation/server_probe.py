@@ -49,7 +49,7 @@ class ServerFacts:
         top_logprobs: Log-probabilities it gives of each token, k; 0 for none.
         no_statistics: Why its log-probabilities are of no use; empty where they are.
         warnings: What of this the user should know.
-        folding: What to tell where a system line is used; empty where the server takes one.
+        folding: What to tell where a system prompt is used; empty where the server takes one.
         system_line: How it is sent, in words.
         thinking: What is known of the model's thinking, in words.
         is_thinking_off: Whether a switch was seen to turn it off: what arrives as thinking alone is an answer then.

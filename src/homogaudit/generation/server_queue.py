@@ -193,8 +193,8 @@ class RequestQueue(Generic[W]):
 
     def _what_now(self) -> str:
         if self.is_waiting:
-            return "the run waits for it and goes on when it answers; what was drawn is stored"
-        return "the other servers go on until it is back"
+            return "the run waits for it and continues when it answers; what was drawn is stored"
+        return "the other servers continue until it is back"
 
     def _schedule(self, server: Server, wait: float = 0.0) -> None:
         """Ask a server again after a while that grows, and not before the seconds that it asked for."""
@@ -229,5 +229,5 @@ def _meaning(refusal: RefusedError, server: Server) -> RefusedError | ModelError
     if refusal.status not in _NO_ACCESS or any(word in refusal.reason.casefold() for word in _FLAGGED):
         return refusal
     message = f"the server `{server.client.address.url}` answers with status {refusal.status}: {refusal.reason}"
-    hint = "check the key and the model there; what was drawn is stored, and the same command goes on"
+    hint = "check the key and the model there; what was drawn is stored: run the same command again to continue"
     return ModelError(message, hint)

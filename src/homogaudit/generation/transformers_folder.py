@@ -55,7 +55,7 @@ def check_folder(folder: Path) -> None:
         return
     if any(next(folder.glob(pattern), None) for pattern in _PICKLED):
         raise ModelError(
-            f"`{folder}` holds pickled weights alone, which can run code when they are loaded",
+            f"`{folder}` holds only pickled weights, which can run code when they are loaded",
             "convert them to safetensors where you trust them: `save_pretrained` of transformers writes them",
         )
     raise ModelError(f"`{folder}` holds no weights", "download the model's .safetensors files into it")
@@ -78,7 +78,7 @@ def _download(hub_id: str, warn: Callable[[str], None]) -> Path:
     """
     hint = f"download it with `hf download {hub_id}` where there is a network, or name its folder"
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        raise ModelError(f"`{hub_id}` is not downloaded, and HF_HUB_OFFLINE forbids to ask the Hub", hint)
+        raise ModelError(f"`{hub_id}` is not downloaded, and HF_HUB_OFFLINE forbids asking the Hub", hint)
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import disable_progress_bars
 

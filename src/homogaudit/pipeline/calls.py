@@ -182,7 +182,7 @@ def call_prompt(generator: Generator, text: str, system: str | None = None) -> P
     Args:
         generator: Of the model that is asked.
         text: What it is asked.
-        system: The system line of the question that the call is about.
+        system: The system prompt of the question that the call is about.
     """
     if generator.facts.mode == "base":
         return Prompt(text, (Segment(text, trusted=False),), "base", ("\n",), False)

@@ -134,7 +134,7 @@ def _read(kind: str, read: Callable[[], Any], name: str, columns: Columns) -> Ra
         values = {key: _plain(item, key, dropped) for key, item in row.items() if not key.startswith("__index_level_")}
         check_value(values, f"{quoted(name)} row {number}")
         records += [RawRecord(number, each) for each, _ in expand(values, columns)]
-    notes = (f"{listed(sorted(dropped))} of {quoted(name)} hold bytes and are left out",) if dropped else ()
+    notes = (f"{listed(sorted(dropped))} of {quoted(name)} hold binary data and are left out",) if dropped else ()
     return RawRecords(tuple(records), notes)
 
 
@@ -234,7 +234,7 @@ def _cell(cell: Any) -> Any:
 
 
 def _too_large(name: str) -> QuestionFileError:
-    return QuestionFileError(f"{quoted(name)} unpacks to more than 1 GB", "take a part of it")
+    return QuestionFileError(f"{quoted(name)} unpacks to more than 1 GB", "split it, and use a part")
 
 
 def _library(module: str, what: str, name: str) -> Any:

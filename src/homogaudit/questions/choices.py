@@ -257,9 +257,9 @@ class ChoiceReader:
                 continue
             if lost:
                 raise QuestionFileError(
-                    f"{lost[0].where}: {quoted(name)} is {quoted(lost[0].value)}, which is none of its "
+                    f"{lost[0].where}: {quoted(name)} is {quoted(lost[0].value)}, which is not one of its "
                     f"{len(lost[0].choices.texts)} choices",
-                    "give the text, the letter or the place of the right choice",
+                    "give the text, the letter or the number of the right choice",
                 )
             self.key, self.note = name, note
             rights = iter(found)
@@ -397,10 +397,10 @@ def _base(keys: Sequence[_Key], name: str) -> tuple[int, str]:
     if not places or any(place == 0 for place, _ in places):
         return 0, ""
     if name != "label" and all(key.choices.labels and key.choices.labels[0].endswith("1") for key in keys):
-        return 1, f"{quoted(name)} is taken to count the choices from 1, as their columns do"
+        return 1, f"{quoted(name)} is assumed to count the choices from 1, as their columns do"
     if any(place >= size for place, size in places):
-        return 1, f"{quoted(name)} counts the choices from 1: it is never 0 and reaches their number"
-    return 0, f"{quoted(name)} is taken to count the choices from 0: it is never 0, and never their number either"
+        return 1, f"{quoted(name)} counts the choices from 1: it is never 0, and goes up to their number"
+    return 0, f"{quoted(name)} is assumed to count the choices from 0: it is never 0, but never their number either"
 
 
 def _of_object(keys: Mapping[str, Any], value: Mapping[str, Any]) -> _Listed | None:

@@ -82,6 +82,6 @@ def _joined(value: object, where: str) -> str:
 
 def _unreadable(value: object, where: str) -> QuestionFileError:
     return QuestionFileError(
-        f"{where} holds {kind_of(value)}, and is not a list of texts or of [title, sentences]",
+        f"{where} holds {kind_of(value)}, not a list of texts or of [title, sentences]",
         "leave it out, or give it as HotpotQA does",
     )

@@ -56,7 +56,7 @@ def read_conversation(value: object, where: str) -> Conversation:
         where: File, line and column for the error line.
 
     Raises:
-        QuestionFileError: No turn is a user's, or one that is used holds something else than text.
+        QuestionFileError: No turn is a user's, or one that is used holds something other than text.
     """
     items = cast("list[Any]", decoded(value, where))
     if all(isinstance(item, str) for item in items):
@@ -66,7 +66,7 @@ def read_conversation(value: object, where: str) -> Conversation:
     roles = [_role(turn) or "" for turn in turns]
     first = next((place for place, role in enumerate(roles) if role in _USER), None)
     if first is None:
-        raise QuestionFileError(f"{where} holds no turn of a user", "give at least one")
+        raise QuestionFileError(f"{where} has no user turn", "give at least one")
     system = [_content(turn, where) for turn, role in zip(turns[:first], roles, strict=False) if role in _SYSTEM]
     has_reply = first + 1 < len(turns) and roles[first + 1] in _ASSISTANT
     return Conversation(
@@ -131,9 +131,9 @@ def _content(turn: Mapping[str, Any], where: str) -> str:
             keys = lowered_keys(cast("dict[str, Any]", part))
             text = keys.get("text")
             if text is None:
-                kind = keys.get("type", "something else than text")
-                raise QuestionFileError(f"{where} holds {quoted(kind)} in a turn", "only texts can be asked")
+                kind = keys.get("type", "something other than text")
+                raise QuestionFileError(f"{where} holds {quoted(kind)} in a turn", "only text can be asked")
         if not isinstance(text, str):
-            raise QuestionFileError(f"{where} holds {kind_of(text)} in a turn, not a text", "only texts can be asked")
+            raise QuestionFileError(f"{where} holds {kind_of(text)} in a turn, not a text", "only text can be asked")
         texts.append(text)
     return "\n".join(texts).strip()

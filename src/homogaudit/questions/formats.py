@@ -28,10 +28,10 @@ _MISTAKEN = (
     (b"PK\x03\x04", "this is an archive; unpack it, and give one of its files"),
     (b"\xd0\xcf\x11\xe0", "this is an old spreadsheet (.xls); save it as .xlsx or CSV"),
     (b"7z\xbc\xaf", "this is an archive; unpack it, and give one of its files"),
-    (b"%PDF", "this is a PDF; copy its questions into a text file, one a line"),
+    (b"%PDF", "this is a PDF; copy its questions into a text file, one per line"),
     (b"\x93NUMPY", "this is a NumPy array; write the questions as JSON Lines"),
     (b"\x89HDF", "this is HDF5; write the questions as JSON Lines"),
-    (b"{\\rtf", "this is rich text; save it as plain text, a question a line"),
+    (b"{\\rtf", "this is rich text; save it as plain text, one question per line"),
     (b"<?xml", "this is XML; write the questions as JSON Lines or CSV"),
     (b"version https://git-lfs.github.com", "this is a Git LFS pointer, not the data; fetch it with `git lfs pull`"),
 )
@@ -45,7 +45,7 @@ _PACKED = frozenset(
 _LINE_KINDS = (
     (re.compile(r"(?:A|Answer|Ans)[ \t]*:"), "begin with `A:` like answers", 0),
     (re.compile(r"[^\t]*\S[ \t]*\t[ \t]*\S"), "hold a tab like a table without a header", 0),
-    (re.compile(r"\|.*\|"), "stand between bars like the rows of a table", 0),
+    (re.compile(r"\|.*\|"), "are enclosed in bars like the rows of a table", 0),
     (re.compile(r"(?:#{1,6}|//)[ \t]"), "begin like a comment or a heading", 0),
     (re.compile(r"(?:[-*\u2022]|\d{1,4}[.)])[ \t]+\S"), "begin with a number or a bullet, which is asked too", 0.5),
 )
@@ -107,7 +107,7 @@ def read_file(data: bytes, name: str, columns: Columns) -> RawFile:
     text = decode(data, name)
     if (suffix := PurePath(name).suffix.lower()) in _PACKED and not _WEB_PAGE.match(text):
         hint = "download it again, or name it after what it holds, such as `.jsonl`, `.csv` or `.txt`"
-        raise QuestionFileError(f"{quoted(name)} is named {suffix} and is none: it holds plain text", hint)
+        raise QuestionFileError(f"{quoted(name)} is named {suffix} but holds plain text", hint)
     return parse(text, name.rpartition(".")[1] + name.rpartition(".")[2], columns, name)
 
 

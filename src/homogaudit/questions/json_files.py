@@ -45,7 +45,7 @@ class _Container:
 
 
 def is_json_lines(text: str, columns: Columns) -> bool:
-    """Whether a text that begins with `{` holds one object a line rather than one object."""
+    """Whether a text that begins with `{` holds one object per line rather than one object."""
     first = text.lstrip()
     if not first.startswith("{"):
         return False
@@ -116,12 +116,12 @@ def _broken(error: Exception, line: int | None, file: str) -> QuestionFileError:
         reason = error.msg[:1].lower() + error.msg[1:]
         column = f" at column {error.colno}"
     elif isinstance(error, RecursionError):
-        reason = "nested too deep"
+        reason = "nested too deeply"
     else:
         # The json module reads integers with int(), which refuses thousands of digits in words of its own.
         reason = "a number too long to read" if "digits" in str(error) else str(error)
     where = "" if line is None else f" line {line}"
-    return QuestionFileError(f"{quoted(file)}{where} is not valid JSON: {reason}{column}", "mend the line")
+    return QuestionFileError(f"{quoted(file)}{where} is not valid JSON: {reason}{column}", "fix the line")
 
 
 def json_records(text: str, columns: Columns, file: str) -> RawRecords:
@@ -139,7 +139,7 @@ def json_records(text: str, columns: Columns, file: str) -> RawRecords:
     if text[start] not in "[{":
         raise QuestionFileError(
             f"{quoted(file)} holds neither a JSON list nor an object",
-            "give a list of objects, or one object a line",
+            "give a list of objects, or one object per line",
         )
     try:
         whole = _container(text, start)
@@ -203,7 +203,7 @@ def json_lines_records(text: str, columns: Columns, file: str) -> RawRecords:
         if not is_header:
             records.append(RawRecord(number, values))
     if len(records) > 1 and _is_preface(records, columns):
-        notes = (f"line {records[0].line} of {quoted(file)} holds no question as the others do, and is left out",)
+        notes = (f"line {records[0].line} of {quoted(file)} has no question, unlike the others, and is left out",)
         del records[0]
     return _checked(records, notes, columns, file)
 
@@ -223,6 +223,6 @@ def _object(value: Any, line: int, file: str, first: Any) -> dict[str, Any]:
     if isinstance(value, str) and isinstance(first, str):
         return {"question": value}
     if not isinstance(value, dict):
-        hint = "a JSON list belongs in a .json file" if isinstance(value, list) else "give one object a question"
+        hint = "a JSON list belongs in a .json file" if isinstance(value, list) else "give one object per question"
         raise QuestionFileError(f"{quoted(file)} line {line} is {kind_of(value)}, not an object", hint)
     return cast("dict[str, Any]", value)

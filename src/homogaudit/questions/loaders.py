@@ -94,7 +94,7 @@ def load_questions(
         UsageError: `limit` is below 1.
     """
     if limit is not None and limit < 1:
-        raise UsageError(f"a limit of {quoted(limit)} leaves no questions", "`--limit` is 1 or more")
+        raise UsageError(f"a limit of {quoted(limit)} leaves no questions", "`--limit` must be 1 or more")
     columns = columns or Columns()
     if str(source) == "-":
         name = "stdin"
@@ -146,7 +146,7 @@ def _read(path: Path) -> bytes:
             f"no question file {quoted(path, limit=200)}", with_nearest(path.name, names, "check the path")
         ) from None
     except IsADirectoryError:
-        raise QuestionFileError(f"{quoted(path, limit=200)} is a directory", "name a file in it") from None
+        raise QuestionFileError(f"{quoted(path, limit=200)} is a folder", "name a file in it") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise QuestionFileError(
@@ -217,7 +217,7 @@ def _warnings(raw: RawFile, questions: Sequence[Question], duplicates: Sequence[
         first = duplicates[0]
         warnings.append(
             f"{len(duplicates)} duplicate question{'s' if len(duplicates) > 1 else ''} left out, the first at line "
-            f"{first.line} (asked before at line {first.first_line})"
+            f"{first.line} (first asked at line {first.first_line})"
         )
     if others := [each for each in duplicates if each.differs]:
         has = "has" if len(others) == 1 else "have"
@@ -229,11 +229,11 @@ def _warnings(raw: RawFile, questions: Sequence[Question], duplicates: Sequence[
         warnings.append("the recorded answers of the file are not used; `homogaudit import` reads them")
     unanswered = sum(not question.answers for question in questions)
     if 0 < unanswered < len(questions):
-        warnings.append(f"no reference answer for {unanswered} of {len(questions)} questions: no label there")
+        warnings.append(f"no reference answer for {unanswered} of {len(questions)} questions: they get no label")
     unspaced = sum(has_no_word_spaces([question.text]) for question in questions)
     if unspaced:
         warnings.append(
             f"{unspaced} of {len(questions)} questions are in a script without spaces between words: word bigrams "
-            "(`jaccard`) and word overlap (`overlap`) mean little there"
+            "(`jaccard`) and word overlap (`overlap`) mean little for them"
         )
     return warnings

@@ -80,7 +80,7 @@ def find_records(value: Mapping[str, Any], columns: Columns, file: str) -> Found
         return FoundRecords(None, records, found.notes)
     keys = ", ".join(quoted(key) for key in of_objects)
     reason = f"holds several lists of objects: {keys}" if of_objects else "is an object that holds no list of objects"
-    raise QuestionFileError(f"{quoted(file)} {reason}", "give a list of objects, or one object a line in a .jsonl")
+    raise QuestionFileError(f"{quoted(file)} {reason}", "give a list of objects, or one object per line in a .jsonl")
 
 
 def is_side_by_side(value: Mapping[str, Any], columns: Columns) -> bool:
@@ -94,7 +94,7 @@ def expand(values: Mapping[str, Any], columns: Columns) -> Iterator[tuple[Mappin
     if isinstance(row, dict) and "row_idx" in values:
         cut = cast("list[Any]", values.get("truncated_cells") or [])
         names = ", ".join(quoted(name) for name in cut)
-        yield cast("dict[str, Any]", row), f"the viewer of the data set cut cells of {names} short" if cut else ""
+        yield cast("dict[str, Any]", row), f"the data set viewer has cut cells of {names} short" if cut else ""
         return
     if (opened := _opened_request(values, columns)) is not None:
         yield opened, ""

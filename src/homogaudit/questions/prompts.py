@@ -1,7 +1,7 @@
 """From a question to the prompt that a model continues.
 
 Knows templates; knows neither tokens nor models. The template and the question are somebody else's: the
-template renders in the sandbox, and the characters of the question and of the system line stay marked as untrusted,
+template renders in the sandbox, and the characters of the question and of the system prompt stay marked as untrusted,
 so that a tokenizer never reads special tokens out of them.
 """
 
@@ -58,7 +58,7 @@ class Prompt:
         mode: `chat` or `base`.
         stop: Strings at which the answer ends.
         starts_in_thinking: The prompt itself opens a thinking block and leaves it open.
-        system: The system line that stands beside a text which is the user's turn alone, for a server to render.
+        system: The system prompt that stands beside a text which is the user's turn alone, for a server to render.
         families: Names of the families whose thinking the model is known to write.
     """
 
@@ -77,7 +77,7 @@ class _Plan:
 
     Attributes:
         typed: The content of a message is a list of typed parts rather than a text.
-        folded: The system line stands at the head of the user's message.
+        folded: The system prompt stands at the head of the user's message.
         literals: The template's own text before, between and behind the holes; empty where the holes are not seen.
         holes: What fills them, `_QUESTION` or `_SYSTEM`.
     """
@@ -92,7 +92,7 @@ class PromptRenderer:
     """Renders questions for one model.
 
     Args:
-        prompting: Mode, system line, template, thinking.
+        prompting: Mode, system prompt, template, thinking.
         chat_template: The model's own template, `None` or empty where it has none.
         bos_token: Text of the model's beginning-of-sequence token, for the template.
         eos_token: Text of its end-of-sequence token.
@@ -147,7 +147,7 @@ class PromptRenderer:
 
         Args:
             question: The user's turn.
-            system: The question's own system line, which stands before the run's. Where a template has no place for
+            system: The question's own system prompt, which stands before the run's. Where a template has no place for
                 one (a base model's, or one that was given without), it stands before the question.
 
         Raises:
@@ -180,7 +180,7 @@ class PromptRenderer:
         return leaves_thinking(own, self._prompting, self.thinking.families)
 
     def _try_silence(self) -> None:
-        """Ask for no thinking in the system line, where the template has no other switch and takes it out again."""
+        """Ask for no thinking in the system prompt, where the template has no other switch and takes it out again."""
         if not self._thinks_under(self._plan):
             return
         self._asks_for_silence = True
@@ -198,7 +198,7 @@ class PromptRenderer:
         return leaves_thinking(own, self._prompting, self.thinking.families)
 
     def _plan_for(self, own: str) -> _Plan | None:
-        """Return how a question with this system line of its own is handed over, `None` where it has no place."""
+        """Return how a question with this system prompt of its own is handed over, `None` where it has no place."""
         if not own:
             return self._plan
         if self.mode == "base":
@@ -213,10 +213,10 @@ class PromptRenderer:
         return self._plan_with_own_system
 
     def _make_plan(self, *, has_system: bool, needs_system: bool) -> _Plan:
-        """Try the ways to hand over the messages until question and system line both arrive in the prompt.
+        """Try the ways to hand over the messages until question and system prompt both arrive in the prompt.
 
         Args:
-            has_system: Whether there is a system line.
+            has_system: Whether there is a system prompt.
             needs_system: Whether it must arrive: a template that was given may leave the run's out, a model's own only
                 lacks a role for it.
         """
@@ -233,11 +233,11 @@ class PromptRenderer:
                 continue
             holes = tuple(_HOLES.findall(text))
             if not uses_question or (system and needs_system and system not in holes):
-                failure = failure or TemplateFailure("it leaves the question or the system line out of the prompt")
+                failure = failure or TemplateFailure("it leaves the question or the system prompt out of the prompt")
                 continue
             literals = tuple(_HOLES.split(text)) if _QUESTION in holes else ()
             return _Plan(typed, folded, literals, holes)
-        raise failure or TemplateFailure("it leaves the question or the system line out of the prompt")
+        raise failure or TemplateFailure("it leaves the question or the system prompt out of the prompt")
 
     def _render(self, question: str, system: str, typed: bool, folded: bool) -> str:
         if system and self._asks_for_silence:
@@ -275,7 +275,7 @@ class PromptRenderer:
 
 
 def joined_system(own: str | None, general: str) -> str:
-    """Return a question's own system line and, below it, that of the run."""
+    """Return a question's own system prompt and, below it, that of the run."""
     return "\n\n".join(line for line in ((own or "").strip(), general.strip()) if line)
 
 
@@ -294,7 +294,7 @@ def load_template(path: str | Path) -> str:
     except FileNotFoundError:
         raise ConfigError(f"no prompt template {shown}", "check the path") from None
     except IsADirectoryError:
-        raise ConfigError(f"prompt template {shown} is a directory", "name a file in it") from None
+        raise ConfigError(f"prompt template {shown} is a folder", "name a file in it") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"prompt template {shown} line {line} is not UTF-8", "save it as UTF-8") from None

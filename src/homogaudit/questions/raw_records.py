@@ -41,7 +41,7 @@ def check_value(value: Any, where: str) -> None:
         item, depth = pending.pop()
         if isinstance(item, dict | list):
             if depth > _MAX_DEPTH:
-                raise QuestionFileError(f"{where} is nested too deep (over {_MAX_DEPTH} levels)", "flatten it")
+                raise QuestionFileError(f"{where} is nested too deeply (over {_MAX_DEPTH} levels)", "flatten it")
             members: Iterable[Any] = item
             if isinstance(item, dict):
                 mapping = cast("dict[str, Any]", item)
@@ -54,5 +54,5 @@ def check_value(value: Any, where: str) -> None:
                 raise QuestionFileError(f"{where} holds a NUL character in {quoted(item)}", "remove it")
             if not item.isascii() and any("\ud800" <= char <= "\udfff" for char in item):
                 raise QuestionFileError(
-                    f"{where} holds half of a surrogate pair in {quoted(item)}", "mend the `\\u` escape"
+                    f"{where} holds half of a surrogate pair in {quoted(item)}", "fix the `\\u` escape"
                 )

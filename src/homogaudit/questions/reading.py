@@ -76,7 +76,7 @@ class Reading:
 
 
 def read_question_record(values: Mapping[str, Any], *, file: str = "the record", line: int = 1) -> Question:
-    """Return the question of one record in any known layout: text, system line, context, choices and references.
+    """Return the question of one record in any known layout: text, system prompt, context, choices and references.
 
     The choices count as asked. A conversation gives its first user turn; a reply after it is the reference.
 
@@ -105,7 +105,7 @@ def read_questions(
     """Return the question of every record.
 
     A question without an id of its own gets one of its text; where two texts are equal and come with different
-    contexts or system lines, one of text and context.
+    contexts or system prompts, one of text and context.
 
     Args:
         records: At least one.
@@ -159,7 +159,7 @@ class _Reader:
         self._choices = ChoiceReader([(record.values, record.where) for record in records], columns.answers and
                                      mapping["answers"], taken)  # fmt: skip
         if asking.choices and not self._choices.columns and len(records) > 1:
-            raise UsageError("no choices are found in the question file", "leave `--with-choices` out")
+            raise UsageError("the question file has no choices", "leave out `--with-choices`")
         self._families = {
             field: () if field in self._mapping else family_of(field, names - set(self._choices.columns))
             for field in ("answers", "incorrect_answers")
@@ -190,7 +190,7 @@ class _Reader:
         text, system, reply = self._asked(values, where)
         if (line := _plain_text(values.get(self._mapping.get("system", "")))) is not None:
             system = f"{system}\n\n{line}" if system else line
-            self._count("own system lines")
+            self._count("own system prompts")
         passages, used_passages = self._passages(values, where)
         used |= used_passages
         context = None
@@ -235,7 +235,7 @@ class _Reader:
         )
 
     def _asked(self, values: Mapping[str, Any], where: str) -> tuple[str, str | None, str]:
-        """Return what is asked, its own system line, and the reply that follows in a conversation."""
+        """Return what is asked, its own system prompt, and the reply that follows in a conversation."""
         column = self._mapping["question"]
         value = values.get(column)
         name = quoted(self._shown.get(column, column))
@@ -246,7 +246,7 @@ class _Reader:
             found = read_conversation(value, f"{where}: {name}")
             value, system, reply = found.text, found.system, found.reply
             self._count("conversations")
-            self._count("own system lines", system is not None)
+            self._count("own system prompts", system is not None)
             self._count("turns left out", found.left_out)
         if value is not None and not isinstance(value, str):
             raise QuestionFileError(
@@ -367,8 +367,8 @@ class _Reader:
             yield f"the first user turn of {named(self._mapping['question'])} is asked"
         if number := counts.get("turns left out"):
             yield f"{number} further turn{'s' if number > 1 else ''} of the conversations left out"
-        if counts.get("own system lines"):
-            yield "questions have a system line of their own, which stands before the run's"
+        if counts.get("own system prompts"):
+            yield "questions have a system prompt of their own, which is put before that of the run"
         if counts.get("replies"):
             source = "the reply in the conversation" if counts.get("conversations") else named(self._mapping["answers"])
             yield f"{source} is taken as the reference answer"
@@ -408,11 +408,14 @@ class _Reader:
         if self._choices.key is None and not any(
             choices.right for row in range(len(self._records)) if (choices := self._choices.of(row))
         ):
-            yield f"{names} {verb} choices, but no column says which is right (`--answers-column NAME` does)"
+            yield f"{names} {verb} choices, but no column says which is right (name it with `--answers-column NAME`)"
         elif self._asking.choices:
             yield f"{names} {verb} the choices, which are asked with letters"
             if number := self._counts.get("too many choices"):
-                yield f"{number} of {len(self._records)} questions have more choices than letters: theirs are not asked"
+                yield (
+                    f"{number} of {len(self._records)} questions have more choices than there are letters: they are "
+                    "asked without them"
+                )
         else:
             yield (
                 f"{names} {verb} the choices: the right one is the reference, the others are incorrect answers "

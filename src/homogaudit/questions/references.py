@@ -80,8 +80,8 @@ def decoded(value: Any, where: str, *, in_cell: bool = True) -> Any:
         try:
             found = read_literal(text)
         except ElidedError:
-            hint = "write the list whole, for example as JSON"
-            raise QuestionFileError(f"{where} is a list with `...` in it: some is left out", hint) from None
+            hint = "write out the whole list, for example as JSON"
+            raise QuestionFileError(f"{where} is a list with `...` in it: part of it is missing", hint) from None
     if found is NOT_A_LITERAL or (not in_cell and isinstance(found, list) and not _holds_text(found)):
         return value
     return found

@@ -300,7 +300,7 @@ def _failure(error: Exception) -> TemplateFailure:
                 line = frame.tb_lineno
             frame = frame.tb_next
     if isinstance(error, RecursionError):
-        reason = "it calls itself without end, or is nested too deep"
+        reason = "it calls itself without end, or is nested too deeply"
     elif isinstance(error, MemoryError):
         reason = "it needs too much memory"
     else:

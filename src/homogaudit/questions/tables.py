@@ -66,7 +66,7 @@ def read_table(text: str, delimiters: str, columns: Columns, file: str) -> RawRe
     notes: list[str] = []
     if match := _EXCEL_DELIMITER.match(text):
         delimiters = match[1]
-        notes.append(f"the first line of {quoted(file)} names the delimiter ({quoted(match[1])}) and is no row")
+        notes.append(f"the first line of {quoted(file)} names the delimiter ({quoted(match[1])}) and is not a row")
         # Blanked, so that the lines keep their numbers.
         text = "\n" + text[match.end() :]
     delimiter = find_delimiter(text, delimiters, columns) or delimiters[0]
@@ -106,7 +106,7 @@ def read_rows(rows: Sequence[Row], columns: Columns, file: str, delimiter: str =
     if columns == Columns() and not has_question_column(header, columns) and _is_no_header(header):
         raise QuestionFileError(
             f"{quoted(file)} has no header: its first line is {quoted(delimiter.join(header))}",
-            "put column names in the first line, such as `question,answers`; a question a line is a .txt file",
+            "put column names in the first line, such as `question,answers`; for one question per line use a .txt file",
         )
     names = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
     folded = [name.casefold() for name in names]
@@ -122,7 +122,7 @@ def read_rows(rows: Sequence[Row], columns: Columns, file: str, delimiter: str =
         cells = ["" if lack else cell for lack, cell in zip(lacks, row.cells, strict=False)]
         body.append(Row(row.line, [*cells, *row.cells[len(cells) :]]) if any(lacks) else row)
     if missing:
-        verb = "cell says that it is" if missing == 1 else "cells say that they are"
+        verb = "cell is marked as" if missing == 1 else "cells are marked as"
         notes = (*notes, f"{missing} {verb} missing (such as `NaN` and `NULL`), and read as empty")
     return RawRecords(tuple(_records(body, names, delimiter, file)), notes)
 

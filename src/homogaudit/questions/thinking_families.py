@@ -88,7 +88,7 @@ class ThinkingChoice:
         """What is said of the choice before anything is drawn; empty where there is nothing to say."""
         if self.unknown:
             return (
-                f"the chat template speaks of thinking ({quoted(self.unknown, 40)}) and its markers are not known: "
+                f"the chat template mentions thinking ({quoted(self.unknown, 40)}) but its markers are not known: "
                 "name them with `--think-markers OPEN CLOSE`, or thoughts may count as answers"
             )
         return f"thinking is read as {listed(self.families)}: {self.reason}" if self.families else ""

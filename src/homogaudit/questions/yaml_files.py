@@ -57,9 +57,9 @@ def yaml_records(text: str, columns: Columns, file: str) -> RawRecords:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = "" if mark is None else f" line {mark.line + 1}"
-        raise QuestionFileError(f"{quoted(file)}{where} is not valid YAML: {error.problem}", "mend the line") from None
+        raise QuestionFileError(f"{quoted(file)}{where} is not valid YAML: {error.problem}", "fix the line") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise QuestionFileError(f"{quoted(file)} is not valid YAML: {reason}", "mend it") from None
     expanded: list[RawRecord] = []
     for record in found.records:
@@ -91,7 +91,7 @@ def _items(root: Any, loader: Any, file: str) -> Iterator[RawRecord]:
             value = {"question": value}
         if not isinstance(value, dict):
             message = f"{quoted(file)} line {line} is {kind_of(value)}, not an object"
-            raise QuestionFileError(message, "give one object a question")
+            raise QuestionFileError(message, "give one object per question")
         yield RawRecord(line, cast("dict[str, Any]", value))
 
 

@@ -95,7 +95,7 @@ def answer_names(values: Mapping[str, Any], options: ImportOptions) -> AnswerNam
     if not families and len(families := numbered_families(values, ends_like_answers)) > 1:
         listed = ", ".join(shown(columns[0].stem) for columns in families[:8])
         raise LineError(
-            f"{len(families)} kinds of columns are numbered answers, of several models or settings: {listed}",
+            f"{len(families)} groups of columns hold numbered answers, perhaps of several models or settings: {listed}",
             f"choose one: `--answer-column {families[0][0].stem}`",
         )
     if not families and greedy is None and not _POINTERS & names.keys():
@@ -192,7 +192,7 @@ def drop_doubtful(values: dict[str, Any], options: ImportOptions, notes: Notes) 
         column = names[name]
         del values[column]
         notes.say(
-            f"{shown(column)} may hold a further answer or the reference and is not used (`--answers-column {column}` "
+            f"{shown(column)} may hold another answer or the reference and is not used (`--answers-column {column}` "
             "takes it as the reference)"
         )
 
@@ -308,7 +308,7 @@ class LabelReader:
         ]
         for name in _GRADED - set(self._names):
             column = next(names[name] for names in columns if name in names)
-            notes.say(f"{shown(column)} holds grades that spell no label and is not used")
+            notes.say(f"{shown(column)} holds values that are not labels and is not used")
 
     def take(self, values: dict[str, Any]) -> str | None:
         """Take the label out of a record, `None` where there is none; leave what spells none."""
@@ -326,7 +326,7 @@ class LabelReader:
                 # The format's own key: a value that it does not know is an error of the line.
                 return values.pop(column)
             if label is None:
-                self._notes.say(f"{shown(column)} is not used: {shown(given)} spells no label")
+                self._notes.say(f"{shown(column)} is not used: {shown(given)} is not a label")
                 continue
             del values[column]
             if name in _WRONGNESS:

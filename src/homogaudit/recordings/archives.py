@@ -12,11 +12,11 @@ __all__ = ["archive_names", "refuse_what_is_no_text"]
 
 _JSON_LINES = "write its answers as JSON Lines: `homogaudit guide recorded` shows the format"
 
-_PICKLE = "a Python pickle, which runs the code of whoever wrote it when it is opened: it is not opened"
+_PICKLE = "a Python pickle, which can run any code when it is opened, so it is not opened"
 _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"SQLite format 3\0", "a database", "a run file is shown with `homogaudit report FILE`"),
     (b"GGUF", "a model file", "answers are drawn with `homogaudit run FILE`"),
-    (b"\x93NUMPY", "a NumPy array, which can hold a pickle: it is not opened", _JSON_LINES),
+    (b"\x93NUMPY", "a NumPy array, which can hold a pickle, so it is not opened", _JSON_LINES),
     (b"\x89HDF\r\n", "an HDF5 file", _JSON_LINES),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it first"),
     (b"Rar!", "a RAR archive", "unpack it first"),
@@ -48,7 +48,7 @@ def refuse_what_is_no_text(path: Path) -> None:
     except FileNotFoundError:
         raise RecordedFileError(f"no file at `{path}`", "check the path") from None
     except IsADirectoryError:
-        raise RecordedFileError(f"`{path}` is a folder", "name a file of recorded generations") from None
+        raise RecordedFileError(f"`{path}` is a folder", "name a file of recorded answers") from None
     except OSError as error:
         raise RecordedFileError(f"cannot read `{path}`: {error.strerror}", "check its permissions") from error
     if head.startswith(b"PK\x03\x04"):
@@ -66,7 +66,7 @@ def refuse_what_is_no_text(path: Path) -> None:
         if head.startswith(magic):
             raise RecordedFileError(f"`{path}` is {what}", hint)
     if b"\0" in head:
-        raise RecordedFileError(f"`{path}` is no text (it holds NUL bytes)", _JSON_LINES)
+        raise RecordedFileError(f"`{path}` is not text (it holds NUL bytes)", _JSON_LINES)
 
 
 def archive_names(path: Path) -> list[str]:
@@ -87,5 +87,5 @@ def _of_zip(path: Path) -> tuple[str, str]:
         whose = "an lm-polygraph archive" if path.suffix.lower() == ".man" else "a PyTorch archive"
         return f"`{path}` is {whose} with {_PICKLE}", _JSON_LINES
     if any(name.endswith(".npy") for name in names):
-        return f"`{path}` is a NumPy archive (.npz), which can hold a pickle: it is not opened", _JSON_LINES
-    return f"`{path}` is a zip archive", "unpack it and name a file of it"
+        return f"`{path}` is a NumPy archive (.npz), which can hold a pickle, so it is not opened", _JSON_LINES
+    return f"`{path}` is a zip archive", "unpack it, and name a file in it"

@@ -80,7 +80,7 @@ def draw_of(value: object, notes: Notes) -> dict[str, Any]:
     if _is_tuple(value):
         # `(text, log-probabilities, ...)`, as research code keeps an answer.
         text, second, *_ = cast("list[Any]", value)
-        notes.say("of answers that are lists the text and its token log-probabilities are read, the rest is left out")
+        notes.say("of answers that are lists, only the text and its token log-probabilities are read")
         is_logprobs = isinstance(second, list) and all(type(x) in (int, float) for x in cast("list[Any]", second))
         return {"text": text, "token_logprobs": second} if is_logprobs and second else {"text": text}
     if not isinstance(value, dict):
@@ -143,8 +143,8 @@ def finish_reason(value: object, notes: Notes) -> str | None:
         return "length"
     if name:
         notes.count(
-            "finish reason says neither `stop` nor `length` and is left out",
-            "finish reasons say neither `stop` nor `length` and are left out",
+            "finish reason is neither `stop` nor `length` and is left out",
+            "finish reasons are neither `stop` nor `length` and are left out",
         )
     return None
 

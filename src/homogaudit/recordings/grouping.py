@@ -80,7 +80,7 @@ def grouped(drawn: Iterable[Drawn], options: ImportOptions, notes: Notes) -> Ite
         group.parts.append(part)
     is_single = all(group.count == 1 for group in groups.values())
     if is_single and any(part.is_greedy is None for group in groups.values() for part in group.parts):
-        notes.say("one answer a question: taken as the greedy answer")
+        notes.say("one answer per question: taken as the greedy answer")
     for group in groups.values():
         values = _line(group, is_single, notes)
         yield Line(group.place, lambda values=values: values)
@@ -128,7 +128,7 @@ def _line(group: _Group, is_single: bool, notes: Notes) -> dict[str, Any]:
         values["samples"] = [draw for part in samples for draw in part.draws]
     label = greedy[0].label if greedy else label_of_draws([part.label for part in samples])
     if label is not None and not greedy and len(samples) > 1:
-        notes.say("the label of a question is that of most of its answers, `ambiguous` where there is no most")
+        notes.say("the label of a question is that of most of its answers, `ambiguous` where there is no majority")
     if label is not None:
         values["label"] = label.value
     return values

@@ -189,11 +189,11 @@ def _unpacked(packed: bytes, method: int, path: Path) -> bytes:
     if method == zipfile.ZIP_DEFLATED:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, _MAX_MEMBER + 1)
     if method != _ZSTANDARD:
-        raise RecordedFileError(f"`{path}` is packed in a way that cannot be read", "save the log as `.json`")
+        raise RecordedFileError(f"`{path}` is compressed in a way that cannot be read", "save the log as `.json`")
     try:
         import zstandard
     except ModuleNotFoundError:
-        message = f"`{path}` is packed with Zstandard, and `zstandard` is not installed"
+        message = f"`{path}` is compressed with Zstandard, and `zstandard` is not installed"
         raise RecordedFileError(message, "`pip install zstandard`, or `inspect log convert --to json`") from None
     try:
         with zstandard.ZstdDecompressor().stream_reader(packed) as reader:

@@ -79,7 +79,7 @@ def _texts(record: Mapping[str, Any], notes: Notes) -> list[str]:
         else:
             raise _no_texts(record)
     if not texts:
-        raise LineError("`resps` holds no reply", "log the samples of a task that generates texts")
+        raise LineError("`resps` holds no reply", "log the samples of a task that generates text")
     return texts
 
 
@@ -100,7 +100,7 @@ def _is_number(text: str) -> bool:
 def _no_texts(record: Mapping[str, Any]) -> LineError:
     del record
     return LineError(
-        "the replies are log-likelihoods of given choices: a multiple-choice task draws no texts",
+        "the replies are log-likelihoods of given choices: a multiple-choice task generates no text",
         "log a task of the kind `generate_until`, such as `triviaqa` or `gsm8k`",
     )
 

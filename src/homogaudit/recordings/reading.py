@@ -69,8 +69,8 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("chat completions", _all(is_reply), read_replies),
     Layout("vLLM outputs", _all(is_request_output), read_request_outputs),
     Layout("a uqlm result", _all(uqlm_results.is_result), uqlm_results.read_results),
-    Layout("one answer a row", holds_an_answer_a_row, read_rows),
-    Layout("one question a record", lambda source, options: True, read_answers),
+    Layout("one answer per row", holds_an_answer_a_row, read_rows),
+    Layout("one question per record", lambda source, options: True, read_answers),
 )
 """The surest first; the last takes what is left."""
 
@@ -166,13 +166,13 @@ def _require_answers(file: RecordedFile, source: Source) -> None:
     if draws:
         raise RecordedFileError(
             f"`{file.path}` holds no answers: all {len(draws):,} that it lists are empty",
-            "look whether another column holds them, and name it with `--answer-column NAME`",
+            "check whether another column holds them, and name it with `--answer-column NAME`",
         )
     names = [name for name in source.columns() if name not in ("format", "version")]
     columns = ", ".join(map(shown, names[:12])) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     known = ", ".join(f"`{name}`" for name in ANSWER_LISTS[:5])
     labelled = any(x.label is not None for x in file.records)
-    reason = "labels without answers need signals" if labelled else "no column is known to hold answers"
+    reason = "labels without answers need signals" if labelled else "no column looks like answers"
     raise RecordedFileError(
         f"`{file.path}` holds no answers: {reason}; its columns are {columns}",
         f"answers stand under {known} or the like, or are named with `--answer-column NAME`; a file of questions is "

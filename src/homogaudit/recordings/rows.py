@@ -72,7 +72,7 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
                 notes.count("empty cell counts as an empty answer", "empty cells count as empty answers")
             draw = draw_of(given, notes)
             if normalised(answer) != "response":
-                notes.say(f"{shown(answer)} is taken as the model's answer, one a row")
+                notes.say(f"{shown(answer)} is taken as the model's answer, one per row")
             drop_doubtful(values, options, notes)
             number = _take_number(values, options, notes)
             temperature = values.get(names.get("temperature", ""))
@@ -83,7 +83,7 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
             label = label_of(spelled)
             if spelled is not None and label is None:
                 hint = f"one of {', '.join(f'`{value}`' for value in LabelValue)}"
-                raise LineError(f"`label` is {shown(spelled)}, which spells no label", hint)
+                raise LineError(f"`label` is {shown(spelled)}, which is not a label", hint)
             model = next((values[names[name]] for name in MODELS if name in names), None)
             for key in ("finish_reason", "stop_reason"):
                 if key in names:
@@ -125,7 +125,7 @@ def _take_number(values: dict[str, Any], options: ImportOptions, notes: Notes) -
             )
         return None
     value = values.pop(name)
-    notes.say(f"{shown(name)} tells the answers to a question apart")
+    notes.say(f"{shown(name)} tells the answers to one question apart")
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

@@ -40,8 +40,8 @@ class ImportOptions:
 
     Attributes:
         question: The column of the question's text.
-        answer: The column of what the model answered: one answer a row, or a list.
-        sample: The column that tells the answers to a question apart.
+        answer: The column of what the model answered: one answer per row, or a list.
+        sample: The column that tells the answers to one question apart.
         references: The column of the reference answers.
         model: Whose answers to take where a file holds those of several models.
         asked: Questions and requests that were read beside the file.
@@ -311,14 +311,14 @@ def _document(content: _Content) -> Any:
         message = f"`{path}` is not UTF-8 (byte `0x{error.object[error.start]:02x}`)"
         raise RecordedFileError(message, "save the file as UTF-8") from None
     except UnicodeEncodeError:
-        raise RecordedFileError(f"`{path}`: a text holds half of a surrogate pair", "mend its `\\u` escape") from None
+        raise RecordedFileError(f"`{path}`: a text holds half of a surrogate pair", "fix its `\\u` escape") from None
     except json.JSONDecodeError as error:
         where = f"`{path}` line {error.lineno}"
-        hint = "give JSON, or JSON Lines with one object a line"
+        hint = "give JSON, or JSON Lines with one object per line"
         raise RecordedFileError(f"{where}: broken JSON: {error.msg.lower()} at column {error.colno}", hint) from None
     except (RecursionError, ValueError):
-        message = f"`{path}`: nested too deep, or a number too long to read"
-        raise RecordedFileError(message, "give JSON, or JSON Lines with one object a line") from None
+        message = f"`{path}`: nested too deeply, or a number too long to read"
+        raise RecordedFileError(message, "give JSON, or JSON Lines with one object per line") from None
     return value
 
 
@@ -337,7 +337,7 @@ def _line_object(line: bytes) -> Mapping[str, Any]:
 
 def _record(row: Any) -> Mapping[str, Any]:
     if not isinstance(row, dict):
-        raise LineError("it is no object", "give a list of objects, one a question or one an answer")
+        raise LineError("it is not an object", "give a list of objects, one per question or one per answer")
     record = cast("dict[str, Any]", row)
     if record.keys() == {"samples"}:
         hint = 'give objects such as `{"question": "...", "samples": ["...", "..."]}`'
@@ -458,7 +458,7 @@ def _table(content: _Content, options: ImportOptions) -> RawFile:
         raise RecordedFileError(error.message, error.hint) from None
     if raw.format == "text":
         raise RecordedFileError(
-            f"{quoted(content.name)} is plain text: no question and no answer can be told in it",
+            f"{quoted(content.name)} is plain text: questions and answers cannot be told apart in it",
             "give JSON Lines, JSON, CSV or TSV; `homogaudit guide recorded` shows the format",
         )
     return raw

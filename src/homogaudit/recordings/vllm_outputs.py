@@ -43,7 +43,7 @@ def _record(record: Mapping[str, Any], fields: QuestionFields, notes: Notes) -> 
     draws = [_draw(object_of(item), temperature, notes) for item in items_of(record.get("outputs"))]
     if len(draws) == 1 and temperature in (0.0, None):
         if temperature is None:
-            notes.say("one answer a question: taken as the greedy answer")
+            notes.say("one answer per question: taken as the greedy answer")
         return values | {"greedy": draws[0]}
     return values | {"samples": draws}
 

@@ -58,7 +58,7 @@ def _leave_out_prompts(values: list[dict[str, Any]], notes: Notes) -> None:
     if len(told) < 2 or not all(_begins(question, draw) for question, draw in told):
         return
     if any(key in draw for _, draw in told for key in ARRAY_KEYS):
-        notes.say("every answer begins with its question, which stays: its tokens cannot be told from the answer's")
+        notes.say("every answer begins with its question, which is kept: its tokens cannot be told from the answer's")
         return
     notes.say("every answer begins with its question, which is left out of it")
     for value in values:

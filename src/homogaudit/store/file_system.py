@@ -22,8 +22,8 @@ def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/self/mount
     """
     kind = _file_system(path.parent, mounts)
     if kind in _NETWORK_FILE_SYSTEMS:
-        message = f"`{path}` lies on a network file system (`{kind}`), where a run can be damaged as it is written"
-        raise RunFileError(message, "choose a folder of this machine with `-o`, and copy the file when it is done")
+        message = f"`{path}` is on a network file system (`{kind}`), where a run can be damaged as it is written"
+        raise RunFileError(message, "choose a folder on this machine with `-o`, and copy the file when it is done")
 
 
 def _file_system(folder: Path, mounts: Path) -> str:

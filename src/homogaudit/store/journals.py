@@ -85,7 +85,7 @@ def check_journal(path: Path, *, writable: bool) -> None:
         return
     if together is not None and together.run == own.run and together.journal == own.run:
         message = f"`{path}` is an older copy of the run that `{log}` is the journal of"
-        hint = f"put the newer file back, or move `{log}` away to go on from the copy; it holds the last answers"
+        hint = f"put the newer file back, or move `{log}` away to continue from the copy; it holds the last answers"
         raise RunFileError(message, hint)
     hint = f"move `{log}` away; it holds answers of a run that was stopped hard and renamed or removed since"
     raise RunFileError(f"`{log}` is the journal of another run than `{path}`", hint)

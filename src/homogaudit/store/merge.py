@@ -66,7 +66,7 @@ def merge_runs(paths: Sequence[Path], output: Path, *, run_signals: Iterable[str
         raise RunFileError(f"`{output}` exists", "choose another file with `-o`")
     for path in paths:
         if (pid := lock_owner(path)) is not None:
-            raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or end it")
+            raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or stop it first")
     notes = [line for path in paths if (line := missing_journal(path))]
     with contextlib.ExitStack() as opened:
         runs = [opened.enter_context(RunFile.open(path)) for path in paths]
@@ -100,15 +100,17 @@ def _check_alike(runs: Sequence[RunFile]) -> None:
     first = runs[0]
     for run in runs:
         if "questions" not in run.parameters:
-            hint = "recorded generations merge as files: put their lines into one"
-            raise RunFileError(f"`{run.path}` does not tell its question file's fingerprint", hint)
+            hint = "recorded answers are merged as files: put their lines into one"
+            raise RunFileError(f"`{run.path}` does not say which question file it belongs to", hint)
         found = [
             f"`{name}` is {json.dumps(one)} and {json.dumps(other)}"
             for name, one, other in differences(_facts(first), _facts(run))
         ]
         if found:
             message = f"`{first.path}` and `{run.path}` do not belong together: {'; '.join(found)}"
-            raise ParametersDifferError(message, "merge runs of one model, one decoding and one question file")
+            raise ParametersDifferError(
+                message, "merge only runs of one model, one question file and the same parameters"
+            )
 
 
 def _facts(run: RunFile) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def _together(runs: Sequence[RunFile]) -> Shards:
 def _warnings(runs: Sequence[RunFile]) -> list[str]:
     warnings: list[str] = []
     if len(days := {run.created[:10] for run in runs}) > 1:
-        warnings.append(f"the runs were begun on {len(days)} days: prompts that tell the date differ")
+        warnings.append(f"the runs were begun on {len(days)} days: prompts that state the date differ")
     if len({scoring.key for run in runs if (scoring := run.scoring) is not None}) > 1:
         warnings.append("the runs were scored in different ways: all are scored like the first")
     return warnings

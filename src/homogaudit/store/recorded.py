@@ -136,7 +136,7 @@ def collect(path: Path, lines: Iterable[Line], *, parse_answer: AnswerParser | N
                 first = places.setdefault(record.question.id, line.place)
                 if first != line.place:
                     where = f"{shown(record.question.id)} is already on {first}"
-                    raise LineError(f"the id {where}", "give each question its own `id`, and each question once")
+                    raise LineError(f"the id {where}", "give each question once, with an `id` of its own")
                 records.append(record)
         except LineError as error:
             errors += 1

@@ -114,7 +114,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 def read_object(line: bytes) -> dict[str, Any]:
     """Return the object on a line."""
-    hint = "the format is JSON Lines: one object a line"
+    hint = "the format is JSON Lines: one object per line"
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -126,9 +126,9 @@ def read_object(line: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise LineError(f"broken JSON: {error.msg.lower()} at column {error.colno}", hint) from None
     except UnicodeEncodeError:
-        raise LineError("a text holds half of a surrogate pair", "mend its `\\u` escape") from None
+        raise LineError("a text holds half of a surrogate pair", "fix its `\\u` escape") from None
     except RecursionError:
-        raise LineError("nested too deep", hint) from None
+        raise LineError("nested too deeply", hint) from None
     except ValueError:
         # The json module reads integers with int(), which refuses thousands of digits.
         raise LineError("a number too long to read", hint) from None
@@ -147,7 +147,7 @@ def read_header(value: Mapping[str, Any], is_first: bool) -> dict[str, Any]:
     if type(version) is not int or version < 1:
         raise LineError(f"`version` is {shown(version)}, expected `{VERSION}`")
     if version > VERSION:
-        raise LineError(f"the format has version {version}, this reads up to {VERSION}", "upgrade homogaudit")
+        raise LineError(f"the format has version {version}, and this homogaudit reads up to {VERSION}", "upgrade it")
     _text_or_none(value, "model")
     _object_or_empty(value, "decoding")
     directions: dict[str, int] = {}
@@ -195,7 +195,7 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
     )
     listed = value.get("samples")
     if listed is not None and not isinstance(listed, list):
-        raise LineError(f"`samples` is {_kind(listed)}, expected a list", "one answer a line stands under `response`")
+        raise LineError(f"`samples` is {_kind(listed)}, expected a list", "one answer per line goes under `response`")
     generation_extra: dict[int, Mapping[str, Any]] = {}
     given_answers: list[int] = []
 
@@ -235,10 +235,10 @@ class _ReadGeneration:
 def _generation(item: object, question_id: str, index: int, parse_answer: AnswerParser | None) -> _ReadGeneration:
     """Return one draw and the keys of it that the format does not know."""
     if not isinstance(item, str | dict):
-        raise LineError(f"{_kind(item)}, expected a text or an object", 'a draw is `"..."` or `{"text": "..."}`')
+        raise LineError(f"{_kind(item)}, expected a text or an object", 'an answer is `"..."` or `{"text": "..."}`')
     extra: dict[str, Any] = {"text": item} if isinstance(item, str) else dict(cast("dict[str, Any]", item))
     if extra.get("text") is None:
-        raise LineError("no `text`", "every draw needs its `text`; it may be empty")
+        raise LineError("no `text`", "every answer needs its `text`; it may be empty")
     text = _text(extra, "text")
     finish_reason = _text_or_none(extra, "finish_reason")
     if finish_reason not in (None, "stop", "length"):
@@ -274,7 +274,7 @@ def _generation(item: object, question_id: str, index: int, parse_answer: Answer
 def _in_range(number: float, key: str) -> float:
     """Return a count or a duration that is none of a draw's where it is too large to be stored."""
     if number > _LARGEST:
-        raise LineError(f"`{key}` is {shown(number)}, which no draw has", "leave it out where it is not known")
+        raise LineError(f"`{key}` is {shown(number)}, which no answer has", "leave it out where it is not known")
     return number
 
 
@@ -291,7 +291,7 @@ def _token_statistics(value: Mapping[str, Any]) -> TokenStatistics:
     arrays = {key: _numbers(value, key) for key in ARRAY_KEYS}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"`{key}` {length}" for key, length in lengths.items())
-        raise LineError(f"token arrays of different lengths: {listed}", "give each array one value a token")
+        raise LineError(f"token arrays of different lengths: {listed}", "give each array one value per token")
     ids, entropies, logprobs, logits = (arrays[key] for key in ARRAY_KEYS)
     if ids is not None and len(ids) and (ids.min() < 0 or ids.max() > np.iinfo(np.int32).max or (ids % 1).any()):
         raise LineError("`token_ids` holds a value that is no token id", "ids are whole numbers from 0")
@@ -374,7 +374,7 @@ def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if items is None:
         return ()
     if not _is_texts(items):
-        raise LineError(f"`{key}` is not a list of texts", 'write one text as `["..."]`')
+        raise LineError(f"`{key}` is not a list of texts", 'write a single text as `["..."]`')
     return tuple(item for item in items if item.strip())
 
 

@@ -280,7 +280,7 @@ class RunFile:
             warn: Told of what an earlier run of this name has left beside it.
 
         Raises:
-            RunFileError: `path` exists, or lies on a network file system.
+            RunFileError: `path` exists, or is on a network file system.
             StorageError: It cannot be written.
         """
         if path.exists():
@@ -366,7 +366,7 @@ class RunFile:
                 if application != APPLICATION_ID:
                     raise RunFileError(f"`{path}` is not a run file", "`homogaudit runs` lists the runs")
                 if version > SCHEMA_VERSION:
-                    message = f"`{path}` has schema {version}, this version reads up to {SCHEMA_VERSION}"
+                    message = f"`{path}` has schema {version}, and this homogaudit reads up to {SCHEMA_VERSION}"
                     raise RunFileError(message, "upgrade homogaudit")
                 if writable:
                     connection.execute("PRAGMA journal_mode = WAL")

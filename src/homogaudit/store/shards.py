@@ -38,7 +38,7 @@ class Shards:
         """
         number, _, of = text.partition("/")
         if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of) <= _MOST_SHARDS):
-            raise UsageError(f"`{text}` is no shard", "`--shard 2/8` takes the second of eight shares")
+            raise UsageError(f"`{text}` is not a shard", "`--shard 2/8` takes the second of eight shares")
         return cls((int(number),), int(of))
 
     @classmethod

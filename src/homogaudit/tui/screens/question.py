@@ -369,7 +369,7 @@ def _heading(view: QuestionView) -> Content:
 
 def _asked_with(question: Question) -> list[str]:
     """Return what the model was told beside the question's text, a line each."""
-    told = {"context": question.context, "system line": question.system}
+    told = {"context": question.context, "system prompt": question.system}
     lines = [f"{name}: {_shortened(text)}" for name, text in told.items() if text]
     return lines + [f"{letter}. {plain(text)}" for letter, text in zip(CHOICE_LETTERS, question.choices, strict=False)]
 
