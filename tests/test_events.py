@@ -19,6 +19,8 @@ from homogaudit.events import (
     GenerationFinished,
     Job,
     JobEmbedder,
+    JobMachine,
+    JobModel,
     Loading,
     Paused,
     Progress,
@@ -26,12 +28,14 @@ from homogaudit.events import (
     QuestionStarted,
     Resumed,
     RunFinished,
+    Scoring,
     Snapshot,
     TextDelta,
     Warning,
     decode,
     encode,
 )
+from homogaudit.records import ClusteringMethod
 
 # Lone surrogates, escapes and line separators come out of models and files.
 texts = st.text(st.characters(codec=None), max_size=20)
@@ -130,17 +134,24 @@ def test_coalesced_progress_keeps_all_deltas_in_order(reports: list[Progress]):
 jobs = st.builds(
     Job,
     texts,
-    model=optional,
-    embedder=st.none() | st.builds(JobEmbedder, texts, texts, texts, optional),
-    judge=optional,
-    judge_reason=texts,
-    embedder_reason=texts,
-    clusterings=st.lists(texts, max_size=2).map(tuple),
-    slots=st.none() | counts,
-    threads=st.none() | counts,
-    gpu_layers=st.none() | st.integers(-1, 100),
-    defer_embedding=st.booleans(),
-    token_arrays=st.booleans(),
+    model=st.none() | st.builds(JobModel, texts, texts, optional),
+    machine=st.builds(
+        JobMachine,
+        slots=st.none() | counts,
+        threads=st.none() | counts,
+        gpu_layers=st.none() | st.integers(-1, 100),
+        defer_embedding=st.booleans(),
+        token_arrays=st.booleans(),
+        key_origins=st.lists(texts, max_size=2).map(tuple),
+    ),
+    scoring=st.builds(
+        Scoring,
+        judge=optional,
+        judge_reason=texts,
+        embedder_source=st.none() | st.builds(JobEmbedder, texts, texts, texts, optional),
+        embedder_reason=texts,
+        methods=st.lists(st.builds(ClusteringMethod, texts, texts, st.none() | st.floats(0, 1)), max_size=2).map(tuple),
+    ),
 )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from homogaudit.codec import STRICT, from_values, to_values
+from homogaudit.records import ClusteringMethod
 
 __all__ = [
     "COMMANDS",
@@ -26,6 +27,8 @@ __all__ = [
     "Job",
     "JobEmbedder",
     "JobJudge",
+    "JobMachine",
+    "JobModel",
     "JobNli",
     "Loading",
     "Paused",
@@ -34,6 +37,7 @@ __all__ = [
     "QuestionStarted",
     "Resumed",
     "RunFinished",
+    "Scoring",
     "Snapshot",
     "TextDelta",
     "Warning",
@@ -122,51 +126,91 @@ class JobJudge:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What an engine is to do with a run file: draw what is missing, then score what is not scored.
+class JobModel:
+    """The model that draws.
 
     Attributes:
-        run: Path of the run file, which holds questions and parameters already.
-        model: Path of the model, or addresses of servers; `None` to score only.
-        embedder: `None` to cluster by wording alone.
-        nli: `None` for no clustering by entailment.
-        judge: Who labels the greedy answers; `None` for nobody. Of a model its key.
-        judge_reason: Why this judge, in words.
-        embedder_reason: Why there is no embedder, in words.
-        clusterings: `SIMILARITY[=THRESHOLD][/LINKAGE]` in place of the defaults.
-        signals: Names of the signals to compute, the calls to the model that they need included; empty for all.
-        density_pool: Path of the question file that `density` measures against; `None` for the run's own questions.
-        defer_embedding: Whether to embed only after the model is gone from memory.
-        token_arrays: Whether to keep the arrays of every token in the run file.
-        model_kind: `gguf`, `huggingface` or `server`; which generator draws.
+        location: Path of a file or a folder, or addresses of servers.
+        kind: `gguf`, `huggingface` or `server`; which generator draws.
         server_model: Name of the model on a server; `None` for its only one, or the one in its address.
         concurrency: Requests at the same time on each server; `None` for the default.
         token_budget: Prompt and answer tokens that servers may be asked for; `None` for no limit.
-        judge_model: The model that judges; `None` where the judge is none.
+    """
+
+    location: str
+    kind: str = "gguf"
+    server_model: str | None = None
+    concurrency: int | None = None
+    token_budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobMachine:
+    """What the work may take of this machine, and whom it may tell the user's key. No figure depends on it.
+
+    Attributes:
+        slots: Answers drawn at the same time; `None` for what fits.
+        threads: `None` for the physical cores.
+        gpu_layers: Layers on the GPU; `None` for as many as fit.
+        defer_embedding: Whether to embed only after the model is gone from memory.
+        token_arrays: Whether to keep the arrays of every token in the run file.
         key_origins: The servers that may be told the user's key, see `homogaudit.config.trust.origin`.
     """
 
-    run: str
-    model: str | None = None
-    embedder: JobEmbedder | None = None
-    judge: str | None = None
-    judge_reason: str = ""
-    embedder_reason: str = ""
-    clusterings: tuple[str, ...] = ()
-    signals: tuple[str, ...] = ()
-    density_pool: str | None = None
     slots: int | None = None
     threads: int | None = None
     gpu_layers: int | None = None
     defer_embedding: bool = False
     token_arrays: bool = True
-    nli: JobNli | None = None
-    model_kind: str = "gguf"
-    server_model: str | None = None
-    concurrency: int | None = None
-    token_budget: int | None = None
-    judge_model: JobJudge | None = None
     key_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How the answers of a run are labelled, clustered and measured; kept in the run file as its last scoring.
+
+    Attributes:
+        judge: Who labels the greedy answers; `None` for nobody. Of a model its key.
+        judge_reason: Why this judge, in words.
+        judge_source: The model that judges; `None` where the judge is none.
+        embedder_source: `None` where answers are clustered by wording alone.
+        embedder_reason: Why there is no embedder, in words.
+        nli_source: `None` without clustering by entailment.
+        methods: The clusterings; empty for the defaults, and where an early version did not store them.
+        signals: Names of the signals to compute, the calls to the model that they need included; empty for all.
+        density_pool: Path of the question file that `density` measures against; `None` for the run's own questions.
+    """
+
+    judge: str | None = None
+    judge_reason: str = ""
+    judge_source: JobJudge | None = None
+    embedder_source: JobEmbedder | None = None
+    embedder_reason: str = ""
+    nli_source: JobNli | None = None
+    methods: tuple[ClusteringMethod, ...] = ()
+    signals: tuple[str, ...] = ()
+    density_pool: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What a question is marked with once it is scored: everything that its figures depend on."""
+        parts = [self.judge, *(method.key for method in self.methods), *self.signals]
+        return json.dumps([*parts, {"pool": self.density_pool}] if self.density_pool else parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an engine is to do with a run file: draw what is missing, then score what is not scored.
+
+    Attributes:
+        run: Path of the run file, which holds questions and parameters already.
+        model: `None` to score only.
+    """
+
+    run: str
+    model: JobModel | None = None
+    machine: JobMachine = field(default_factory=JobMachine)
+    scoring: Scoring = field(default_factory=Scoring)
 
     __pydantic_config__ = STRICT
 

@@ -12,7 +12,7 @@ import pytest
 
 from homogaudit.cli.app import run_app
 from homogaudit.generation.server_keys import KEY_VARIABLES
-from homogaudit.launch.resume import resume_job
+from homogaudit.launch.resume import plan_resume
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 from homogaudit.store import RunFile
 
@@ -77,8 +77,9 @@ def test_a_real_model_judges_and_a_second_scoring_asks_nothing_again(
     with RunFile.open(run_path) as run:
         assert run.calls() == calls
         assert [x.kind for x in run.sessions()[sessions:]] == []
-    job = resume_job(run_path)
-    assert job.judge == key and job.judge_model is not None and job.judge_model.location == str(demo_model)
+    job = plan_resume(run_path).job
+    assert job.scoring.judge == key and job.scoring.judge_source is not None
+    assert job.scoring.judge_source.location == str(demo_model)
 
 
 def test_a_server_judges_through_failures_and_its_labels_stand_beside_others(

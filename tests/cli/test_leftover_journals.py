@@ -12,7 +12,7 @@ import pytest
 
 from homogaudit.cli.app import run_app
 from homogaudit.errors import RunFileError
-from homogaudit.launch.resume import resume_job
+from homogaudit.launch.resume import plan_resume
 from homogaudit.records import Question
 from homogaudit.store import RunFile
 from homogaudit.tui.session import read_session
@@ -129,7 +129,7 @@ def test_the_log_of_another_run_is_one_error_for_every_command(foreign: Path, co
     assert foreign.read_bytes() == before
 
 
-@pytest.mark.parametrize("read", [resume_job, read_session])
+@pytest.mark.parametrize("read", [plan_resume, read_session])
 def test_the_log_of_another_run_is_refused_by_a_resume_and_by_the_live_screen(
     foreign: Path, read: Callable[[Path], object]
 ):

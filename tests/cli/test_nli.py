@@ -11,7 +11,7 @@ import pytest
 
 from homogaudit.cli.app import run_app
 from homogaudit.clustering.entailment import CrossEncoderEntailment, entailment_assignment
-from homogaudit.launch.resume import resume_job
+from homogaudit.launch.resume import plan_resume
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 from homogaudit.store import RunFile
 
@@ -53,8 +53,8 @@ def test_a_run_is_scored_with_an_nli_model_that_its_report_and_a_resumed_job_nam
         signals = run.signals()
         assert signals["selfcheck_nli"]["q0"].value is not None
         assert signals["grounding"]["q1"].value is not None
-    job = resume_job(run_path)
-    assert job.nli is not None and job.nli.name == "tiny-nli"
+    job = plan_resume(run_path).job
+    assert job.scoring.nli_source is not None and job.scoring.nli_source.name == "tiny-nli"
 
 
 def test_another_scoring_keeps_the_nli_model_and_the_clusterings_that_it_does_not_name(

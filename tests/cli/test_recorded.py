@@ -1,9 +1,7 @@
 """`homogaudit import` and `homogaudit export`, scoring left out."""
 
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,6 +17,9 @@ from homogaudit.errors import (
     StorageError,
     UsageError,
 )
+from homogaudit.events import Job
+from homogaudit.launch.plan import Plan
+from homogaudit.launch.requests import ScoreRequest
 from homogaudit.records import GenerationState, Label, LabelValue, SignalValue
 from homogaudit.store import RunFile
 
@@ -26,16 +27,6 @@ app = typer.Typer()
 app.command("import")(import_)
 app.command()(export)
 runner = CliRunner()
-
-DEFAULTS = {
-    "judge": None,
-    "judge_prompt": None,
-    "embedder": None,
-    "use_embedder": True,
-    "max_cost": None,
-    "is_agreed": False,
-    "quiet": False,
-}
 
 LINES = [
     {"format": "homogaudit.recorded", "version": 1, "model": "Tiny [bold]\x1b[31m"},
@@ -58,21 +49,23 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def scored(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, dict[str, Any]]]:
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[ScoreRequest]:
     """What scoring was asked for; the engine is not started."""
-    calls: list[tuple[Path, dict[str, Any]]] = []
-    module = ModuleType("homogaudit.cli.engine_job")
+    asked: list[ScoreRequest] = []
 
-    def score_run(path: Path, *, models: object, trust: object, **options: Any) -> None:
+    def plan_score(request: ScoreRequest, *_: object) -> Plan:
         # The lock is free and the file folded back: the engine can take it.
-        assert not path.with_name(path.name + "-wal").exists()
-        calls.append((path, options))
-        with RunFile.open(path, writable=True) as run:
+        assert not request.run.with_name(request.run.name + "-wal").exists()
+        asked.append(request)
+        return Plan(Job(str(request.run)))
+
+    def carry_out(plan: Plan, **_: object) -> None:
+        with RunFile.open(plan.path, writable=True) as run:
             run.finish()
 
-    module.score_run = score_run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "homogaudit.cli.engine_job", module)
-    return calls
+    monkeypatch.setattr("homogaudit.launch.score.plan_score", plan_score)
+    monkeypatch.setattr("homogaudit.cli.engine_job.carry_out", carry_out)
+    return asked
 
 
 @pytest.fixture
@@ -92,12 +85,12 @@ def refused(*arguments: object, kind: type[HomogauditError]) -> HomogauditError:
     return result.exception
 
 
-def test_import_writes_a_run_in_the_runs_folder_and_scores_it(file: Path, runs: Path, scored: list[Any]):
+def test_import_writes_a_run_in_the_runs_folder_and_scores_it(file: Path, runs: Path, scored: list[ScoreRequest]):
     result = invoke("import", file)
     assert result.exit_code == 0
     (path,) = runs.iterdir()
     assert path.name.startswith("Tiny-bold-31m-answers-20")
-    assert scored == [(path, DEFAULTS)]
+    assert scored == [ScoreRequest(path)]
     assert result.stdout == f"{path}\n"
     assert "read as recorded generations: 1 question, 2 samples each, greedy all, 1 label\n" in result.stderr
     assert f"homogaudit report {path}" in result.stderr
@@ -132,25 +125,25 @@ def test_a_file_of_questions_beside_it_says_what_was_asked(tmp_path: Path):
         assert (question.id, question.text, question.answers) == ("a", "Who?", ("A",))
 
 
-def test_import_passes_on_what_scoring_needs(file: Path, tmp_path: Path, scored: list[Any]):
+def test_import_passes_on_what_scoring_needs(file: Path, tmp_path: Path, scored: list[ScoreRequest]):
     target = tmp_path / "out" / "my run.audit"
     result = invoke("import", file, "-o", target, "--embedder", "e", "--judge", "exact", "-q", "--model", "M")
     assert result.exit_code == 0
-    assert scored == [(target, DEFAULTS | {"judge": "exact", "embedder": "e", "quiet": True})]
+    assert scored == [ScoreRequest(target, judge="exact", embedder="e")]
     assert (result.stdout, result.stderr) == (f"{target}\n", "")
     with RunFile.open(target) as run:
         assert run.meta("model") == "M"
 
 
-def test_a_limit_of_cost_without_a_judge_on_a_server_leaves_no_run(file: Path, runs: Path, scored: list[Any]):
+def test_a_limit_of_cost_without_a_judge_on_a_server_leaves_no_run(file: Path, runs: Path, scored: list[ScoreRequest]):
     error = refused("import", file, "--judge", "exact", "--max-cost", "1", kind=UsageError)
     assert "`--max-cost` is for a judge on a server" in error.message
     assert not runs.exists() and not scored
 
 
-def test_import_can_do_without_an_embedder(file: Path, scored: list[Any]):
+def test_import_can_do_without_an_embedder(file: Path, scored: list[ScoreRequest]):
     assert invoke("import", file, "--no-embedder").exit_code == 0
-    assert scored[0][1]["use_embedder"] is False
+    assert scored[0].use_embedder is False
     refused("import", file, "--no-embedder", "--embedder", "e", kind=UsageError)
 
 
@@ -162,7 +155,7 @@ def test_import_can_keep_the_thinking(file: Path, tmp_path: Path):
         assert (draws.greedy.answer, draws.greedy.state) == ("<think>x</think>Ä \x9b", GenerationState.VALID)
 
 
-def test_a_bad_line_leaves_no_run(file: Path, runs: Path, scored: list[Any]):
+def test_a_bad_line_leaves_no_run(file: Path, runs: Path, scored: list[ScoreRequest]):
     file.write_text('{"question": "Who?"}\n{"label": "correct"}')
     error = refused("import", file, kind=RecordedFileError)
     assert "line 2: no `question`" in error.message
@@ -176,7 +169,7 @@ def test_an_unknown_judge_leaves_no_run(file: Path, runs: Path):
     assert not runs.exists()
 
 
-def test_import_does_not_write_over_a_run(file: Path, tmp_path: Path, scored: list[Any]):
+def test_import_does_not_write_over_a_run(file: Path, tmp_path: Path, scored: list[ScoreRequest]):
     target = tmp_path / "r.audit"
     assert invoke("import", file, "-o", target).exit_code == 0
     before = target.read_bytes()
@@ -186,10 +179,10 @@ def test_import_does_not_write_over_a_run(file: Path, tmp_path: Path, scored: li
 
 
 def test_a_run_whose_scoring_failed_is_kept_and_named(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def score_run(path: Path, **options: Any) -> None:
+    def plan_score(*_: object) -> Plan:
         raise EmbedderError("no embedder")
 
-    monkeypatch.setattr(sys.modules["homogaudit.cli.engine_job"], "score_run", score_run)
+    monkeypatch.setattr("homogaudit.launch.score.plan_score", plan_score)
     result = invoke("import", file, "-o", tmp_path / "r.audit")
     assert isinstance(result.exception, EmbedderError)
     assert f"homogaudit score {tmp_path / 'r.audit'}" in result.stderr

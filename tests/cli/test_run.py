@@ -169,6 +169,12 @@ def test_a_script_without_spaces_between_words_is_warned_of(run: Run, tmp_path: 
     assert "warning" not in run("demo", "zh.txt", "--embedder", "absent", "-q").err
 
 
+def test_references_without_their_choices_are_warned_of_where_progress_is_not_shown(run: Run, tmp_path: Path):
+    (tmp_path / "letters.jsonl").write_text('{"question": "Which one is it?", "answers": ["B"]}')
+    warning = run("demo", "letters.jsonl", "--embedder", "absent", "-q").err.splitlines()[0]
+    assert warning.startswith("warning: 1 of 1 questions has an index or a letter as its reference and no choices")
+
+
 def test_a_duplicate_question_is_told_once(run: Run, tmp_path: Path):
     (tmp_path / "twice.txt").write_text("Who?\nWhat?\nWho?\n")
     result = run("demo", "twice.txt", "--embedder", "absent")

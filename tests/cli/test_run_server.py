@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from homogaudit.cli.app import run_app
+from homogaudit.events import JobModel
 from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.launch.resume import stored_job
 from homogaudit.store import RunFile
@@ -50,7 +51,7 @@ def test_a_server_is_audited_like_a_file(server: ModuleType, folder: Path, capsy
         assert len(stored.generation_keys()) == 6
         assert stored.parameters["model"] == {"kind": "server", "name": "org/toy", "reported": {"n_vocab": 40}}
     job = stored_job(target)
-    assert (job.model, job.model_kind, job.server_model) == (server.url, "server", "org/toy")
+    assert job.model == JobModel(server.url, "server", "org/toy")
 
 
 def test_a_server_that_opens_thinking_in_its_prompt_is_read_by_what_its_answers_say(

@@ -23,6 +23,8 @@ from homogaudit.events import (
     Event,
     GenerationFinished,
     Job,
+    JobMachine,
+    JobModel,
     Loading,
     Progress,
     QuestionStarted,
@@ -123,7 +125,7 @@ def stored(run: Path) -> set[tuple[str, int]]:
 
 def test_the_end_of_stdin_ends_the_engine(start: Start, long_run_path: Path, demo_model: Path):
     process = start()
-    tell(process, Job(str(long_run_path), model=str(demo_model), slots=1, threads=1).encode())
+    tell(process, Job(str(long_run_path), JobModel(str(demo_model)), JobMachine(slots=1, threads=1)).encode())
     read(process, QuestionStarted)
     assert lock_owner(long_run_path) == process.pid
     assert process.stdin is not None
@@ -134,7 +136,7 @@ def test_the_end_of_stdin_ends_the_engine(start: Start, long_run_path: Path, dem
 
 def test_a_reader_that_does_not_read_loses_nothing_and_slows_nothing(start: Start, run_path: Path, demo_model: Path):
     process = start()
-    tell(process, Job(str(run_path), model=str(demo_model), slots=2, threads=1).encode())
+    tell(process, Job(str(run_path), JobModel(str(demo_model)), JobMachine(slots=2, threads=1)).encode())
     deadline = time.monotonic() + _DEADLINE
     # Nobody reads: the engine still draws all there is to draw.
     while len(stored(run_path)) < 6 and time.monotonic() < deadline:
@@ -162,7 +164,7 @@ def test_a_reader_that_does_not_read_loses_nothing_and_slows_nothing(start: Star
 
 def test_a_terminate_is_a_cancel(start: Start, long_run_path: Path, demo_model: Path):
     process = start()
-    tell(process, Job(str(long_run_path), model=str(demo_model), slots=1, threads=1).encode())
+    tell(process, Job(str(long_run_path), JobModel(str(demo_model)), JobMachine(slots=1, threads=1)).encode())
     events = read(process, EngineReady)
     process.send_signal(signal.SIGTERM)
     events += read(process)
@@ -179,7 +181,7 @@ def test_a_model_file_that_is_none_is_told_as_an_event(start: Start, run_path: P
     model = tmp_path / "text.gguf"
     model.write_text("hello")
     process = start()
-    tell(process, Job(str(run_path), model=str(model)).encode())
+    tell(process, Job(str(run_path), JobModel(str(model))).encode())
     *before, failed = read(process)
     assert before == [Loading("model", "test")]
     assert isinstance(failed, EngineFailed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from homogaudit.events import Event, Job, JobJudge, QuestionScored, RunFinished, decode
+from homogaudit.events import Event, Job, JobJudge, QuestionScored, RunFinished, Scoring, decode
 from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.labels.model_judge import default_prompt
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
@@ -66,7 +66,7 @@ def test_a_killed_engine_asks_again_only_for_what_was_not_judged(
         judge = JobJudge(
             "model:toy", "model:toy#1", "server", server.url, default_prompt(), "0" * 64, server_model="toy"
         )
-        job = Job(str(path), judge=judge.key, judge_model=judge, signals=("response_length",))
+        job = Job(str(path), scoring=Scoring(judge.key, judge_source=judge, signals=("response_length",)))
         with engine(job) as process:
             assert until(process, judged).question_id == "bees"  # type: ignore[attr-defined]
             process.kill()

@@ -24,6 +24,8 @@ from homogaudit.events import (
     Event,
     GenerationFinished,
     Job,
+    JobMachine,
+    JobModel,
     Loading,
     Paused,
     Progress,
@@ -31,6 +33,7 @@ from homogaudit.events import (
     QuestionStarted,
     Resumed,
     RunFinished,
+    Scoring,
     Snapshot,
 )
 from homogaudit.records import Decoding, Prompting, Question
@@ -52,7 +55,7 @@ def make_job(make_run: Callable[..., RunFile], demo_model: Path) -> Callable[...
     def make(samples: int = 2, model: Path = demo_model, slots: int = 2) -> Job:
         decoding = Decoding(samples=samples, max_tokens=6, greedy_max_tokens=6)
         with make_run(QUESTIONS, decoding=asdict(decoding), prompting=asdict(Prompting())) as run:
-            return Job(str(run.path), model=str(model), judge="exact", slots=slots, threads=1)
+            return Job(str(run.path), JobModel(str(model)), JobMachine(slots, threads=1), Scoring("exact"))
 
     return make
 

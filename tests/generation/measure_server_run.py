@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from homogaudit.events import EngineReady, Job, RunFinished, decode
+from homogaudit.events import EngineReady, Job, JobModel, RunFinished, Scoring, decode
 from homogaudit.records import Decoding, Prompting, Question
 from homogaudit.store import RunFile
 
@@ -48,9 +48,8 @@ def measure(folder: Path, url: str, count: int) -> dict[str, float]:
     decoding = Decoding(samples=SAMPLES, max_tokens=4, greedy_max_tokens=4)
     parameters = {"decoding": asdict(decoding), "prompting": asdict(Prompting()), "model": {"kind": "server"}}
     RunFile.create(path, model="toy", question_source="made", questions=questions, parameters=parameters).close()
-    job = Job(
-        str(path), model=url, model_kind="server", signals=("token_entropy_mean", "semantic_entropy_jaccard", "p_true")
-    )
+    scoring = Scoring(signals=("token_entropy_mean", "semantic_entropy_jaccard", "p_true"))
+    job = Job(str(path), JobModel(url, "server"), scoring=scoring)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     child = subprocess.Popen(

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from homogaudit.errors import EngineError
-from homogaudit.events import Event, GenerationFailed, Job, QuestionScored, RunFinished, Warning
+from homogaudit.events import Event, GenerationFailed, Job, JobModel, QuestionScored, RunFinished, Scoring, Warning
 from homogaudit.generation.openai_api import OpenAIGenerator
 from homogaudit.generation.openai_client import RetryPolicy
 from homogaudit.generation.server_keys import KEY_VARIABLES
@@ -55,9 +55,10 @@ def _audit(run: RunFile, server: Any, *signals: str) -> list[Event]:
 
 
 def _events(run: RunFile, server: Any, *signals: str) -> Iterator[Event]:
-    job = Job(str(run.path), model=server.url, model_kind="server", signals=signals or ("response_length",))
+    scoring = Scoring(signals=signals or ("response_length",))
+    job = Job(str(run.path), JobModel(server.url, "server"), scoring=scoring)
 
-    def load(job: Job, prompting: Prompting, now: datetime) -> OpenAIGenerator:
+    def load(model: JobModel, prompting: Prompting, now: datetime) -> OpenAIGenerator:
         generator = OpenAIGenerator(server.url, prompting, now=now, policy=POLICY)
         server.is_probed = True
         return generator

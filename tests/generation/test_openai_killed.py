@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from homogaudit.events import Asking, Event, GenerationFinished, Job, RunFinished, Warning, decode
+from homogaudit.events import Asking, Event, GenerationFinished, Job, JobModel, RunFinished, Scoring, Warning, decode
 from homogaudit.generation.openai_api import OpenAIGenerator
 from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, ServerAddress
 from homogaudit.generation.server_keys import KEY_VARIABLES
@@ -93,14 +93,14 @@ class Running:
 def _events(
     run: RunFile, control: Running, *urls: str, signals: tuple[str, ...] = ("response_length",)
 ) -> Iterator[Event]:
-    def load(job: Job, prompting: Prompting, now: datetime) -> OpenAIGenerator:
+    def load(model: JobModel, prompting: Prompting, now: datetime) -> OpenAIGenerator:
         return OpenAIGenerator(",".join(urls), prompting, now=now, policy=POLICY, concurrency=CONCURRENCY)
 
     def no_embedder(_: Any) -> Any:
         raise AssertionError("no embedder is wanted")
 
     _wait_for(*urls)
-    job = Job(str(run.path), model=",".join(urls), model_kind="server", signals=signals)
+    job = Job(str(run.path), JobModel(",".join(urls), "server"), scoring=Scoring(signals=signals))
     return Audit(run, job, control, load_generator=load, load_embedder=no_embedder).events()
 
 
@@ -217,9 +217,8 @@ def test_a_run_that_was_killed_asks_for_nothing_that_is_stored(run: RunFile, pro
     # Those of the probes included: it never comes to the end.
     process.start(most=60)
     _wait_for(process.url)
-    job = Job(
-        str(run.path), model=process.url, model_kind="server", concurrency=CONCURRENCY, signals=("response_length",)
-    )
+    model = JobModel(process.url, "server", concurrency=CONCURRENCY)
+    job = Job(str(run.path), model, scoring=Scoring(signals=("response_length",)))
 
     def engine() -> subprocess.Popen[bytes]:
         child = subprocess.Popen(

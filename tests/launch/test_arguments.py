@@ -9,7 +9,8 @@ from homogaudit.cli.app import run_app
 from homogaudit.config import load_models, resource
 from homogaudit.errors import UsageError
 from homogaudit.launch.arguments import check_order, list_samples, question_source
-from homogaudit.launch.prepare import RunRequest, prepare
+from homogaudit.launch.requests import RunRequest
+from homogaudit.launch.run import plan_run
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +47,8 @@ def test_a_sample_is_known_however_lists_and_documents_write_it_and_beside_a_fol
 
 
 def test_a_run_takes_the_name_of_a_sample(folder: Path):
-    prepared = prepare(RunRequest("tiny.gguf", "factual", limit=2, use_embedder=False), lambda _: None)
-    assert "factual" in prepared.path.name
+    plan = plan_run(RunRequest("tiny.gguf", "factual", limit=2, use_embedder=False), lambda _: None)
+    assert "factual" in plan.path.name
 
 
 @pytest.mark.parametrize(

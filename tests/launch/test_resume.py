@@ -8,10 +8,11 @@ import pytest
 
 from homogaudit.config import load_models
 from homogaudit.errors import ModelError, RunFileError, UsageError
-from homogaudit.events import JobEmbedder
+from homogaudit.events import JobEmbedder, JobModel
 from homogaudit.generation.fingerprint import fingerprint
 from homogaudit.launch.embedder_choice import resolve_job_embedder, resolve_job_nli
-from homogaudit.launch.resume import resume_job
+from homogaudit.launch.resume import plan_resume
+from homogaudit.records import ClusteringMethod
 from homogaudit.store import RunFile, RunLock
 
 
@@ -49,10 +50,13 @@ def test_the_scoring_is_the_one_that_the_run_was_begun_with(run: RunFile, model:
             "density_pool": None,
         },
     )
-    job = resume_job(run.path)
-    assert (job.model, job.judge, job.embedder) == (str(model), "exact", embedder)
-    assert job.clusterings == ("jaccard=0.2/leader", "answer/single")
-    assert job.signals == ("density",)
+    job = plan_resume(run.path).job
+    assert (job.model, job.scoring.judge, job.scoring.embedder_source) == (JobModel(str(model)), "exact", embedder)
+    assert job.scoring.methods == (
+        ClusteringMethod("jaccard", "leader", 0.2),
+        ClusteringMethod("answer", "single", None),
+    )
+    assert job.scoring.signals == ("density",)
 
 
 @pytest.mark.parametrize("is_same", [True, False])
@@ -73,23 +77,23 @@ def test_models_that_moved_are_looked_for_by_name_and_taken_where_they_are_the_s
     old_nli = replace(nli, location="/gone/pairs", **changes)
     scoring = {"judge": "exact", "judge_reason": "", "embedder_reason": "", "signals": [], "methods": []}
     run.set_meta("scoring", {**scoring, "embedder_source": asdict(old_embedder), "nli_source": asdict(old_nli)})
-    job = resume_job(run.path)
+    job = plan_resume(run.path).job
     moved = (replace(embedder, calibrated_threshold=0.7), nli)
-    assert (job.embedder, job.nli) == (moved if is_same else (old_embedder, old_nli))
+    assert (job.scoring.embedder_source, job.scoring.nli_source) == (moved if is_same else (old_embedder, old_nli))
 
 
 def test_a_model_file_that_vanished_or_changed_is_told(run: RunFile, model: Path):
     model.write_bytes(b"other weights")
     with pytest.raises(ModelError, match="is not the one that the run was begun with"):
-        resume_job(run.path)
+        plan_resume(run.path)
     model.unlink()
     with pytest.raises(ModelError, match="cannot be read"):
-        resume_job(run.path)
+        plan_resume(run.path)
 
 
 def test_a_run_that_is_being_written_is_left_alone(run: RunFile):
     with RunLock(run.path), pytest.raises(RunFileError, match="is in use by process"):
-        resume_job(run.path)
+        plan_resume(run.path)
 
 
 @pytest.mark.parametrize("address", ["HTTP://theirs.example/v1", " http://theirs.example/v1", "theirs.example/v1"])
@@ -99,4 +103,4 @@ def test_a_server_in_a_run_file_is_asked_about_however_its_address_is_written(
     run = make_run(model={"kind": "server", "name": "m"}, decoding={"samples": 2})
     run.set_meta("model_entry", {"location": address})
     with pytest.raises(UsageError, match="theirs"):
-        resume_job(run.path)
+        plan_resume(run.path)

@@ -1,13 +1,14 @@
 """Scoring with an NLI model: clusterings, signals, and the scores that the run file keeps."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from homogaudit.events import Job, JobNli
+from homogaudit.clustering.methods import methods_of
+from homogaudit.events import Job, JobNli, Scoring
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 from homogaudit.store import RunFile
@@ -51,9 +52,10 @@ def run(make_run: Callable[..., RunFile]) -> RunFile:
     return run
 
 
-def scored(run: RunFile, nli: JobNli | None = NLI, **job: Any) -> WordEntailment:
+def scored(run: RunFile, nli: JobNli | None = NLI, clusterings: tuple[str, ...] = ()) -> WordEntailment:
     model = WordEntailment()
-    job = Job(str(run.path), nli=nli, **job)  # type: ignore[assignment]
+    scoring = Scoring(nli_source=nli)
+    job = Job(str(run.path), scoring=replace(scoring, methods=methods_of(scoring, clusterings)))
     scorer = Scorer(run, job, run.questions(), lambda _: pytest.fail("no embedder"), lambda _: model)  # type: ignore[arg-type]
     list(scorer.ensure_embedder())
     scorer.store()

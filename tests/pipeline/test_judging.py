@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from homogaudit.errors import ModelError
-from homogaudit.events import Asking, Event, Job, JobJudge, Loading, QuestionScored, RunFinished, Warning
+from homogaudit.events import (
+    Asking,
+    Event,
+    Job,
+    JobJudge,
+    JobModel,
+    Loading,
+    QuestionScored,
+    RunFinished,
+    Scoring,
+    Warning,
+)
 from homogaudit.generation import DrawRequest
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
 from homogaudit.generation.planning import check_lengths
@@ -117,11 +128,11 @@ def run(make_run: Callable[..., RunFile]) -> Iterator[RunFile]:
 def events(
     run: RunFile, generator: FakeJudge, control: Control | None = None, judge: JobJudge = JUDGE
 ) -> Iterator[Event]:
-    def load(job: Job, prompting: Prompting, now: datetime) -> Any:
-        assert (job.model, job.model_kind, prompting.system) == ("fake.gguf", "gguf", "")
+    def load(model: JobModel, prompting: Prompting, now: datetime) -> Any:
+        assert (model, prompting.system) == (JobModel("fake.gguf"), "")
         return generator
 
-    job = Job(str(run.path), judge=judge.key, judge_model=judge, signals=("response_length",))
+    job = Job(str(run.path), scoring=Scoring(judge.key, judge_source=judge, signals=("response_length",)))
     return Audit(
         run,
         job,

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from homogaudit.errors import ParametersDifferError, RunFileError
-from homogaudit.events import Job, JobEmbedder
+from homogaudit.events import Job, JobEmbedder, Scoring
 from homogaudit.pipeline import Audit
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.records import (
@@ -78,8 +78,8 @@ def _generation(question: Question, index: int) -> Generation:
     return Generation(question.id, index, text, text, state, "stop", count, statistics, 0.1 * count)
 
 
-def _job(path: Path, **options: Any) -> Job:
-    return Job(str(path), embedder=EMBEDDER, judge="exact", **options)
+def _job(path: Path) -> Job:
+    return Job(str(path), scoring=Scoring("exact", embedder_source=EMBEDDER))
 
 
 Make = Callable[..., Path]

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from homogaudit.clustering.embedders import Embedder
+from homogaudit.clustering.methods import methods_of
 from homogaudit.errors import EmbedderError, ModelError
 from homogaudit.events import (
     Asking,
@@ -22,6 +23,8 @@ from homogaudit.events import (
     GenerationFinished,
     Job,
     JobEmbedder,
+    JobMachine,
+    JobModel,
     Loading,
     Paused,
     Progress,
@@ -29,6 +32,7 @@ from homogaudit.events import (
     QuestionStarted,
     Resumed,
     RunFinished,
+    Scoring,
     Snapshot,
 )
 from homogaudit.generation import DrawRequest, NextTokens
@@ -205,7 +209,7 @@ class Bench:
     control: Control = field(default_factory=Control)
     embedders_loaded: int = 0
 
-    def load_generator(self, job: Job, prompting: Prompting, now: datetime) -> ScriptedGenerator:
+    def load_generator(self, model: JobModel, prompting: Prompting, now: datetime) -> ScriptedGenerator:
         assert now == datetime.fromisoformat(self.run.meta("created"))
         self.generator = ScriptedGenerator(self.script, self.slots)
         return self.generator
@@ -218,10 +222,15 @@ class Bench:
     def events(self, **job: Any) -> Iterator[Event]:
         """Start an audit; each call is a process of its own as far as the run file can tell."""
         settings = {"model": "scripted", "embedder": JobEmbedder("hashing", "hashing", "-"), "judge": "overlap"} | job
+        model = settings.pop("model") and JobModel("scripted")
+        specifications = settings.pop("clusterings", ())
+        on_machine = {key: settings.pop(key) for key in ("defer_embedding", "token_arrays") if key in settings}
+        scoring = Scoring(embedder_source=settings.pop("embedder"), **settings)
+        scoring = replace(scoring, methods=methods_of(scoring, specifications))
         self.control = Control()
         audit = Audit(
             self.run,
-            Job(str(self.run.path), **settings),
+            Job(str(self.run.path), model, JobMachine(**on_machine), scoring),
             self.control,
             load_generator=self.load_generator,
             load_embedder=self.load_embedder,
@@ -643,7 +652,7 @@ def test_an_embedder_that_does_not_load_leaves_a_finished_run_as_it_was(bench: B
 
 
 def test_a_model_that_does_not_load_leaves_no_session(bench: Bench):
-    def fail(job: Job, prompting: Prompting, now: datetime) -> ScriptedGenerator:
+    def fail(model: JobModel, prompting: Prompting, now: datetime) -> ScriptedGenerator:
         raise ModelError("cannot load `x`")
 
     bench.load_generator = fail  # type: ignore[method-assign]

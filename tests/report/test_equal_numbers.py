@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homogaudit.events import Job, JobEmbedder, JobNli
+from homogaudit.events import Job, JobEmbedder, JobNli, Scoring
 from homogaudit.pipeline import Audit
 from homogaudit.records import GenerationState, Label, LabelValue, ModelCall, ResourceCost
 from homogaudit.report.build import build
@@ -91,13 +91,13 @@ def read_answer(text: str) -> AnswerText:
     return Answer(text)
 
 
-def score(run: RunFile, job: Job, places: int = 4) -> None:
+def score(run: RunFile, scoring: Scoring, places: int = 4) -> None:
     def no_generator(*_: object) -> Any:
         raise AssertionError("nothing is drawn here")
 
     audit = Audit(
         run,
-        job,
+        Job(str(run.path), scoring=scoring),
         GoesOn(),
         load_generator=no_generator,
         load_embedder=lambda _: Places(places),
@@ -151,14 +151,14 @@ def build_report(name: str, folder: Path) -> dict[str, Any]:
         if name == "sampled":
             add_what_models_say(run)
             second = JobEmbedder("places-3", "places-3#1", "nowhere")
-            score(run, Job(str(path), embedder=second, judge="overlap"), 3)
+            score(run, Scoring("overlap", embedder_source=second), 3)
         if name != "greedy":
             embedder = JobEmbedder("places-4", "places-4#1", "nowhere", calibrated_threshold=0.75)
             nli = JobNli("same-places", "same-places#1", "nowhere")
             judge = "recorded" if name == "sampled" else "overlap"
-            score(run, Job(str(path), embedder=embedder, nli=nli, judge=judge, judge_reason="chosen by the test"))
+            score(run, Scoring(judge, "chosen by the test", embedder_source=embedder, nli_source=nli))
         else:
-            score(run, Job(str(path), judge="recorded", judge_reason="the labels came with the file"))
+            score(run, Scoring("recorded", "the labels came with the file"))
     fix_what_differs_by_machine(path)
     with RunFile.open(path) as run:
         report = build(run, draws=DRAWS, full=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from homogaudit.events import Job, JobEmbedder
+from homogaudit.events import Job, JobEmbedder, Scoring
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.records import GREEDY, Generation, GenerationState, Question, TokenStatistics
 from homogaudit.store import RunFile, run_file
@@ -78,7 +78,8 @@ def _write(path: Path) -> Path:
         path, model="toy-model", question_source="misconceptions", questions=rows, parameters={"decoding": decoding}
     ) as run:
         session = run.begin_session("run", 1, {"device": "CPU (4 threads)"})
-        scorer = Scorer(run, Job(str(path), embedder=embedder, judge="exact"), rows, lambda _: _Embedder())
+        job = Job(str(path), scoring=Scoring("exact", embedder_source=embedder))
+        scorer = Scorer(run, job, rows, lambda _: _Embedder())
         scorer.store()
         with run.transaction():
             for position, question in enumerate(rows):

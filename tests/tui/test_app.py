@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from homogaudit.events import Asking, EngineFailed, EngineReady, Event, Job, Loading, RunFinished, Warning
-from homogaudit.launch.prepare import Prepared, RunRequest
+from homogaudit.launch.plan import Plan
+from homogaudit.launch.requests import RunRequest
 from homogaudit.launch.server_choice import ServerEstimate
 from homogaudit.records import GREEDY, Generation, GenerationState
 from homogaudit.store import RunFile
@@ -340,7 +341,7 @@ async def test_an_error_that_nobody_expected_is_told_while_a_run_is_prepared(
     def fail(*_: object) -> None:
         raise OSError(36, "File name too long")
 
-    monkeypatch.setattr("homogaudit.tui.app.prepare", fail)
+    monkeypatch.setattr("homogaudit.tui.app.plan_run", fail)
     app = HomogauditApp(request=RunRequest("demo"))
     async with app.run_test() as pilot:
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
@@ -359,7 +360,7 @@ async def test_a_second_start_waits_for_the_first_and_quitting_waits_for_none(
         warn("downloading 3 GB")
         never.wait()
 
-    monkeypatch.setattr("homogaudit.tui.app.prepare", hang)
+    monkeypatch.setattr("homogaudit.tui.app.plan_run", hang)
     app = HomogauditApp()
     async with app.run_test() as pilot:
         app.start_run(RunRequest("demo"))
@@ -375,7 +376,7 @@ async def test_a_second_start_waits_for_the_first_and_quitting_waits_for_none(
 async def test_a_run_that_costs_money_is_asked_about_first(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
     job = make_job()
     estimate = ServerEstimate(220, 10_000, 8_000, 2.0)
-    monkeypatch.setattr("homogaudit.tui.app.prepare", lambda *_: Prepared(Path(job.run), job, False, estimate))
+    monkeypatch.setattr("homogaudit.tui.app.plan_run", lambda *_: Plan(job, estimate))
     live = Live(job, [*half_a_run(), None])
     async with live.app.run_test() as pilot:
         live.app.start_run(RunRequest("http://127.0.0.1:8000/v1"))

@@ -9,7 +9,7 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from homogaudit.launch.prepare import RunRequest
+from homogaudit.launch.requests import RunRequest
 from homogaudit.store import RunFile
 from homogaudit.tui.app import HomogauditApp
 from homogaudit.tui.question_table import QuestionTable

@@ -7,7 +7,7 @@ import pytest
 from homogaudit.config import load_models
 from homogaudit.errors import UsageError
 from homogaudit.launch.arguments import list_samples, question_source
-from homogaudit.launch.prepare import RunRequest
+from homogaudit.launch.requests import RunRequest
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.launch.speeds import Speeds, store_speeds
 from homogaudit.tui.start_choices import estimate, list_models, path_completion

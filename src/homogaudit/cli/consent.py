@@ -13,20 +13,25 @@ __all__ = ["make_consent"]
 
 
 def make_consent(*, is_agreed: bool) -> Consent:
-    """Return what asks the user.
+    """Return what asks the user about each source once.
 
     Args:
         is_agreed: Whether `--yes` was given: then it is only told.
     """
+    agreed: set[ForeignSource] = set()
 
     def ask(source: ForeignSource) -> None:
+        if source in agreed:
+            return
         if is_agreed:
             warn(f"{source.text}: used because of `--yes`")
+            agreed.add(source)
             return
         if sys.stdin.isatty():
             typer.echo(plain(f"{source.text}, which you did not name"), err=True)
             what = "Send it questions and answers?" if is_url(source.location) else "Execute it?"
             if typer.confirm(what, err=True):
+                agreed.add(source)
                 return
         message = f"{source.text}, which you did not name"
         raise UsageError(message, f"agree with `--yes`, or, {hint_to_name(source)}")

@@ -18,7 +18,7 @@ def warn(message: str) -> None:
 
 
 def ignore(_message: str) -> None:
-    """Print nothing: what `--quiet` makes of a warning."""
+    """Print nothing: what `--quiet` makes of a note."""
 
 
 def show_error(error: HomogauditError, *, as_json: bool = False) -> int:

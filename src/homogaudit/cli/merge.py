@@ -40,12 +40,10 @@ def merge(
     report.
     """
     from homogaudit.cli.consent import make_consent
-    from homogaudit.cli.engine_job import agree_to_judging, run_engine
+    from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import after_report
-    from homogaudit.cli.progress import make_display
     from homogaudit.cli.report import check_complete, check_drawn, print_report
-    from homogaudit.launch.judge_choice import JudgeChoice
-    from homogaudit.launch.resume import resume_job
+    from homogaudit.launch.resume import plan_resume
     from homogaudit.launch.run_paths import find_run, runs_folder
     from homogaudit.questions.wording import listed
     from homogaudit.report.text import plain
@@ -63,10 +61,8 @@ def merge(
         if merged.unfinished:
             typer.echo(f"warning: not all drawn: {plain(listed(merged.unfinished))}", err=True)
     try:
-        job = resume_job(output, draws=False, consent=make_consent(is_agreed=yes))
-        chosen = JudgeChoice(job.judge, job.judge_reason, job.judge_model)
-        agree_to_judging(output, chosen, max_cost=max_cost, is_agreed=yes, quiet=quiet)
-        run_engine(job, make_display(quiet=quiet))
+        plan = plan_resume(output, draws=False, max_cost=max_cost, consent=make_consent(is_agreed=yes))
+        carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     except HomogauditError:
         typer.echo(f"merged, not scored: `homogaudit score {plain(shlex.quote(str(output)))}` goes on", err=True)
         raise

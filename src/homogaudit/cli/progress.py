@@ -2,8 +2,8 @@
 
 import sys
 import time
+from typing import Protocol
 
-from homogaudit.cli.engine_job import Display
 from homogaudit.events import (
     Asking,
     Cancelling,
@@ -18,10 +18,22 @@ from homogaudit.events import (
 )
 from homogaudit.report.text import plain
 
-__all__ = ["LineDisplay", "QuietDisplay", "RunningRate", "make_display"]
+__all__ = ["Display", "LineDisplay", "QuietDisplay", "RunningRate", "make_display"]
 
 _LINE_SECONDS = 5.0
 _MEGABYTE = 1e6
+
+
+class Display(Protocol):
+    """Shows events; never decides anything."""
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        ...
 
 
 def make_display(*, quiet: bool) -> Display:

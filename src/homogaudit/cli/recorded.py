@@ -108,11 +108,11 @@ def import_(
     `homogaudit guide recorded`.
     """
     from homogaudit.cli.consent import make_consent
-    from homogaudit.cli.engine_job import score_run
-    from homogaudit.cli.error_line import ignore, warn
+    from homogaudit.cli.engine_job import carry_out
+    from homogaudit.cli.error_line import warn
     from homogaudit.cli.report import check_drawn
-    from homogaudit.config import Trust, load_models
-    from homogaudit.launch.judge_choice import choose_judge
+    from homogaudit.launch.requests import ScoreRequest
+    from homogaudit.launch.score import check_score, plan_score
     from homogaudit.recordings import ImportOptions, QuestionList, read_recording
     from homogaudit.report.text import plain
     from homogaudit.signals.registry import SIGNALS
@@ -128,16 +128,20 @@ def import_(
     parser = None if keep_thinking else partial(_parse_answer, markers=think_markers)
     recording = read_recording(file, parse_answer=parser, options=options)
     recorded = recording.file
-    # Refuses an unknown judge before anything is written.
-    has_labels = any(record.label for record in recorded.records)
-    named = load_models()
-    trust = Trust(named.named_sources, make_consent(is_agreed=yes))
-    asked_of = [record.question for record in recorded.records]
-    chosen = choose_judge(judge, asked_of, recorded=has_labels, prompt=judge_prompt, models=named, trust=trust)
-    if max_cost is not None:
-        chosen.require_server()
     name = model or recorded.model or file.stem
     path = output or new_run_path(runs_folder(), name, file.name)
+    request = ScoreRequest(
+        path,
+        judge=judge,
+        judge_prompt=judge_prompt,
+        embedder=embedder,
+        use_embedder=not no_embedder,
+        max_cost=max_cost,
+    )
+    consent = make_consent(is_agreed=yes)
+    # Refuses an unknown judge before anything is written.
+    has_labels = any(record.label for record in recorded.records)
+    check_score(request, [record.question for record in recorded.records], recorded=has_labels, consent=consent)
     warnings = recording.warnings
     write_run(
         recorded,
@@ -146,7 +150,7 @@ def import_(
         model=name,
         think_markers=think_markers,
         warnings=warnings,
-        warn=ignore if quiet else warn,
+        warn=warn,
     ).close()
     shown = plain(shlex.quote(str(path)))
     if not quiet:
@@ -154,18 +158,8 @@ def import_(
     for warning in warnings:
         warn(warning)
     try:
-        score_run(
-            path,
-            judge=judge,
-            judge_prompt=judge_prompt,
-            embedder=embedder,
-            use_embedder=not no_embedder,
-            max_cost=max_cost,
-            is_agreed=yes,
-            quiet=quiet,
-            models=named,
-            trust=trust,
-        )
+        plan = plan_score(request, warn, consent)
+        carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     except HomogauditError:
         flags = {"--judge": judge, "--judge-prompt": judge_prompt, "--embedder": embedder}
         again = [shown, *(f"{flag} {plain(shlex.quote(str(value)))}" for flag, value in flags.items() if value)]

@@ -217,17 +217,18 @@ def run(
     If a run of the same command was interrupted, it continues there.
     """
     from homogaudit.cli.consent import make_consent
-    from homogaudit.cli.engine_job import agree_to_cost, run_engine
+    from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import after_report, ignore, warn
-    from homogaudit.cli.progress import make_display
     from homogaudit.cli.report import check_complete, check_drawn, check_gate, check_max_scr, print_report
-    from homogaudit.launch.prepare import RunRequest, prepare, remove_if_empty
+    from homogaudit.launch.requests import RunRequest
+    from homogaudit.launch.run import plan_run
+    from homogaudit.launch.run_choice import remove_if_empty
     from homogaudit.launch.run_paths import log_path
     from homogaudit.questions import Columns
     from homogaudit.store import RunFile
 
     check_max_scr(max_scr)
-    prepared = prepare(
+    plan = plan_run(
         RunRequest(
             model,
             questions,
@@ -281,17 +282,16 @@ def run(
             max_cost=max_cost,
             shard=shard,
         ),
-        ignore if quiet else warn,
+        warn,
         make_consent(is_agreed=yes),
+        note=ignore if quiet else warn,
     )
-    path = prepared.path
+    path = plan.path
     if not quiet:
-        going_on = "; going on where it was left, `--new` starts another" if prepared.goes_on else ""
+        going_on = "; going on where it was left, `--new` starts another" if plan.goes_on else ""
         typer.echo(f"run: {path}{going_on}", err=True)
     try:
-        if prepared.estimate is not None:
-            agree_to_cost(prepared.estimate, is_agreed=yes or max_cost is not None, quiet=quiet)
-        run_engine(prepared.job, make_display(quiet=quiet))
+        carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     except HomogauditError as error:
         remove_if_empty(path)
         # An engine that failed without a reason of its own is what the log is for.

@@ -43,19 +43,21 @@ def score(
 
     What you leave out is done as in the last scoring. Prints the report.
     """
-    from homogaudit.cli.engine_job import score_run
+    from homogaudit.cli.consent import make_consent
+    from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import after_report, warn
     from homogaudit.cli.report import check_complete, check_drawn, print_report
     from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.requests import ScoreRequest
     from homogaudit.launch.run_paths import find_run
+    from homogaudit.launch.score import plan_score
     from homogaudit.store import RunFile
     from homogaudit.store.journals import missing_journal
 
-    named = load_models(models_file)
-    path = find_run(run, load_settings(named).runs)
-    if not quiet and (line := missing_journal(path)):
+    path = find_run(run, load_settings(load_models(models_file)).runs)
+    if line := missing_journal(path):
         warn(line)
-    score_run(
+    request = ScoreRequest(
         path,
         judge=judge,
         judge_prompt=judge_prompt,
@@ -63,14 +65,14 @@ def score(
         use_embedder=not no_embedder,
         nli=nli,
         nli_question=nli_question,
-        clusterings=clustering or (),
+        clusterings=tuple(clustering or ()),
         signals=split_names(signals),
         density_pool=density_pool,
-        quiet=quiet,
-        models=named,
         max_cost=max_cost,
-        is_agreed=yes,
+        models_file=models_file,
     )
+    plan = plan_score(request, warn, make_consent(is_agreed=yes))
+    carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     with RunFile.open(path) as stored:
         print_report(stored, as_json=as_json)
         with after_report(as_json=as_json):

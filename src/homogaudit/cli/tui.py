@@ -77,7 +77,7 @@ def tui(
         raise UsageError("the live screen cannot read questions from stdin", "put them into a file")
     if run_file is not None and model is not None:
         raise UsageError("`--run` opens a run that is there, so there is nothing to do for MODEL", "give one of them")
-    from homogaudit.launch.prepare import RunRequest, decoding_of
+    from homogaudit.launch.requests import RunRequest, decoding_of
     from homogaudit.launch.run_paths import find_run, runs_folder
     from homogaudit.tui.app import HomogauditApp
 

@@ -16,6 +16,7 @@ from homogaudit.clustering.entailment import PairScores, entailment_assignment
 from homogaudit.clustering.linkage import LINKAGES, are_single_clusters, cluster_counts_by_threshold, link
 from homogaudit.clustering.similarity import answer_similarity, cosine_similarity, jaccard_similarity
 from homogaudit.errors import UsageError
+from homogaudit.events import Scoring
 from homogaudit.records import Clustering, ClusteringMethod, SampleSet
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "cluster_counts_by_threshold",
     "cluster_counts_of_first_k",
     "cluster_question",
+    "methods_of",
     "similarity_matrix",
     "single_cluster_share_of_subsets",
     "sweep_thresholds",
@@ -83,6 +85,25 @@ def choose_methods(
         asked.add(method.similarity)
         methods[method.similarity] = method
     return tuple(methods.values())
+
+
+def methods_of(scoring: Scoring, specifications: Sequence[str] = ()) -> tuple[ClusteringMethod, ...]:
+    """Return the clusterings that suit a scoring's judge, embedder and NLI model.
+
+    Args:
+        scoring: Its own clusterings are not looked at.
+        specifications: As `choose_methods` takes them.
+
+    Raises:
+        UsageError: As `choose_methods`.
+    """
+    embedder, nli = scoring.embedder_source, scoring.nli_source
+    return choose_methods(
+        embedder=embedder.key if embedder else None,
+        numeric=scoring.judge == "numeric",
+        specifications=specifications,
+        nli=nli.clustering_key if nli else None,
+    )
 
 
 def _parse(specification: str, defaults: Mapping[str, ClusteringMethod]) -> ClusteringMethod:

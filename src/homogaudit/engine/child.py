@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 from homogaudit import events
 from homogaudit.errors import HomogauditError
-from homogaudit.events import Event, Job, JobEmbedder, JobNli, Progress
+from homogaudit.events import Event, Job, JobEmbedder, JobMachine, JobModel, JobNli, Progress
 from homogaudit.records import Prompting
 
 if TYPE_CHECKING:
@@ -199,48 +199,46 @@ def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
             run,
             job,
             control,
-            load_generator=_load_generator,
-            load_embedder=partial(_load_embedder, key_origins=job.key_origins),
+            load_generator=partial(_load_generator, machine=job.machine),
+            load_embedder=partial(_load_embedder, key_origins=job.machine.key_origins),
             load_nli=_load_nli,
         )
         for event in audit.events():
             writer.put(event)
 
 
-def _load_generator(job: Job, prompting: Prompting, now: datetime) -> "Generator":
-    if job.model_kind == "server":
+def _load_generator(model: JobModel, prompting: Prompting, now: datetime, machine: JobMachine) -> "Generator":
+    if model.kind == "server":
         from homogaudit.generation.openai_api import OpenAIGenerator
 
-        assert job.model is not None
         return OpenAIGenerator(
-            job.model,
+            model.location,
             prompting,
             now=now,
-            model=job.server_model,
-            concurrency=job.concurrency,
-            token_budget=job.token_budget,
-            key_origins=job.key_origins,
+            model=model.server_model,
+            concurrency=model.concurrency,
+            token_budget=model.token_budget,
+            key_origins=machine.key_origins,
         )
 
-    assert job.model is not None
-    if job.model_kind == "huggingface":
+    if model.kind == "huggingface":
         from homogaudit.generation.transformers_model import TransformersGenerator
 
         # The flag that keeps a GGUF file's layers off the GPU keeps a whole model off it here.
-        device = "cpu" if job.gpu_layers == 0 else None
+        device = "cpu" if machine.gpu_layers == 0 else None
         return TransformersGenerator(
-            Path(job.model), prompting, now=now, threads=job.threads, slots=job.slots, device=device
+            Path(model.location), prompting, now=now, threads=machine.threads, slots=machine.slots, device=device
         )
 
     from homogaudit.generation.llama_cpp import LlamaCppGenerator
 
     return LlamaCppGenerator(
-        Path(job.model),
+        Path(model.location),
         prompting,
         now=now,
-        gpu_layers=job.gpu_layers,
-        threads=job.threads,
-        slots=job.slots,
+        gpu_layers=machine.gpu_layers,
+        threads=machine.threads,
+        slots=machine.slots,
     )
 
 

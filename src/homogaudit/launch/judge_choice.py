@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from homogaudit.config import ModelsFile, Trust, load_models
 from homogaudit.errors import ModelError, UsageError
-from homogaudit.events import JobJudge
+from homogaudit.events import JobJudge, Scoring
 from homogaudit.records import Question
 
 if TYPE_CHECKING:
     from homogaudit.launch.server_choice import ServerEstimate
-    from homogaudit.store import RunFile, Scoring
+    from homogaudit.store import RunFile
 
 __all__ = ["JudgeChoice", "check_judge_name", "choose_judge", "stored_judge"]
 
@@ -34,6 +34,11 @@ class JudgeChoice:
     judge: str | None
     reason: str
     model: JobJudge | None = None
+
+    @classmethod
+    def of(cls, scoring: Scoring) -> "JudgeChoice":
+        """Return the judge of a scoring."""
+        return cls(scoring.judge, scoring.judge_reason, scoring.judge_source)
 
     @property
     def is_on_server(self) -> bool:
@@ -162,7 +167,7 @@ def check_judge_name(asked: str) -> None:
         raise UsageError(f"unknown judge `{asked}`", did_you_mean(asked, names, forms))
 
 
-def stored_judge(scoring: "Scoring", models: ModelsFile | None = None) -> JudgeChoice:
+def stored_judge(scoring: Scoring, models: ModelsFile | None = None) -> JudgeChoice:
     """Return the judge of a run's last scoring, at the price that models.toml names by now.
 
     Args:
@@ -172,7 +177,7 @@ def stored_judge(scoring: "Scoring", models: ModelsFile | None = None) -> JudgeC
     Raises:
         ConfigError: The names cannot be read.
     """
-    chosen = JudgeChoice(scoring.judge, scoring.judge_reason, scoring.judge_source)
+    chosen = JudgeChoice.of(scoring)
     if chosen.model is None or not chosen.is_on_server:
         return chosen
     price = _price(chosen.model, load_models() if models is None else models)

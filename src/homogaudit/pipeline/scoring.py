@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel, PairScores, with_question
-from homogaudit.clustering.methods import choose_methods, cluster_question
+from homogaudit.clustering.methods import cluster_question, methods_of
 from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, QuestionScored
 from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.labels.judges import RECORDED, label, nothing_to_judge
@@ -22,7 +22,6 @@ from homogaudit.pipeline.judging import Judgement
 from homogaudit.questions import load_questions
 from homogaudit.records import (
     Clustering,
-    ClusteringMethod,
     Generation,
     Label,
     ModelCall,
@@ -35,7 +34,7 @@ from homogaudit.signals.importance import leave_one_out_importance
 from homogaudit.signals.inputs import TOKEN_ARRAY_NEEDS, Unavailable
 from homogaudit.signals.registry import SIGNALS, RunInputs, SignalInputs, compute_run_signals, compute_signals
 from homogaudit.signals.run_inputs import ReferencePool
-from homogaudit.store import RunFile, Scoring
+from homogaudit.store import RunFile
 from homogaudit.store.facts import EmbedderUsed, JudgeUsed
 
 __all__ = ["Scorer"]
@@ -46,7 +45,7 @@ class Scorer:
 
     Args:
         run: Open for writing.
-        job: Names the scoring.
+        job: Names the scoring, and whether the arrays of tokens are kept.
         questions: Of the run.
         load_embedder: Makes the embedder.
         load_nli: Makes the NLI model; needed where the job names one.
@@ -61,7 +60,7 @@ class Scorer:
         load_nli: Callable[[JobNli], EntailmentModel] | None = None,
     ) -> None:
         self._run = run
-        self._job = job
+        self._keeps_arrays = job.machine.token_arrays
         self._questions = questions
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
@@ -70,58 +69,42 @@ class Scorer:
         self._nli_seconds = 0.0
         self._positions = {question.id: position for position, question in enumerate(questions)}
         self._expected_samples = run.expected_samples()
-        self._methods: tuple[ClusteringMethod, ...] = choose_methods(
-            embedder=job.embedder.key if job.embedder else None,
-            numeric=job.judge == "numeric",
-            specifications=job.clusterings,
-            nli=job.nli.clustering_key if job.nli else None,
-        )
+        self._methods = job.scoring.methods or methods_of(job.scoring)
+        self._scoring = scoring = replace(job.scoring, methods=self._methods)
+        self.key = scoring.key
         self._known_methods = run.clustering_methods()
-        self._signals = job.signals or tuple(SIGNALS)
+        self._signals = scoring.signals or tuple(SIGNALS)
         self._calls = run.calls()
         self._given_labels = self._stored_labels()
         self._clusterings: dict[str, dict[str, Clustering]] = {}
-        self._stored_as = Scoring(
-            judge=job.judge,
-            judge_reason=job.judge_reason,
-            judge_source=job.judge_model,
-            embedder_source=job.embedder,
-            embedder_reason=job.embedder_reason,
-            nli_source=job.nli,
-            methods=self._methods,
-            signals=job.signals,
-            density_pool=job.density_pool,
-        )
-        self.key = self._stored_as.key
 
     @property
     def is_ready(self) -> bool:
         """Whether a question can be scored now: embedder and NLI model are loaded, or none is wanted."""
-        return (self._embedder is not None or self._job.embedder is None) and (
-            self._nli is not None or self._job.nli is None
+        return (self._embedder is not None or self._scoring.embedder_source is None) and (
+            self._nli is not None or self._scoring.nli_source is None
         )
 
     def store(self) -> None:
         """Store the scoring itself, and forget the signals that it does not name."""
-        job = self._job
-        self._run.scoring = self._stored_as
-        if (embedder := job.embedder) is not None:
+        scoring = self._run.scoring = self._scoring
+        if (embedder := scoring.embedder_source) is not None:
             used = EmbedderUsed(embedder.name, embedder.calibrated_threshold)
             self._run.embedders = {**self._run.embedders, embedder.key: used}
-        if (judge := job.judge_model) is not None:
+        if (judge := scoring.judge_source) is not None:
             used = JudgeUsed(judge.name, judge.kind, judge.fingerprint, judge.prompt_sha256, judge.seed)
             self._run.judge_models = {**self._run.judge_models, judge.key: used}
         self._run.drop_signals(name for name in SIGNALS if name not in self._signals)
 
     def ensure_embedder(self) -> Iterator[Event]:
         """Load the embedder and the NLI model if there are to be any and they are not there yet."""
-        if self._embedder is None and self._job.embedder is not None:
-            yield Loading("embedder", self._job.embedder.name)
-            self._embedder = self._load_embedder(self._job.embedder)
-        if self._nli is None and self._job.nli is not None:
-            yield Loading("nli", self._job.nli.name)
+        if self._embedder is None and self._scoring.embedder_source is not None:
+            yield Loading("embedder", self._scoring.embedder_source.name)
+            self._embedder = self._load_embedder(self._scoring.embedder_source)
+        if self._nli is None and self._scoring.nli_source is not None:
+            yield Loading("nli", self._scoring.nli_source.name)
             assert self._load_nli is not None
-            self._nli = self._load_nli(self._job.nli)
+            self._nli = self._load_nli(self._scoring.nli_source)
 
     def embed_answers(self, sample_sets: Iterable[SampleSet]) -> None:
         """Embed the answers of several questions in one call and note what each question cost."""
@@ -165,7 +148,7 @@ class Scorer:
             self._run.add_signals(_with_clustering(value, seconds) for value in values)
             if verdict is not None and question.id not in self._given_labels:
                 self._run.add_labels([verdict])
-            if not self._job.token_arrays:
+            if not self._keeps_arrays:
                 self._run.drop_token_arrays(question.id)
                 self._run.token_arrays_dropped = True
             self._run.mark_scored(question.id, self.key)
@@ -199,7 +182,7 @@ class Scorer:
 
     def unjudged(self) -> list[str]:
         """Return the questions that the judging model has still to be asked about; none without one."""
-        if self._job.judge_model is None:
+        if self._scoring.judge_source is None:
             return []
         return [
             x.question.id
@@ -215,7 +198,7 @@ class Scorer:
         """Yield what earlier sessions scored, so that running figures begin where they stood."""
         done = self._run.scored(self.key)
         clusterings = [(method.name, self._run.clusterings(method)) for method in self._methods]
-        labels = self._run.labels(self._job.judge) if self._job.judge else {}
+        labels = self._run.labels(self._scoring.judge) if self._scoring.judge else {}
         for question in self._questions:
             if question.id in done:
                 stored = {name: found[question.id] for name, found in clusterings if question.id in found}
@@ -225,7 +208,7 @@ class Scorer:
     def forget(self, question_ids: Iterable[str]) -> None:
         """Drop what is known of questions whose answers are read otherwise now."""
         for question_id in question_ids:
-            if self._job.judge != RECORDED:
+            if self._scoring.judge != RECORDED:
                 self._given_labels.pop(question_id, None)
             for found in self._clusterings.values():
                 found.pop(question_id, None)
@@ -304,7 +287,7 @@ class Scorer:
             return list(self._signals)
         # What reads token arrays and a new clustering or new embeddings has no stored value to keep: it is undefined.
         new = {f"clustering_{method.name}" for method in self._methods if method not in self._known_methods}
-        if "clustering_embedding" in new or self._job.embedder is None:
+        if "clustering_embedding" in new or self._scoring.embedder_source is None:
             new |= {"sample_embeddings", "greedy_embedding"}
         return [
             name
@@ -320,38 +303,39 @@ class Scorer:
         return self._run.model_source.kind != "server" or self._run.token_arrays_dropped
 
     def _label(self, question: Question, greedy: Generation | None) -> Label | None:
-        if self._job.judge is None:
+        if self._scoring.judge is None:
             return None
-        if self._job.judge_model is not None and (verdict := nothing_to_judge(question, greedy)) is not None:
-            return Label(question.id, self._job.judge, verdict.value, verdict.reason)
-        if self._job.judge_model is not None or self._job.judge == RECORDED:
+        if self._scoring.judge_source is not None and (verdict := nothing_to_judge(question, greedy)) is not None:
+            return Label(question.id, self._scoring.judge, verdict.value, verdict.reason)
+        if self._scoring.judge_source is not None or self._scoring.judge == RECORDED:
             return self._given_labels.get(question.id)
-        return label(question, greedy, self._job.judge)
+        return label(question, greedy, self._scoring.judge)
 
     def _stored_labels(self) -> dict[str, Label]:
         """Return the labels that are not computed here: those that came with a file, or from a model."""
-        is_given = self._job.judge == RECORDED or self._job.judge_model is not None
-        return self._run.labels(self._job.judge) if self._job.judge is not None and is_given else {}
+        is_given = self._scoring.judge == RECORDED or self._scoring.judge_source is not None
+        return self._run.labels(self._scoring.judge) if self._scoring.judge is not None and is_given else {}
 
     def _reference_pool(self) -> ReferencePool | None:
         """Return the pool that density measures against, `None` for the run's own questions."""
-        if self._job.density_pool is None or self._embedder is None:
+        if self._scoring.density_pool is None or self._embedder is None:
             return None
-        texts = [question.text for question in load_questions(Path(self._job.density_pool).as_posix()).questions]
+        texts = [question.text for question in load_questions(Path(self._scoring.density_pool).as_posix()).questions]
         return ReferencePool(texts, self._rows(texts))
 
     # Entailment
 
     def _pair_scores_of(self, question: Question) -> PairScores | None:
         """Return the scores of one question's answers, `None` without an NLI model."""
-        if self._job.nli is None or self._nli is None:
+        nli = self._scoring.nli_source
+        if nli is None or self._nli is None:
             return None
-        return with_question(question.text, self._pair_scores) if self._job.nli.question_first else self._pair_scores
+        return with_question(question.text, self._pair_scores) if nli.question_first else self._pair_scores
 
     def _pair_scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """Return (n, 3) scores through the run file's store, where each pair is computed once."""
-        assert self._job.nli is not None and self._nli is not None
-        key = self._job.nli.key
+        assert self._scoring.nli_source is not None and self._nli is not None
+        key = self._scoring.nli_source.key
         found = self._run.pair_scores(key, pairs)
         new = [pair for pair in dict.fromkeys(pairs) if pair not in found]
         if new:
@@ -367,22 +351,26 @@ class Scorer:
 
     def _embed_new(self, texts: Iterable[str]) -> tuple[frozenset[str], float]:
         """Embed and store what is not stored; return those texts and the seconds that they took."""
-        if self._job.embedder is None or self._embedder is None:
+        if self._scoring.embedder_source is None or self._embedder is None:
             return frozenset(), 0.0
         wanted = list(dict.fromkeys(texts))
-        stored = self._run.embeddings(self._job.embedder.key, wanted)
+        stored = self._run.embeddings(self._scoring.embedder_source.key, wanted)
         new = [text for text in wanted if text not in stored]
         if not new:
             return frozenset(), 0.0
         begun = time.perf_counter()
         rows = self._embedder.embed(new)
         seconds = time.perf_counter() - begun
-        self._run.add_embeddings(self._job.embedder.key, dict(zip(new, rows, strict=True)))
+        self._run.add_embeddings(self._scoring.embedder_source.key, dict(zip(new, rows, strict=True)))
         return frozenset(new), seconds
 
     def _vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return vectors as they are stored, so that a figure is the same whether its vector is new or old."""
-        return self._run.embeddings(self._job.embedder.key, texts) if self._job.embedder is not None else {}
+        return (
+            self._run.embeddings(self._scoring.embedder_source.key, texts)
+            if self._scoring.embedder_source is not None
+            else {}
+        )
 
     def _rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of `texts` as rows, through the run file's store."""

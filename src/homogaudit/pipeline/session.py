@@ -18,6 +18,7 @@ from homogaudit.events import (
     GenerationFinished,
     Job,
     JobEmbedder,
+    JobModel,
     JobNli,
     Loading,
     Paused,
@@ -100,7 +101,7 @@ class Audit:
         run: Open for writing; this process holds its lock.
         job: What to do.
         control: Pause, cancel, snapshot.
-        load_generator: Makes the generator from the job, the prompting and the run's date.
+        load_generator: Makes the generator from the model, the prompting and the run's date.
         load_embedder: Makes the embedder.
         load_nli: Makes the NLI model.
     """
@@ -111,7 +112,7 @@ class Audit:
         job: Job,
         control: Control,
         *,
-        load_generator: Callable[[Job, Prompting, datetime], Generator],
+        load_generator: Callable[[JobModel, Prompting, datetime], Generator],
         load_embedder: Callable[[JobEmbedder], Embedder],
         load_nli: Callable[[JobNli], EntailmentModel] | None = None,
     ) -> None:
@@ -148,13 +149,13 @@ class Audit:
         # Told once all is drawn: what a part of the answers says may change.
         self._settle_states()
         # Before anything is noted: a run is not spoilt by an embedder that does not load.
-        if not self._job.defer_embedding and (missing or self._waiting()):
+        if not self._job.machine.defer_embedding and (missing or self._waiting()):
             yield from self._scorer.ensure_embedder()
         self._scorer.store()
         if not self._is_complete():
             self._run.status = "started"
-        if missing or (self._job.model is not None and self._uncalled()):
-            yield from self._generate(missing)
+        if (model := self._job.model) is not None and (missing or self._uncalled()):
+            yield from self._generate(model, missing)
         yield from self._tell(self._settle_states())
         if not self._control.is_cancelled:
             yield from self._score_stored()
@@ -179,21 +180,21 @@ class Audit:
                 del missing[question_id]
         return missing
 
-    def _generate(self, missing: Mapping[str, tuple[int, ...]]) -> Iterator[Event]:
+    def _generate(self, model: JobModel, missing: Mapping[str, tuple[int, ...]]) -> Iterator[Event]:
         parameters = self._run.parameters
         decoding = Decoding(**parameters["decoding"])
         draws = len(self._questions) * (decoding.samples + 1)
         stored = draws - sum(map(len, missing.values()))
         yield Loading("model", self._run.model)
         created = datetime.fromisoformat(self._run.created)
-        generator = self._load_generator(self._job, Prompting(**parameters["prompting"]), created)
+        generator = self._load_generator(model, Prompting(**parameters["prompting"]), created)
         try:
             yield from self._note_thinking(generator)
             if missing:
                 # Questions that are done go along without a draw: the prefix that all prompts share must not depend
                 # on which of them are left, or a resumed run would not repeat an uninterrupted one.
                 requests: Sequence[DrawRequest] = LazyRequests(self._questions, generator, missing)
-                if self._job.model_kind != "server":
+                if model.kind != "server":
                     # A local engine reads them again and again, to size its cache.
                     requests = list(requests)
                 yield Loading("context", self._run.model)
@@ -209,7 +210,7 @@ class Audit:
                     yield from self._draw(generator, self._drawing, decoding, remaining, stored)
                 if not self._control.is_cancelled:
                     self._settle_states()
-                    yield from self._ask(generator, decoding)
+                    yield from self._ask(generator, decoding, is_server=model.kind == "server")
             finally:
                 self._session_facts = drawing_facts(generator, self._drawing)
                 self._end_session()
@@ -427,7 +428,7 @@ class Audit:
     def _want_calls(self) -> None:
         """Note which calls the run is to hold, so that one that was killed between them is not complete."""
         if self._job.model is not None:
-            chosen = (SIGNALS[name] for name in self._job.signals or SIGNALS)
+            chosen = (SIGNALS[name] for name in self._job.scoring.signals or SIGNALS)
             wanted = {CALL_KINDS[need] for signal in chosen for need in signal.needs if need in CALL_KINDS}
             self._run.wanted_calls = sorted(wanted)
 
@@ -442,11 +443,11 @@ class Audit:
         missing = {kind: [x for x in answered if kind not in stored.get(x, {})] for kind in wanted}
         return {kind: found for kind, found in missing.items() if found}
 
-    def _ask(self, generator: Generator, decoding: Decoding) -> Iterator[Event]:
+    def _ask(self, generator: Generator, decoding: Decoding, *, is_server: bool) -> Iterator[Event]:
         uncalled = self._uncalled()
         begins = self._states.begins_in_prompt
         total, done, last = sum(map(len, uncalled.values())), 0, 0.0
-        for kind, question_ids in _chunks(uncalled, _ASKING_CHUNK if self._job.model_kind == "server" else total):
+        for kind, question_ids in _chunks(uncalled, _ASKING_CHUNK if is_server else total):
             sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False, samples=False))
             by_id = {x.question.id: x for x in sample_sets}
             replies: Iterator[ModelCall | None] = (
@@ -499,15 +500,14 @@ class Audit:
 
     def _judge(self) -> Iterator[Event]:
         """Ask the model that judges about every answer that it has not judged; last, so that nothing waits for it."""
-        judge, waiting = self._job.judge_model, self._scorer.unjudged()
+        judge, waiting = self._job.scoring.judge_source, self._scorer.unjudged()
         if judge is None or not waiting:
             return
         self._scorer.release()
         yield Loading("judge", judge.name)
-        job = replace(
-            self._job, model=judge.location, model_kind=judge.kind, server_model=judge.server_model, token_budget=None
-        )
-        generator = self._load_generator(job, JUDGE_PROMPTING, datetime.fromisoformat(self._run.created))
+        concurrency = self._job.model.concurrency if self._job.model else None
+        model = JobModel(judge.location, judge.kind, judge.server_model, concurrency)
+        generator = self._load_generator(model, JUDGE_PROMPTING, datetime.fromisoformat(self._run.created))
         self._warned = 0
         try:
             self._begin_session("judge", judging_facts(generator))

@@ -4,7 +4,6 @@ Every fact is JSON under a key of the table `meta`, and records pass through `ho
 know is left alone, so that files of earlier and later versions are read.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,8 +12,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
 from homogaudit.codec import from_values, to_values
 from homogaudit.errors import RunFileError
-from homogaudit.events import JobEmbedder, JobJudge, JobNli
-from homogaudit.records import ClusteringMethod
+from homogaudit.events import Scoring
 
 __all__ = ["EmbedderUsed", "Fact", "JudgeUsed", "ModelSource", "RecordedFacts", "Scoring", "ThinkingFacts"]
 
@@ -47,39 +45,6 @@ class ModelSource:
     context_length: int | None = None
     price_per_million_tokens: float | None = None
     sha256: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scoring:
-    """How the answers of a run were last labelled, clustered and measured.
-
-    Attributes:
-        judge: Who labels the greedy answers; `None` for nobody. Of a model its key.
-        judge_reason: Why this judge, in words.
-        judge_source: The model that judges; `None` where the judge is none.
-        embedder_source: `None` where answers are clustered by wording alone.
-        embedder_reason: Why there is no embedder, in words.
-        nli_source: `None` without clustering by entailment.
-        methods: The clusterings; empty where an early version did not store them.
-        signals: Names of the signals that were asked for; empty for all.
-        density_pool: Path of the question file that `density` measures against; `None` for the run's own questions.
-    """
-
-    judge: str | None = None
-    judge_reason: str = ""
-    judge_source: JobJudge | None = None
-    embedder_source: JobEmbedder | None = None
-    embedder_reason: str = ""
-    nli_source: JobNli | None = None
-    methods: tuple[ClusteringMethod, ...] = ()
-    signals: tuple[str, ...] = ()
-    density_pool: str | None = None
-
-    @property
-    def key(self) -> str:
-        """What a question is marked with once it is scored: everything that its figures depend on."""
-        parts = [self.judge, *(method.key for method in self.methods), *self.signals]
-        return json.dumps([*parts, {"pool": self.density_pool}] if self.density_pool else parts)
 
 
 @dataclass(frozen=True, slots=True)

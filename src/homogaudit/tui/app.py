@@ -22,8 +22,11 @@ from homogaudit.config.trust import ForeignSource, hint_to_name, is_url
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import EngineError, HomogauditError, UsageError
 from homogaudit.events import Job
-from homogaudit.launch.prepare import RunRequest, prepare, remove_if_empty
-from homogaudit.launch.resume import resume_job
+from homogaudit.launch.plan import Plan
+from homogaudit.launch.requests import RunRequest
+from homogaudit.launch.resume import plan_resume
+from homogaudit.launch.run import plan_run
+from homogaudit.launch.run_choice import remove_if_empty
 from homogaudit.launch.speeds import find_serial_speed
 from homogaudit.report.numbers import count
 from homogaudit.report.text import plain, shorten
@@ -274,31 +277,35 @@ class HomogauditApp(App[None]):
     async def _prepare_and_begin(self, request: RunRequest) -> None:
         self._set_preparing(True)
         warnings: list[str] = []
+        try:
+            plan = await in_daemon_thread(partial(plan_run, request, self._warner(warnings), self._consent))
+        except Exception as error:
+            await self._back_to_start(_told(error))
+            return
+        if plan.goes_on:
+            self.notify("Going on where an unfinished run with the same parameters was left.", markup=False)
+        if not await self._agrees(plan):
+            remove_if_empty(plan.path)
+            self._set_preparing(False)
+            await self.action_go("start")
+            return
+        await self._begin(plan.job, tuple(warnings))
+
+    def _warner(self, warnings: list[str]) -> Callable[[str], None]:
+        """Return what a planner warns with, from its thread: told at once, and kept for the run."""
         loop = asyncio.get_running_loop()
 
         def warn(warning: str) -> None:
             warnings.append(warning)
-            # At once: what follows may be a download.
             loop.call_soon_threadsafe(self._notify_warning, warning)
 
-        try:
-            prepared = await in_daemon_thread(partial(prepare, request, warn, self._consent))
-        except Exception as error:
-            await self._back_to_start(_told(error))
-            return
-        if prepared.goes_on:
-            self.notify("Going on where an unfinished run with the same parameters was left.", markup=False)
-        estimate = prepared.estimate
-        if estimate is not None and estimate.known_cost and not await self._agree(estimate.text):
-            remove_if_empty(Path(prepared.job.run))
-            self._set_preparing(False)
-            await self.action_go("start")
-            return
-        await self._begin(prepared.job, tuple(warnings))
+        return warn
 
-    async def _agree(self, text: str) -> bool:
-        """Ask before a run that costs money."""
-        question = ConfirmScreen("This run costs money. Start it?", text, yes="Start", no="Do not start")
+    async def _agrees(self, plan: Plan) -> bool:
+        """Ask before a plan that costs money."""
+        if plan.estimate is None or not plan.estimate.known_cost:
+            return True
+        question = ConfirmScreen("This costs money. Start it?", plan.estimate.text, yes="Start", no="Do not start")
         return bool(await self.push_screen_wait(question))
 
     def _consent(self, source: ForeignSource) -> None:
@@ -358,11 +365,14 @@ class HomogauditApp(App[None]):
             self.notify(self.session.missing_words, severity="warning", markup=False)
             return
         try:
-            job = await in_daemon_thread(partial(resume_job, self.session.run, consent=self._consent))
+            models_file = self.defaults.models_file
+            plan = await in_daemon_thread(
+                partial(plan_resume, self.session.run, models_file=models_file, consent=self._consent)
+            )
         except Exception as error:
             self.complain(_told(error))
             return
-        await self._begin(job)
+        await self._begin(plan.job)
 
     async def _begin(self, job: Job, warnings: tuple[str, ...] = ()) -> None:
         path = Path(job.run)
@@ -376,7 +386,7 @@ class HomogauditApp(App[None]):
         for warning in warnings:
             reducer.warn(warning)
         self._set_session(session)
-        self.serial_speed = await asyncio.to_thread(find_serial_speed, job.model) if job.model else None
+        self.serial_speed = await asyncio.to_thread(find_serial_speed, job.model.location) if job.model else None
         self._bridge = EngineBridge(job, reducer, self._tell, self._make_engine)
         self._show(reducer.snapshot())
         await self.action_go("live")

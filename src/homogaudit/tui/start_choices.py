@@ -23,7 +23,7 @@ from homogaudit.config import (
 from homogaudit.config.machine import machine_memory
 from homogaudit.errors import HomogauditError
 from homogaudit.launch.arguments import list_samples, question_source
-from homogaudit.launch.prepare import PRESETS, RunRequest, decoding_of
+from homogaudit.launch.requests import PRESETS, RunRequest, decoding_of
 from homogaudit.launch.run_paths import list_runs
 from homogaudit.launch.run_summary import RunSummary, summarize
 from homogaudit.launch.speeds import find_speeds

@@ -20,7 +20,7 @@ from homogaudit.config import load_models
 from homogaudit.errors import HomogauditError, UsageError
 from homogaudit.labels.judges import JUDGES
 from homogaudit.launch.arguments import list_samples, question_source
-from homogaudit.launch.prepare import PRESETS, RunRequest
+from homogaudit.launch.requests import PRESETS, RunRequest
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.report.numbers import count, duration
 from homogaudit.report.text import plain
@@ -101,7 +101,7 @@ class StartScreen(Screen[None]):
                             shown = "" if value is None else f"{value:.15g}"
                             kind_name = "integer" if kind is int else "number"
                             yield _field(label, Input(shown, id=name, type=kind_name, valid_empty=True, compact=True))
-                    shown_judge = "" if defaults.judge == "auto" else defaults.judge
+                    shown_judge = "" if defaults.judge in (None, "auto") else defaults.judge
                     judges = SuggestFromList(_JUDGES)
                     hint = "auto, exact, ..., none, model:NAME"
                     yield _field("Judge", Input(shown_judge, hint, id="judge", suggester=judges, compact=True))
