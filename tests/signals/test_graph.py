@@ -80,6 +80,13 @@ def test_samples_at_right_angles_are_as_many_sets_as_samples(draws: Callable[...
     )
 
 
+def test_an_eigenvalue_at_the_limit_is_not_below_it_whatever_its_last_digit() -> None:
+    # Two answers as similar as s have the eigenvalues 0 and 2 s / (1 + s), which is 0.9 at s = 9 / 11.
+    for last_digit in (-1e-12, 0.0, 1e-12):
+        similarity = 9 / 11 + last_digit
+        assert eccentricity(np.array([[1.0, similarity], [similarity, 1.0]])) == 0.0
+
+
 def test_opposite_answers_are_no_more_apart_than_unrelated_ones(draws: Callable[..., SampleSet]) -> None:
     opposite = np.array([[1.0, 0.0], [-1.0, 0.0]])
     assert pair_scores(SignalInputs(draws(samples=2), 2, {}, opposite)).tolist() == [[1.0, 0.0], [0.0, 1.0]]

@@ -38,6 +38,7 @@ _SMALL_EIGENVALUE = 0.9
 _HEAT = 0.3
 """Diffusion time t of the heat kernel: lm-polygraph 0.7 after arXiv 2405.20003."""
 _NO_EIGENVALUE = 1e-8
+"""Eigenvalues are known to this: one nearer to 0, or to the limit above, counts as equal to it on every processor."""
 """Eigenvalues up to this count as 0: lm-polygraph 0.7."""
 _ROUNDING = 1e-9
 """Distance from an exact value that is rounding: questions whose answers are all alike must tie."""
@@ -94,7 +95,7 @@ def eccentricity(similarity: NDArray[np.floating]) -> float:
     Source: Lin et al., arXiv 2305.19187; lm-polygraph 0.7 `Eccentricity`.
     """
     values, vectors = np.linalg.eigh(_normalised_laplacian(similarity))
-    kept = vectors[:, values < _SMALL_EIGENVALUE]
+    kept = vectors[:, values < _SMALL_EIGENVALUE - _NO_EIGENVALUE]
     return _snapped(float(np.linalg.norm(kept - kept.mean(axis=0))), 0.0)
 
 
