@@ -118,8 +118,8 @@ def finished(finished_run: Path, tmp_path: Path) -> Path:
 def test_an_audit_draws_scores_and_reports(run: Run, questions: Path, runs: Path, demo_model: Path):
     result = run(demo_model, questions, *SHORT)
     assert result.code == 0
-    assert result.out.startswith("homogaudit report")
-    assert "Verdict: invalid" in result.out
+    assert result.out.startswith("Homogenization: ")
+    assert "Homogenization: invalid" in result.out
     assert max(map(len, result.out.splitlines())) <= 80
     # Named after the model and the questions, and nothing is left beside it.
     (target,) = runs.iterdir()
@@ -136,7 +136,7 @@ def test_the_same_command_on_a_finished_run_draws_nothing(run: Run, finished: Pa
     before = texts(finished)
     result = run(demo_model, questions, "-o", finished, *SHORT)
     assert result.code == 0
-    assert result.out.startswith("homogaudit report")
+    assert result.out.startswith("Homogenization: ")
     assert "loading" not in result.err
     assert texts(finished) == before
 
