@@ -119,7 +119,7 @@ def _run_facts(data: RunData) -> RunFacts:
         model_details=mapping(parameters.get("model")),
         question_source=source if shards.of == 1 else f"{source}, {shards}",
         shards=None if shards.of == 1 else shards,
-        questions=data.questions,
+        questions=len(data.sets),
         status="complete" if run.status == "complete" else "started",
         created=run.created,
         finished=run.finished,

@@ -55,17 +55,17 @@ class RunData:
 
     Attributes:
         run: For the token arrays, which are most of a run and are read by few.
-        questions: Of the question file.
+        sets: Every question of the file in its order, as far as it is drawn. Without token arrays.
         samples: N; 0 where the run holds greedy answers only.
         scored: Questions whose N samples (and greedy answer, where the run draws one) are stored; where a recorded
-            run holds no samples, those with a greedy answer or a recorded label. Without token arrays.
+            run holds no samples, those with a greedy answer or a recorded label.
         fully_valid: Those of them whose N samples all hold an answer; none where N < 2.
         parameters: Everything that the draws depend on.
         scoring: What the run was last scored with, `None` before.
     """
 
     run: RunFile
-    questions: int
+    sets: tuple[SampleSet, ...]
     samples: int
     scored: tuple[SampleSet, ...]
     fully_valid: tuple[SampleSet, ...]
@@ -194,7 +194,7 @@ class RunData:
 
 def read_run(run: RunFile) -> RunData:
     """Read the draws of a run and keep the scored questions."""
-    sets = list(run.sample_sets(token_arrays=False))
+    sets = tuple(run.sample_sets(token_arrays=False))
     parameters = run.parameters
     decoding = mapping(parameters.get("decoding"))
     samples = run.expected_samples()
@@ -209,7 +209,7 @@ def read_run(run: RunFile) -> RunData:
         if len(x.samples) >= samples and (not needs_greedy or x.greedy is not None or x.question.id in labelled)
     )
     fully_valid = tuple(x for x in scored if samples >= 2 and len(x.valid_samples) == len(x.samples))
-    return RunData(run, len(sets), samples, scored, fully_valid, parameters, run.scoring)
+    return RunData(run, sets, samples, scored, fully_valid, parameters, run.scoring)
 
 
 def _is_refused(sample_set: SampleSet) -> bool:

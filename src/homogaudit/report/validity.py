@@ -48,9 +48,9 @@ def assess(data: RunData, labels: Labels) -> Validity:
     greedy = [x.greedy for x in data.scored if x.greedy is not None]
     unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in data.scored)
     validity = Validity(
-        questions=data.questions,
+        questions=len(data.sets),
         questions_scored=len(data.scored),
-        questions_unfinished=data.questions - len(data.scored),
+        questions_unfinished=len(data.sets) - len(data.scored),
         questions_fully_valid=len(data.fully_valid),
         questions_unclustered=sum(len(x.valid_samples) < 2 for x in data.scored),
         samples=samples.drawn,
