@@ -47,6 +47,13 @@ def test_another_seed_gives_another_order(tmp_path: Path):
     assert texts(load_questions(path, shuffle=1)) != texts(load_questions(path, shuffle=2))
 
 
+def test_only_the_first_questions_of_a_file_are_no_sample_of_it_and_said(tmp_path: Path):
+    path = categories_file(tmp_path)
+    assert load_questions(path, limit=5).cut == "the first 5 of 20 questions of the file are asked"
+    assert load_questions(path, limit=5, categories=["odd"]).cut == "the first 5 of 10 questions of the file are asked"
+    assert load_questions(path, limit=5, shuffle=1).cut == load_questions(path).cut == ""
+
+
 def test_a_limit_beyond_the_file_takes_the_whole_file(tmp_path: Path):
     assert len(load_questions(categories_file(tmp_path), limit=1000).questions) == 20
 

@@ -235,3 +235,12 @@ def test_a_run_scored_without_a_judge_goes_by_no_labels(build_run: Callable[...,
 
 def test_a_clean_run_has_no_warning(small_run: Any) -> None:
     assert build(small_run, draws=100).validity.warnings == ()
+
+
+def test_the_first_questions_of_a_file_are_a_caution(build_run: Callable[..., Any]) -> None:
+    builder = build_run(12)
+    for position in range(12):
+        builder.draw(position, ["a", "b", "c"])
+    builder.run.question_cut = "the first 12 of 790 questions of the file are asked"
+    (warning,) = build(builder.score(), draws=50).validity.warnings
+    assert warning.startswith("the first 12 of 790 questions of the file are asked: ")

@@ -103,6 +103,7 @@ def create_or_check(
         created.note_model_entry(source)
         created.duplicates = len(question_file.duplicates)
         created.reader = READER
+        created.question_cut = question_file.cut
 
 
 def remove_if_empty(path: Path) -> None:

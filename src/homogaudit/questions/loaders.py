@@ -54,6 +54,7 @@ class QuestionFile:
         duplicates: Of the whole file.
         warnings: What the user should know, a line each.
         earlier: The questions that version 0.1.0 chose by the same parameters; empty where it refused the file.
+        cut: That only the first ones in the file's own order are asked, in words; empty where all are, or drawn ones.
     """
 
     name: str
@@ -62,6 +63,7 @@ class QuestionFile:
     duplicates: tuple[Duplicate, ...]
     warnings: tuple[str, ...]
     earlier: tuple[EarlierQuestion, ...] = ()
+    cut: str = ""
 
 
 def load_questions(
@@ -115,9 +117,12 @@ def load_questions(
         return found[:limit]
 
     questions = chosen([item.question for item in kept])
+    of_all = len(_of_categories([item.question for item in kept], categories, name))
+    is_cut = shuffle is None and len(questions) < of_all
+    cut = f"the first {len(questions):,} of {of_all:,} questions of the file are asked" if is_cut else ""
     warnings = [*raw.notes, *reading.notes, *_warnings(raw, questions, duplicates)]
     earlier = _earlier(raw, columns, chosen)
-    return QuestionFile(name, reading.layout, tuple(questions), tuple(duplicates), tuple(warnings), earlier)
+    return QuestionFile(name, reading.layout, tuple(questions), tuple(duplicates), tuple(warnings), earlier, cut)
 
 
 def _earlier(

@@ -213,6 +213,8 @@ def _failure_warnings(data: RunData) -> list[str]:
 def _question_warnings(validity: Validity, data: RunData) -> list[str]:
     """Return what is wrong with the questions that enter."""
     warnings: list[str] = []
+    if data.run.question_cut:
+        warnings.append(f"{data.run.question_cut}: files are often sorted, `--shuffle` draws from all of it")
     missing = data.run.missing_shards
     if missing:
         shards = Shards.of_parameters(data.parameters)

@@ -232,6 +232,7 @@ class RunFile:
     directions = Fact(dict[str, int], {})
     duplicates = Fact(int, 0)
     reader = Fact(int)
+    question_cut = Fact(str, "")
     missing_shards = Fact(tuple[int, ...], ())
     merged = Fact(list[dict[str, str]], [])
     chat_template = Fact(str)
