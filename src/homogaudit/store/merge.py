@@ -170,7 +170,7 @@ def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
         with merged.transaction():
             merged.created = min(run.created for run in runs)
             merged.note_model_entry(first.model_source)
-            merged.duplicates, merged.reader = first.duplicates, first.reader
+            merged.duplicates, merged.reader, merged.question_cut = first.duplicates, first.reader, first.question_cut
             merged.thinking = first.thinking
             merged.chat_template = next((run.chat_template for run in runs if run.chat_template is not None), None)
             merged.scoring = next((run.scoring for run in runs if run.scoring is not None), None)
