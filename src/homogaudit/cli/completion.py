@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["embedders", "judges", "models", "nli_models", "questions", "runs", "terms", "topics"]
+__all__ = ["completer", "embedders", "judges", "models", "nli_models", "questions", "runs", "terms"]
 
 Completion = tuple[str, str]
 """A word, and what some shells show beside it."""
 
 
-def _completer(list_words: Callable[[], Iterable[Completion]]) -> Callable[[str], list[Completion]]:
+def completer(list_words: Callable[[], Iterable[Completion]]) -> Callable[[str], list[Completion]]:
     """Return what typer calls with the beginning of a word; where the words cannot be listed there are none."""
 
     def complete(incomplete: str) -> list[Completion]:
@@ -54,17 +54,10 @@ def _terms() -> Iterable[Completion]:
     return [(name, "") for name in all_terms()]
 
 
-def _topics() -> Iterable[Completion]:
-    from homogaudit.cli.guide import list_topics
-
-    return list_topics().items()
-
-
-models = _completer(lambda: _entries("generators"))
-embedders = _completer(lambda: _entries("embedders"))
-nli_models = _completer(lambda: _entries("nli"))
-judges = _completer(_judges)
-questions = _completer(_questions)
-runs = _completer(_runs)
-terms = _completer(_terms)
-topics = _completer(_topics)
+models = completer(lambda: _entries("generators"))
+embedders = completer(lambda: _entries("embedders"))
+nli_models = completer(lambda: _entries("nli"))
+judges = completer(_judges)
+questions = completer(_questions)
+runs = completer(_runs)
+terms = completer(_terms)

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from homogaudit.cli.progress import make_display
+from homogaudit.cli.progress import Display, LineDisplay, QuietDisplay
 from homogaudit.errors import UsageError
 from homogaudit.launch.plan import Plan
 from homogaudit.launch.server_choice import ServerEstimate
@@ -27,7 +27,7 @@ def carry_out(plan: Plan, *, is_agreed: bool, quiet: bool) -> None:
     """
     if plan.estimate is not None:
         agree_to_cost(plan.estimate, is_agreed=is_agreed, quiet=quiet)
-    display = make_display(quiet=quiet)
+    display = _make_display(quiet=quiet)
     try:
         work(plan.job, display.show)
     finally:
@@ -47,3 +47,14 @@ def agree_to_cost(estimate: ServerEstimate, *, is_agreed: bool, quiet: bool) -> 
     hint = "agree with `--yes`, or set a limit with `--max-cost`"
     if not sys.stdin.isatty() or not typer.confirm("Go on?", err=True):
         raise UsageError(f"the run may cost {estimate.cost_text}", hint)
+
+
+def _make_display(*, quiet: bool) -> Display:
+    """Return the display that fits where stderr goes."""
+    if quiet:
+        return QuietDisplay()
+    if sys.stderr.isatty():
+        from homogaudit.cli.progress_bar import BarDisplay
+
+        return BarDisplay()
+    return LineDisplay()

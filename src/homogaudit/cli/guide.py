@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from homogaudit.cli import completion
+from homogaudit.cli.completion import completer
 from homogaudit.config.nearest import did_you_mean
 from homogaudit.errors import UsageError
 
@@ -28,7 +28,9 @@ def guide(
     topic: Annotated[
         str | None,
         typer.Argument(
-            metavar="TOPIC", help="Which guide to read; without it, list them.", autocompletion=completion.topics
+            metavar="TOPIC",
+            help="Which guide to read; without it, list them.",
+            autocompletion=completer(lambda: list_topics().items()),
         ),
     ] = None,
 ) -> None:

@@ -18,7 +18,7 @@ from homogaudit.events import (
 )
 from homogaudit.report.text import plain
 
-__all__ = ["Display", "LineDisplay", "QuietDisplay", "RunningRate", "make_display"]
+__all__ = ["Display", "LineDisplay", "QuietDisplay", "RunningRate"]
 
 _LINE_SECONDS = 5.0
 _MEGABYTE = 1e6
@@ -34,17 +34,6 @@ class Display(Protocol):
     def close(self) -> None:
         """Leave the terminal as it was."""
         ...
-
-
-def make_display(*, quiet: bool) -> Display:
-    """Return the display that fits where stderr goes."""
-    if quiet:
-        return QuietDisplay()
-    if sys.stderr.isatty():
-        from homogaudit.cli.progress_bar import BarDisplay
-
-        return BarDisplay()
-    return LineDisplay()
 
 
 class RunningRate:
