@@ -15,8 +15,9 @@ from scipy.stats import chisquare, entropy
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.devices import LlamaDevice
 from homogaudit.generation.generator import DrawRequest
-from homogaudit.generation.llama_cpp import LlamaCppGenerator, common_prefix
+from homogaudit.generation.llama_cpp import LlamaCppGenerator
 from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
+from homogaudit.generation.local_generator import common_prefix
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting
 
 QUESTIONS = {

@@ -116,7 +116,7 @@ def opened(scripted: ModuleType, engine: str, folder: Path, script: Any) -> Any:
     from homogaudit.generation.transformers_model import TransformersGenerator
 
     path = scripted.write_folder(folder / "m", script)
-    return TransformersGenerator(path, PROMPTING, now=NOW, threads=1, slots=2, device="cpu")
+    return TransformersGenerator(path, PROMPTING, now=NOW, threads=1, slots=2, gpu_layers=0)
 
 
 def drawn(generator: Any, limit: int) -> Iterator[Generation]:

@@ -36,7 +36,7 @@ Save = Callable[..., Path]
 def opened(folder: Path, prompting: Prompting | None = None, **options: Any) -> Iterator[TransformersGenerator]:
     options.setdefault("threads", 1)
     generator = TransformersGenerator(
-        folder, prompting or Prompting(system=""), now=datetime(2026, 3, 1, tzinfo=UTC), device="cpu", **options
+        folder, prompting or Prompting(system=""), now=datetime(2026, 3, 1, tzinfo=UTC), gpu_layers=0, **options
     )
     try:
         yield generator

@@ -22,7 +22,7 @@ from homogaudit.events import (
 )
 from homogaudit.generation import DrawRequest
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
-from homogaudit.generation.planning import check_lengths
+from homogaudit.generation.local_generator import check_lengths
 from homogaudit.labels.model_judge import JudgePrompt, default_prompt
 from homogaudit.pipeline import Audit
 from homogaudit.questions.prompts import Prompt, Segment

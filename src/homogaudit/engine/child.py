@@ -222,17 +222,11 @@ def _load_generator(model: JobModel, prompting: Prompting, now: datetime, machin
         )
 
     if model.kind == "huggingface":
-        from homogaudit.generation.transformers_model import TransformersGenerator
+        from homogaudit.generation.transformers_model import TransformersGenerator as LocalGenerator
+    else:
+        from homogaudit.generation.llama_cpp import LlamaCppGenerator as LocalGenerator
 
-        # The flag that keeps a GGUF file's layers off the GPU keeps a whole model off it here.
-        device = "cpu" if machine.gpu_layers == 0 else None
-        return TransformersGenerator(
-            Path(model.location), prompting, now=now, threads=machine.threads, slots=machine.slots, device=device
-        )
-
-    from homogaudit.generation.llama_cpp import LlamaCppGenerator
-
-    return LlamaCppGenerator(
+    return LocalGenerator(
         Path(model.location),
         prompting,
         now=now,

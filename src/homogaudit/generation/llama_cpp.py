@@ -1,27 +1,27 @@
-"""The generator for GGUF files: sizes the context, renders prompts, and starts batched sampling."""
+"""The generator for GGUF files: slots and context that fit into memory, and layers on the GPU."""
 
-import contextlib
-import dataclasses
 import importlib.metadata
-import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from homogaudit.config.machine import machine_memory, physical_cores
-from homogaudit.errors import ContextTooShortError, ModelError
-from homogaudit.generation.batched_sampler import BatchedSampler
+from homogaudit.config.machine import machine_memory
+from homogaudit.errors import ModelError
 from homogaudit.generation.devices import llama_devices
-from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens
+from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.llama_model import MAX_SEQUENCES, LlamaModel, LlamaSequences
-from homogaudit.generation.marker_tokens import adopt_markers
-from homogaudit.generation.planning import WARM_UP_STEPS, check_lengths, common_prefix, warm_up
-from homogaudit.questions.prompts import Prompt, PromptRenderer
-from homogaudit.records import Decoding, Prompting
+from homogaudit.generation.local_generator import (
+    MEMORY_SHARE,
+    WARM_UP_STEPS,
+    LocalGenerator,
+    Preparation,
+    common_prefix,
+    warm_up,
+)
+from homogaudit.records import Decoding
 
-__all__ = ["LlamaCppGenerator", "common_prefix"]
+__all__ = ["LlamaCppGenerator"]
 
 _CPU_STEP_COST = 4.0
 _GPU_STEP_COST = 100.0
@@ -31,92 +31,37 @@ CPU cores a step of one sequence takes as long as four more sequences add; a GPU
 _MOST_SLOTS = 128
 """Wider steps gain little on any device and cost memory for logits."""
 
-_MEMORY_SHARE = 0.5
-"""Share of the available memory that cache and logits may take: the embedder and the user need the rest."""
-
 _UNKNOWN_MEMORY = 4 << 30
 """Bytes to plan with where the system does not say what is free."""
 
 
-class LlamaCppGenerator:
-    """Draws answers from a GGUF file.
+class LlamaCppGenerator(LocalGenerator[LlamaModel]):
+    """Draws answers from a GGUF file."""
 
-    Args:
-        path: The model file.
-        prompting: How questions become prompts.
-        now: The run's date, so that a resumed run renders the same prompts.
-        gpu_layers: Layers on the GPU; `None` for as many as fit.
-        threads: CPU threads; `None` for the physical cores.
-        slots: Answers drawn at the same time; `None` to choose from model, context and memory.
-        share_prefixes: Whether equal prefixes of samples share a pass; off only to measure it.
+    _sequences: LlamaSequences | None = None
 
-    Raises:
-        ModelError: The file cannot be loaded.
-        ConfigError: The prompt template cannot be used.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        prompting: Prompting,
-        *,
-        now: datetime,
-        gpu_layers: int | None = None,
-        threads: int | None = None,
-        slots: int | None = None,
-        share_prefixes: bool = True,
-    ) -> None:
+    def _load(self, path: Path, gpu_layers: int | None) -> LlamaModel:
         self._model = LlamaModel(path, gpu_layers=gpu_layers)
-        self._prompting = prompting
-        self._threads = threads or physical_cores()
-        self._slots = slots
-        self._share_prefixes = share_prefixes
-        self._sequences: LlamaSequences | None = None
-        self.chat_template = self._model.chat_template
-        self._renderer = PromptRenderer(
-            prompting,
-            chat_template=self.chat_template,
-            bos_token=self._model.bos_text,
-            eos_token=self._model.eos_text,
-            now=now,
-            has_token=self._model.has_token,
-        )
-        self.thinking = self._renderer.thinking
-        adopt_markers(self._model, self.thinking)
-        self.facts = GeneratorFacts(
-            self._device(), 0, 0, self._model.size, self._renderer.mode, details=self._details()
-        )
+        self._size, self._train_context = self._model.size, self._model.train_context
+        return self._model
 
-    def _device(self) -> str:
+    def _device_text(self) -> str:
         gpus = [device for device in llama_devices() if device.is_gpu]
         if self._model.gpu_layers and gpus:
             layers = min(self._model.gpu_layers, self._model.layers + 1)
             return f"{gpus[0].description or gpus[0].name} ({layers} of {self._model.layers + 1} layers)"
-        return f"CPU ({self._threads} thread{'s' if self._threads != 1 else ''})"
+        return self._cpu_text()
 
-    def _details(self) -> dict[str, str | int]:
+    def _engine_details(self) -> dict[str, str | int]:
         return {
             "llama-cpp-python": importlib.metadata.version("llama-cpp-python"),
             "model": self._model.description,
-            "vocabulary": self._model.vocabulary,
-            "train_context": self._model.train_context,
-            "threads": self._threads,
             "gpu_layers": min(self._model.gpu_layers, self._model.layers + 1),
         }
 
-    def prompt(self, question: str, system: str | None = None) -> Prompt:
-        """Render the prompt of one question, with a system prompt of its own before the run's."""
-        return self._renderer.render(question, system)
-
-    def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> BatchedSampler:
-        """Size a context for `requests` and start to draw.
-
-        Raises:
-            ContextTooShortError: A prompt and its answer exceed the context that the model was trained for.
-            ModelError: There is no memory for a single answer.
-        """
-        prompts = [self._model.prompt_tokens(request.prompt) for request in requests]
-        check_lengths(requests, prompts, decoding, self._model.train_context)
+    def _prepare(
+        self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding
+    ) -> Preparation:
         prefix = common_prefix(prompts)
         draws = max(len(request.sample_indexes) for request in requests)
         total = sum(len(request.sample_indexes) for request in requests)
@@ -139,73 +84,16 @@ class LlamaCppGenerator:
                     slots = wanted
                 else:
                     raise
-        if slots < wanted:
-            warnings.append(f"memory holds {slots} answers at a time, not {wanted}")
         if self._model.gives_up_layers:
-            warnings.append(f"memory holds only part of the model on the GPU: {self._device()}")
+            warnings.append(f"memory holds only part of the model on the GPU: {self._device_text()}")
         seconds = warm_up(sequences, prompts[0], slots) if can_fork else None
-        self.facts = dataclasses.replace(
-            self.facts,
-            device=self._device(),
-            warnings=tuple(warnings),
-            details=self._details(),
-            slots=slots,
-            context=cells,
-            memory_bytes=self._memory_bytes(slots, cells),
-            seconds_per_step=seconds.full if seconds else None,
-            seconds_per_single_step=seconds.single if seconds else None,
-        )
-        return BatchedSampler(
-            sequences,
-            requests,
-            prompts,
-            decoding=decoding,
-            prompting=self._prompting,
-            slots=slots,
-            prefix=prefix,
-            share_prefixes=self._share_prefixes,
-        )
+        memory = self._memory_bytes(slots, cells)
+        return Preparation(sequences, slots, wanted, prefix, cells, memory, seconds, tuple(warnings))
 
-    def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens]:
-        """Yield, for each prompt, the tokens that spell one of `words` in any case, white space around it or not.
-
-        Raises:
-            ContextTooShortError: A prompt exceeds the context that the model was trained for.
-            ModelError: There is no memory for the longest prompt.
-        """
-        tokenized = [self._model.prompt_tokens(prompt) for prompt in prompts]
-        longest = max(map(len, tokenized), default=0)
-        if longest > self._model.train_context:
-            raise ContextTooShortError(
-                f"a prompt of {longest} tokens exceeds the model's context of {self._model.train_context}"
-            )
-        spelled = {number: text for number, text in self._vocabulary() if text.strip().casefold() in words}
-        ids = np.fromiter(spelled, np.intp, len(spelled))
-        prefix = 0 if self._model.is_recurrent else common_prefix(tokenized)
-        cells = -(-(2 * longest + 1) // 256) * 256
-        sequences = self._open_sequences(2, cells, can_fork=not self._model.is_recurrent)
-        if prefix:
-            sequences.prefill(0, tokenized[0][:prefix], 0)
-        for tokens in tokenized:
-            begun = time.perf_counter()
-            if prefix:
-                sequences.fork(0, 1)
-            # In float64: a sum over 262,144 terms keeps its digits.
-            logits = sequences.prefill(1, tokens[prefix:], prefix).astype(np.float64)
-            sequences.free(1)
-            top = logits.max()
-            logprobs = logits[ids] - (top + np.log(np.exp(logits - top).sum()))
-            yield NextTokens(tuple(spelled.values()), logprobs, len(tokens), time.perf_counter() - begun)
-
-    def _vocabulary(self) -> Iterator[tuple[int, str]]:
-        """Yield the number and the text of every token that is text by itself."""
-        for number in range(self._model.vocabulary):
-            with contextlib.suppress(UnicodeDecodeError):
-                yield number, self._model.piece(number).decode()
-
-    def token_pieces(self, ids: Iterable[int]) -> dict[int, bytes]:
-        """Return the bytes that each token stands for."""
-        return {number: self._model.piece(number) for number in ids}
+    def _open_reading(self, prompts: Sequence[Sequence[int]]) -> tuple[LlamaSequences, int]:
+        prefix = 0 if self._model.is_recurrent else common_prefix(prompts)
+        cells = -(-(2 * max(map(len, prompts)) + 1) // 256) * 256
+        return self._open_sequences(2, cells, can_fork=not self._model.is_recurrent), prefix
 
     def close(self) -> None:
         """Free cache and weights."""
@@ -233,7 +121,7 @@ class LlamaCppGenerator:
             memory = min(memory, *(d.memory_free or memory for d in llama_devices() if d.is_gpu))
         while slots > 1:
             cells = _cells(decoding, slots, draws, longest, prefix)
-            if self._memory_bytes(slots, cells) - self._model.size <= _MEMORY_SHARE * memory:
+            if self._memory_bytes(slots, cells) - self._model.size <= MEMORY_SHARE * memory:
                 break
             slots -= 1
         return slots
