@@ -1,14 +1,17 @@
 """The short report: what a reader sees in ten seconds."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.report.build import build
 from homogaudit.report.cascade_records import Cascade, CascadeStage, HeldOutCascade, StageAlone
+from homogaudit.report.console import render_console
 from homogaudit.report.records import Report
 from homogaudit.report.section import Section, Span
 from homogaudit.report.summary import summary
@@ -149,3 +152,11 @@ def test_an_invalid_audit_says_why_and_gives_no_level(build_run: Callable[..., A
 def test_the_worst_warnings_limit_the_figures_and_the_rest_is_counted(severe: Report) -> None:
     warned = replace(severe, validity=replace(severe.validity, warnings=("one", "two", "three", "four")))
     assert told(summary(warned))["Caution"] == "one. two. 2 more under Validity (`--full`)."
+
+
+def test_it_fits_24_lines_of_80_columns_whatever_it_warns_of(severe: Report) -> None:
+    warned = replace(severe, validity=replace(severe.validity, warnings=("a long warning " * 30,) * 4))
+    stream = io.StringIO()
+    render_console(warned, Console(file=stream, width=80))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80

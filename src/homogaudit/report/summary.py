@@ -9,12 +9,16 @@ from homogaudit.report.numbers import count, decimal, interval, percent, percent
 from homogaudit.report.parts import line, record_table
 from homogaudit.report.records import Auroc, MethodFigures, Report, SignalScore, Undefined
 from homogaudit.report.section import Column, Line, Part, Section
+from homogaudit.report.text import shorten
 from homogaudit.statistics import Rate
 
 __all__ = ["summary"]
 
-_NAMED = 3
-"""Signals, or clusterings, named in one line."""
+_NAMED = 2
+"""Signals named in one line."""
+
+_CAUTION = 136
+"""Characters of a warning, two lines; the section on validity has it whole."""
 
 
 def summary(report: Report) -> Section:
@@ -68,8 +72,7 @@ def _robust(report: Report, primary: MethodFigures | None) -> list[Line]:
         for name, x in report.homogenization.methods.items()
         if name != report.homogenization.primary and isinstance(x.scr, Rate)
     ]
-    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    told = ", ".join([*ends, *others[:_NAMED]]) + more
+    told = ", ".join([*ends, *others])
     answer = {True: "Yes", False: "No", None: "Open"}[report.verdict.robust]
     tone = "doubtful" if report.verdict.robust is False else ""
     return [line(f"{answer}: {told}.", "threshold", tone, label="Robust?")]
@@ -168,13 +171,10 @@ def _cheapest_alone(report: Report, found: HeldOutCascade) -> str:
 
 def _cautions(report: Report) -> list[Line]:
     """Return what limits the figures most, and how much more there is."""
-    warnings = report.validity.warnings
-    lines = [
-        line(f"{text}.", "warnings", label="" if number else "Caution") for number, text in enumerate(warnings[:2])
-    ]
-    if len(warnings) > 2:
-        lines.append(line(f"{count(len(warnings) - 2)} more under Validity (`--full`).", "warnings"))
-    return lines
+    texts = [shorten(text, _CAUTION) for text in report.validity.warnings[:2]]
+    if len(report.validity.warnings) > 2:
+        texts.append(f"{count(len(report.validity.warnings) - 2)} more under Validity (`--full`)")
+    return [line(f"{text}.", "warnings", label="" if number else "Caution") for number, text in enumerate(texts)]
 
 
 def _next(report: Report) -> list[Line]:

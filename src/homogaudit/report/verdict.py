@@ -125,18 +125,17 @@ def _next(
     found: list[str] = []
     # Answers that came from elsewhere are drawn anew where they came from.
     if limit is not None and 10 * (cut + validity.thinking_unclosed) > validity.samples:
-        found.append(f"`{again} --max-tokens {4 * limit:g}` lets the answers end")
+        found.append(f"`{again} --max-tokens {4 * limit:g}`: answers that end")
     if facts.status == "started" and not validity.questions_unfinished:
-        found.append(f"`homogaudit score {run}` scores what is drawn")
+        found.append(f"`homogaudit score {run}`: scores what is drawn")
     needed = _needed(figures) if level == "undecided" else None
     if needed is not None and limit is not None:
-        found.append(f"`{again}` with {count(needed)} questions decides the level at this rate")
+        found.append(f"`{again}`, {count(needed)} of them: decides the level at this rate")
     if labels.judge is None or 2 * (labels.correct + labels.incorrect) < validity.questions_scored:
-        found.append(f"`homogaudit score {run} --judge model:MODEL` labels the answers by another model")
+        found.append(f"`homogaudit score {run} --judge model:MODEL`: labels by another model")
     if cascade.recommended:
-        found.append(f"`homogaudit cascade fit {run} --out policy.json` makes the cascade a policy to use")
-    if not found or len(found) == 1:
-        found.append(f"`homogaudit tui --run {run}` shows the clusters, `homogaudit report {run} --full` every figure")
+        found.append(f"`homogaudit cascade fit {run} --out policy.json`: the cascade, to use")
+    found += [f"`homogaudit report {run} --full`: every figure", f"`homogaudit tui --run {run}`: the clusters"]
     return tuple(found[:2])
 
 
