@@ -141,6 +141,29 @@ def test_the_same_command_on_a_finished_run_draws_nothing(run: Run, finished: Pa
     assert texts(finished) == before
 
 
+def test_settings_hold_for_a_new_run_and_a_run_that_goes_on_keeps_its_own(
+    run: Run, questions: Path, tmp_path: Path, demo_model: Path, monkeypatch: pytest.MonkeyPatch
+):
+    settings = tmp_path / "configuration" / "homogaudit" / "models.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[settings]\nsamples = 2\nmax_tokens = 4\njudge = "overlap"\nslots = 2\nthreads = 1\n')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(settings.parents[1]))
+    target = tmp_path / "mine.audit"
+    assert run(demo_model, questions, "-o", target, "--no-embedder").code == 0
+    with RunFile.open(target) as stored:
+        assert stored.parameters["decoding"]["samples"] == 2
+        assert stored.parameters["decoding"]["max_tokens"] == 4
+        assert stored.scoring is not None
+        assert stored.scoring.judge == "overlap"
+        assert stored.scoring.judge_reason == f"chosen by `{settings}`"
+    before = texts(target)
+    settings.write_text("[settings]\nsamples = 3\nmax_tokens = 5\n")
+    assert run(demo_model, questions, "-o", target, "--no-embedder").code == 0
+    assert texts(target) == before
+    monkeypatch.setenv("HOMOGAUDIT_JUDGE", "exat")
+    assert run(demo_model, questions, "--no-embedder").error == "unknown judge `exat` in `HOMOGAUDIT_JUDGE`"
+
+
 def test_other_parameters_are_refused_and_named(run: Run, finished: Path, questions: Path, demo_model: Path):
     before = finished.read_bytes()
     result = run(demo_model, questions, "-o", finished, "-n", "3", "--max-tokens", "4", "--seed", "1")

@@ -59,7 +59,7 @@ QuestionsArgument = Annotated[
     ),
 ]
 PresetOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--preset",
         help="quick (20 questions, 5 samples, 40 tokens), standard (10 samples, 100 tokens), or paper (10 samples of "
@@ -72,7 +72,7 @@ SamplesOption = Annotated[
     typer.Option("-n", "--samples", help="Samples per question (N), at least 2.", rich_help_panel=DRAWING),
 ]
 TemperatureOption = Annotated[
-    float, typer.Option("--temperature", help="Sampling temperature.", rich_help_panel=DRAWING)
+    float | None, typer.Option("--temperature", help="Sampling temperature; default: 1.", rich_help_panel=DRAWING)
 ]
 MaxTokensOption = Annotated[
     int | None, typer.Option("--max-tokens", help="Longest answer, in tokens.", rich_help_panel=DRAWING)

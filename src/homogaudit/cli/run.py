@@ -63,9 +63,9 @@ def run(
     new: Annotated[
         bool, typer.Option("--new", help="Start a new run even if an unfinished one could be continued.")
     ] = False,
-    preset: PresetOption = "standard",
+    preset: PresetOption = None,
     samples: SamplesOption = None,
-    temperature: TemperatureOption = 1.0,
+    temperature: TemperatureOption = None,
     top_p: Annotated[
         float,
         typer.Option(
@@ -261,7 +261,7 @@ def run(
             prompt_template=prompt_template,
             thinking=thinking,
             think_markers=think_markers,
-            judge=judge or "auto",
+            judge=judge,
             judge_prompt=judge_prompt,
             embedder=embedder,
             use_embedder=not no_embedder,

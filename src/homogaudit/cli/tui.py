@@ -1,6 +1,7 @@
 """`homogaudit tui [MODEL] [QUESTIONS]`: the audit live in the terminal."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -52,9 +53,9 @@ def tui(
         Path | None,
         typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
     ] = None,
-    preset: PresetOption = "standard",
+    preset: PresetOption = None,
     samples: SamplesOption = None,
-    temperature: TemperatureOption = 1.0,
+    temperature: TemperatureOption = None,
     max_tokens: MaxTokensOption = None,
     limit: LimitOption = None,
     seed: SeedOption = 0,
@@ -77,7 +78,8 @@ def tui(
         raise UsageError("the live screen cannot read questions from stdin", "put them into a file")
     if run_file is not None and model is not None:
         raise UsageError("`--run` opens a run that is there, so there is nothing to do for MODEL", "give one of them")
-    from homogaudit.launch.requests import RunRequest, decoding_of
+    from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.requests import RunRequest, completed, decoding_of
     from homogaudit.launch.run_paths import find_run, runs_folder
     from homogaudit.tui.app import HomogauditApp
 
@@ -93,11 +95,12 @@ def tui(
         seed=seed,
         context=context,
         with_choices=with_choices,
-        judge=judge or "auto",
+        judge=judge,
         embedder=embedder,
         models_file=models_file,
     )
     # A slip of the pen is told before the screen changes.
+    request = completed(request, asdict(load_settings(load_models(models_file))))
     decoding_of(request)
     path = None if run_file is None else find_run(run_file, runs_folder())
     app = HomogauditApp(request=request if model else None, run=path, defaults=request, theme=theme)

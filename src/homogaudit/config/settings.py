@@ -46,6 +46,10 @@ class Settings:
     embedder_found_in: Path | None = None
     given_by: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def place_of(self, key: str, value: object) -> str:
+        """Return what gave a value of a setting: a variable, a file, or the flag of its name."""
+        return self.given_by.get(key, "") if value == getattr(self, key) else "--" + key.replace("_", "-")
+
 
 def load_settings(models: ModelsFile, **flags: object) -> Settings:
     """Return the settings that hold, each from the first place that gives it.

@@ -103,6 +103,7 @@ def choose_judge(
     models: ModelsFile | None = None,
     warn: Callable[[str], None] = lambda _: None,
     trust: Trust | None = None,
+    place: str = "--judge",
 ) -> JudgeChoice:
     """Return the judge that was asked for, or the one that fits the questions.
 
@@ -114,6 +115,7 @@ def choose_judge(
         models: The names of models; read from the default places where left out.
         warn: Told before a download begins.
         trust: Asks about what only a file names; `None` refuses it.
+        place: What asks for it: the flag, a variable or a file of settings.
 
     Raises:
         UsageError: The judge is not known, there are no recorded labels, or a prompt is given to a judge that has none.
@@ -126,19 +128,19 @@ def choose_judge(
         models = load_models() if models is None else models
         trust = trust or Trust(models.named_sources)
         model = _choose_model(asked.removeprefix(_MODEL), prompt, models, warn, trust)
-        return JudgeChoice(model.key, "chosen by `--judge`", model)
+        return JudgeChoice(model.key, f"chosen by `{place}`", model)
     if prompt is not None:
         raise UsageError("`--judge-prompt` is for a model that judges", "name one with `--judge model:NAME`")
     if asked == "none":
-        return JudgeChoice(None, "switched off by `--judge none`")
+        return JudgeChoice(None, f"switched off by `{'--judge none' if place == '--judge' else place}`")
     if asked not in (None, "auto"):
         if asked == RECORDED and not recorded:
             raise UsageError("the run has no recorded labels", f"choose one of {', '.join(JUDGES)}")
-        check_judge_name(asked)
+        check_judge_name(asked, place)
     if asked != RECORDED and (warning := nameless_choices_warning(questions)) is not None:
         warn(warning)
     if asked not in (None, "auto"):
-        return JudgeChoice(asked, "chosen by `--judge`")
+        return JudgeChoice(asked, f"chosen by `{place}`")
     if recorded:
         return JudgeChoice(RECORDED, "labels came with the recorded generations")
     judge = default_judge(questions)
@@ -152,8 +154,8 @@ def choose_judge(
     return JudgeChoice(judge, reason)
 
 
-def check_judge_name(asked: str) -> None:
-    """Check what `--judge` names, as far as that needs no model.
+def check_judge_name(asked: str, place: str = "--judge") -> None:
+    """Check what `--judge` or a setting names, as far as that needs no model.
 
     Raises:
         UsageError: It is no judge.
@@ -164,7 +166,8 @@ def check_judge_name(asked: str) -> None:
     names = [*JUDGES, RECORDED, "none", "auto"]
     if asked not in names and not asked.startswith(_MODEL):
         forms = f"one of {', '.join(JUDGES)}, none, auto, or `model:` and a model"
-        raise UsageError(f"unknown judge `{asked}`", did_you_mean(asked, names, forms))
+        where = "" if place == "--judge" else f" in `{place}`"
+        raise UsageError(f"unknown judge `{asked}`{where}", did_you_mean(asked, names, forms))
 
 
 def stored_judge(scoring: Scoring, models: ModelsFile | None = None) -> JudgeChoice:

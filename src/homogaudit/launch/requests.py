@@ -1,15 +1,26 @@
 """What a user asks for, whoever asks: a command, a screen or a program. Looks nothing up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from homogaudit.config import did_you_mean
 from homogaudit.errors import UsageError
 from homogaudit.questions import Columns
 from homogaudit.records import Decoding
 
-__all__ = ["CONTEXTS", "PRESETS", "Preset", "RunRequest", "ScoreRequest", "ScoringRequest", "decoding_of", "preset_of"]
+__all__ = [
+    "CONTEXTS",
+    "PRESETS",
+    "Preset",
+    "RunRequest",
+    "ScoreRequest",
+    "ScoringRequest",
+    "completed",
+    "decoding_of",
+    "preset_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +109,9 @@ class RunRequest(ScoringRequest):
     questions: str | None = None
     output: Path | None = None
     new: bool = False
-    preset: str = "standard"
+    preset: str | None = None
     samples: int | None = None
-    temperature: float = 1.0
+    temperature: float | None = None
     top_p: float = 1.0
     top_k: int = 0
     min_p: float = 0.0
@@ -142,7 +153,7 @@ def decoding_of(request: RunRequest) -> Decoding:
         greedy = preset.greedy_max_tokens if request.max_tokens is None else max_tokens
     decoding = Decoding(
         samples=preset.samples if request.samples is None else request.samples,
-        temperature=request.temperature,
+        temperature=Decoding().temperature if request.temperature is None else request.temperature,
         top_p=request.top_p,
         top_k=request.top_k,
         min_p=request.min_p,
@@ -169,12 +180,23 @@ def decoding_of(request: RunRequest) -> Decoding:
     return decoding
 
 
-def preset_of(name: str) -> Preset:
-    """Return the preset of this name.
+def completed(request: RunRequest, values: Mapping[str, Any]) -> RunRequest:
+    """Return a request with the values of the user's settings, or of the run that goes on, where it says nothing.
+
+    What a preset sets goes before them, where one is asked for.
+    """
+    keys = ["judge", "temperature", *([] if request.preset else ("samples", "max_tokens", "greedy_max_tokens"))]
+    left_out = [key for key in keys if getattr(request, key) is None and values.get(key) is not None]
+    return replace(request, **{key: values[key] for key in left_out})
+
+
+def preset_of(name: str | None) -> Preset:
+    """Return the preset of this name, `standard` for none.
 
     Raises:
         UsageError: There is none.
     """
+    name = name or "standard"
     if name not in PRESETS:
         raise UsageError(f"unknown preset `{name}`", did_you_mean(name, PRESETS, f"one of {', '.join(PRESETS)}"))
     return PRESETS[name]

@@ -27,7 +27,7 @@ from homogaudit.launch.embedder_choice import is_large
 from homogaudit.launch.judge_choice import JudgeChoice
 from homogaudit.launch.model_choice import resolve_drawable
 from homogaudit.launch.plan import Plan
-from homogaudit.launch.requests import CONTEXTS, RunRequest, decoding_of, preset_of
+from homogaudit.launch.requests import CONTEXTS, RunRequest, completed, decoding_of, preset_of
 from homogaudit.launch.run_choice import SameRun, create_or_check
 from homogaudit.launch.run_paths import new_run_path
 from homogaudit.launch.scoring import ScoringPlanner, check_names, resolve_density_pool
@@ -35,6 +35,8 @@ from homogaudit.launch.server_choice import ServerChoice, ServerEstimate, choose
 from homogaudit.questions import Asking, QuestionFile, load_questions, load_template
 from homogaudit.questions.wording import quoted
 from homogaudit.records import Decoding, Prompting, Question, questions_digest
+from homogaudit.store import RunFile
+from homogaudit.store.run_schema import schema_version
 from homogaudit.store.shards import Shards
 
 __all__ = ["plan_run"]
@@ -68,11 +70,12 @@ def plan_run(
     )
     # What can be wrong with the command is told before a model is downloaded, a server contacted or a file loaded.
     check_order(request.model, request.questions, named)
+    request = completed(request, {**asdict(settings), **_decoding_begun(request.output)})
     decoding = decoding_of(request)
     if request.mode is not None and request.mode not in MODES:
         hint = did_you_mean(request.mode, MODES, f"one of {', '.join(MODES)}")
         raise UsageError(f"no prompt mode `{request.mode}`", hint)
-    check_names(request)
+    check_names(request, settings)
     template = None if request.prompt_template is None else load_template(request.prompt_template)
     shards = Shards((1,), 1) if request.shard is None else Shards.parse(request.shard)
     question_file = _load_questions(request)
@@ -147,6 +150,14 @@ def plan_run(
         key_origins=trust.key_origins,
     )
     return Plan(Job(str(path), model, machine, scoring), estimate, unfinished is not None)
+
+
+def _decoding_begun(path: Path | None) -> dict[str, Any]:
+    """Return the decoding of a run that is there to be continued, nothing of a new one."""
+    if path is None or schema_version(path) is None:
+        return {}
+    with RunFile.open(path) as run:
+        return dict(run.parameters.get("decoding") or {})
 
 
 def _choose_server(

@@ -29,7 +29,7 @@ def plan_score(request: ScoreRequest, warn: Callable[[str], None], consent: Cons
     models = load_models(request.models_file)
     trust = Trust(models.named_sources, consent)
     settings = load_settings(models, embedder=request.embedder)
-    check_names(request)
+    check_names(request, settings)
     with RunFile.open(request.run) as run:
         stored = run.scoring
         questions = run.questions()

@@ -98,6 +98,7 @@ class ScoringPlanner:
             models=self.models,
             warn=self.warn,
             trust=self.trust,
+            place=self.settings.place_of("judge", request.judge),
         )
 
     def _embedder(self, run: Path) -> tuple[JobEmbedder | None, str]:
@@ -131,13 +132,13 @@ class ScoringPlanner:
         return None
 
 
-def check_names(request: ScoringRequest) -> None:
+def check_names(request: ScoringRequest, settings: Settings) -> None:
     """Check what can be wrong with a request before a model is downloaded, a server contacted or a file loaded.
 
     Raises:
         UsageError: A judge, a signal or a clustering is not known.
     """
-    check_judge_name(request.judge or "auto")
+    check_judge_name(request.judge or "auto", settings.place_of("judge", request.judge))
     choose_signals(request.signals)
     if request.clusterings:
         choose_methods(embedder="any", numeric=False, specifications=request.clusterings, nli="any")

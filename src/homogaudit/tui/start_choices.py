@@ -23,7 +23,7 @@ from homogaudit.config import (
 from homogaudit.config.machine import machine_memory
 from homogaudit.errors import HomogauditError
 from homogaudit.launch.arguments import list_samples, question_source
-from homogaudit.launch.requests import PRESETS, RunRequest, decoding_of
+from homogaudit.launch.requests import RunRequest, decoding_of, preset_of
 from homogaudit.launch.run_paths import list_runs
 from homogaudit.launch.run_summary import RunSummary, summarize
 from homogaudit.launch.speeds import find_speeds
@@ -126,7 +126,7 @@ def estimate(request: RunRequest) -> Estimate:
     source = question_source(request.questions) or str(resource("samples") / "misconceptions.jsonl")
     path = Path(source)
     questions = _question_count(source, path.stat().st_mtime_ns if path.exists() else 0)
-    limit = PRESETS[request.preset].limit if request.limit is None else request.limit
+    limit = preset_of(request.preset).limit if request.limit is None else request.limit
     questions = questions if limit is None else min(questions, limit)
     tokens = questions * (decoding.samples * decoding.max_tokens + decoding.greedy_max_tokens)
     model = Path(generator.location)
