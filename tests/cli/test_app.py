@@ -123,7 +123,7 @@ def test_a_bug_is_one_line_too_unless_debugging(monkeypatch: pytest.MonkeyPatch,
     assert run_app(["doctor"]) == 3
     assert capsys.readouterr().err.splitlines() == [
         "error: internal error: ZeroDivisionError: division by zero",
-        "hint: the same command with `--debug` shows where",
+        "hint: run the same command with `--debug` to see where",
     ]
     assert run_app(["doctor", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["error"]["kind"] == "error"

@@ -53,7 +53,7 @@ def test_a_measurement_that_dies_is_a_model_error(
     died = subprocess.CompletedProcess([], -6, stdout="")
     monkeypatch.setattr("subprocess.run", lambda *arguments, **options: died)
     assert run_app(["bench", str(demo_model)]) == 3
-    assert capsys.readouterr().err.startswith(f"error: llama.cpp gave up on `{demo_model}` (")
+    assert capsys.readouterr().err.startswith(f"error: llama.cpp crashed on `{demo_model}` (")
 
 
 @pytest.mark.parametrize(

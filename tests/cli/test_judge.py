@@ -151,7 +151,7 @@ def test_an_import_with_a_paid_judge_says_how_to_go_on_with_it_or_is_agreed_to_a
         assert run_app(["import", "recorded.jsonl", "-o", "one.audit", *flags]) == 2
         err = capsys.readouterr().err
         again = "homogaudit score one.audit --judge model:paid --judge-prompt 'my prompt.jinja' --no-embedder"
-        assert f"imported, not scored: `{again}` goes on" in err and "agree with `--yes`" in err
+        assert f"imported but not scored: continue with `{again}`" in err and "agree with `--yes`" in err
         assert server.requests == []
         assert run_app([*shlex.split(again)[1:], "--yes", "-q"]) == 0
         for number, agreed in enumerate((["--yes"], ["--max-cost", "100"])):

@@ -109,7 +109,7 @@ def test_a_merge_asks_a_paid_judge_about_answers_without_a_verdict_only_where_th
         asked = len(server.requests)
         assert run_app(["merge", "1.audit", "2.audit", "-o", "merged.audit"]) == 2
         error = capsys.readouterr().err
-        assert "the run may cost" in error and "`homogaudit score merged.audit` goes on" in error
+        assert "the run may cost" in error and "continue with `homogaudit score merged.audit`" in error
         assert len(server.requests) == asked
         assert run_app(["merge", "1.audit", "2.audit", "-o", "agreed.audit", "--max-cost", "100"]) == 0
         assert len(server.requests) > asked

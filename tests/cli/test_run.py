@@ -245,8 +245,8 @@ def test_the_same_command_goes_on_with_an_unfinished_run(
     assert len(before) == 4
     result = run(demo_model, questions, *SHORT)
     assert result.code == 0
-    assert result.err.splitlines()[0] == f"run: {unfinished}; going on where it was left, `--new` starts another"
-    assert "2 questions, 6 answers (4 stored already): at most 8 passes" in result.err
+    assert result.err.splitlines()[0] == f"run: {unfinished}; continuing where it stopped, `--new` starts another"
+    assert "2 questions, 6 answers (4 already stored): at most 8 passes" in result.err
     assert before.items() <= texts(unfinished).items()
     assert len(texts(unfinished)) == 6
     assert left_over(runs) == {unfinished.name}
@@ -512,7 +512,7 @@ def test_an_output_that_is_another_file_is_exit_code_2_and_left_alone(run: Run, 
 def test_an_output_in_what_is_no_folder_is_exit_code_2(run: Run, questions: Path):
     target = questions / "demo.audit"
     result = run("demo", questions, "-o", target)
-    assert (result.code, result.error) == (2, f"`{questions}` is no folder")
+    assert (result.code, result.error) == (2, f"`{questions}` is not a folder")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

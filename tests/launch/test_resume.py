@@ -84,7 +84,7 @@ def test_models_that_moved_are_looked_for_by_name_and_taken_where_they_are_the_s
 
 def test_a_model_file_that_vanished_or_changed_is_told(run: RunFile, model: Path):
     model.write_bytes(b"other weights")
-    with pytest.raises(ModelError, match="is not the one that the run was begun with"):
+    with pytest.raises(ModelError, match="is not the one that the run was started with"):
         plan_resume(run.path)
     model.unlink()
     with pytest.raises(ModelError, match="cannot be read"):

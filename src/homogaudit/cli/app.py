@@ -117,7 +117,7 @@ def run_app(arguments: Sequence[str]) -> int:
         if is_debugging:
             raise
         message = " ".join(f"internal error: {type(error).__name__}: {error}".split())
-        return show_error(HomogauditError(message, "the same command with `--debug` shows where"), as_json=as_json)
+        return show_error(HomogauditError(message, "run the same command with `--debug` to see where"), as_json=as_json)
 
 
 def _where_help_is(error: Any) -> str:

@@ -102,7 +102,7 @@ def _read(output: str, code: int, location: str) -> dict[str, Any]:
     try:
         figures = json.loads(output)
     except ValueError:
-        message = f"llama.cpp gave up on `{location}` (exit code {code})"
+        message = f"llama.cpp crashed on `{location}` (exit code {code})"
         raise ModelError(message, "is the file complete and undamaged?") from None
     if "error" in figures:
         raise from_kind(**figures["error"])

@@ -65,7 +65,7 @@ def calibrate(
         settings.embedder, named, wanted=True, trust=trust, found_in=settings.embedder_found_in
     )
     if chosen is None:
-        raise UsageError(f"no embedder: {reason}", "`homogaudit models` lists those that have names")
+        raise UsageError(f"no embedder: {reason}", "`homogaudit models` lists embedders by name")
     file = load_answer_pairs(resource("samples") / "answer_pairs.jsonl" if pairs is None else pairs)
     cosines = pair_cosines(file.pairs, load_embedder(chosen, trust.key_origins))
     found = pair_threshold(cosines, [pair.same for pair in file.pairs], [pair.question for pair in file.pairs])

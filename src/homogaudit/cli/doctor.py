@@ -116,7 +116,7 @@ def _examine(models_file: Path | None) -> dict[str, Any]:
         models = load_models(models_file)
         settings = load_settings(models)
     except ConfigError as error:
-        missing.append(Missing("a valid configuration", error.message, error.hint or "mend it"))
+        missing.append(Missing("a valid configuration", error.message, error.hint or "fix it"))
         models, runs, given = ModelsFile({}, {}), None, {}
     else:
         given = {key: {"value": str(getattr(settings, key)), "given_by": by} for key, by in settings.given_by.items()}

@@ -64,7 +64,9 @@ def merge(
         plan = plan_resume(output, draws=False, max_cost=max_cost, consent=make_consent(is_agreed=yes))
         carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     except HomogauditError:
-        typer.echo(f"merged, not scored: `homogaudit score {plain(shlex.quote(str(output)))}` goes on", err=True)
+        typer.echo(
+            f"merged but not scored: continue with `homogaudit score {plain(shlex.quote(str(output)))}`", err=True
+        )
         raise
     with RunFile.open(output) as stored:
         print_report(stored, as_json=as_json)

@@ -164,7 +164,7 @@ def import_(
         flags = {"--judge": judge, "--judge-prompt": judge_prompt, "--embedder": embedder}
         again = [shown, *(f"{flag} {plain(shlex.quote(str(value)))}" for flag, value in flags.items() if value)]
         again += ["--no-embedder"] if no_embedder else []
-        typer.echo(f"imported, not scored: `homogaudit score {' '.join(again)}` goes on", err=True)
+        typer.echo(f"imported but not scored: continue with `homogaudit score {' '.join(again)}`", err=True)
         raise
     typer.echo(str(path))
     with RunFile.open(path) as stored:
@@ -198,7 +198,7 @@ def export(
         raise UsageError(f"`{target}` is a run file and would be overwritten", "choose another file with `-o`")
     with RunFile.open(path) as opened:
         if opened.status != "complete":
-            typer.echo(f"the run `{plain(path.name)}` is not complete: what there is gets exported", err=True)
+            typer.echo(f"the run `{plain(path.name)}` is not complete; only what is there is exported", err=True)
         if target is None:
             _export_to_stdout(opened, judge, signals)
         else:

@@ -88,7 +88,7 @@ def check_drawn(run: "RunFile") -> None:
         # A server's words are stored in backticks.
         reason = quoted(found.reason.strip("`"), 200)
         message = f"all {found.draws:,} draws of `{run.path}` failed, most of them because of {reason}"
-        raise ModelError(message, "mend that, and start it anew with `--new` or under another name")
+        raise ModelError(message, "fix that, then start again with `--new` or under another name")
 
 
 def check_complete(run: "RunFile") -> None:
@@ -104,9 +104,9 @@ def check_complete(run: "RunFile") -> None:
             absent = Shards(missing, Shards.of_parameters(run.parameters).of)
             message = f"`{run.path}` is not complete: {absent} {'is' if len(missing) == 1 else 'are'} missing"
             raise IncompleteRunError(message, "`homogaudit merge` it with the missing runs into another file")
-        hint = "run its command again to go on"
+        hint = "run its command again to continue"
         if run.is_recorded:
-            hint = f"`homogaudit score {shlex.quote(str(run.path))}` goes on"
+            hint = f"continue with `homogaudit score {shlex.quote(str(run.path))}`"
         raise IncompleteRunError(f"`{run.path}` is not complete", hint)
 
 

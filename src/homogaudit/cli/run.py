@@ -288,7 +288,7 @@ def run(
     )
     path = plan.path
     if not quiet:
-        going_on = "; going on where it was left, `--new` starts another" if plan.goes_on else ""
+        going_on = "; continuing where it stopped, `--new` starts another" if plan.goes_on else ""
         typer.echo(f"run: {path}{going_on}", err=True)
     try:
         carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)

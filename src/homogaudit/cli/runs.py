@@ -38,7 +38,7 @@ def runs(context: typer.Context, as_json: JsonOption = False) -> None:
         list_(as_json)
     elif as_json:
         raise UsageError(
-            f"`--json` stands before `{context.invoked_subcommand}`",
+            f"`--json` belongs after `{context.invoked_subcommand}`",
             f"`homogaudit runs {context.invoked_subcommand} --json`",
         )
 
@@ -82,7 +82,7 @@ def show(
         ("id", facts["id"]),
         ("model", summary.model),
         ("questions", f"{facts['question_source']}: {_done(summary)} done"),
-        ("samples", f"{summary.samples} a question"),
+        ("samples", f"{summary.samples} per question"),
         ("status", summary.status_words),
         ("created", _time(summary.created)),
         ("finished", _time(facts["finished"])),
@@ -117,7 +117,7 @@ def delete(
         _check_deletable(path)
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("deleting needs a yes, and there is no terminal to ask on", "give `--yes`")
+            raise UsageError("deleting asks for confirmation, and there is no terminal to ask on", "give `--yes`")
         for path in paths:
             typer.echo(f"{plain(path.name)}  {_size(bytes_on_disk(path))}", err=True)
         what = "this run" if len(paths) == 1 else f"these {len(paths)} runs"

@@ -77,7 +77,7 @@ def tui(
     if questions == "-":
         raise UsageError("the live screen cannot read questions from stdin", "put them into a file")
     if run_file is not None and model is not None:
-        raise UsageError("`--run` opens a run that is there, so there is nothing to do for MODEL", "give one of them")
+        raise UsageError("`--run` opens a run that exists and needs no MODEL", "give one of them")
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.requests import RunRequest, completed, decoding_of
     from homogaudit.launch.run_paths import find_run, runs_folder
@@ -132,8 +132,8 @@ def _print_last_word(path: Path) -> None:
         for sentence in verdict.sentences:
             typer.echo(plain(sentence))
     elif status != "complete":
-        typer.echo("the run is not complete; `homogaudit tui --run` opens it, and `r` goes on" if status == "started"
-                   else plain(status))  # fmt: skip
+        how = "the run is not complete: open it with `homogaudit tui --run`, and press `r` to continue"
+        typer.echo(how if status == "started" else plain(status))
     typer.echo(f"run: {path}")
     with RunFile.open(path) as run:
         check_drawn(run)

@@ -61,19 +61,17 @@ def check_order(model: str, questions: str | None, models: ModelsFile) -> None:
     path = Path(model)
     if not is_known and path.is_file() and _head(path) == _RUN_FILE:
         raise UsageError(
-            f"`{model}` is a run file or another database and stands where the model belongs",
+            f"`{model}` is a run file or another database, not a model",
             f"`homogaudit report {model}` shows a run, `homogaudit tui --run {model}` opens it",
         )
     is_model = is_known or path.is_file() or (path / "config.json").is_file()
     if (not is_known and _is_question_file(model)) or (not is_model and _sample(model) is not None):
         other = questions if questions is not None and _is_model(questions, models) else "demo"
-        raise UsageError(
-            f"`{model}` is a question file and stands where the model belongs", f"`homogaudit run {other} {model}`"
-        )
+        raise UsageError(f"`{model}` is a question file, not a model", f"`homogaudit run {other} {model}`")
     if questions is not None and _is_model(questions, models):
         raise UsageError(
-            f"`{questions}` is a model and stands where the questions belong",
-            "name a question file behind the model; without one the packaged sample is asked",
+            f"`{questions}` is a model, not a question file",
+            "name a question file after the model; without one a packaged sample is asked",
         )
 
 

@@ -110,7 +110,7 @@ def require_idle(path: Path) -> None:
         RunFileError: Another process is.
     """
     if (pid := lock_owner(path)) is not None:
-        raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or end it")
+        raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or stop it first")
 
 
 def _fault(model: Path, stored: Any) -> str | None:
@@ -119,4 +119,4 @@ def _fault(model: Path, stored: Any) -> str | None:
         found = model_fingerprint(model)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return "is not the one that the run was begun with" if stored is not None and found != stored else None
+    return "is not the one that the run was started with" if stored is not None and found != stored else None

@@ -106,8 +106,8 @@ def plan_run(
     else:
         questions = whole = stored
         warn(
-            f"version 0.1.0 began this run and read {quoted(question_file.name)} otherwise: it goes on with the "
-            "questions and the references that it holds"
+            f"version 0.1.0 started this run and read {quoted(question_file.name)} differently: it continues with the "
+            "questions and references stored in it"
         )
     path = (
         unfinished
@@ -127,7 +127,7 @@ def plan_run(
         price = generator.entry.price_per_million_tokens if generator.entry else None
         estimate = estimate_requests(questions, decoding, prompting, price)
     elif request.max_cost is not None and judging is None:
-        raise UsageError(f"`--max-cost` is for servers, and `{generator.name}` is none", "leave it out")
+        raise UsageError(f"`--max-cost` is for servers, and `{generator.name}` is not on one", "leave it out")
     if estimate is not None:
         estimate = replace(estimate, judging=judging)
     budget = estimate.token_budget(request.max_cost) if estimate else None
@@ -171,12 +171,12 @@ def _choose_server(
     if generator.kind != "server":
         for flag, value in flags.items():
             if value is not None:
-                raise UsageError(f"`{flag}` is for servers, and `{generator.name}` is none", "leave it out")
+                raise UsageError(f"`{flag}` is for servers, and `{generator.name}` is not on one", "leave it out")
         return None
     if request.concurrency is not None and not 1 <= request.concurrency <= 4096:
         raise UsageError(f"`--concurrency` must lie between 1 and 4096, not `{request.concurrency}`")
     if request.hash_model:
-        raise UsageError("`--hash-model` is for files, and a server has none", "leave it out")
+        raise UsageError("`--hash-model` is for model files, and a server has none", "leave it out")
     return choose_server(generator, request.server_model, warn, trust.key_origins)
 
 

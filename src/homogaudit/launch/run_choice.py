@@ -72,7 +72,7 @@ def create_or_check(
     if path.is_dir():
         raise UsageError(f"`{path}` is a folder", f"name a file in it, for example `{path / 'demo.audit'}`")
     if path.parent.exists() and not path.parent.is_dir():
-        raise UsageError(f"`{path.parent}` is no folder", "choose another file with `-o`")
+        raise UsageError(f"`{path.parent}` is not a folder", "choose another file with `-o`")
     if path.exists():
         if line := missing_journal(path):
             warn(line)

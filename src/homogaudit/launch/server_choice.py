@@ -122,7 +122,7 @@ class ServerEstimate:
             hint = "give the model an entry in models.toml with its URL and `price_per_million_tokens`"
             raise UsageError(f"`--max-cost` needs the {self._unpriced}'s price", hint)
         if self.cost > max_cost:
-            less = "lower `--samples`, `--max-tokens` or `--limit`" if self.requests else "take another judge"
+            less = "lower `--samples`, `--max-tokens` or `--limit`" if self.requests else "choose another judge"
             raise UsageError(
                 f"the run may cost {self.cost:,.2f}, more than `--max-cost` {max_cost:g}", f"{less}, or raise it"
             )

@@ -82,11 +82,11 @@ class _Watch:
                 last = event
             stopper.cancel()
         if self._interrupted.is_set():
-            raise InterruptedRunError("interrupted; what was finished is stored", "run the same command again to go on")
+            raise InterruptedRunError("interrupted; what was drawn is stored", "run the same command again to continue")
         if isinstance(last, EngineFailed):
             raise from_kind(last.kind, last.message, last.hint)
         if not isinstance(last, RunFinished):
-            raise EngineError("the engine ended without a word", f"its log: {log}")
+            raise EngineError("the engine ended without a result", f"its log: {log}")
         log.unlink(missing_ok=True)
         return last
 

@@ -60,7 +60,7 @@ def yaml_records(text: str, columns: Columns, file: str) -> RawRecords:
         raise QuestionFileError(f"{quoted(file)}{where} is not valid YAML: {error.problem}", "fix the line") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
-        raise QuestionFileError(f"{quoted(file)} is not valid YAML: {reason}", "mend it") from None
+        raise QuestionFileError(f"{quoted(file)} is not valid YAML: {reason}", "fix it") from None
     expanded: list[RawRecord] = []
     for record in found.records:
         check_value(record.values, f"{quoted(file)} line {record.line}")

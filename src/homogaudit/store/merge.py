@@ -134,7 +134,7 @@ def _together(runs: Sequence[RunFile]) -> Shards:
 def _warnings(runs: Sequence[RunFile]) -> list[str]:
     warnings: list[str] = []
     if len(days := {run.created[:10] for run in runs}) > 1:
-        warnings.append(f"the runs were begun on {len(days)} days: prompts that state the date differ")
+        warnings.append(f"the runs were started on {len(days)} different days: prompts that state the date differ")
     if len({scoring.key for run in runs if (scoring := run.scoring) is not None}) > 1:
         warnings.append("the runs were scored in different ways: all are scored like the first")
     return warnings
