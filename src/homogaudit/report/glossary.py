@@ -5,7 +5,7 @@ The texts lie in glossary.toml; signals and figures bring their own. Knows no ru
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from homogaudit.config import did_you_mean
 from homogaudit.errors import UsageError
 
-__all__ = ["TERMS", "Term", "all_terms", "lookup"]
+__all__ = ["TERMS", "Term", "all_terms", "lookup", "lookup_all"]
 
 _SIGNALS = "signals"
 """The group that the signals' own terms join."""
@@ -119,16 +119,20 @@ def lookup(term: str) -> Term:
         UsageError: There is no such term; the hint names the nearest.
     """
     terms = all_terms()
-    by_spelling: dict[str, Term] = {}
-    for entry in terms.values():
-        by_spelling[_folded(entry.name)] = entry
-    for entry in terms.values():
-        for alias in entry.aliases:
-            by_spelling.setdefault(_folded(alias), entry)
-    for spelling in (_folded(term), _folded(term.rpartition(".")[2])):
-        if spelling in by_spelling:
-            return by_spelling[spelling]
+    if found := lookup_all([term], terms):
+        return found[term]
     shown = f"`{term}`" if term.isprintable() else ascii(term)
     spellings = [name for entry in terms.values() for name in (entry.name, *entry.aliases)]
     hint = did_you_mean(_folded(term), spellings, "`homogaudit explain` lists all terms")
     raise UsageError(f"unknown term {shown}", hint)
+
+
+def lookup_all(names: Iterable[str], terms: Mapping[str, Term] | None = None) -> dict[str, Term]:
+    """Return the terms that `lookup` would return, by the names asked for; a name without one is left out."""
+    terms = all_terms() if terms is None else terms
+    by_spelling = {_folded(alias): entry for entry in reversed(list(terms.values())) for alias in entry.aliases}
+    by_spelling |= {_folded(entry.name): entry for entry in terms.values()}
+    found = {
+        name: by_spelling.get(_folded(name)) or by_spelling.get(_folded(name.rpartition(".")[2])) for name in names
+    }
+    return {name: entry for name, entry in found.items() if entry is not None}

@@ -1,0 +1,271 @@
+"use strict";
+// Draws the questions, explains terms where they stand, and changes the theme. All text goes in as text.
+(() => {
+  const CHUNK = 50;
+  const at = (id) => document.getElementById(id);
+  const data = JSON.parse(at("questions-json").textContent);
+  const root = document.documentElement;
+
+  // Controls, directions and halves of pairs are written out: they must not hide, or turn, what is beside them.
+  const ODD = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]/gu;
+  const code = (char) => "U+" + char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+
+  function make(tag, kind, text) {
+    const made = document.createElement(tag);
+    if (kind) made.className = kind;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function answer(text, kind = "answer") {
+    const made = make("span", kind);
+    made.dir = "auto";
+    let last = 0;
+    for (const found of text.matchAll(ODD)) {
+      made.append(text.slice(last, found.index), make("span", "odd", code(found[0])));
+      last = found.index + found[0].length;
+    }
+    made.append(text.slice(last));
+    return made;
+  }
+
+  // Questions
+  const list = at("list"), more = at("more"), shownLine = at("shown");
+  const search = at("search"), category = at("category"), sort = at("sort");
+  const filters = [...document.querySelectorAll("[data-filter]")];
+  const total = data.questions.length;
+  const isOn = (button) => button.ariaPressed === "true";
+  const number = new Intl.NumberFormat("en");
+  let shown = [], drawn = 0;
+
+  data.questions.forEach((question, place) => { question.place = place; });
+
+  function haystack(question) {
+    if (question.hay === undefined) {
+      const texts = question.clusters.flat().concat(question.without, question.greedy ? [[question.greedy]] : []);
+      const parts = [question.text, question.category ?? "", question.id, ...texts.map((x) => x[0])];
+      question.hay = parts.join("\n").toLowerCase();
+    }
+    return question.hay;
+  }
+
+  function selected() {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const on = filters.filter(isOn).map((x) => x.dataset.filter);
+    const found = data.questions.filter((question) =>
+      on.every((name) => question.in.includes(name)) &&
+      (category.value === "" || question.category === category.value) &&
+      words.every((word) => haystack(question).includes(word)));
+    const key = keys[sort.value];
+    if (!key) return found;
+    // Those without a value come last, equal ones in the order of the file.
+    const value = (x) => { const y = key.of(x); return y === null || y === undefined ? null : y; };
+    const has = found.filter((x) => value(x) !== null), not = found.filter((x) => value(x) === null);
+    has.sort((a, b) => {
+      const x = value(a), y = value(b);
+      return (x < y ? -1 : x > y ? 1 : 0) * key.sign || a.place - b.place;
+    });
+    return has.concat(not);
+  }
+
+  function count(question) { return question.counts[0]; }
+
+  const keys = {
+    fewest: { of: count, sign: 1 },
+    most: { of: count, sign: -1 },
+    label: { of: (x) => x.label === null ? null : data.labels.indexOf(x.label), sign: 1 },
+    category: { of: (x) => x.category?.toLowerCase(), sign: 1 },
+  };
+  data.signals.forEach((name, place) => { keys["signal:" + place] = { of: (x) => x.signals[place], sign: -data.directions[place] }; });
+
+  function option(parent, value, text) {
+    const made = make("option", "", text);
+    made.value = value;
+    parent.append(made);
+  }
+
+  option(sort, "", "order of the file");
+  option(sort, "fewest", "fewest clusters");
+  option(sort, "most", "most clusters");
+  option(sort, "label", "label");
+  option(sort, "category", "category");
+  if (data.signals.length) {
+    const group = make("optgroup");
+    group.label = "most uncertain by";
+    data.signals.forEach((name, place) => option(group, "signal:" + place, name));
+    sort.append(group);
+  }
+  const categories = new Map();
+  for (const x of data.questions) if (x.category) categories.set(x.category, (categories.get(x.category) ?? 0) + 1);
+  for (const [name, size] of [...categories].sort((a, b) => a[0].localeCompare(b[0]))) option(category, name, `${name} (${size})`);
+  if (!categories.size) category.parentElement.hidden = true;
+
+  const size = (cluster) => cluster.reduce((sum, x) => sum + x[1], 0);
+
+  function row(question) {
+    const made = make("details", "question");
+    made.dataset.place = question.place;
+    const head = make("summary");
+    const asked = make("span", "asked");
+    asked.append(answer(question.text, ""));
+    if (question.category) asked.append(" ", make("span", "category", question.category));
+    const sizes = make("span", "sizes");
+    const bars = question.clusters.map(size);
+    const without = question.without.reduce((sum, x) => sum + x[1], 0);
+    for (const x of bars) part(sizes, x, "");
+    if (without) part(sizes, without, "without");
+    if (bars.length) {
+      sizes.role = "img";
+      sizes.ariaLabel = `clusters: ${bars.join(", ")}`;
+    }
+    const clusters = make("span", "number", count(question) === null || count(question) === undefined ? "" : count(question));
+    head.append(make("span", "number", number.format(question.place + 1)), asked, sizes, clusters,
+      make("span", `said ${question.label ?? ""}`, (question.label ?? "").replace("_", " ")));
+    made.append(head);
+    made.addEventListener("toggle", () => { if (made.open) fill(made); });
+    return made;
+  }
+
+  function part(parent, share, kind) {
+    const made = make("i", kind);
+    made.style.flexGrow = share;
+    parent.append(made);
+  }
+
+  function fill(made) {
+    if (made.lastElementChild.className === "inside") return;
+    const question = data.questions[made.dataset.place];
+    const inside = make("div", "inside");
+    const all = question.clusters.reduce((sum, x) => sum + size(x), 0);
+    question.clusters.forEach((cluster, place) => {
+      inside.append(texts(`cluster ${place + 1}: ${size(cluster)} of ${all}`, cluster));
+    });
+    if (question.outside) inside.append(make("p", "muted", question.outside));
+    if (question.without.length) inside.append(texts("without a cluster", question.without));
+    if (question.greedy) inside.append(texts("greedy answer", [[question.greedy, 0]]));
+    if (question.correct.length) inside.append(texts("correct by the question file", question.correct.map((x) => [x, 0])));
+    if (question.incorrect.length) inside.append(texts("incorrect by the question file", question.incorrect.map((x) => [x, 0])));
+    const values = data.clusterings.map((name, place) => [`clusters by ${name}`, question.counts[place]])
+      .concat(data.signals.map((name, place) => [name, question.signals[place]]))
+      .filter((x) => x[1] !== null && x[1] !== undefined);
+    if (values.length) inside.append(figures(values));
+    made.append(inside);
+  }
+
+  function texts(title, rows) {
+    const made = make("div");
+    made.append(make("h3", "", title));
+    const items = make("ul");
+    for (const [text, times] of rows) {
+      const item = make("li");
+      item.append(make("span", "times", times > 1 ? `${times}\u00d7` : ""), answer(text));
+      items.append(item);
+    }
+    made.append(items);
+    return made;
+  }
+
+  function figures(rows) {
+    const made = make("dl", "values");
+    for (const [name, value] of rows) {
+      const line = make("div");
+      line.append(make("dt", "", name), make("dd", "", value));
+      made.append(line);
+    }
+    return made;
+  }
+
+  function draw(until) {
+    list.append(...shown.slice(drawn, until).map(row));
+    drawn = Math.min(until, shown.length);
+    more.hidden = drawn >= shown.length;
+  }
+
+  function update() {
+    shown = selected();
+    drawn = 0;
+    list.replaceChildren();
+    const told = [...filters.filter(isOn).map((x) => x.firstChild.textContent.trim()), category.value].filter(Boolean);
+    shownLine.textContent = `${number.format(shown.length)} of ${number.format(total)}${told.length ? ": " : ""}${told.join(", ")}`;
+    draw(CHUNK);
+  }
+
+  let waiting = 0;
+  search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(update, 120); });
+  category.addEventListener("change", update);
+  sort.addEventListener("change", update);
+  for (const x of filters) x.addEventListener("click", () => { press(x, !isOn(x)); update(); });
+  function press(button, on) { button.ariaPressed = String(on); }
+  at("controls").addEventListener("submit", (event) => event.preventDefault());
+  at("controls").hidden = false;
+  more.addEventListener("click", () => draw(drawn + CHUNK));
+  at("open").addEventListener("click", () => { draw(shown.length); for (const x of list.children) { fill(x); x.open = true; } });
+  at("open").hidden = at("close").hidden = false;
+  at("close").addEventListener("click", () => { for (const x of list.children) x.open = false; });
+
+  // A link such as #questions/missed shows those alone.
+  function follow() {
+    const [place, name] = decodeURIComponent(location.hash.slice(1)).split("/");
+    if (place !== "questions" || !name) return;
+    search.value = category.value = sort.value = "";
+    for (const x of filters) press(x, x.dataset.filter === name);
+    update();
+    at("questions").scrollIntoView();
+  }
+  window.addEventListener("hashchange", follow);
+  update();
+  follow();
+
+  // Explanations
+  const popover = at("popover");
+  let asked = null;
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a.term");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !popover.showPopover) return;
+    event.preventDefault();
+    const entry = at(link.hash.slice(1));
+    popover.replaceChildren(...[...entry.children].map((x) => x.cloneNode(true)));
+    const whole = make("a", "", "Glossary");
+    whole.href = link.hash;
+    whole.addEventListener("click", () => popover.hidePopover());
+    popover.append(whole);
+    popover.showPopover();
+    const box = link.getBoundingClientRect(), own = popover.getBoundingClientRect();
+    const isBelow = box.bottom + own.height + 6 < innerHeight || box.top < own.height + 60;
+    popover.style.left = Math.max(8, Math.min(box.left, root.clientWidth - own.width - 8)) + "px";
+    popover.style.top = scrollY + (isBelow ? box.bottom + 6 : box.top - own.height - 6) + "px";
+    asked = link;
+    whole.focus({ preventScroll: true });
+  });
+  popover.addEventListener("toggle", (event) => {
+    const isLost = document.activeElement === document.body || popover.contains(document.activeElement);
+    if (event.newState === "closed" && isLost) asked.focus({ preventScroll: true });
+  });
+
+  // Theme
+  const theme = at("theme"), dark = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : dark.matches;
+  const name = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
+  theme.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; name(); });
+  dark.addEventListener("change", name);
+  name();
+  theme.hidden = false;
+
+  // Print: what is listed, whole
+  window.addEventListener("beforeprint", () => draw(shown.length));
+  at("print").addEventListener("click", () => print());
+  at("print").hidden = false;
+
+  // Data
+  at("download").addEventListener("click", () => {
+    const link = make("a");
+    link.href = URL.createObjectURL(new Blob([at("report-json").textContent], { type: "application/json" }));
+    link.download = "report.json";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+  at("download").hidden = false;
+
+  const contents = document.querySelector(".contents details");
+  if (matchMedia("(max-width: 72rem)").matches) contents.open = false;
+})();

@@ -1,0 +1,132 @@
+"""Sections, questions and glossary as one page; its template, stylesheet and script lie beside this module.
+
+The page words nothing but its own controls. Text of others is escaped by the template, or stands in JSON that the
+script shows as text; a strict content security policy allows no other script and no request.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from homogaudit import __version__
+from homogaudit.report.glossary import lookup_all
+from homogaudit.report.html import plots
+from homogaudit.report.html.questions import question_data
+from homogaudit.report.json import to_json
+from homogaudit.report.layout import sections
+from homogaudit.report.numbers import MISSING, count, decimal, percent, threshold
+from homogaudit.report.question_rows import Questions
+from homogaudit.report.records import FORMAT, Report
+from homogaudit.report.section import Curves, HeatMap, Section, Table
+from homogaudit.report.summary import summary
+from homogaudit.report.text import plain
+
+__all__ = ["to_html"]
+
+_CODE = re.compile(r"`([^`]+)`")
+_UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]")
+"""What is escaped in embedded JSON: what HTML could read as markup, and what turns or hides the text around it."""
+
+
+def to_html(report: Report, questions: Questions) -> str:
+    """Return the page.
+
+    Args:
+        report: With everything that the full report has.
+        questions: Of the same run; each filter that holds of some becomes a button.
+    """
+    listed = question_data(questions)
+    shown = (summary(report), *sections(report))
+    named = lookup_all({name: None for section in shown for name in _terms(section)})
+    glossary = {term.name: term for term in named.values()}
+    style, script = _resource("page.css"), _resource("page.js")
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return made.from_string(_resource("page.html")).render(
+        plots=plots,
+        coded=_coded,
+        slug=_slug,
+        written=_written,
+        count=count,
+        summary=shown[0],
+        sections=shown[1:],
+        terms=named,
+        glossary=sorted(glossary.values(), key=lambda term: term.name.casefold()),
+        filters=listed["filters"],
+        model=plain(report.run.model),
+        version=__version__,
+        format=FORMAT,
+        style=Markup(style),
+        style_hash=_hash(style),
+        script=Markup(script),
+        script_hash=_hash(script),
+        report_json=_embedded(to_json(report)),
+        questions_json=_embedded(listed),
+    )
+
+
+def _terms(section: Section) -> Iterable[str]:
+    """Yield every term that the section names, in reading order."""
+    yield section.term
+    for part in section.parts:
+        if isinstance(part, Table):
+            yield from (column.term for column in part.columns if column.term)
+            yield from (row.term for row in part.rows)
+        else:
+            yield part.term
+
+
+@cache
+def _resource(name: str) -> str:
+    return files("homogaudit.report.html").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return what a content security policy calls an inline style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _embedded(values: Any) -> Markup:
+    """Return JSON that no browser takes for markup, and no editor shows turned around."""
+    text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def _coded(text: str) -> Markup:
+    """Escape a text; what stands between backticks becomes code."""
+    parts = _CODE.split(text)
+    # Odd parts are what stood between backticks.
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.casefold())
+
+
+def _written(plot: Curves | HeatMap) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Return the headings and rows of the numbers behind a plot."""
+    if isinstance(plot, HeatMap):
+        rows = [
+            (name, *(decimal(value, 2) for value in values))
+            for name, values in zip(plot.names, plot.values, strict=True)
+        ]
+        return ("", *plot.names), rows
+    points = [dict(zip(curve.x, curve.y, strict=True)) for curve in plot.curves]
+    xs = sorted({x for known in points for x in known})
+    rows = [
+        (
+            percent(x) if plot.x_percent else threshold(x),
+            *(percent(known[x]) if x in known else MISSING for known in points),
+        )
+        for x in xs
+    ]
+    return (plot.x_label, *(curve.name for curve in plot.curves)), rows
