@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from textual.app import App
-from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Input, RadioSet, Static
 
@@ -27,15 +26,21 @@ from homogaudit.records import (
 from homogaudit.report.build import build
 from homogaudit.report.glossary import lookup
 from homogaudit.report.json import dumps, from_json
+from homogaudit.report.layout import sections
 from homogaudit.report.markdown import to_markdown
 from homogaudit.report.records import Report
+from homogaudit.report.summary import summary
 from homogaudit.store import RunFile
 from homogaudit.tui.export import Export, ExportScreen, default_path, write_export
-from homogaudit.tui.report_blocks import BlockFigure
-from homogaudit.tui.report_figures import all_items, report_sections
+from homogaudit.tui.question_rows import FILTERS
+from homogaudit.tui.report_blocks import Stop, draw_sections
 from homogaudit.tui.report_process import BuiltReport, build_report
+from homogaudit.tui.report_view import ReportView
 from homogaudit.tui.screens.help import ExplainScreen
+from homogaudit.tui.screens.questions import QuestionsScreen
 from homogaudit.tui.screens.report import ReportScreen
+from homogaudit.tui.theme import DARK_PALETTE
+from homogaudit.tui.widgets.choice_line import ChoiceLine
 
 METHODS = (ClusteringMethod("jaccard", "single", 0.4), ClusteringMethod("answer", "single", None))
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
@@ -93,15 +98,15 @@ class ReportApp(App[None]):
         self.path = path
         self.report = report
         self.waits = waits
-        self.asked: list[bool] = []
+        self.built = 0
         self.copied: list[str] = []
 
     def on_mount(self) -> None:
         self.push_screen(ReportScreen(self.path, build=self.build))
 
-    async def build(self, path: Path, full: bool) -> BuiltReport:
-        self.asked.append(full)
-        if full and self.waits is not None:
+    async def build(self, path: Path) -> BuiltReport:
+        self.built += 1
+        if self.waits is not None:
             await self.waits.wait()
         return BuiltReport(self.report, dumps(self.report))
 
@@ -113,119 +118,153 @@ async def ready(app: App[None], pilot: Pilot[None]) -> None:
     await pilot.pause()
     await app.workers.wait_for_complete()
     await pilot.pause()
+    await pilot.pause()
 
 
-def all_text(app: App[None]) -> str:
-    """Return what all blocks draw, seen or not."""
-    return "\n".join(figure.render().plain for figure in app.screen.query(BlockFigure))
+def view(app: App[None]) -> ReportView:
+    return app.screen.query_one(ReportView)
+
+
+def current(app: App[None]) -> Stop:
+    stop = view(app).current
+    assert stop is not None
+    return stop
+
+
+def line_in_sight(app: App[None], line: int) -> bool:
+    shown = view(app)
+    return 0 <= line - shown.scroll_offset.y < shown.size.height
 
 
 def pointed(app: App[None]) -> str:
-    return str(app.screen.query_one("#pointed", Static).content)
+    return " ".join(str(app.screen.query_one("#pointed", Static).content).split())
 
 
 def test_a_report_that_crossed_a_process_border_is_the_same(report: Report) -> None:
     assert from_json(json.loads(dumps(report))) == report
 
 
-def test_every_figure_has_an_explanation(report: Report) -> None:
-    for item in all_items(report_sections(report)):
-        assert lookup(item.term).definition
+def stops(report: Report) -> list[Stop]:
+    return draw_sections((summary(report), *sections(report)), 78, DARK_PALETTE, color=True).stops
 
 
-def test_validity_comes_first_and_then_the_verdict(report: Report) -> None:
-    first, second, *_ = report_sections(report)
-    assert first.title.startswith("Validity: ")
-    assert first.blocks[0].items[0].value == report.validity.warnings[0]  # type: ignore[union-attr]
-    assert second.title == f"Verdict: {report.verdict.level}"
+def test_every_line_has_an_explanation(report: Report) -> None:
+    for stop in stops(report):
+        assert lookup(stop.term).definition
 
 
-def test_what_cannot_be_computed_is_a_dash_with_its_reason(report: Report) -> None:
-    items = {item.name: item for item in all_items(report_sections(report))}
-    assert items["perplexity"].value == "-"
-    assert items["perplexity"].note
+def test_every_line_about_questions_names_a_filter_of_the_list(report: Report) -> None:
+    named = {stop.questions for stop in stops(report)} - {""}
+    assert "missed" in named
+    assert named <= FILTERS.keys()
 
 
 @SIZES
-async def test_every_part_is_drawn(path: Path, report: Report, size: tuple[int, int]) -> None:
+async def test_every_section_is_reached_by_keyboard_and_marked(
+    path: Path, report: Report, size: tuple[int, int]
+) -> None:
     app = ReportApp(path, report)
     async with app.run_test(size=size) as pilot:
         await ready(app, pilot)
-        text = all_text(app)
-        for expected in ("Single-cluster rate by clustering", "jaccard", "SCR by threshold", "AUROC on all questions"):
-            assert expected in text
+        anchors = app.screen.query_one("#anchors", ChoiceLine)
+        for section in (summary(report), *sections(report)):
+            assert current(app).text == section.title
+            assert line_in_sight(app, current(app).lines.start)
+            assert f"▐{section.key.capitalize()}▌" in anchors.render().plain
+            await pilot.press("right_square_bracket")
+            await pilot.pause()
+        assert current(app).place == (0, 0, 0)
+        await pilot.press("left_square_bracket")
+        assert current(app).place[0] == len(sections(report))
 
 
-async def test_the_cursor_reaches_every_figure_and_stays_in_sight(path: Path, report: Report) -> None:
+@SIZES
+async def test_every_line_is_in_sight_while_the_cursor_goes_down(
+    path: Path, report: Report, size: tuple[int, int]
+) -> None:
     app = ReportApp(path, report)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=size) as pilot:
         await ready(app, pilot)
-        scroll = app.screen.query_one("#report", VerticalScroll)
-        items = all_items(report_sections(report))
-        await pilot.press(*["down"] * (len(items) - 1))
-        figure = app.screen.focused
-        assert isinstance(figure, BlockFigure)
-        assert figure is list(app.screen.query(BlockFigure))[-1]
-        line = figure.region.y + figure.lines_of(figure.cursor, figure.content_size.width)[0]
-        assert scroll.region.y <= line < scroll.region.bottom
+        drawn = draw_sections(
+            (summary(report), *sections(report)), view(app).scrollable_content_region.width, DARK_PALETTE, color=True
+        )
+        seen: set[int] = set()
+        for number, stop in enumerate(drawn.stops):
+            assert current(app) == stop
+            assert all(line_in_sight(app, line) for line in stop.lines), number
+            top = view(app).scroll_offset.y
+            seen |= set(range(top, top + view(app).size.height))
+            view(app).action_move(1)
+        assert {number for number, line in enumerate(drawn.lines) if line.plain} <= seen
+        await pilot.press("home")
+        assert view(app).scroll_offset.y == 0
+        await pilot.press("end")
+        assert current(app).place == drawn.stops[-1].place
+        await pilot.press("pageup", "pagedown", "pagedown")
+        assert current(app).place == drawn.stops[-1].place
 
 
-async def test_columns_stand_beside_each_other_only_where_there_is_room(path: Path, report: Report) -> None:
-    class Wide(ReportApp):
-        HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
-
-    app = Wide(path, report)
+async def test_the_cursor_stays_on_its_line_when_the_terminal_changes(path: Path, report: Report) -> None:
+    app = ReportApp(path, report)
     async with app.run_test(size=(120, 36)) as pilot:
         await ready(app, pilot)
-        left, right = app.screen.query_one("#left"), app.screen.query_one("#right")
-        assert left.region.y == right.region.y
-        await pilot.resize_terminal(80, 24)
+        await pilot.press(*["right_square_bracket"] * 6, "down", "down", "down")
+        before = current(app)
+        await pilot.resize_terminal(60, 20)
         await pilot.pause()
-        assert right.region.y >= left.region.bottom
+        assert current(app).place == before.place
+        assert current(app).text == before.text
+        assert line_in_sight(app, current(app).lines.start)
 
 
-async def test_the_short_report_is_shown_until_the_full_one_is_there(path: Path, report: Report) -> None:
+async def test_it_is_built_once_and_says_so_while_it_is_built(path: Path, report: Report) -> None:
     waits = asyncio.Event()
     app = ReportApp(path, report, waits)
     async with app.run_test(size=(80, 24)) as pilot:
         for _ in range(5):
             await pilot.pause()
-        assert app.asked == [False, True]
-        assert "more to come" in str(app.screen.query_one("#anchors", Static).content)
-        await pilot.press("down", "down")
-        before = pointed(app)
+        assert app.screen.query_one("#building").display
+        assert "Building the report" in str(app.screen.query_one("#building", Static).content)
+        await pilot.press("x", "y", "e", "right_square_bracket", "down", "enter")
         waits.set()
         await ready(app, pilot)
-        assert "more to come" not in str(app.screen.query_one("#anchors", Static).content)
-        assert pointed(app) == before
-        assert isinstance(app.screen.focused, BlockFigure)
+        assert not app.screen.query_one("#building").display
+        assert app.built == 1
+        assert app.focused is view(app)
 
 
-async def test_the_figure_under_the_cursor_is_copied_and_explained(path: Path, report: Report) -> None:
+async def test_the_line_under_the_cursor_is_copied_and_explained(path: Path, report: Report) -> None:
     app = ReportApp(path, report)
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(app, pilot)
-        await pilot.press("right_square_bracket", "right_square_bracket")
-        assert "SCR by jaccard" in pointed(app)
+        while current(app).term != "scr":
+            await pilot.press("down")
         await pilot.press("y")
         # 3 of the 11 questions with three answers; Wilson's interval by hand is 9.7% to 56.6%.
-        assert app.copied == ["27.3% [9.7%, 56.6%]"]
+        assert app.copied == ["jaccard: joins at 0.4, SCR 27.3%, 95% interval [9.7%, 56.6%], n 3 of 11"]
+        assert pointed(app) == f"scr {app.copied[0]}"
         await pilot.press("x")
         assert isinstance(app.screen, ExplainScreen)
         await pilot.press("escape")
         assert isinstance(app.screen, ReportScreen)
 
 
-async def test_an_undefined_figure_is_copied_with_its_reason(path: Path, report: Report) -> None:
+async def test_enter_lists_the_missed_questions_and_escape_comes_back(path: Path, report: Report) -> None:
     app = ReportApp(path, report)
-    async with app.run_test(size=(120, 36)) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await ready(app, pilot)
-        figure = next(x for x in app.screen.query(BlockFigure) if any(item.name == "perplexity" for item in x.items))
-        figure.cursor = [item.name for item in figure.items].index("perplexity")
-        figure.focus()
-        await pilot.pause()
-        await pilot.press("y")
-        assert app.copied == [f"perplexity: {figure.current.note}"]
+        await pilot.press("enter")
+        assert isinstance(app.screen, ReportScreen)
+        while current(app).questions != "missed":
+            await pilot.press("down")
+        await pilot.press("enter")
+        assert isinstance(app.screen, QuestionsScreen)
+        await ready(app, pilot)
+        # Of the questions whose samples agree, the first three, all are answered wrong.
+        assert str(app.screen.query_one("#shown", Static).content) == "3 of 12 shown"
+        await pilot.press("s", "escape")
+        assert str(app.screen.query_one("#shown", Static).content) == "3 of 12 shown"
+        assert not app.screen.check_action("reset", ())
 
 
 async def test_json_markdown_and_a_picture_are_written_beside_the_run(path: Path, report: Report) -> None:
@@ -279,7 +318,7 @@ def test_the_default_path_is_one_that_no_file_has(path: Path) -> None:
 
 async def test_an_error_is_said_in_words(path: Path, report: Report) -> None:
     class Failing(ReportApp):
-        async def build(self, path: Path, full: bool) -> BuiltReport:
+        async def build(self, path: Path) -> BuiltReport:
             raise RunFileError(
                 f"`{path.name}` has schema 9, and this version of homogaudit reads up to 2", "upgrade homogaudit"
             )
@@ -301,13 +340,13 @@ async def test_a_tiny_terminal_does_not_break_it(path: Path, report: Report, siz
 
 
 async def test_a_process_builds_it_and_is_gone_when_cancelled(path: Path) -> None:
-    built = await build_report(path, full=False)
+    built = await build_report(path)
     assert built.report.run.questions == 12
     with pytest.raises(RunFileError):
-        await build_report(path.with_name("none.audit"), full=False)
+        await build_report(path.with_name("none.audit"))
     # A server of other tests may be a child of this process too.
     before = _children()
-    task = asyncio.create_task(build_report(path, full=True))
+    task = asyncio.create_task(build_report(path))
     while not (children := _children() - before):
         await asyncio.sleep(0)
     task.cancel()

@@ -22,6 +22,7 @@ from homogaudit.store import RunFile
 from homogaudit.tui.app import HomogauditApp
 from homogaudit.tui.question_table import QuestionTable
 from homogaudit.tui.report_process import BuiltReport
+from homogaudit.tui.report_view import ReportView
 from homogaudit.tui.screens import report as report_screen
 from homogaudit.tui.screens import start
 from homogaudit.tui.screens.engine_error import EngineErrorScreen
@@ -175,7 +176,7 @@ def built(small_run: Path) -> BuiltReport:
 def opened(runs: Path, small_run: Path, built: BuiltReport, monkeypatch: pytest.MonkeyPatch) -> HomogauditApp:
     """The application on a finished run, whose report is there at once."""
 
-    async def at_once(path: Path, full: bool) -> BuiltReport:
+    async def at_once(path: Path) -> BuiltReport:
         return built
 
     make = partial(report_screen.ReportScreen, build=at_once)
@@ -184,9 +185,7 @@ def opened(runs: Path, small_run: Path, built: BuiltReport, monkeypatch: pytest.
 
 
 async def report_is_shown(app: HomogauditApp, pilot: Pilot[None]) -> None:
-    await settle(pilot, lambda: app.current_mode == "report" and bool(app.screen.query("#section-verdict")))
-    await app.workers.wait_for_complete()
-    await settle(pilot, lambda: "more to come" not in str(app.screen.query_one("#anchors", start.Static).content))
+    await settle(pilot, lambda: app.current_mode == "report" and bool(app.screen.query_one(ReportView).current))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -199,7 +198,7 @@ async def test_report(opened: HomogauditApp, size: tuple[int, int]):
             await pilot.pause()
             check(opened, "report-light")
             await pilot.press("f2")
-        for name, presses in (("rates", 2), ("signals", 4)):
+        for name, presses in (("rates", 4), ("signals", 2)):
             await pilot.press(*["right_square_bracket"] * presses)
             await pilot.pause()
             check(opened, f"report-{name}")
@@ -213,7 +212,7 @@ async def test_without_colour_every_screen_says_in_words_what_colours_say(
     app = HomogauditApp(run=small_run)
     async with app.run_test(size=(120, 36)) as pilot:
         await report_is_shown(app, pilot)
-        assert_drawn_in_grey(app, "✓ complete", "Verdict: severe", "●")
+        assert_drawn_in_grey(app, "✓ complete", "Homogenization: severe", "●")
         await pilot.press("3")
         await settle(pilot, lambda: app.screen.query_one(QuestionTable).display)
         assert_drawn_in_grey(app, "✗ incorrect", "✓ correct", "AAABBB")

@@ -6,6 +6,7 @@ It knows the run file and no widget.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from homogaudit.records import ClusteringMethod, LabelValue
 from homogaudit.report.analysis_inputs import PRIMARY_SIGNAL
@@ -18,6 +19,7 @@ from homogaudit.store import RunFile
 from homogaudit.store.run_file import QuestionOverview
 
 __all__ = [
+    "FILTERS",
     "NO_FILTER",
     "Column",
     "Filter",
@@ -177,11 +179,22 @@ class Filter:
     text: str = ""
     only_single: bool = False
     only_wrong: bool = False
+    only_unlabelled: bool = False
     only_unfinished: bool = False
     category: str | None = None
 
 
 NO_FILTER = Filter()
+
+FILTERS: Mapping[str, Filter] = MappingProxyType(
+    {
+        "one_cluster": Filter(only_single=True),
+        "wrong": Filter(only_wrong=True),
+        "missed": Filter(only_single=True, only_wrong=True),
+        "unlabelled": Filter(only_unlabelled=True),
+    }
+)
+"""By the names by which sentences of the report name them."""
 
 
 class Column(StrEnum):
@@ -227,6 +240,8 @@ def select(rows: Sequence[QuestionRow], wanted: Filter = NO_FILTER, order: Sort 
         shown = [row for row in shown if row.is_single]
     if wanted.only_wrong:
         shown = [row for row in shown if row.label is LabelValue.INCORRECT]
+    if wanted.only_unlabelled:
+        shown = [row for row in shown if row.label is None]
     if wanted.only_unfinished:
         shown = [row for row in shown if row.state != "scored"]
     if wanted.category is not None:

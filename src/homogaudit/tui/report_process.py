@@ -25,17 +25,13 @@ class BuiltReport:
     text: str
 
 
-async def build_report(path: Path, *, full: bool) -> BuiltReport:
-    """Build the report of a run; when cancelled, the process is gone before this returns.
-
-    Args:
-        path: The run file.
-        full: Whether to make what only the full report shows.
+async def build_report(path: Path) -> BuiltReport:
+    """Build the whole report of a run; when cancelled, the process is gone before this returns.
 
     Raises:
         HomogauditError: The run cannot be read, or the process failed.
     """
-    command = python_command("homogaudit", "report", str(path), "--json", *(["--full"] if full else []))
+    command = python_command("homogaudit", "report", str(path), "--json", "--full")
     pipe, devnull = subprocess.PIPE, subprocess.DEVNULL
     process = subprocess.Popen(
         command, stdin=devnull, stdout=pipe, stderr=pipe, start_new_session=True, env=child_environment()

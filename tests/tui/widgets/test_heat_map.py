@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from homogaudit.tui.theme import DARK_PALETTE
-from homogaudit.tui.widgets.heat_map import HeatMapData, draw_heat_map, scale_low
+from homogaudit.tui.widgets.heat_map import HeatMapData, draw_heat_map, draw_value_map, scale_low
 
 SIMILARITY = np.array([[1.0, 0.2, 0.9], [0.2, 1.0, 0.3], [0.9, 0.3, 1.0]])
 DATA = HeatMapData(SIMILARITY, (0, 1, 0), 0.85)
@@ -63,3 +63,21 @@ def test_without_data_it_says_why() -> None:
 def test_no_size_is_too_small_or_too_large(size: tuple[int, int], n: int) -> None:
     shown = lines(HeatMapData(np.eye(n), tuple(range(n)), 0.5), *size)
     assert all(len(line) <= size[0] for line in shown)
+
+
+NAMES = ("B1", "B2", "B3")
+VALUES = ((1.0, -0.25, None), (-0.25, 1.0, 0.5), (None, 0.5, 1.0))
+
+
+def value_lines(width: int, *, color: bool = True) -> list[str]:
+    return [line.plain.rstrip() for line in draw_value_map(NAMES, VALUES, width, DARK_PALETTE, color=color)]
+
+
+def test_named_values_stand_under_and_beside_their_names() -> None:
+    head, first, *_ = value_lines(60)
+    assert head.split() == ["B1", "B2", "B3"]
+    assert first.split() == ["B1", "1.00", "-0.25", "-"]
+
+
+def test_named_values_are_shaded_cells_where_their_numbers_have_no_room() -> None:
+    assert value_lines(10, color=False) == ["B1 ██░░", "B2 ░░██▓▓", "B3   ▓▓██"]

@@ -81,6 +81,27 @@ def test_the_chosen_name_shows_without_colour() -> None:
     assert draw_choices(["jaccard", "embedding"], 1, 40).plain.rstrip() == " jaccard   ▐embedding▌"
 
 
+def test_of_more_names_than_there_is_room_for_the_chosen_one_is_in_sight() -> None:
+    names = [f"section {number}" for number in range(16)]
+    for chosen, name in enumerate(names):
+        line = draw_choices(names, chosen, 40).plain
+        assert f"▐{name}▌" in line
+        assert (line.startswith("◂"), line.endswith("▸")) == (chosen > 1, chosen < 14)
+
+
+def test_a_click_takes_the_name_under_the_mouse_where_some_are_out_of_sight() -> None:
+    async def steps(app: SliderApp, pilot: Pilot[None]) -> None:
+        line = app.query_one(ChoiceLine)
+        line.choices = tuple(f"section {number}" for number in range(16))
+        line.chosen = 8
+        await pilot.pause()
+        place = line.render().plain.index("section 9")
+        await pilot.click(ChoiceLine, offset=(place, 0))
+        assert app.chosen == [9]
+
+    drive(steps)
+
+
 def test_marks_stand_on_the_track_with_their_labels() -> None:
     marks = [SliderMark(0.6, "one cluster"), SliderMark(0.85, "run")]
     track, labels = draw_slider(0.7, 0.5, 1.0, marks, 70, 2).plain.split("\n")

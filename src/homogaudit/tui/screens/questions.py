@@ -78,6 +78,7 @@ class QuestionsScreen(Screen[None]):
 
     Args:
         run_path: The run file, finished or not.
+        wanted: Which questions are shown at first, and again after Escape.
     """
 
     HELP_TEXT = (
@@ -117,12 +118,13 @@ class QuestionsScreen(Screen[None]):
 
         question_id: str
 
-    def __init__(self, run_path: Path) -> None:
+    def __init__(self, run_path: Path, wanted: Filter = NO_FILTER) -> None:
         super().__init__()
         self._path = run_path
+        self._first = wanted
         self._source: RowSource | None = None
         self._rows: list[QuestionRow] = []
-        self._filter = NO_FILTER
+        self._filter = wanted
         self._sort = Sort()
         self._shown: list[int] = []
         self._timer: Timer | None = None
@@ -236,6 +238,7 @@ class QuestionsScreen(Screen[None]):
         parts = [f"the search for `{plain(chosen.text)}`"] if chosen.text.strip() else []
         parts += ["one cluster"] if chosen.only_single else []
         parts += ["answered wrong"] if chosen.only_wrong else []
+        parts += ["unlabelled"] if chosen.only_unlabelled else []
         parts += ["unfinished"] if chosen.only_unfinished else []
         parts += [f"category {plain(chosen.category)}"] if chosen.category is not None else []
         return ", ".join(parts)
@@ -325,7 +328,7 @@ class QuestionsScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave Escape to the app where there is nothing to reset."""
         is_searching = self.focused is not None and self.focused.id == "search"
-        return action != "reset" or is_searching or self._filter != NO_FILTER
+        return action != "reset" or is_searching or self._filter != self._first
 
     def action_reset(self) -> None:
         """Leave the search; a second time, show all questions."""
@@ -334,7 +337,7 @@ class QuestionsScreen(Screen[None]):
             table.focus()
             return
         self.query_one("#search", Input).value = ""
-        self._narrow(NO_FILTER)
+        self._narrow(self._first)
         table.focus()
 
     @on(Input.Changed, "#search")

@@ -24,18 +24,40 @@ def _starts(choices: Sequence[str]) -> list[int]:
     x = 0
     for choice in choices:
         starts.append(x)
-        x += cell_len(plain(choice)) + 2 + _GAP
+        x += _cells(choice) + _GAP
     return starts
 
 
+def _cells(choice: str) -> int:
+    return cell_len(plain(choice)) + 2
+
+
+def _hidden(choices: Sequence[str], chosen: int, width: int) -> int:
+    """Return how many cells are out of sight on the left, so that the chosen name stands in the middle."""
+    starts = _starts(choices)
+    surplus = starts[-1] + _cells(choices[-1]) - width if starts else 0
+    if surplus <= 0 or not 0 <= chosen < len(starts):
+        return 0
+    return min(max(starts[chosen] + _cells(choices[chosen]) // 2 - width // 2, 0), surplus)
+
+
 def draw_choices(choices: Sequence[str], chosen: int, width: int, *, focused: bool = False) -> Content:
-    """Return the names on one line; the chosen one stands in brackets of its own, so that it shows without colour."""
+    """Return the names on one line; the chosen one stands in brackets of its own, so that it shows without colour.
+
+    Where they are too many for the width, the chosen one is in sight and arrows say where there are more.
+    """
     canvas = Canvas(width, 1)
-    for number, (choice, x) in enumerate(zip(choices, _starts(choices), strict=True)):
+    hidden = _hidden(choices, chosen, width)
+    for number, (choice, start) in enumerate(zip(choices, _starts(choices), strict=True)):
+        x = start - hidden
         if number == chosen:
             canvas.put(x, 0, f"▐{plain(choice)}▌", "bold $primary" if focused else "bold $text-primary")
         else:
             canvas.put(x, 0, f" {plain(choice)} ", MUTED)
+        if x + _cells(choice) > width:
+            canvas.put(width - 1, 0, "▸", "$text-primary")
+    if hidden:
+        canvas.put(0, 0, "◂", "$text-primary")
     return canvas.content()
 
 
@@ -91,8 +113,9 @@ class ChoiceLine(Figure, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the name under the mouse."""
+        place = event.x + _hidden(self.choices, self.chosen, self.content_size.width)
         for number, (choice, x) in enumerate(zip(self.choices, _starts(self.choices), strict=True)):
-            if x <= event.x < x + cell_len(plain(choice)) + 2:
+            if x <= place < x + _cells(choice):
                 self._choose(number)
 
     def watch_has_focus(self, value: bool) -> None:

@@ -1,4 +1,4 @@
-"""The similarity of every pair of answers, ordered by cluster, as a map of shaded cells."""
+"""Values of pairs as a map of shaded cells: similarities of answers by cluster, or any square of named values."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from homogaudit.report.numbers import decimal
 from homogaudit.tui.theme import MUTED, Palette, cluster_glyph, shade_glyph
 from homogaudit.tui.widgets.canvas import Canvas, Figure, fit
 
-__all__ = ["HeatMap", "HeatMapData", "draw_heat_map"]
+__all__ = ["HeatMap", "HeatMapData", "draw_heat_map", "draw_value_map"]
 
 Float64Array = NDArray[np.float64]
 
@@ -138,6 +138,30 @@ def _draw_legend(
         if x + cell_len(part) <= canvas.width:
             canvas.put(x, y, part, MUTED)
             x += cell_len(part) + 2
+
+
+def draw_value_map(
+    names: Sequence[str], values: Sequence[Sequence[float | None]], width: int, palette: Palette, *, color: bool
+) -> list[Content]:
+    """Return values from -1 to 1 on shaded cells, a line a name; with their numbers where all of them have room."""
+    left = min(max(map(cell_len, names)), max(width // 3, 4)) + 1
+    cells = max(7, *(cell_len(name) + 1 for name in names))
+    has_numbers = left + cells * len(names) <= width
+    if not has_numbers:
+        cells = 2
+    canvas = Canvas(width, len(names) + has_numbers)
+    for y, (name, row) in enumerate(zip(names, values, strict=True), start=int(has_numbers)):
+        canvas.put(0, y, fit(name, left - 1), MUTED)
+        if has_numbers:
+            canvas.right(left + cells * (y - 1) + (cells + cell_len(name)) // 2, 0, name, MUTED)
+        for number, value in enumerate(row):
+            # -1 to 1 on a scale from 0 to 1.
+            share = None if value is None else (value + 1) / 2
+            ink = " " if share is None or color else shade_glyph(share)
+            text = f"{decimal(value, 2):^{cells - 1}}" if has_numbers else ink
+            style = palette.similarity_style(share) if color and share is not None else MUTED
+            canvas.put(left + cells * number, y, text + ink, style)
+    return canvas.content().split("\n", allow_blank=True)
 
 
 class HeatMap(Figure):

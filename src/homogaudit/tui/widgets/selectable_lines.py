@@ -1,5 +1,7 @@
 """Text in a widget that draws line by line can be selected with the mouse and copied, as in any other widget."""
 
+from typing import ClassVar
+
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.scroll_view import ScrollView
@@ -10,20 +12,21 @@ __all__ = ["SelectableLines"]
 
 
 class SelectableLines(ScrollView):
-    """A scroll view whose line 0 is a head that stays and whose other lines scroll under it.
+    """A scroll view whose first `HEAD` lines stay and whose other lines scroll under them.
 
-    A subclass has `content_line`; its `render_line` gives every line to `selectable` last.
+    A subclass has `content_line`.
     """
 
     ALLOW_SELECT = True
+    HEAD: ClassVar[int] = 1
 
     def content_line(self, line: int) -> Strip:
-        """Return a line of the content, 0 the head, at the widget's width; a line that is not there is blank."""
+        """Return a line of the content, at the widget's width; a line that is not there is blank."""
         raise NotImplementedError
 
     def render_line(self, y: int) -> Strip:
         """Return a line of the screen, with what is selected of it marked."""
-        line = y and self.scroll_offset.y + y
+        line = y if y < self.HEAD else self.scroll_offset.y + y
         strip = self.content_line(line)
         selection = self.text_selection
         span = None if selection is None else selection.get_span(line)
