@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.signal import Signal
+from textual.widgets import OptionList
 
 from homogaudit.config.trust import ForeignSource, hint_to_name, is_url
 from homogaudit.engine.supervisor import EngineSupervisor
@@ -27,6 +28,7 @@ from homogaudit.launch.requests import RunRequest
 from homogaudit.launch.resume import plan_resume
 from homogaudit.launch.run import plan_run
 from homogaudit.launch.run_choice import remove_if_empty
+from homogaudit.launch.score import plan_score
 from homogaudit.launch.speeds import find_serial_speed
 from homogaudit.report.numbers import count
 from homogaudit.report.text import plain, shorten
@@ -41,6 +43,7 @@ from homogaudit.tui.screens.confirm import ConfirmScreen
 from homogaudit.tui.screens.engine_error import EngineErrorScreen, ErrorChoice
 from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
 from homogaudit.tui.screens.placeholder import EmptyScreen
+from homogaudit.tui.screens.score import ScoreScreen
 from homogaudit.tui.session import TuiSession, read_reducer, read_session
 from homogaudit.tui.theme import MUTED
 
@@ -72,6 +75,7 @@ class HomogauditApp(App[None]):
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("escape", "back", "Back", show=False),
         Binding("f2,d", "toggle_theme", "Light or dark", show=False),
+        Binding("S", "score_again", "Score again", show=False),
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True),
     ]
@@ -191,6 +195,29 @@ class HomogauditApp(App[None]):
         except HomogauditError as error:
             self.complain(error)
 
+    @work(exclusive=True, group="score", exit_on_error=False)
+    async def action_score_again(self) -> None:
+        """Have a run scored again, as a dialogue asks: the run that the list of runs points at, else the open one."""
+        runs = self.focused if isinstance(self.focused, OptionList) and self.focused.id == "runs" else None
+        chosen = runs.highlighted_option if runs is not None else None
+        path = Path(chosen.id) if chosen is not None and chosen.id else self.run_path
+        if self.is_working:
+            self.notify("An engine is at work: cancel it first.", severity="warning")
+            return
+        request = path and await self.push_screen_wait(ScoreScreen(path, self.defaults.models_file))
+        if request is None:
+            return
+        self._set_preparing(True)
+        warnings: list[str] = []
+        try:
+            plan = await in_daemon_thread(partial(plan_score, request, self._warner(warnings), self._consent))
+        except Exception as error:
+            self.complain(_told(error))
+        else:
+            if await self._agrees(plan):
+                await self._begin(plan.job, tuple(warnings))
+        self._set_preparing(False)
+
     def open_question(self, question_id: str) -> None:
         """Show one question over the current screen."""
         if self.session is not None:
@@ -220,6 +247,8 @@ class HomogauditApp(App[None]):
             yield SystemCommand(f"Go to {mode}", f"Key {number}", go)
         yield SystemCommand("Light or dark", "Change the theme (F2)", self.action_toggle_theme)
         yield SystemCommand("Help", "What this screen shows, and its keys", self.action_help)
+        if self.session is not None and not self.is_working:
+            yield SystemCommand("Score again...", "Another judge, embedder or signals (S)", self.action_score_again)
         if self.is_working:
             yield SystemCommand("Pause or go on", "Let the model stand still, or draw again", self.toggle_pause)
             yield SystemCommand("Cancel the run", "Stop the engine; what is finished is kept", self.ask_cancel)
