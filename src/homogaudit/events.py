@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from homogaudit.clustering_method import ClusteringMethod
 from homogaudit.codec import STRICT, from_values, to_values
-from homogaudit.records import ClusteringMethod
 
 __all__ = [
     "COMMANDS",

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.clustering_method import ClusteringMethod
+
 __all__ = [
     "CHOICE_LETTERS",
     "GREEDY",
@@ -240,34 +242,6 @@ class SampleSet:
     def valid_samples(self) -> list[Generation]:
         """The samples that hold an answer, in the order of their index."""
         return [sample for sample in self.samples if sample.is_valid]
-
-
-@dataclass(frozen=True, slots=True)
-class ClusteringMethod:
-    """A similarity, a linkage and a threshold: a pair joins where similarity >= threshold.
-
-    Attributes:
-        similarity: `jaccard`, `embedding`, `answer` (or `entailment`).
-        linkage: `single`, `average` or `leader`.
-        threshold: `None` where the similarity is an equality.
-        embedder: Name of the embedder behind `embedding`.
-    """
-
-    similarity: str
-    linkage: str
-    threshold: float | None
-    embedder: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The name that reports use: the similarity alone where one embedder is meant."""
-        return self.similarity
-
-    @property
-    def key(self) -> str:
-        """Everything that the result depends on, as one cache key."""
-        parts = [self.similarity, self.linkage, "-" if self.threshold is None else repr(self.threshold)]
-        return "|".join([*parts, self.embedder or "-"])
 
 
 @dataclass(frozen=True, slots=True)

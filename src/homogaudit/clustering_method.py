@@ -1,0 +1,33 @@
+"""How answers are clustered; apart from the other records because those bring NumPy."""
+
+from dataclasses import dataclass
+
+__all__ = ["ClusteringMethod"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteringMethod:
+    """A similarity, a linkage and a threshold: a pair joins where similarity >= threshold.
+
+    Attributes:
+        similarity: `jaccard`, `embedding`, `answer` (or `entailment`).
+        linkage: `single`, `average` or `leader`.
+        threshold: `None` where the similarity is an equality.
+        embedder: Name of the embedder behind `embedding`.
+    """
+
+    similarity: str
+    linkage: str
+    threshold: float | None
+    embedder: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that reports use: the similarity alone where one embedder is meant."""
+        return self.similarity
+
+    @property
+    def key(self) -> str:
+        """Everything that the result depends on, as one cache key."""
+        parts = [self.similarity, self.linkage, "-" if self.threshold is None else repr(self.threshold)]
+        return "|".join([*parts, self.embedder or "-"])
