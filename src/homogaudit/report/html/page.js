@@ -168,8 +168,11 @@
   function figures(rows) {
     const made = make("dl", "values");
     for (const [name, value] of rows) {
-      const line = make("div");
-      line.append(make("dt", "", name), make("dd", "", value));
+      const line = make("div"), head = make("dt"), id = "term-" + name.replace(/^recorded:/, "").replace(/[^a-z0-9]+/g, "-");
+      const term = at(id) ? make("a", "term", name) : make("span", "", name);
+      if (at(id)) term.href = "#" + id;
+      head.append(term);
+      line.append(head, make("dd", "", value));
       made.append(line);
     }
     return made;

@@ -32,6 +32,8 @@ from homogaudit.report.text import plain
 __all__ = ["to_html"]
 
 _CODE = re.compile(r"`([^`]+)`")
+_SHORT = 24
+"""Characters of code that stay on one line, also on a phone."""
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]")
 """What is escaped in embedded JSON: what HTML could read as markup, and what turns or hides the text around it."""
 
@@ -100,11 +102,14 @@ def _embedded(values: Any) -> Markup:
 
 
 def _coded(text: str) -> Markup:
-    """Escape a text; what stands between backticks becomes code."""
+    """Escape a text; what stands between backticks becomes code, and is not broken where it is short."""
     parts = _CODE.split(text)
     # Odd parts are what stood between backticks.
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+        Markup('<code class="{}">{}</code>').format("short" if len(part) <= _SHORT else "", part)
+        if number % 2
+        else escape(part)
+        for number, part in enumerate(parts)
     )
 
 
