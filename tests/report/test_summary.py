@@ -83,7 +83,7 @@ def test_wrong_answers_that_sampling_cannot_see_lead_to_their_questions(severe: 
 
 def test_the_best_free_signal_and_those_that_work_are_named(severe: Report) -> None:
     text = told(summary(severe))["Signals"]
-    assert text.startswith("best free `token_entropy_mean`, AUROC 1.000")
+    assert text.startswith("Best free `token_entropy_mean`, AUROC 1.000")
     assert "`token_entropy_mean` works" in text and "n 40" in text
 
 

@@ -72,9 +72,9 @@ def _run(report: Report) -> Section:
     drawn = f"{count(run.samples)} samples each" if run.samples else without
     facts = [f"{count(run.questions)} questions of `{run.question_source}`, {drawn}"]
     samplers = {**run.decoding, **mapping(run.decoding.get("samples"))}
-    named = {"temperature": "temperature", "max_tokens": "at most tokens", "seed": "seed"}
+    named = {"temperature": "temperature {:g}", "max_tokens": "at most {:g} tokens", "seed": "seed {:g}"}
     known = {words: number(samplers.get(name)) for name, words in named.items()}
-    facts += [f"{words} {value:g}" for words, value in known.items() if value is not None]
+    facts += [words.format(value) for words, value in known.items() if value is not None]
     status = f"Run {run.id[:12]}, {run.status}, begun {run.created}"
     if not isinstance(run.seconds, Undefined):
         device = f" on {run.device}" if isinstance(run.device, str) else ""

@@ -106,7 +106,8 @@ def _signals(report: Report) -> list[Line]:
         if (text := _best({name: x for name, x in scored.items() if x.cost.cost_class in classes}, kind))
     ]
     working = [name for name, x in scored.items() if isinstance(x.auroc, Auroc) and x.auroc.reading == "works"]
-    lines = [line(f"{'; '.join(best)}.", "auroc", label="Signals")] if best else []
+    text = "; ".join(best)
+    lines = [line(f"{text[0].upper()}{text[1:]}.", "auroc", label="Signals")] if best else []
     told = [f"{_listed(working)} {'works' if len(working) == 1 else 'work'}" if working else "none is shown to work"]
     for reason in ("inverted", "blind", "constant"):
         names = [name for name, why in report.verdict.not_to_trust.items() if why == reason]
