@@ -58,7 +58,7 @@ class JobEmbedder:
     Attributes:
         name: As reports show it.
         key: Names everything that an embedding depends on, so that two embedders never share stored ones.
-        location: Folder or Hugging Face id.
+        location: Folder or Hugging Face id; empty where only its vectors came with recorded answers.
         revision: Of a Hugging Face id.
         prompt: Put before every text.
         calibrated_threshold: The cosine that `homogaudit calibrate` found for it, `None` where it never ran.

@@ -1,5 +1,6 @@
 """`homogaudit import` and `homogaudit export`, scoring left out."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,24 @@ def test_export_adds_computed_signals_on_demand(run_path: Path):
     assert json.loads(invoke("export").stdout.splitlines()[1])["signals"] == {"density": 0.5, "perplexity": 2.0}
     with_computed = json.loads(invoke("export", "--signals").stdout.splitlines()[1])["signals"]
     assert with_computed == {"density": 0.5, "perplexity": 2.0, "sindex": 0.25}
+
+
+def test_export_can_leave_labels_out(run_path: Path):
+    assert "label" not in json.loads(invoke("export", "--judge", "none").stdout.splitlines()[1])
+
+
+def test_a_file_that_ends_in_gz_is_compressed_and_the_same_each_time(run_path: Path, tmp_path: Path):
+    for name in ("a.jsonl.gz", "b.jsonl.gz"):
+        assert invoke("export", "-o", tmp_path / name).exit_code == 0
+    packed = (tmp_path / "a.jsonl.gz").read_bytes()
+    assert gzip.decompress(packed).decode() == invoke("export").stdout
+    assert (tmp_path / "b.jsonl.gz").read_bytes() == packed
+
+
+def test_import_takes_a_file_or_the_example(file: Path, scored: list[ScoreRequest]):
+    refused("import", kind=UsageError)
+    refused("import", file, "--example", kind=UsageError)
+    assert scored == []
 
 
 def test_export_says_when_a_run_is_not_complete(run_path: Path):

@@ -1,5 +1,6 @@
 """Recorded generations: what is read, what is refused, and the way there and back."""
 
+import base64
 import io
 import json
 import os
@@ -14,18 +15,21 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from homogaudit.errors import RecordedFileError, RunFileError, StorageError
+from homogaudit.events import JobEmbedder, Scoring
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import (
     Generation,
     GenerationState,
     LabelValue,
+    ModelCall,
     Prompting,
     Question,
     SampleSet,
     SignalValue,
     make_question_id,
 )
-from homogaudit.store.recorded import AnswerText, RecordedFile, export_run, read_recorded, write_run
+from homogaudit.store.facts import EmbedderUsed
+from homogaudit.store.recorded import AnswerText, ExportOptions, RecordedFile, export_run, read_recorded, write_run
 from homogaudit.store.run_file import RunFile
 
 REFERENCE = Path(os.environ.get("HOMOGAUDIT_REFERENCE", Path(__file__).parents[2] / ".." / "shared" / "reference"))
@@ -423,7 +427,7 @@ def contents(run: RunFile) -> Contents:
 
 def exported(run: RunFile, **options: Any) -> str:
     stream = io.StringIO()
-    assert export_run(run, stream, parse_answer=parse, judge="recorded", **options) == len(run)
+    assert export_run(run, stream, parse_answer=parse, options=ExportOptions("recorded", **options)) == len(run)
     return stream.getvalue()
 
 
@@ -525,6 +529,60 @@ def test_computed_signals_are_written_on_demand_and_never_twice(tmp_path: Path):
         assert set(run.signals()) == {"recorded:perplexity", "recorded:sindex", "density"}
         run.add_signals([SignalValue("a", "perplexity", 9.0), SignalValue("a", "sindex", 1.0)])
         assert json.loads(exported(run, computed_signals=True).splitlines()[1]) == json.loads(text.splitlines()[1])
+
+
+def test_embeddings_and_calls_come_back_so_that_no_model_is_needed(tmp_path: Path):
+    first = RunFile.create(
+        tmp_path / "1.audit",
+        model="m",
+        question_source="q",
+        questions=[Question("a", "Who?")],
+        parameters={"decoding": {}},
+    )
+    vectors = {"Who?": [1.0, 0.0], "A": [0.6, 0.8], "B": [0.0, 1.0]}
+    calls = [
+        ModelCall("a", "p_true", 0.25, tokens=9, seconds=0.5),
+        ModelCall("a", "verbalized", None, "no number", "I am sure."),
+    ]
+    with first:
+        for index, answer in enumerate(["A", "B", "A"], start=-1):
+            first.add_generation(Generation("a", index, answer, answer, GenerationState.VALID))
+        first.add_embeddings("e#1", {text: np.array(vector, np.float32) for text, vector in vectors.items()})
+        first.add_calls(calls)
+        first.scoring = Scoring(embedder_source=JobEmbedder("e", "e#1", "/models/e", calibrated_threshold=0.75))
+        without, text = exported(first), exported(first, embeddings=True)
+    assert "embedding" not in without
+    assert text.count('"embedding"') == 3, "each text's vector is written once"
+    with write_run(read(tmp_path, text), tmp_path / "2.audit") as run:
+        found = run.embeddings("e#1", vectors)
+        assert {key: vector.tolist() for key, vector in found.items()} == {
+            key: pytest.approx(vector, abs=1e-3) for key, vector in vectors.items()
+        }
+        assert run.embedders == {"e#1": EmbedderUsed("e", 0.75)}
+        assert list(run.calls()["a"].values()) == calls
+
+
+def test_embeddings_of_different_lengths_are_refused(tmp_path: Path):
+    two, three = ("float16:" + base64.b64encode(np.ones(size, "<f2").tobytes()).decode() for size in (2, 3))
+    samples = [{"text": "A", "embedding": two}, {"text": "B", "embedding": three}]
+    message = refused(tmp_path, {"question": "Who?", "samples": samples})
+    assert message.endswith("holds embeddings of different lengths")
+
+
+@pytest.mark.parametrize("embedding", ["AAAAAAAA", "float16:no base64", "float16:AAAA", "float16:", [0.1, 0.2]])
+@pytest.mark.parametrize("calls", [{"p_true": {"value": "yes"}}, {"p_true": {"odds": 3}}, ["p_true"]])
+def test_what_another_writer_means_by_embedding_and_calls_is_kept(tmp_path: Path, embedding: object, calls: object):
+    line = {"id": "a", "question": "Who?", "calls": calls, "samples": [{"text": "A", "embedding": embedding}]}
+    with write_run(read(tmp_path, line), tmp_path / "1.audit") as run:
+        assert run.calls() == {}
+        assert json.loads(exported(run).splitlines()[1]) == line
+
+
+def test_token_figures_are_rounded_on_demand_and_token_ids_never(tmp_path: Path):
+    line = {"id": "a", "question": "Who?", "greedy": {"text": "A", "token_ids": [123456], "token_entropies": [1.23456]}}
+    with write_run(read(tmp_path, line), tmp_path / "1.audit") as run:
+        greedy = json.loads(exported(run, digits=3).splitlines()[1])["greedy"]
+    assert (greedy["token_ids"], greedy["token_entropies"]) == ([123456], [1.23])
 
 
 # The files of the reference

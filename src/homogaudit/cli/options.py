@@ -15,6 +15,7 @@ __all__ = [
     "ContextOption",
     "DensityPoolOption",
     "EmbedderOption",
+    "ExampleOption",
     "JsonOption",
     "JudgeOption",
     "JudgePromptOption",
@@ -42,6 +43,9 @@ QUESTIONS = "Questions"
 SCORING = "Scoring"
 """Headings of flags in the help."""
 
+ExampleOption = Annotated[
+    bool, typer.Option("--example", help="Take the example that ships with homogaudit; needs no model and no network.")
+]
 RunArgument = Annotated[
     str | None,
     typer.Argument(

@@ -6,8 +6,10 @@ Knows flags and files; the format is `store.recorded`'s, scoring the engine's.
 import os
 import shlex
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
+from gzip import GzipFile
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -16,6 +18,7 @@ import typer
 
 from homogaudit.cli.options import (
     EmbedderOption,
+    ExampleOption,
     JudgeOption,
     JudgePromptOption,
     MaxCostOption,
@@ -29,6 +32,7 @@ from homogaudit.launch.run_paths import find_run, new_run_path, runs_folder
 
 if TYPE_CHECKING:
     from homogaudit.questions.thinking import ParsedAnswer
+    from homogaudit.store.recorded import ExportOptions
     from homogaudit.store.run_file import RunFile
 
 __all__ = ["export", "import_"]
@@ -36,9 +40,10 @@ __all__ = ["export", "import_"]
 
 def import_(
     file: Annotated[
-        Path,
+        Path | None,
         typer.Argument(metavar="FILE", help="The answers, in any of the layouts below.", show_default=False),
-    ],
+    ] = None,
+    example: ExampleOption = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
@@ -111,6 +116,7 @@ def import_(
     from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import warn
     from homogaudit.cli.report import check_drawn
+    from homogaudit.launch.example import example_file
     from homogaudit.launch.requests import ScoreRequest
     from homogaudit.launch.score import check_score, plan_score
     from homogaudit.recordings import ImportOptions, QuestionList, read_recording
@@ -119,6 +125,9 @@ def import_(
     from homogaudit.store.recorded import write_run
     from homogaudit.store.run_file import RunFile
 
+    if (file is None) != example:
+        raise UsageError("give a FILE or `--example`", "`homogaudit guide recorded` says what a FILE may be")
+    file = file or example_file()
     if embedder is not None and no_embedder:
         raise UsageError("`--embedder` and `--no-embedder` exclude each other", "give one of them")
     if keep_thinking and think_markers is not None:
@@ -183,11 +192,33 @@ def export(
     ] = False,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", metavar="JUDGE", help="Write the labels of this judge; default: the run's own."),
+        typer.Option(
+            "--judge", metavar="JUDGE", help="Write the labels of this judge, or none; default: the run's own."
+        ),
     ] = None,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Write the embeddings too, so that `import` needs no embedder.")
+    ] = False,
+    digits: Annotated[
+        int | None,
+        typer.Option("--digits", min=1, max=9, help="Significant digits of token figures; default: all."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="Call the model so, for example by its Hub id.")
+    ] = None,
+    redact: Annotated[
+        bool,
+        typer.Option(
+            "--redact-provenance",
+            help="Leave out paths, addresses, what tells of this machine, and keys of other formats; questions and "
+            "answers stay as they are.",
+        ),
+    ] = False,
 ) -> None:
-    """Write the answers of a run as JSON Lines that `import` reads."""
+    """Write the answers of a run as JSON Lines that `import` reads; a FILE that ends in .gz is compressed."""
+    from homogaudit.report.labels import choose_judge
     from homogaudit.report.text import plain
+    from homogaudit.store.recorded import ExportOptions
     from homogaudit.store.run_file import RunFile
     from homogaudit.store.run_schema import schema_version
 
@@ -199,10 +230,12 @@ def export(
     with RunFile.open(path) as opened:
         if opened.status != "complete":
             typer.echo(f"the run `{plain(path.name)}` is not complete; only what is there is exported", err=True)
+        labels = None if judge == "none" else choose_judge(opened, judge)
+        options = ExportOptions(labels, signals, embeddings, digits, model, redact)
         if target is None:
-            _export_to_stdout(opened, judge, signals)
+            _export_to_stdout(opened, options)
         else:
-            _export_to_file(opened, target, judge, signals)
+            _export_to_file(opened, target, options)
 
 
 def _parse_answer(text: str, markers: tuple[str, str] | None = None) -> "ParsedAnswer":
@@ -214,32 +247,34 @@ def _parse_answer(text: str, markers: tuple[str, str] | None = None) -> "ParsedA
     return split_thinking(text, prompting, False)
 
 
-def _export_to_stdout(run: "RunFile", judge: str | None, signals: bool) -> None:
-    from homogaudit.report.labels import choose_judge
+def _export_to_stdout(run: "RunFile", options: "ExportOptions") -> None:
     from homogaudit.store.recorded import export_run
 
     # The format is UTF-8 whatever the locale says.
     stream = typer.get_text_stream("stdout", encoding="utf-8")
     try:
-        export_run(run, stream, parse_answer=_parse_answer, judge=choose_judge(run, judge), computed_signals=signals)
+        export_run(run, stream, parse_answer=_parse_answer, options=options)
         stream.flush()
     except BrokenPipeError:
         # `export | head` is no error; without this Python complains once more when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _export_to_file(run: "RunFile", target: Path, judge: str | None, signals: bool) -> None:
-    from homogaudit.report.labels import choose_judge
+def _export_to_file(run: "RunFile", target: Path, options: "ExportOptions") -> None:
     from homogaudit.store.recorded import export_run
 
-    chosen = choose_judge(run, judge)
     # A device or a pipe is written itself; a file is replaced whole, so that an export that fails leaves the old one.
     draft = (
         target if target.exists() and not target.is_file() else target.with_name(f".{target.name}.{uuid4().hex[:8]}")
     )
     try:
-        with draft.open("w", encoding="utf-8", newline="\n") as stream:
-            export_run(run, stream, parse_answer=_parse_answer, judge=chosen, computed_signals=signals)
+        with ExitStack() as files:
+            file = files.enter_context(draft.open("wb"))
+            if target.suffix == ".gz":
+                # Without name and time, so that the same run gives the same file.
+                file = files.enter_context(GzipFile("", "wb", fileobj=file, mtime=0))
+            stream = files.enter_context(TextIOWrapper(file, encoding="utf-8", newline="\n"))
+            export_run(run, stream, parse_answer=_parse_answer, options=options)
         if draft != target:
             draft.replace(target)
     except OSError as error:

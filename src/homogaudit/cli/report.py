@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homogaudit.cli.options import JsonOption, MaxScrOption, ModelsOption, RunArgument
+from homogaudit.cli.options import ExampleOption, JsonOption, MaxScrOption, ModelsOption, RunArgument
 from homogaudit.errors import GateFailedError, IncompleteRunError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ __all__ = ["check_complete", "check_drawn", "check_gate", "check_max_scr", "prin
 
 def report(
     run: RunArgument = None,
+    example: ExampleOption = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole report as Markdown.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Print the whole report.")] = False,
@@ -32,6 +33,7 @@ def report(
     """
     from homogaudit.cli.error_line import after_report, warn
     from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.example import example_run
     from homogaudit.launch.run_paths import find_run
     from homogaudit.store import RunFile
     from homogaudit.store.journals import missing_journal
@@ -39,7 +41,7 @@ def report(
     if as_json and markdown:
         raise UsageError("`--json` and `--markdown` exclude each other", "give one of them")
     check_max_scr(max_scr)
-    path = find_run(run, load_settings(load_models(models_file)).runs)
+    path = example_run(run) if example else find_run(run, load_settings(load_models(models_file)).runs)
     if line := missing_journal(path):
         warn(line)
     with RunFile.open(path) as stored:

@@ -11,6 +11,7 @@ from homogaudit.cli import completion
 from homogaudit.cli.options import (
     ContextOption,
     EmbedderOption,
+    ExampleOption,
     JudgeOption,
     LimitOption,
     MaxTokensOption,
@@ -49,6 +50,7 @@ def tui(
             autocompletion=completion.runs,
         ),
     ] = None,
+    example: ExampleOption = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
@@ -76,9 +78,10 @@ def tui(
         raise UsageError(f"unknown theme `{theme}`", "dark or light")
     if questions == "-":
         raise UsageError("the live screen cannot read questions from stdin", "put them into a file")
-    if run_file is not None and model is not None:
-        raise UsageError("`--run` opens a run that exists and needs no MODEL", "give one of them")
+    if (run_file is not None) + (model is not None) + example > 1:
+        raise UsageError("MODEL, `--run` and `--example` exclude each other", "give one of them")
     from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.example import example_run
     from homogaudit.launch.requests import RunRequest, completed, decoding_of
     from homogaudit.launch.run_paths import find_run, runs_folder
     from homogaudit.tui.app import HomogauditApp
@@ -102,7 +105,7 @@ def tui(
     # A slip of the pen is told before the screen changes.
     request = completed(request, asdict(load_settings(load_models(models_file))))
     decoding_of(request)
-    path = None if run_file is None else find_run(run_file, runs_folder())
+    path = example_run() if example else None if run_file is None else find_run(run_file, runs_folder())
     app = HomogauditApp(request=request if model else None, run=path, defaults=request, theme=theme)
     try:
         app.run()

@@ -61,6 +61,9 @@ def with_calibrated_threshold(embedder: JobEmbedder) -> JobEmbedder:
     Raises:
         ConfigError: The stored thresholds cannot be read.
     """
+    if not embedder.location:
+        # Its vectors came with recorded answers, and with them what was calibrated.
+        return embedder
     found = calibrated_thresholds().get(embedder.key)
     return replace(embedder, calibrated_threshold=found.threshold if found else None)
 
@@ -115,6 +118,6 @@ def is_there(location: str) -> bool:
 
 def is_large(embedder: JobEmbedder | None) -> bool:
     """Whether an embedder takes over 1 GB, so that it waits until the model's memory is free."""
-    if embedder is None or not Path(embedder.location).is_dir():
+    if embedder is None or not embedder.location or not Path(embedder.location).is_dir():
         return False
     return sum(file.stat().st_size for file in Path(embedder.location).rglob("*.safetensors")) > 1 << 30

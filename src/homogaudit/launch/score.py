@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from homogaudit.config import Consent, Trust, load_models, load_settings, refuse
-from homogaudit.events import Job, JobMachine
+from homogaudit.events import Job, JobEmbedder, JobMachine
 from homogaudit.launch.judge_choice import JudgeChoice, choose_judge
 from homogaudit.launch.plan import Plan
 from homogaudit.launch.requests import ScoreRequest
@@ -34,11 +34,12 @@ def plan_score(request: ScoreRequest, warn: Callable[[str], None], consent: Cons
         stored = run.scoring
         questions = run.questions()
         recorded = "recorded" in run.judges()
+        came = [JobEmbedder(x.name, key, "", None, "", x.calibrated_threshold) for key, x in run.embedders.items()]
     own = None
     if stored is not None:
         require_idle(request.run)
         own = stored_scoring(stored, settings.embedder, models)
-    planner = ScoringPlanner(request, models, settings, trust, warn, own)
+    planner = ScoringPlanner(request, models, settings, trust, warn, own, None if stored or not came else came[0])
     pool = resolve_density_pool(request.density_pool)
     scoring = planner.plan(request.run, questions, pool, recorded=recorded)
     chosen = JudgeChoice.of(scoring)

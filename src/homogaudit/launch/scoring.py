@@ -41,6 +41,7 @@ class ScoringPlanner:
         trust: Asks about what only a file names.
         warn: Told what the user should know and what stops nothing.
         own: The run's last scoring, as `stored_scoring` gives it; `None` where there is none.
+        recorded_embedder: That of vectors that came with recorded answers.
     """
 
     request: ScoringRequest
@@ -49,6 +50,7 @@ class ScoringPlanner:
     trust: Trust
     warn: Callable[[str], None]
     own: Scoring | None = None
+    recorded_embedder: JobEmbedder | None = None
 
     def plan(self, run: Path, questions: Sequence[Question], pool: str | None, *, recorded: bool = False) -> Scoring:
         """Return the scoring.
@@ -103,6 +105,8 @@ class ScoringPlanner:
 
     def _embedder(self, run: Path) -> tuple[JobEmbedder | None, str]:
         request, own = self.request, self.own
+        if request.embedder is None and request.use_embedder and own is None and self.recorded_embedder is not None:
+            return self.recorded_embedder, ""
         if request.embedder is None and request.use_embedder and own is not None:
             if own.embedder_source is not None and is_there(own.embedder_source.location):
                 if is_url(own.embedder_source.location):

@@ -81,7 +81,8 @@ class Scorer:
     @property
     def is_ready(self) -> bool:
         """Whether a question can be scored now: embedder and NLI model are loaded, or none is wanted."""
-        return (self._embedder is not None or self._scoring.embedder_source is None) and (
+        source = self._scoring.embedder_source
+        return (self._embedder is not None or source is None or not source.location) and (
             self._nli is not None or self._scoring.nli_source is None
         )
 
@@ -98,9 +99,10 @@ class Scorer:
 
     def ensure_embedder(self) -> Iterator[Event]:
         """Load the embedder and the NLI model if there are to be any and they are not there yet."""
-        if self._embedder is None and self._scoring.embedder_source is not None:
-            yield Loading("embedder", self._scoring.embedder_source.name)
-            self._embedder = self._load_embedder(self._scoring.embedder_source)
+        source = self._scoring.embedder_source
+        if self._embedder is None and source is not None and source.location:
+            yield Loading("embedder", source.name)
+            self._embedder = self._load_embedder(source)
         if self._nli is None and self._scoring.nli_source is not None:
             yield Loading("nli", self._scoring.nli_source.name)
             assert self._load_nli is not None
@@ -122,7 +124,11 @@ class Scorer:
         """Score one finished question, in one transaction."""
         question, greedy, valid = sample_set.question, sample_set.greedy, sample_set.valid_samples
         self.embed_answers([sample_set])
-        vectors = self._vectors(_texts(sample_set))
+        texts = _texts(sample_set)
+        vectors = self._vectors(texts)
+        if not vectors.keys() >= set(texts):
+            # Recorded ones do not hold every answer.
+            vectors = {}
         sample_vectors = np.stack([vectors[s.answer] for s in valid]) if vectors and valid else None
         pair_scores = self._pair_scores_of(question)
         self._nli_seconds = 0.0

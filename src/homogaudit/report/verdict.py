@@ -32,7 +32,10 @@ from homogaudit.report.signal_choice import SignalChoice
 from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, questions_needed
 
-__all__ = ["decide"]
+__all__ = ["EXAMPLE", "decide"]
+
+EXAMPLE = "homogaudit-example"
+"""What the run file of the packaged example is called: its commands take `--example` instead."""
 
 _NAMED = 3
 """Signals named in one sentence; the table has the others."""
@@ -118,6 +121,8 @@ def _next(
     path: Path,
 ) -> tuple[str, ...]:
     """Return at most two commands that would settle what is open, the most pressing first."""
+    if path.stem == EXAMPLE:
+        return ("`homogaudit report --example --full`: every figure", "`homogaudit tui --example`: the clusters")
     run = shlex.quote(path.stem)
     again = f"homogaudit run {shlex.quote(facts.model)} QUESTIONS"
     limit = number(facts.decoding.get("max_tokens"))

@@ -4,6 +4,7 @@ It knows files and run files; what one line may hold is `recorded_lines`' busine
 thinking the caller's. The files are somebody else's: every line is checked before anything is kept.
 """
 
+import base64
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.errors import RecordedFileError
-from homogaudit.records import Generation, Label, SignalValue
-from homogaudit.store.facts import RecordedFacts
+from homogaudit.records import Generation, Label, ModelCall, SignalValue
+from homogaudit.store.facts import EmbedderUsed, RecordedFacts
+from homogaudit.store.provenance import provenance, public_name
 from homogaudit.store.recorded_lines import (
     ARRAY_KEYS,
     FORMAT,
     HEADER_KEYS,
     QUESTION_KEYS,
+    VECTOR_PREFIX,
     VERSION,
     AnswerParser,
     AnswerText,
@@ -41,6 +44,7 @@ __all__ = [
     "RECORDED_PREFIX",
     "AnswerParser",
     "AnswerText",
+    "ExportOptions",
     "Line",
     "RecordedFile",
     "RecordedQuestion",
@@ -70,6 +74,7 @@ class RecordedFile:
         model: The name in the header; `None` where there is none.
         decoding: As recorded; nothing is assumed about its keys.
         directions: -1 for signals where lower is more uncertain.
+        embedder: What the header says of the embedder that made the embeddings.
         header_extra: Keys of the header that the format does not know.
         keeps_thinking: Whether the raw text was taken as the answer.
     """
@@ -78,6 +83,7 @@ class RecordedFile:
     model: str | None
     decoding: Mapping[str, Any]
     directions: Mapping[str, int]
+    embedder: Mapping[str, Any]
     header_extra: Mapping[str, Any]
     records: tuple[RecordedQuestion, ...]
     keeps_thinking: bool
@@ -146,6 +152,8 @@ def collect(path: Path, lines: Iterable[Line], *, parse_answer: AnswerParser | N
     if first_error is not None:
         more = f" (and {errors - 1} more bad lines)" if errors > 2 else " (and 1 more bad line)" if errors > 1 else ""
         raise RecordedFileError(first_error.message + more, first_error.hint)
+    if len({len(vector) for record in records for vector in record.embeddings.values()}) > 1:
+        raise RecordedFileError(f"`{path}` holds embeddings of different lengths", "take all from one embedder")
     if not records:
         raise RecordedFileError(f"`{path}` holds no questions", 'give a line `{"question": "..."}` for each')
     return RecordedFile(
@@ -153,6 +161,7 @@ def collect(path: Path, lines: Iterable[Line], *, parse_answer: AnswerParser | N
         model=header.get("model"),
         decoding=header.get("decoding") or {},
         directions=header.get("directions") or {},
+        embedder=header.get("embedder") or {},
         header_extra={key: value for key, value in header.items() if key not in HEADER_KEYS},
         records=tuple(records),
         keeps_thinking=parse_answer is None,
@@ -240,6 +249,8 @@ def write_run(
                 if record.label is not None:
                     run.add_labels([Label(identifier, RECORDED_JUDGE, record.label, "came with the file")])
                 run.add_signals(SignalValue(identifier, stored[name], value) for name, value in record.signals.items())
+                run.add_calls(record.calls)
+            _add_embeddings(run, recorded)
             extra = {
                 record.question.id: {str(index): value for index, value in record.generation_extra.items()}
                 for record in recorded.records
@@ -256,16 +267,42 @@ def write_run(
     return run
 
 
+def _add_embeddings(run: RunFile, recorded: RecordedFile) -> None:
+    vectors = {text: vector for record in recorded.records for text, vector in record.embeddings.items()}
+    if vectors:
+        name = recorded.embedder.get("name") or RECORDED_JUDGE
+        key = recorded.embedder.get("key") or name
+        run.add_embeddings(key, vectors)
+        run.embedders = {key: EmbedderUsed(name, recorded.embedder.get("calibrated_threshold"))}
+
+
 # Out of a run file
 
 
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What is written beside questions and answers.
+
+    Attributes:
+        judge: Whose labels to write; `None` for none.
+        computed_signals: Whether to add the signals that the project computed, oriented so that higher is more
+            uncertain, except where one was recorded under the same name.
+        embeddings: Whether to write the vectors of questions and answers.
+        digits: Significant digits of token arrays; `None` for as many as give them back.
+        model: The model's name; `None` for that of the run.
+        redact: Whether to leave out what tells of the machine, and every key that the format does not know.
+    """
+
+    judge: str | None = None
+    computed_signals: bool = False
+    embeddings: bool = False
+    digits: int | None = None
+    model: str | None = None
+    redact: bool = False
+
+
 def export_run(
-    run: RunFile,
-    stream: TextIO,
-    *,
-    parse_answer: AnswerParser,
-    judge: str | None = None,
-    computed_signals: bool = False,
+    run: RunFile, stream: TextIO, *, parse_answer: AnswerParser, options: ExportOptions | None = None
 ) -> int:
     """Write a run as recorded generations: a header, then a line a question; return the number of questions.
 
@@ -276,19 +313,20 @@ def export_run(
         run: Open for reading.
         stream: Text, UTF-8.
         parse_answer: What a reader of the file will use.
-        judge: Whose labels to write; `None` for none.
-        computed_signals: Whether to add the signals that the project computed, oriented so that higher is more
-            uncertain, except where one was recorded under the same name.
+        options: What else is written, and what is not.
     """
-    facts = run.recorded
+    options = options or ExportOptions()
+    facts = RecordedFacts(signals=run.recorded.signals) if options.redact else run.recorded
     original = {stored: name for name, stored in facts.signals.items()}
-    labels = run.labels(judge) if judge is not None else {}
+    labels = run.labels(options.judge) if options.judge is not None else {}
+    calls = run.calls()
+    embedder = run.scoring.embedder_source if run.scoring and options.embeddings else None
     signals: dict[str, dict[str, float]] = {}
     taken = set(original.values())
     for stored, values in run.signals().items():
         if stored in original:
             name = original[stored]
-        elif computed_signals and stored not in taken:
+        elif options.computed_signals and stored not in taken:
             name = stored
         else:
             continue
@@ -298,10 +336,15 @@ def export_run(
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "model": run.model,
+        "model": options.model or (public_name(run.model) if options.redact else run.model),
         "decoding": run.parameters.get("decoding", {}),
         "directions": {original.get(name, name): value for name, value in run.directions.items()},
     }
+    if embedder is not None:
+        used = {"name": embedder.name, "key": embedder.key, "calibrated_threshold": embedder.calibrated_threshold}
+        header["embedder"] = {key: value for key, value in used.items() if value is not None}
+    if not run.is_recorded:
+        header["provenance"] = provenance(run, redact=options.redact)
     _write_line(stream, {**header, **facts.header})
     for draws in run.sample_sets():
         question = draws.question
@@ -318,20 +361,39 @@ def export_run(
         ):
             if texts:
                 line[key] = texts
+        answers = [draws.greedy] if draws.greedy is not None else []
+        answers += draws.samples
+        written = [_exported(answer, extra, parse_answer, options.digits) for answer in answers]
+        if embedder is not None:
+            vectors = run.embeddings(embedder.key, [question.text, *(answer.answer for answer in answers)])
+            # A text has one vector, which stands at its first answer.
+            for text, holder in [(question.text, line), *zip([x.answer for x in answers], written, strict=True)]:
+                if (vector := vectors.pop(text, None)) is not None:
+                    holder["embedding"] = VECTOR_PREFIX + base64.b64encode(vector.astype("<f2").tobytes()).decode()
         if draws.greedy is not None:
-            line["greedy"] = _exported(draws.greedy, extra, parse_answer)
-        if draws.samples:
-            line["samples"] = [_exported(sample, extra, parse_answer) for sample in draws.samples]
+            line["greedy"] = written.pop(0)
+        if written:
+            line["samples"] = written
+        if question.id in calls:
+            line["calls"] = {kind: _told(call) for kind, call in calls[question.id].items()}
         if question.id in labels:
             line["label"] = labels[question.id].value.value
         if question.id in signals:
             line["signals"] = signals[question.id]
-        taken = QUESTION_KEYS | line.keys()
+        taken = QUESTION_KEYS | line.keys() | (question.extra.keys() if options.redact else set())
         _write_line(stream, line | {key: value for key, value in question.extra.items() if key not in taken})
     return len(run)
 
 
-def _exported(generation: Generation, extra: Mapping[str, Any], parse_answer: AnswerParser) -> dict[str, Any]:
+def _told(call: ModelCall) -> dict[str, Any]:
+    """Return what the model said of its own answer as the format writes it."""
+    values = {key: getattr(call, key) for key in ("value", "reason", "text", "tokens", "seconds")}
+    return {key: value for key, value in values.items() if key == "value" or value}
+
+
+def _exported(
+    generation: Generation, extra: Mapping[str, Any], parse_answer: AnswerParser, digits: int | None
+) -> dict[str, Any]:
     """Return one draw as the format writes it."""
     statistics = generation.statistics
     parsed = parse_answer(generation.text)
@@ -342,9 +404,9 @@ def _exported(generation: Generation, extra: Mapping[str, Any], parse_answer: An
         "state": None if is_given_by_text else generation.state.value,
         "finish_reason": generation.finish_reason,
         "token_ids": _list(statistics.token_ids),
-        "token_entropies": _list(statistics.entropies),
-        "token_logprobs": _list(statistics.logprobs),
-        "token_logits": _list(statistics.logits),
+        "token_entropies": _list(statistics.entropies, digits),
+        "token_logprobs": _list(statistics.logprobs, digits),
+        "token_logits": _list(statistics.logits, digits),
         "answer_mask": _list(statistics.answer_mask),
         "tokens": generation.tokens,
         "seconds": generation.seconds,
@@ -357,10 +419,12 @@ def _exported(generation: Generation, extra: Mapping[str, Any], parse_answer: An
     )
 
 
-def _list(array: NDArray[Any] | None) -> list[Any] | None:
-    """Return the values of an array; a float32 with the fewest digits that give it back."""
+def _list(array: NDArray[Any] | None, digits: int | None = None) -> list[Any] | None:
+    """Return the values of an array, to so many significant digits; a float32 with the fewest that give it back."""
     if array is None:
         return None
+    if digits is not None:
+        return [float(f"{value:.{digits}g}") for value in array.tolist()]
     if array.dtype == np.float32:
         return [float(text) for text in array.astype(str)]
     return array.tolist()

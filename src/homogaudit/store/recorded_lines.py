@@ -3,6 +3,7 @@
 It knows one line at a time and the rules of the format; it does not know files, line numbers or run files.
 """
 
+import base64
 import contextlib
 import json
 import math
@@ -18,6 +19,7 @@ from homogaudit.records import (
     Generation,
     GenerationState,
     LabelValue,
+    ModelCall,
     Question,
     TokenStatistics,
     make_question_id,
@@ -28,6 +30,7 @@ __all__ = [
     "FORMAT",
     "HEADER_KEYS",
     "QUESTION_KEYS",
+    "VECTOR_PREFIX",
     "VERSION",
     "AnswerParser",
     "AnswerText",
@@ -42,10 +45,11 @@ __all__ = [
 FORMAT = "homogaudit.recorded"
 VERSION = 1
 
-HEADER_KEYS = frozenset({"format", "version", "model", "decoding", "directions"})
+HEADER_KEYS = frozenset({"format", "version", "model", "decoding", "directions", "embedder"})
 QUESTION_KEYS = frozenset(
     {"id", "question", "category", "answers", "incorrect_answers", "greedy", "samples", "label", "signals"}
 )
+VECTOR_PREFIX = "float16:"
 ARRAY_KEYS = ("token_ids", "token_entropies", "token_logprobs", "token_logits")
 _MAX_DEPTH = 64
 """Far beyond any real value, far below what exhausts the stack when it is written again."""
@@ -85,6 +89,8 @@ class RecordedQuestion:
         signals: Values as recorded, not oriented; a null in the file is left out.
         generation_extra: Keys of a generation that the format does not know, by sample index.
         given_answers: Sample indexes of the draws whose answer and state came with the line.
+        embeddings: Vectors that came with the line, by the text that they are of: the question or an answer.
+        calls: What the model said of its own answer.
     """
 
     question: Question
@@ -94,6 +100,8 @@ class RecordedQuestion:
     signals: Mapping[str, float]
     generation_extra: Mapping[int, Mapping[str, Any]]
     given_answers: tuple[int, ...] = ()
+    embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict[str, NDArray[np.float32]])
+    calls: tuple[ModelCall, ...] = ()
 
 
 class LineError(Exception):
@@ -156,8 +164,13 @@ def read_header(value: Mapping[str, Any], is_first: bool) -> dict[str, Any]:
             hint = "-1 says that lower is more uncertain, 1 that higher is"
             raise LineError(f"the direction of {shown(name)} is {shown(direction)}, expected -1 or 1", hint)
         directions[name] = int(direction)
+    embedder = _object_or_empty(value, "embedder")
+    for key in ("name", "key"):
+        _text_or_none(embedder, key)
+    if type(embedder.get("calibrated_threshold", 1.0)) not in (float, type(None)):
+        raise LineError("`calibrated_threshold` of the embedder is no number", "it is a cosine, such as 0.85")
     _check_unknown({key: item for key, item in value.items() if key != "directions"})
-    return {**value, "directions": directions}
+    return {**value, "directions": directions, "embedder": embedder}
 
 
 def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -> RecordedQuestion:
@@ -180,6 +193,8 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
         passages = tuple(extra.pop("passages"))
     context, system = (extra.pop(key) if isinstance(extra.get(key), str) else None for key in ("context", "system"))
     choices = tuple(extra.pop("choices")) if _is_texts(extra.get("choices")) else ()
+    vector, calls = _vector(extra), _calls(extra, identifier)
+    embeddings = {} if vector is None else {text: vector}
     _check_unknown(extra)
     question = Question(
         id=identifier,
@@ -209,6 +224,8 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
             generation_extra[index] = result.extra
         if result.is_given:
             given_answers.append(index)
+        if result.embedding is not None:
+            embeddings[result.generation.answer] = result.embedding
         return result.generation
 
     given = value.get("greedy")
@@ -222,6 +239,8 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
         signals=_signals(value),
         generation_extra=generation_extra,
         given_answers=tuple(given_answers),
+        embeddings=embeddings,
+        calls=calls,
     )
 
 
@@ -230,6 +249,7 @@ class _ReadGeneration:
     generation: Generation
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     is_given: bool = False
+    embedding: NDArray[np.float32] | None = None
 
 
 def _generation(item: object, question_id: str, index: int, parse_answer: AnswerParser | None) -> _ReadGeneration:
@@ -256,6 +276,7 @@ def _generation(item: object, question_id: str, index: int, parse_answer: Answer
     seconds = None
     if type(extra.get("seconds")) in (int, float) and extra["seconds"] >= 0:
         seconds = float(_in_range(extra.pop("seconds"), "seconds"))
+    embedding = _vector(extra)
     answer = text.strip()
     state = GenerationState.VALID if answer else GenerationState.EMPTY
     if parse_answer is not None:
@@ -268,7 +289,33 @@ def _generation(item: object, question_id: str, index: int, parse_answer: Answer
             answer, state = given_answer, given_state
     _check_unknown(extra)
     generation = Generation(question_id, index, text, answer, state, finish_reason, tokens, statistics, seconds)
-    return _ReadGeneration(generation, extra, is_given)
+    return _ReadGeneration(generation, extra, is_given, embedding)
+
+
+def _vector(extra: dict[str, Any]) -> NDArray[np.float32] | None:
+    """Take the embedding out of a line or a draw, as `export` writes it: float16, little-endian, in base64."""
+    text = extra.get("embedding")
+    if not isinstance(text, str) or not text.startswith(VECTOR_PREFIX):
+        return None
+    with contextlib.suppress(ValueError):
+        packed = base64.b64decode(text.removeprefix(VECTOR_PREFIX), validate=True)
+        vector = np.frombuffer(packed, "<f2").astype(np.float32)
+        if len(vector) and np.isfinite(vector).all():
+            del extra["embedding"]
+            return vector
+    return None
+
+
+def _calls(extra: dict[str, Any], question_id: str) -> tuple[ModelCall, ...]:
+    """Take what the model said of its own answer out of a line, as `export` writes it."""
+    with contextlib.suppress(TypeError, AttributeError):
+        calls = tuple(ModelCall(question_id, kind, **call) for kind, call in extra.get("calls", {}).items())
+        texts = {type(text) for call in calls for text in (call.reason, call.text)}
+        numbers = [number for call in calls for number in (call.value or 0.0, call.tokens, call.seconds)]
+        if texts <= {str} and all(0 <= number <= _LARGEST for number in numbers):
+            extra.pop("calls", None)
+            return calls
+    return ()
 
 
 def _in_range(number: float, key: str) -> float:
