@@ -1,5 +1,6 @@
 """Arguments and flags that several commands share, so that they look the same everywhere."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +9,6 @@ import typer
 from homogaudit.cli import completion
 
 __all__ = [
-    "DRAWING",
-    "QUESTIONS",
-    "SCORING",
     "ClusteringOption",
     "ContextOption",
     "DensityPoolOption",
@@ -35,13 +33,15 @@ __all__ = [
     "SignalsOption",
     "TemperatureOption",
     "WithChoicesOption",
+    "asking",
+    "drawing",
+    "scoring",
     "split_names",
 ]
 
-DRAWING = "Drawing"
-QUESTIONS = "Questions"
-SCORING = "Scoring"
-"""Headings of flags in the help."""
+drawing = partial(typer.Option, rich_help_panel="Drawing")
+asking = partial(typer.Option, rich_help_panel="Questions")
+scoring = partial(typer.Option, rich_help_panel="Scoring")
 
 ExampleOption = Annotated[
     bool, typer.Option("--example", help="Take the example that ships with homogaudit; needs no model and no network.")
@@ -49,9 +49,7 @@ ExampleOption = Annotated[
 RunArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="RUN",
-        help="A run file, or the name of a run; default: the newest run.",
-        autocompletion=completion.runs,
+        metavar="RUN", help="A run file, or the name of a run; default: the newest run.", autocompletion=completion.runs
     ),
 ]
 QuestionsArgument = Annotated[
@@ -64,34 +62,23 @@ QuestionsArgument = Annotated[
 ]
 PresetOption = Annotated[
     str | None,
-    typer.Option(
+    drawing(
         "--preset",
         help="quick (20 questions, 5 samples, 40 tokens), standard (10 samples, 100 tokens), or paper (10 samples of "
         "40 tokens, greedy answers of 200).",
-        rich_help_panel=DRAWING,
     ),
 ]
 SamplesOption = Annotated[
     int | None,
-    typer.Option("-n", "--samples", help="Samples per question (N), at least 2.", rich_help_panel=DRAWING),
+    drawing("-n", "--samples", help="Samples per question (N), at least 2."),
 ]
-TemperatureOption = Annotated[
-    float | None, typer.Option("--temperature", help="Sampling temperature; default: 1.", rich_help_panel=DRAWING)
-]
-MaxTokensOption = Annotated[
-    int | None, typer.Option("--max-tokens", help="Longest answer, in tokens.", rich_help_panel=DRAWING)
-]
+TemperatureOption = Annotated[float | None, drawing("--temperature", help="Sampling temperature; default: 1.")]
+MaxTokensOption = Annotated[int | None, drawing("--max-tokens", help="Longest answer, in tokens.")]
 SeedOption = Annotated[
     int,
-    typer.Option(
-        "--seed",
-        help="Seed of the random draws. With other `--slots` the same seed may draw other answers.",
-        rich_help_panel=DRAWING,
-    ),
+    drawing("--seed", help="Seed of the random draws. With other `--slots` the same seed may draw other answers."),
 ]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", help="Ask only the first so many questions.", rich_help_panel=QUESTIONS)
-]
+LimitOption = Annotated[int | None, asking("--limit", help="Ask only the first so many questions.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress.")]
 ModelsOption = Annotated[
@@ -106,92 +93,77 @@ MaxScrOption = Annotated[
 ]
 ContextOption = Annotated[
     str,
-    typer.Option("--context", help="ask or hide the passage that comes with a question.", rich_help_panel=QUESTIONS),
+    asking("--context", help="ask or hide the passage that comes with a question."),
 ]
 WithChoicesOption = Annotated[
     bool,
-    typer.Option(
-        "--with-choices", help="Ask multiple-choice questions with their lettered choices.", rich_help_panel=QUESTIONS
-    ),
+    asking("--with-choices", help="Ask multiple-choice questions with their lettered choices."),
 ]
 JudgeOption = Annotated[
     str | None,
-    typer.Option(
+    scoring(
         "--judge",
         metavar="JUDGE",
         help="Who labels the greedy answers: auto, overlap, exact, numeric, recorded, none, or a model, written "
         "model:NAME.",
         autocompletion=completion.judges,
-        rich_help_panel=SCORING,
     ),
 ]
 JudgePromptOption = Annotated[
     Path | None,
-    typer.Option(
-        "--judge-prompt",
-        metavar="FILE",
-        help="A Jinja template of what a model that judges is asked.",
-        rich_help_panel=SCORING,
-    ),
+    scoring("--judge-prompt", metavar="FILE", help="A Jinja template of what a model that judges is asked."),
 ]
 EmbedderOption = Annotated[
     str | None,
-    typer.Option(
+    scoring(
         "--embedder",
         metavar="NAME",
         help="The embedder that compares answers by meaning: a name from `homogaudit models`, a folder, or a Hugging "
         "Face id.",
         autocompletion=completion.embedders,
-        rich_help_panel=SCORING,
     ),
 ]
 NoEmbedderOption = Annotated[
     bool,
-    typer.Option("--no-embedder", help="Compare answers by their words alone.", rich_help_panel=SCORING),
+    scoring("--no-embedder", help="Compare answers by their words alone."),
 ]
 NliOption = Annotated[
     str | None,
-    typer.Option(
+    scoring(
         "--nli",
         metavar="NAME",
         help="An NLI model, to cluster by entailment as well: a name from `homogaudit models`, a folder, a Hugging "
         "Face id, or none.",
         autocompletion=completion.nli_models,
-        rich_help_panel=SCORING,
     ),
 ]
 NliQuestionOption = Annotated[
     bool,
-    typer.Option(
-        "--nli-question", help="Let the NLI model read the question before each answer.", rich_help_panel=SCORING
-    ),
+    scoring("--nli-question", help="Let the NLI model read the question before each answer."),
 ]
 ClusteringOption = Annotated[
     list[str] | None,
-    typer.Option(
+    scoring(
         "--clustering",
         metavar="SPEC",
         help="Replace a default clustering: similarity, threshold and linkage, such as jaccard=0.2/leader. May be "
         "given several times.",
-        rich_help_panel=SCORING,
     ),
 ]
 SignalsOption = Annotated[
     str | None,
-    typer.Option(
+    scoring(
         "--signals",
         metavar="NAMES",
         help="Signals or cost classes to compute, separated by commas, such as free,density,p_true; default: all.",
-        rich_help_panel=SCORING,
     ),
 ]
 DensityPoolOption = Annotated[
     Path | None,
-    typer.Option(
+    scoring(
         "--density-pool",
         metavar="FILE",
         help="Known questions that `density` compares with; default: the other questions of the run.",
-        rich_help_panel=SCORING,
     ),
 ]
 MaxCostOption = Annotated[

@@ -1,48 +1,19 @@
 """`homogaudit run MODEL [QUESTIONS]`: the audit, headless; prints the report at the end."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from homogaudit.cli import completion
-from homogaudit.cli.options import (
-    DRAWING,
-    QUESTIONS,
-    SCORING,
-    ClusteringOption,
-    ContextOption,
-    DensityPoolOption,
-    EmbedderOption,
-    JsonOption,
-    JudgeOption,
-    JudgePromptOption,
-    LimitOption,
-    MaxCostOption,
-    MaxScrOption,
-    MaxTokensOption,
-    ModelsOption,
-    NliOption,
-    NliQuestionOption,
-    NoEmbedderOption,
-    PresetOption,
-    QuestionsArgument,
-    QuietOption,
-    SamplesOption,
-    SeedOption,
-    SignalsOption,
-    TemperatureOption,
-    WithChoicesOption,
-    YesOption,
-    split_names,
-)
+from homogaudit.cli import completion, options
 from homogaudit.errors import EngineError, HomogauditError
 
 __all__ = ["run"]
 
-_PROMPT = "Prompt"
-_MACHINE = "Machine"
-_SERVER = "Server"
+_prompting = partial(typer.Option, rich_help_panel="Prompt")
+_machine = partial(typer.Option, rich_help_panel="Machine")
+_server = partial(typer.Option, rich_help_panel="Server")
 
 
 def run(
@@ -55,7 +26,7 @@ def run(
             autocompletion=completion.models,
         ),
     ],
-    questions: QuestionsArgument = None,
+    questions: options.QuestionsArgument = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
@@ -63,154 +34,93 @@ def run(
     new: Annotated[
         bool, typer.Option("--new", help="Start a new run even if an unfinished one could be continued.")
     ] = False,
-    preset: PresetOption = None,
-    samples: SamplesOption = None,
-    temperature: TemperatureOption = None,
+    preset: options.PresetOption = None,
+    samples: options.SamplesOption = None,
+    temperature: options.TemperatureOption = None,
     top_p: Annotated[
-        float,
-        typer.Option(
-            help="Sample from the most likely tokens that make up this share; 1: from all.", rich_help_panel=DRAWING
-        ),
+        float, options.drawing(help="Sample from the most likely tokens that make up this share; 1: from all.")
     ] = 1.0,
-    top_k: Annotated[
-        int, typer.Option(help="Sample from so many of the most likely tokens; 0: from all.", rich_help_panel=DRAWING)
-    ] = 0,
+    top_k: Annotated[int, options.drawing(help="Sample from so many of the most likely tokens; 0: from all.")] = 0,
     min_p: Annotated[
-        float,
-        typer.Option(
-            help="Leave out tokens less likely than this share of the most likely one; 0: none.",
-            rich_help_panel=DRAWING,
-        ),
+        float, options.drawing(help="Leave out tokens less likely than this share of the most likely one; 0: none.")
     ] = 0.0,
-    max_tokens: MaxTokensOption = None,
+    max_tokens: options.MaxTokensOption = None,
     greedy_max_tokens: Annotated[
-        int | None,
-        typer.Option(help="Longest greedy answer, in tokens; default: as `--max-tokens`.", rich_help_panel=DRAWING),
+        int | None, options.drawing(help="Longest greedy answer, in tokens; default: as `--max-tokens`.")
     ] = None,
-    seed: SeedOption = 0,
-    limit: LimitOption = None,
+    seed: options.SeedOption = 0,
+    limit: options.LimitOption = None,
     shuffle: Annotated[
-        int | None,
-        typer.Option(metavar="SEED", help="Shuffle the questions first, with this seed.", rich_help_panel=QUESTIONS),
+        int | None, options.asking(metavar="SEED", help="Shuffle the questions first, with this seed.")
     ] = None,
     category: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Ask only questions of this category. May be given several times.", rich_help_panel=QUESTIONS
-        ),
+        list[str] | None, options.asking(help="Ask only questions of this category. May be given several times.")
     ] = None,
     shard: Annotated[
         str | None,
-        typer.Option(
-            metavar="K/N",
-            help="Ask only every N-th question, from the K-th on; `homogaudit merge` joins the runs.",
-            rich_help_panel=QUESTIONS,
+        options.asking(
+            metavar="K/N", help="Ask only every N-th question, from the K-th on; `homogaudit merge` joins the runs."
         ),
     ] = None,
-    question_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of the questions.", rich_help_panel=QUESTIONS)
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of their ids.", rich_help_panel=QUESTIONS)
-    ] = None,
-    category_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of their categories.", rich_help_panel=QUESTIONS)
-    ] = None,
+    question_column: Annotated[str | None, options.asking(metavar="NAME", help="Column of the questions.")] = None,
+    id_column: Annotated[str | None, options.asking(metavar="NAME", help="Column of their ids.")] = None,
+    category_column: Annotated[str | None, options.asking(metavar="NAME", help="Column of their categories.")] = None,
     answers_column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Column of the correct reference answers.", rich_help_panel=QUESTIONS),
+        str | None, options.asking(metavar="NAME", help="Column of the correct reference answers.")
     ] = None,
     incorrect_answers_column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Column of the incorrect reference answers.", rich_help_panel=QUESTIONS),
+        str | None, options.asking(metavar="NAME", help="Column of the incorrect reference answers.")
     ] = None,
-    context_column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Column of the passages.", rich_help_panel=QUESTIONS),
-    ] = None,
-    context: ContextOption = "ask",
-    with_choices: WithChoicesOption = False,
+    context_column: Annotated[str | None, options.asking(metavar="NAME", help="Column of the passages.")] = None,
+    context: options.ContextOption = "ask",
+    with_choices: options.WithChoicesOption = False,
     mode: Annotated[
         str | None,
-        typer.Option(
-            help="chat (the model's template), base (`Q: ...` and `A:`), or auto: chat if there is a template.",
-            rich_help_panel=_PROMPT,
-        ),
+        _prompting(help="chat (the model's template), base (`Q: ...` and `A:`), or auto: chat if there is a template."),
     ] = None,
-    system: Annotated[
-        str | None, typer.Option(help="System prompt; an empty one for none.", rich_help_panel=_PROMPT)
-    ] = None,
-    prompt_template: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A Jinja template of the prompt.", rich_help_panel=_PROMPT)
-    ] = None,
+    system: Annotated[str | None, _prompting(help="System prompt; an empty one for none.")] = None,
+    prompt_template: Annotated[Path | None, _prompting(metavar="FILE", help="A Jinja template of the prompt.")] = None,
     thinking: Annotated[
-        bool,
-        typer.Option(
-            "--thinking", help="Let a thinking model think; by default it is told not to.", rich_help_panel=_PROMPT
-        ),
+        bool, _prompting("--thinking", help="Let a thinking model think; by default it is told not to.")
     ] = False,
     think_markers: Annotated[
-        tuple[str, str],
-        typer.Option(metavar="OPEN CLOSE", help="The texts around the thoughts.", rich_help_panel=_PROMPT),
+        tuple[str, str], _prompting(metavar="OPEN CLOSE", help="The texts around the thoughts.")
     ] = ("<think>", "</think>"),
-    judge: JudgeOption = None,
-    judge_prompt: JudgePromptOption = None,
-    embedder: EmbedderOption = None,
-    no_embedder: NoEmbedderOption = False,
-    nli: NliOption = None,
-    nli_question: NliQuestionOption = False,
-    clustering: ClusteringOption = None,
-    signals: SignalsOption = None,
-    density_pool: DensityPoolOption = None,
+    judge: options.JudgeOption = None,
+    judge_prompt: options.JudgePromptOption = None,
+    embedder: options.EmbedderOption = None,
+    no_embedder: options.NoEmbedderOption = False,
+    nli: options.NliOption = None,
+    nli_question: options.NliQuestionOption = False,
+    clustering: options.ClusteringOption = None,
+    signals: options.SignalsOption = None,
+    density_pool: options.DensityPoolOption = None,
     defer_embedding: Annotated[
-        bool,
-        typer.Option(
-            "--defer-embedding",
-            help="Embed only after the model has left memory.",
-            rich_help_panel=SCORING,
-        ),
+        bool, options.scoring("--defer-embedding", help="Embed only after the model has left memory.")
     ] = False,
     no_token_arrays: Annotated[
         bool,
-        typer.Option(
-            "--no-token-arrays",
-            help="Keep no values of single tokens: a smaller run file, fewer signals.",
-            rich_help_panel=SCORING,
+        options.scoring(
+            "--no-token-arrays", help="Keep no values of single tokens: a smaller run file, fewer signals."
         ),
     ] = False,
     slots: Annotated[
-        int | None,
-        typer.Option(
-            help="Answers drawn at the same time. Compare runs only if they had as many.", rich_help_panel=_MACHINE
-        ),
+        int | None, _machine(help="Answers drawn at the same time. Compare runs only if they had as many.")
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads; default: the physical cores.", rich_help_panel=_MACHINE)
-    ] = None,
-    gpu_layers: Annotated[
-        int | None,
-        typer.Option(help="Layers of the model on the GPU; default: as many as fit.", rich_help_panel=_MACHINE),
-    ] = None,
+    threads: Annotated[int | None, _machine(help="CPU threads; default: the physical cores.")] = None,
+    gpu_layers: Annotated[int | None, _machine(help="Layers of the model on the GPU; default: as many as fit.")] = None,
     hash_model: Annotated[
-        bool,
-        typer.Option(
-            "--hash-model", help="Store the SHA-256 of the whole model file with the run.", rich_help_panel=_MACHINE
-        ),
+        bool, _machine("--hash-model", help="Store the SHA-256 of the whole model file with the run.")
     ] = False,
-    server_model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which model of the server.", rich_help_panel=_SERVER)
-    ] = None,
-    concurrency: Annotated[
-        int | None,
-        typer.Option(help="Requests to each URL at the same time; default: 16.", rich_help_panel=_SERVER),
-    ] = None,
-    max_cost: MaxCostOption = None,
-    yes: YesOption = False,
-    models_file: ModelsOption = None,
-    max_scr: MaxScrOption = None,
+    server_model: Annotated[str | None, _server(metavar="NAME", help="Which model of the server.")] = None,
+    concurrency: Annotated[int | None, _server(help="Requests to each URL at the same time; default: 16.")] = None,
+    max_cost: options.MaxCostOption = None,
+    yes: options.YesOption = False,
+    models_file: options.ModelsOption = None,
+    max_scr: options.MaxScrOption = None,
     full: Annotated[bool, typer.Option("--full", help="Print the whole report.")] = False,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Audit MODEL on QUESTIONS and print the report.
 
@@ -247,12 +157,7 @@ def run(
             shuffle=shuffle,
             categories=tuple(category or ()),
             columns=Columns(
-                question_column,
-                id_column,
-                category_column,
-                answers_column,
-                incorrect_answers_column,
-                context_column,
+                question_column, id_column, category_column, answers_column, incorrect_answers_column, context_column
             ),
             context=context,
             with_choices=with_choices,
@@ -268,7 +173,7 @@ def run(
             nli=nli,
             nli_question=nli_question,
             clusterings=tuple(clustering or ()),
-            signals=split_names(signals),
+            signals=options.split_names(signals),
             density_pool=density_pool,
             defer_embedding=defer_embedding,
             token_arrays=not no_token_arrays,

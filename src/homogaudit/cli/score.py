@@ -1,43 +1,26 @@
 """`homogaudit score RUN`: new labels, embeddings, clusterings and signals on stored generations."""
 
-from homogaudit.cli.options import (
-    ClusteringOption,
-    DensityPoolOption,
-    EmbedderOption,
-    JsonOption,
-    JudgeOption,
-    JudgePromptOption,
-    MaxCostOption,
-    ModelsOption,
-    NliOption,
-    NliQuestionOption,
-    NoEmbedderOption,
-    QuietOption,
-    RunArgument,
-    SignalsOption,
-    YesOption,
-    split_names,
-)
+from homogaudit.cli import options
 
 __all__ = ["score"]
 
 
 def score(
-    run: RunArgument = None,
-    judge: JudgeOption = None,
-    judge_prompt: JudgePromptOption = None,
-    embedder: EmbedderOption = None,
-    no_embedder: NoEmbedderOption = False,
-    nli: NliOption = None,
-    nli_question: NliQuestionOption = False,
-    clustering: ClusteringOption = None,
-    signals: SignalsOption = None,
-    density_pool: DensityPoolOption = None,
-    max_cost: MaxCostOption = None,
-    yes: YesOption = False,
-    models_file: ModelsOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
+    run: options.RunArgument = None,
+    judge: options.JudgeOption = None,
+    judge_prompt: options.JudgePromptOption = None,
+    embedder: options.EmbedderOption = None,
+    no_embedder: options.NoEmbedderOption = False,
+    nli: options.NliOption = None,
+    nli_question: options.NliQuestionOption = False,
+    clustering: options.ClusteringOption = None,
+    signals: options.SignalsOption = None,
+    density_pool: options.DensityPoolOption = None,
+    max_cost: options.MaxCostOption = None,
+    yes: options.YesOption = False,
+    models_file: options.ModelsOption = None,
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Score the stored answers of a run again, without its model.
 
@@ -66,7 +49,7 @@ def score(
         nli=nli,
         nli_question=nli_question,
         clusterings=tuple(clustering or ()),
-        signals=split_names(signals),
+        signals=options.split_names(signals),
         density_pool=density_pool,
         max_cost=max_cost,
         models_file=models_file,
