@@ -17,8 +17,11 @@ from homogaudit.records import (
     Question,
     SignalValue,
 )
+from homogaudit.report.question_rows import question_rows
+from homogaudit.report.run_data import read_run
 from homogaudit.store import RunFile
 from homogaudit.tui.question_rows import (
+    FILTERS,
     Column,
     Filter,
     QuestionRow,
@@ -141,6 +144,13 @@ def test_a_scoring_is_a_change(run: RunFile) -> None:
     rows = load_rows(run)
     run.mark_scored("b", "later")
     assert changed_positions(run, rows) == [1]
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_of_the_report_shows_the_questions_that_the_report_means(run: RunFile, name: str) -> None:
+    meant = [row.position for row in question_rows(read_run(run)).where(name)]
+    assert select(load_rows(run), FILTERS[name]) == meant
+    assert meant
 
 
 def test_categories_are_counted(run: RunFile) -> None:

@@ -267,21 +267,23 @@ async def test_enter_lists_the_missed_questions_and_escape_comes_back(path: Path
         assert not app.screen.check_action("reset", ())
 
 
-async def test_json_markdown_and_a_picture_are_written_beside_the_run(path: Path, report: Report) -> None:
+async def test_json_markdown_page_and_picture_are_written_beside_the_run(path: Path, report: Report) -> None:
     app = ReportApp(path, report)
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(app, pilot)
-        for number in range(3):
+        for number in range(4):
             await pilot.press("e")
             assert isinstance(app.screen, ExportScreen)
             app.screen.query_one(RadioSet).focus()
             await pilot.press(*["down"] * number, "space")
             app.screen.query_one(Input).focus()
             await pilot.press("enter")
-            await pilot.pause()
+            await ready(app, pilot)
         folder = path.parent
         assert json.loads((folder / "test.report.json").read_text()) == json.loads(dumps(report))
         assert (folder / "test.report.md").read_text() == to_markdown(report)
+        page = (folder / "test.report.html").read_text()
+        assert page.startswith("<!doctype html>") and "Question 11?" in page
         picture = (folder / "test.report.svg").read_text()
         assert picture.startswith("<svg") and "Export" in picture and "Write&#160;to" not in picture
 

@@ -24,6 +24,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
     {
         ".json": "JSON, every figure",
         ".md": "Markdown, every table",
+        ".html": "HTML, a page with the questions, to send",
         ".svg": "SVG, the screen as it is",
     }
 )

@@ -196,6 +196,8 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
 )
 """By the names by which sentences of the report name them."""
 
+_LABELLED = (LabelValue.CORRECT, LabelValue.INCORRECT)
+
 
 class Column(StrEnum):
     """What rows can be sorted by."""
@@ -241,7 +243,7 @@ def select(rows: Sequence[QuestionRow], wanted: Filter = NO_FILTER, order: Sort 
     if wanted.only_wrong:
         shown = [row for row in shown if row.label is LabelValue.INCORRECT]
     if wanted.only_unlabelled:
-        shown = [row for row in shown if row.label is None]
+        shown = [row for row in shown if row.state in ("drawn", "scored") and row.label not in _LABELLED]
     if wanted.only_unfinished:
         shown = [row for row in shown if row.state != "scored"]
     if wanted.category is not None:

@@ -29,7 +29,7 @@ class ReportView(SelectableLines, can_focus=True):
     ReportView { height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Questions"),
+        Binding("enter", "open", "Open"),
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("left_square_bracket", "section(-1)", "Section before", key_display="[", show=False),
@@ -58,6 +58,7 @@ class ReportView(SelectableLines, can_focus=True):
         super().__init__(id=id)
         self._sections: Sequence[Section] = ()
         self._drawn = Drawn()
+        self._is_dark = True
         self._can_open = False
 
     @property
@@ -74,7 +75,8 @@ class ReportView(SelectableLines, can_focus=True):
     def _draw(self) -> None:
         """Lay out all lines anew; the cursor stays on what it stood on."""
         place = self.current.place if self.current is not None else None
-        palette = palette_of(self.app.current_theme.dark)
+        self._is_dark = self.app.current_theme.dark
+        palette = palette_of(self._is_dark)
         width = self.scrollable_content_region.width
         self._drawn = draw_sections(self._sections, width, palette, color=not self.app.no_color)
         self.virtual_size = Size(width, len(self._drawn.lines))
@@ -90,7 +92,7 @@ class ReportView(SelectableLines, can_focus=True):
     def notify_style_update(self) -> None:
         """Take the colours of another theme."""
         super().notify_style_update()
-        if self.is_mounted and self._sections:
+        if self._sections and self.app.current_theme.dark != self._is_dark:
             self._draw()
 
     # The cursor

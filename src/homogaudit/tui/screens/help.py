@@ -30,15 +30,10 @@ _PURPOSES = {
         "in which they were started, because what is finished first has short answers. The shaded band is the 95% "
         "interval. Pausing makes the model stand still; cancelling keeps what is finished."
     ),
-    "QuestionsScreen": (
-        "All questions of the run. Sort and filter to find those whose answers all fell into one cluster and are "
-        "wrong: these are what sampling cannot tell you about."
-    ),
     "QuestionScreen": (
         "One question: its answers in their clusters, how similar they are, and at which threshold they would fall "
         "into one."
     ),
-    "ReportScreen": "The audit's result, with what spoils it first.",
 }
 
 _TERMS = {

@@ -1,5 +1,6 @@
 """The report of a run: the short one first, then every section, each line to be copied and explained."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar
@@ -15,8 +16,12 @@ from homogaudit.errors import HomogauditError
 from homogaudit.report.glossary import lookup
 from homogaudit.report.layout import sections
 from homogaudit.report.markdown import to_markdown
+from homogaudit.report.question_rows import question_rows
+from homogaudit.report.records import Report
+from homogaudit.report.run_data import read_run
 from homogaudit.report.summary import summary
 from homogaudit.report.text import plain, shorten
+from homogaudit.store import RunFile
 from homogaudit.tui.export import Export, ExportScreen, write_export
 from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.question_rows import FILTERS
@@ -166,13 +171,16 @@ class ReportScreen(Screen[None]):
             # Not before the dialogue is off the screen, which the picture shows.
             self.call_after_refresh(self._write, export)
 
-    def _write(self, export: Export) -> None:
+    @work(group="export", exit_on_error=False)
+    async def _write(self, export: Export) -> None:
         built = self._built
         if built is None:
             return
         try:
             if export.form == ".svg":
                 text = self.app.export_screenshot(title=f"homogaudit report: {plain(self._path.name)}")
+            elif export.form == ".html":
+                text = await asyncio.to_thread(_page, self._path, built.report)
             else:
                 text = built.text if export.form == ".json" else to_markdown(built.report)
             write_export(text, export)
@@ -180,3 +188,11 @@ class ReportScreen(Screen[None]):
             self.notify(plain(error.message), severity="error", markup=False)
             return
         self.notify(f"Written: {plain(str(export.path))}", markup=False)
+
+
+def _page(path: Path, report: Report) -> str:
+    """Return the report as a page, with the questions of its run."""
+    from homogaudit.report.html import to_html
+
+    with RunFile.open(path) as run:
+        return to_html(report, question_rows(read_run(run)))
