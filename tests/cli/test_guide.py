@@ -42,7 +42,7 @@ def test_the_example_of_the_guide_is_read_to_its_last_key(tmp_path: Path):
     path = tmp_path / "example.jsonl"
     path.write_text(example, encoding="utf-8")
     recording = read_recording(path, parse_answer=lambda text: split_thinking(text, Prompting(), False))
-    assert recording.summary == "read as recorded generations: 2 questions, 3 samples each, greedy all, 1 label"
+    assert recording.summary == "read as recorded answers: 2 questions, 3 samples each, greedy all, 1 label"
     assert not recording.warnings
     assert recording.file.model == "my-model"
     assert recording.file.directions == {"density": -1}

@@ -93,7 +93,7 @@ def test_import_writes_a_run_in_the_runs_folder_and_scores_it(file: Path, runs: 
     assert path.name.startswith("Tiny-bold-31m-answers-20")
     assert scored == [ScoreRequest(path)]
     assert result.stdout == f"{path}\n"
-    assert "read as recorded generations: 1 question, 2 samples each, greedy all, 1 label\n" in result.stderr
+    assert "read as recorded answers: 1 question, 2 samples each, greedy all, 1 label\n" in result.stderr
     assert f"homogaudit report {path}" in result.stderr
     with RunFile.open(path) as run:
         assert run.labels("recorded")["a"].value is LabelValue.CORRECT

@@ -195,7 +195,7 @@ def test_a_wrong_key_is_one_error_that_does_not_show_it(
     faults: ModuleType, make: Callable[..., OpenAIGenerator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with faults.FaultServer(key="right-one") as server:
-        with pytest.raises(ModelError, match="wants a key"):
+        with pytest.raises(ModelError, match="requires a key"):
             make(server)
         monkeypatch.setenv("HOMOGAUDIT_API_KEY", "sk-wrong-one")
         with pytest.raises(ModelError, match="does not accept the key") as raised:

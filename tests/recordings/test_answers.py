@@ -220,7 +220,7 @@ def test_the_formats_own_lines_are_read_as_before(read: Read):
     recording = read("a.jsonl", [header, line])
     assert recording.file.model == "m"
     assert recording.file.records[0].question.extra == {"note": {"page": 3}}
-    assert recording.summary == "read as recorded generations: 1 question, 1 sample each, greedy none"
+    assert recording.summary == "read as recorded answers: 1 question, 1 sample each, greedy none"
     assert not recording.warnings
 
 

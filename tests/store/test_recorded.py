@@ -249,9 +249,9 @@ def test_a_bad_line_is_named_by_number_and_reason(tmp_path: Path, line: dict[str
         ('"token_entropies": [null]', "`token_entropies` holds null"),
         ('"token_entropies": [true]', "`token_entropies` holds true or false"),
         ('"token_entropies": 0.5', "`token_entropies` is a number"),
-        ('"token_ids": [-1]', "no token id"),
-        ('"token_ids": [1.5]', "no token id"),
-        ('"token_ids": [2147483648]', "no token id"),
+        ('"token_ids": [-1]', "not a token id"),
+        ('"token_ids": [1.5]', "not a token id"),
+        ('"token_ids": [2147483648]', "not a token id"),
         ('"answer_mask": [1]', "`answer_mask`"),
     ],
 )

@@ -255,7 +255,7 @@ class OpenAIClient:
                     # That is "look there": the page of a login, most often. The request itself is not to be sent again.
                     where = self._safe(httpx.URL(target).copy_with(query=None, fragment=None))
                     message = f"the server `{self.address.url}` answers requests with a redirect to {where}"
-                    raise ModelError(message, "check its base URL, and whether it wants a key or a login")
+                    raise ModelError(message, "check its base URL, and whether it requires a key or a login")
                 url = self._same_origin(url, target)
         raise ModelError(f"the server `{self.address.url}` redirects in a circle", "check its base URL")
 
@@ -310,7 +310,7 @@ class OpenAIClient:
             status = told
         reason = self._safe(reason_in(body, status))
         if status == 401:
-            wrong = "does not accept the key" if self._key else "wants a key"
+            wrong = "does not accept the key" if self._key else "requires a key"
             own = own_key_variable(self.address.url)
             hint = (
                 f"set {KEY_VARIABLES[0]} in the environment, or {own} for a server that is not named in the command; "
@@ -338,7 +338,7 @@ class OpenAIClient:
         if isinstance(found, list):
             found = {"data": found}
         if not isinstance(found, dict):
-            raise TransientError("answers with JSON that is no object", status=200)
+            raise TransientError("answers with JSON that is not an object", status=200)
         try:
             return well_formed(found)
         except RecursionError:
@@ -347,7 +347,7 @@ class OpenAIClient:
     def _gone(self, reason: str) -> EngineError:
         hint = "what was drawn is stored; once the server answers, run the same command again to continue"
         if "a web page in place" in reason:
-            hint = f"check its base URL, which usually ends in `/v1`, and whether it wants a login; {hint}"
+            hint = f"check its base URL, which usually ends in `/v1`, and whether it requires a login; {hint}"
         return EngineError(f"the server `{self.address.url}` {reason}", hint)
 
     def _tell(self, reason: str) -> None:

@@ -40,7 +40,7 @@ class _Seen:
 
     Attributes:
         is_right: Whether it is a server of models.
-        may_be: Whether it may be one: it wants a key, or is busy.
+        may_be: Whether it may be one: it requires a key, or is busy.
         reason: Why it is none.
     """
 
@@ -116,7 +116,7 @@ async def _look_at_list(address: ServerAddress, policy: RetryPolicy) -> _Seen:
         return _Seen(False, refusal.status == 403, refusal.reason)
     except ModelError as error:
         # Status 401; a redirect to another server is no guess.
-        return _Seen(False, "wants a key" in error.message, error.message)
+        return _Seen(False, "requires a key" in error.message, error.message)
     except EngineError as error:
         if isinstance(error.__cause__, UnreachableError) and not error.__cause__.is_connected:
             raise error.__cause__ from None
@@ -139,7 +139,7 @@ async def _look_at_chat(address: ServerAddress, policy: RetryPolicy) -> _Seen:
         is_there = refusal.status in (400, 422) or (refusal.status == 404 and "model" in refusal.whole.casefold())
         return _Seen(is_there, refusal.status == 403)
     except ModelError as error:
-        return _Seen(False, "wants a key" in error.message)
+        return _Seen(False, "requires a key" in error.message)
     except UnreachableError as failure:
         return _Seen(False, failure.status in (500, 429, 503))
     except TimeoutError:

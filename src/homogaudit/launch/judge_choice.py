@@ -142,7 +142,7 @@ def choose_judge(
     if asked not in (None, "auto"):
         return JudgeChoice(asked, f"chosen by `{place}`")
     if recorded:
-        return JudgeChoice(RECORDED, "labels came with the recorded generations")
+        return JudgeChoice(RECORDED, "labels came with the recorded answers")
     judge = default_judge(questions)
     reason = "fits the reference answers of most questions"
     if judge is None:

@@ -103,7 +103,7 @@ def read_recording(
     lines = settled(_named(layout.read(source, options, notes), path), notes)
     file = collect(path, lines, parse_answer=parse_answer)
     _require_answers(file, source)
-    name = "recorded generations" if _is_own(source) else layout.name
+    name = "recorded answers" if _is_own(source) else layout.name
     return ReadRecording(
         file, f"read as {name}: {_counted(file.records)}", (*source.notes, *notes.lines(), *_missing(file.records))
     )

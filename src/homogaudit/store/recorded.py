@@ -176,7 +176,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
     except FileNotFoundError:
         raise RecordedFileError(f"no file at `{path}`", "check the path") from None
     except IsADirectoryError:
-        raise RecordedFileError(f"`{path}` is a folder", "name a file of recorded generations") from None
+        raise RecordedFileError(f"`{path}` is a folder", "name a file of recorded answers") from None
     except OSError as error:
         raise RecordedFileError(f"cannot read `{path}`: {error.strerror}", "check its permissions") from error
 

@@ -168,7 +168,7 @@ def read_header(value: Mapping[str, Any], is_first: bool) -> dict[str, Any]:
     for key in ("name", "key"):
         _text_or_none(embedder, key)
     if type(embedder.get("calibrated_threshold", 1.0)) not in (float, type(None)):
-        raise LineError("`calibrated_threshold` of the embedder is no number", "it is a cosine, such as 0.85")
+        raise LineError("`calibrated_threshold` of the embedder is not a number", "it is a cosine, such as 0.85")
     _check_unknown({key: item for key, item in value.items() if key != "directions"})
     return {**value, "directions": directions, "embedder": embedder}
 
@@ -341,7 +341,7 @@ def _token_statistics(value: Mapping[str, Any]) -> TokenStatistics:
         raise LineError(f"token arrays of different lengths: {listed}", "give each array one value per token")
     ids, entropies, logprobs, logits = (arrays[key] for key in ARRAY_KEYS)
     if ids is not None and len(ids) and (ids.min() < 0 or ids.max() > np.iinfo(np.int32).max or (ids % 1).any()):
-        raise LineError("`token_ids` holds a value that is no token id", "ids are whole numbers from 0")
+        raise LineError("`token_ids` holds a value that is not a token id", "ids are whole numbers from 0")
     if entropies is not None and len(entropies) and entropies.min() < -_ROUNDING:
         raise LineError(f"`token_entropies` holds `{entropies.min():.6g}`", "an entropy is never negative")
     if logprobs is not None and len(logprobs) and logprobs.max() > _ROUNDING:
