@@ -44,7 +44,7 @@ asking = partial(typer.Option, rich_help_panel="Questions")
 scoring = partial(typer.Option, rich_help_panel="Scoring")
 
 ExampleOption = Annotated[
-    bool, typer.Option("--example", help="Take the example that ships with homogaudit; needs no model and no network.")
+    bool, typer.Option("--example", help="Use the example that ships with homogaudit; needs no model and no network.")
 ]
 RunArgument = Annotated[
     str | None,

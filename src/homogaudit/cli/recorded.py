@@ -204,18 +204,21 @@ def export(
         typer.Option("--digits", min=1, max=9, help="Significant digits of token figures; default: all."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="Call the model so, for example by its Hub id.")
+        str | None, typer.Option("--model", metavar="NAME", help="What to call the model, such as its Hugging Face id.")
     ] = None,
     redact: Annotated[
         bool,
         typer.Option(
             "--redact-provenance",
-            help="Leave out paths, addresses, what tells of this machine, and keys of other formats; questions and "
+            help="Leave out paths, addresses, details of this machine, and keys of other formats. Questions and "
             "answers stay as they are.",
         ),
     ] = False,
 ) -> None:
-    """Write the answers of a run as JSON Lines that `import` reads; a FILE that ends in .gz is compressed."""
+    """Write the answers of a run as JSON Lines that `import` reads.
+
+    A FILE that ends in .gz is compressed.
+    """
     from homogaudit.report.labels import choose_judge
     from homogaudit.report.text import plain
     from homogaudit.store.recorded import ExportOptions
