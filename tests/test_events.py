@@ -23,6 +23,7 @@ from homogaudit.events import (
     JobModel,
     Loading,
     Paused,
+    Planned,
     Progress,
     QuestionScored,
     QuestionStarted,
@@ -58,6 +59,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
     EngineReady: st.builds(
         EngineReady, texts, *[counts] * 3, texts, *[counts] * 4, st.none() | numbers, details=json_values
     ),
+    Planned: st.builds(Planned, counts, counts, counts, counts),
     QuestionStarted: st.builds(QuestionStarted, texts, texts),
     Asking: st.builds(Asking, counts, counts),
     Progress: progress,

@@ -32,6 +32,7 @@ __all__ = [
     "JobNli",
     "Loading",
     "Paused",
+    "Planned",
     "Progress",
     "QuestionScored",
     "QuestionStarted",
@@ -268,6 +269,23 @@ class EngineReady(Event):
     seconds_at_most: float | None
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     serial_tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Event):
+    """What is left to do in each phase of this session; said at its start, and again when a phase begins.
+
+    Attributes:
+        answers: To draw.
+        calls: To the model about its answers; before they are drawn, as many as if all were valid.
+        scorings: Questions to embed and cluster after drawing, rather than beside it.
+        judgements: Answers that another model is to judge; before they are drawn, as many as if all were valid.
+    """
+
+    answers: int = 0
+    calls: int = 0
+    scorings: int = 0
+    judgements: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from homogaudit.events import (
     JobModel,
     Loading,
     Paused,
+    Planned,
     Progress,
     QuestionScored,
     QuestionStarted,
@@ -289,8 +290,10 @@ def test_an_audit_tells_what_happens_in_order(bench: Bench):
     events = bench.work()
     parts = [event.part for event in of(Loading, events)]
     assert parts == ["embedder", "model", "context"]
-    assert [type(event) for event in events[:4]] == [Loading, Loading, Loading, EngineReady]
-    assert isinstance(events[4], QuestionStarted)
+    assert [type(event) for event in events[1:5]] == [Loading, Loading, Loading, EngineReady]
+    # 3 questions of 4 draws; each may be asked about twice, and is scored beside drawing.
+    assert events[0] == Planned(12, 6)
+    assert isinstance(events[5], QuestionStarted)
     assert isinstance(events[-1], RunFinished)
     assert [event.question_id for event in of(QuestionStarted, events)] == ["q0", "q1", "q2"]
     ready = of(EngineReady, events)[0]
@@ -416,9 +419,10 @@ def test_a_finished_audit_loads_nothing(bench: Bench):
     bench.work()
     bench.generator = None
     again = bench.work()
-    assert [type(event) for event in again] == [RunFinished]
+    assert again[0] == Planned()
+    assert [type(event) for event in again[1:]] == [RunFinished]
     assert (bench.generator, bench.embedders_loaded) == (None, 1)
-    assert again[0].draws == 0  # type: ignore[attr-defined]
+    assert again[1].draws == 0  # type: ignore[attr-defined]
 
 
 def test_cancel_keeps_what_is_finished(bench: Bench):

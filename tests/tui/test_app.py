@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -18,7 +19,8 @@ from homogaudit.launch.server_choice import ServerEstimate
 from homogaudit.records import GREEDY, Generation, GenerationState
 from homogaudit.store import RunFile
 from homogaudit.tui.answer_slots import AnswerSlots
-from homogaudit.tui.app import HomogauditApp, _every_draw_failed
+from homogaudit.tui.app import HomogauditApp
+from homogaudit.tui.engine_app import _every_draw_failed
 from homogaudit.tui.question_list import QuestionList
 from homogaudit.tui.run_panel import RunPanel
 from homogaudit.tui.screens.confirm import ConfirmScreen
@@ -97,6 +99,24 @@ async def test_pause_pauses_the_model_and_space_lets_it_go_on(make_job: MakeJob)
         await until(pilot, lambda: live.app.live_state.status == "generating")
         assert live.engine.commands == ["pause", "resume"]
         live.engine.finish()
+
+
+async def test_a_pause_shows_before_the_engine_answers_and_can_be_taken_back(make_job: MakeJob):
+    live = Live(make_job(), [*half_a_run(), None])
+    async with live.app.run_test() as pilot:
+        await live.begin(pilot)
+        engine = live.engine
+
+        async def hear_nothing() -> None:
+            engine.commands.append("heard")
+
+        engine.pause = engine.resume = hear_nothing  # type: ignore[method-assign]
+        await pilot.press("space")
+        await until(pilot, lambda: "pausing..." in status_line(live.app))
+        assert "pausing..." in str(live.app.screen.query_one(RunPanel).render())
+        await pilot.press("space")
+        await until(pilot, lambda: "drawing answers" in status_line(live.app))
+        engine.finish()
 
 
 async def test_cancel_asks_and_a_no_changes_nothing(make_job: MakeJob):
@@ -238,16 +258,55 @@ async def test_opening_an_unfinished_run_offers_to_resume_and_says_why_it_cannot
         assert len(app.live_state.rows) == 12
 
 
-async def test_help_names_the_keys_and_the_palette_explains_terms(runs: Path):
+async def test_help_names_the_keys(runs: Path):
     app = HomogauditApp()
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        await pilot.press("escape")
-        app.explain("auroc")
-        await until(pilot, lambda: isinstance(app.screen, ExplainScreen))
+
+
+def hits(app: HomogauditApp) -> list[str]:
+    options = app.screen.query_one("CommandList", OptionList).options
+    return [str(option.prompt).split("\n")[0] for option in options]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("theme", "Theme: light or dark"), ("screenshot", "Screenshot"), ("export", "Export the report")],
+)
+async def test_the_palette_finds_a_command_by_the_word_for_it(make_job: MakeJob, typed: str, found: str):
+    app = HomogauditApp(run=Path(make_job().run))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: app.session is not None)
+        await pilot.press("ctrl+p", *typed)
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette) and hits(app)[:1] == [found])
+
+
+async def test_the_palette_has_the_terms_behind_one_command(runs: Path):
+    app = HomogauditApp()
+    async with app.run_test(size=(100, 40)) as pilot:
         names = [command.title for command in app.get_system_commands(app.screen)]
-        assert "Explain scr" in names and "Go to report" in names
+        assert len([name for name in names if "xplain" in name]) == 1
+        assert len(names) < 12
+        await pilot.press("ctrl+p", *"explain")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette) and "Explain a term..." in hits(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette) and len(hits(app)) > 50)
+        await pilot.press(*"auroc")
+        await until(pilot, lambda: hits(app)[:1] == ["auroc"])
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ExplainScreen))
+
+
+async def test_a_screenshot_is_written_here_and_shows_what_was_in_front(runs: Path):
+    app = HomogauditApp()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("ctrl+p", *"screenshot")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette) and hits(app) == ["Screenshot"])
+        await pilot.press("enter")
+        await until(pilot, lambda: list(Path().glob("*.svg")))
+        (picture,) = Path().glob("*.svg")
+        assert "What&#160;to&#160;audit" in picture.read_text() and "Search" not in picture.read_text()
 
 
 async def test_the_start_screen_builds_the_request_from_its_fields(runs: Path):
@@ -341,7 +400,7 @@ async def test_an_error_that_nobody_expected_is_told_while_a_run_is_prepared(
     def fail(*_: object) -> None:
         raise OSError(36, "File name too long")
 
-    monkeypatch.setattr("homogaudit.tui.app.plan_run", fail)
+    monkeypatch.setattr("homogaudit.tui.engine_app.plan_run", fail)
     app = HomogauditApp(request=RunRequest("demo"))
     async with app.run_test() as pilot:
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
@@ -360,7 +419,7 @@ async def test_a_second_start_waits_for_the_first_and_quitting_waits_for_none(
         warn("downloading 3 GB")
         never.wait()
 
-    monkeypatch.setattr("homogaudit.tui.app.plan_run", hang)
+    monkeypatch.setattr("homogaudit.tui.engine_app.plan_run", hang)
     app = HomogauditApp()
     async with app.run_test() as pilot:
         app.start_run(RunRequest("demo"))
@@ -376,7 +435,7 @@ async def test_a_second_start_waits_for_the_first_and_quitting_waits_for_none(
 async def test_a_run_that_costs_money_is_asked_about_first(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch):
     job = make_job()
     estimate = ServerEstimate(220, 10_000, 8_000, 2.0)
-    monkeypatch.setattr("homogaudit.tui.app.plan_run", lambda *_: Plan(job, estimate))
+    monkeypatch.setattr("homogaudit.tui.engine_app.plan_run", lambda *_: Plan(job, estimate))
     live = Live(job, [*half_a_run(), None])
     async with live.app.run_test() as pilot:
         live.app.start_run(RunRequest("http://127.0.0.1:8000/v1"))

@@ -85,41 +85,11 @@ def test_no_cluster_is_guessed_where_earlier_draws_are_not_known_to_be_valid():
     assert [x.cluster for x in live.snapshot().groups[0].answers] == [None]
 
 
-def test_the_running_rate_counts_questions_in_the_order_of_their_start():
-    live = reducer()
-    live.apply(scored(1, 2))
-    live.apply(scored(2, 1))
-    assert live.snapshot().rates == ()
-    live.apply(scored(0, 1))
-    (rate,) = live.snapshot().rates
-    assert rate.singles == (1, 1, 2)
-    assert live.snapshot().histograms == {"jaccard": {1: 2, 2: 1}}
-    assert live.snapshot().scored == 3
-
-
-def test_a_question_with_too_few_answers_enters_no_running_figure():
-    live = reducer()
-    live.apply(scored(0, 1, valid=1))
-    live.apply(scored(1, 1))
-    state = live.snapshot()
-    assert [(rate.k, rate.n) for rate in state.rates] == [(1, 1)]
-    assert state.skipped == 1
-
-
-def test_a_question_that_is_scored_twice_counts_once():
-    live = reducer()
-    live.apply(scored(0, 1))
-    live.apply(scored(0, 1))
-    state = live.snapshot()
-    assert [(rate.k, rate.n) for rate in state.rates] == [(1, 1)]
-    assert state.scored == 1
-
-
 def test_the_line_of_a_rate_has_wilson_intervals():
     live = reducer(questions=12)
     for position in range(12):
         live.apply(scored(position, 1 + position % 3))
-    series = rate_series(live.snapshot().rates[0])
+    series = rate_series(live.snapshot().running.rates[0])
     interval = stats.binomtest(4, 12).proportion_ci(method="wilson")
     assert series.x[-1] == 12
     assert (series.y[-1], series.low[-1], series.high[-1]) == pytest.approx((4 / 12, interval.low, interval.high))
@@ -129,7 +99,7 @@ def test_a_long_line_is_thinned_and_keeps_its_last_point():
     live = reducer(questions=1000)
     for position in range(1000):
         live.apply(scored(position, 1))
-    series = rate_series(live.snapshot().rates[0], points=50)
+    series = rate_series(live.snapshot().running.rates[0], points=50)
     assert len(series.x) <= 51
     assert series.x[-1] == 1000
 
@@ -206,7 +176,7 @@ def test_a_snapshot_does_not_change_with_later_events():
     before = live.snapshot()
     live.apply(scored(0, 1))
     assert before.rows[0].state == "waiting"
-    assert before.rates == ()
+    assert before.running.rates == ()
 
 
 def test_a_cancel_stays_until_the_engine_has_heard_it():
@@ -215,3 +185,19 @@ def test_a_cancel_stays_until_the_engine_has_heard_it():
     for event in (Loading("model", "demo"), READY, Asking(1, 2), Asking(1, 2, "judge")):
         reducer.apply(event)
         assert reducer.snapshot().status == "cancelling"
+
+
+def test_a_pause_that_is_asked_for_shows_at_once_and_ends_where_it_began():
+    live = reducer()
+    live.apply(READY)
+    live.pausing()
+    assert live.snapshot().status == "pausing"
+    live.apply(Asking(1, 3))
+    assert live.snapshot().status == "pausing"
+    live.apply(Paused())
+    assert live.snapshot().status == "paused"
+    live.apply(Resumed())
+    assert live.snapshot().status == "asking"
+    live.pausing()
+    live.going_on()
+    assert live.snapshot().status == "asking"

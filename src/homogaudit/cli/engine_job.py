@@ -6,8 +6,11 @@ import typer
 
 from homogaudit.cli.progress import Display, LineDisplay, QuietDisplay
 from homogaudit.errors import UsageError
+from homogaudit.events import Event
+from homogaudit.launch.forecast import Forecast
 from homogaudit.launch.plan import Plan
 from homogaudit.launch.server_choice import ServerEstimate
+from homogaudit.launch.speeds import find_paces, store_paces
 from homogaudit.launch.work import work
 
 __all__ = ["agree_to_cost", "carry_out"]
@@ -28,10 +31,17 @@ def carry_out(plan: Plan, *, is_agreed: bool, quiet: bool) -> None:
     if plan.estimate is not None:
         agree_to_cost(plan.estimate, is_agreed=is_agreed, quiet=quiet)
     display = _make_display(quiet=quiet)
+    forecast = Forecast(find_paces(plan.job))
+
+    def show(event: Event) -> None:
+        forecast.apply(event)
+        display.show(event, forecast.ahead())
+
     try:
-        work(plan.job, display.show)
+        work(plan.job, show)
     finally:
         display.close()
+    store_paces(plan.job, forecast.measured)
 
 
 def agree_to_cost(estimate: ServerEstimate, *, is_agreed: bool, quiet: bool) -> None:

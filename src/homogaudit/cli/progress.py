@@ -16,9 +16,12 @@ from homogaudit.events import (
     Resumed,
     Warning,
 )
+from homogaudit.launch.forecast import Ahead
+from homogaudit.report.numbers import clock, percent
 from homogaudit.report.text import plain
+from homogaudit.statistics.running_rate import RateCounter, RunningRates
 
-__all__ = ["Display", "LineDisplay", "QuietDisplay", "RunningRate"]
+__all__ = ["Display", "LineDisplay", "QuietDisplay", "left_text", "rate_text", "ready_text"]
 
 _LINE_SECONDS = 5.0
 _MEGABYTE = 1e6
@@ -27,8 +30,8 @@ _MEGABYTE = 1e6
 class Display(Protocol):
     """Shows events; never decides anything."""
 
-    def show(self, event: Event) -> None:
-        """Show one event."""
+    def show(self, event: Event, ahead: Ahead) -> None:
+        """Show one event, and where the session stands with it."""
         ...
 
     def close(self) -> None:
@@ -36,49 +39,24 @@ class Display(Protocol):
         ...
 
 
-class RunningRate:
-    """The running SCR of one clustering, over questions in the order they were started.
-
-    What is finished first has short answers, so a question counts only once all before it are scored.
-    """
-
-    def __init__(self) -> None:
-        self._scored: dict[int, QuestionScored] = {}
-        self._next = 0
-        self._counts: dict[str, tuple[int, int]] = {}
-
-    def add(self, event: QuestionScored) -> None:
-        """Take one scored question."""
-        self._scored[event.position] = event
-        while (ready := self._scored.pop(self._next, None)) is not None:
-            self._next += 1
-            if ready.valid_samples < ready.samples:
-                continue
-            for method, clusters in ready.clusters.items():
-                single, scored = self._counts.get(method, (0, 0))
-                self._counts[method] = (single + (clusters == 1), scored + 1)
-
-    def __str__(self) -> str:
-        for method in ("embedding", "jaccard", "answer"):
-            if method in self._counts:
-                single, scored = self._counts[method]
-                return f"SCR {method} {single}/{scored}"
-        return "SCR -"
+def rate_text(running: RunningRates) -> str:
+    """Return the running rate in a few words, and why it is provisional where it is."""
+    rate = running.primary
+    if rate is None:
+        return "no question scored yet"
+    text = f"{percent(rate.rate.value)} of {rate.n} with one cluster ({rate.method})"
+    return f"{text}, provisional: {running.note}" if running.note else text
 
 
-def seconds_text(seconds: float | None) -> str:
-    """Return a duration for people, for example `1:05`, or `-` where it is unknown."""
-    if seconds is None:
-        return "-"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+def left_text(ahead: Ahead) -> str:
+    """Return the time left in all phases behind two spaces; nothing where it is not known."""
+    return "" if ahead.seconds_left is None else f"  {clock(ahead.seconds_left)} left"
 
 
 def ready_text(event: EngineReady) -> str:
     """Return the plan of a run in one or two lines."""
-    at_most = "" if event.seconds_at_most is None else f", at most {seconds_text(event.seconds_at_most)}"
-    resumed = f" ({event.draws_done} already stored)" if event.draws_done else ""
+    at_most = "" if event.seconds_at_most is None else f", at most {clock(event.seconds_at_most)}"
+    resumed = f" ({event.draws_done} stored already)" if event.draws_done else ""
     # A server does not tell its memory.
     memory = f", about {event.memory_bytes / _MEGABYTE:,.0f} MB" if event.memory_bytes else ""
     return (
@@ -91,7 +69,7 @@ def ready_text(event: EngineReady) -> str:
 class QuietDisplay:
     """Shows nothing but what the user should know anyway: warnings are in the report."""
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event, ahead: Ahead) -> None:
         """Show nothing."""
 
     def close(self) -> None:
@@ -102,11 +80,11 @@ class LineDisplay:
     """A line every five seconds, for logs and pipes."""
 
     def __init__(self) -> None:
-        self._rate = RunningRate()
+        self._rates = RateCounter()
         self._scored = 0
         self._last = time.monotonic()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event, ahead: Ahead) -> None:
         """Print a line where the event deserves one."""
         match event:
             case Loading(part, name):
@@ -118,15 +96,15 @@ class LineDisplay:
             case Paused() | Resumed() | Cancelling():
                 self._print(type(event).__name__.lower())
             case QuestionScored():
-                self._rate.add(event)
+                self._rates.add(event)
                 self._scored += 1
-                self._every(f"scored {self._scored} questions  {self._rate}")
+                self._every(f"scored {self._scored} questions  {rate_text(self._rates.shown())}{left_text(ahead)}")
             case Asking(done, calls, who):
-                self._every(f"asked the {who} about the answers: {done}/{calls}")
+                self._every(f"asked the {who} about the answers: {done}/{calls}{left_text(ahead)}")
             case Progress():
                 self._every(
                     f"{event.questions_done}/{event.questions} questions  {event.draws_done}/{event.draws} answers  "
-                    f"{event.tokens_per_second:.0f} tokens/s  {self._rate}  {seconds_text(event.seconds_left)} left"
+                    f"{event.tokens_per_second:.0f} tokens/s  {rate_text(self._rates.shown())}{left_text(ahead)}"
                 )
             case _:
                 pass

@@ -5,19 +5,21 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from homogaudit import events
-from homogaudit.cli.progress import RunningRate, ready_text, seconds_text
+from homogaudit.cli.progress import left_text, rate_text, ready_text
 from homogaudit.events import Event
+from homogaudit.launch.forecast import Ahead
 from homogaudit.report.text import plain
+from homogaudit.statistics.running_rate import RateCounter
 
 __all__ = ["BarDisplay"]
 
 
 class BarDisplay:
-    """One bar over all answers, with speed, running SCR and time left."""
+    """One bar over all phases, with speed, running rate and time left."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
-        self._rate = RunningRate()
+        self._rates = RateCounter()
         self._bar = Progress(
             BarColumn(bar_width=None),
             TextColumn("{task.description}", markup=False),
@@ -27,32 +29,35 @@ class BarDisplay:
         )
         self._task = self._bar.add_task("starting", total=None)
         self._scored = 0
+        self._is_drawing = False
         self._bar.start()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event, ahead: Ahead) -> None:
         """Update the bar, or print a line above it."""
         match event:
             case events.Loading(part, name):
-                self._update(f"loading {part} {plain(name)}", None, None)
+                self._update(f"loading {part} {plain(name)}", ahead)
             case events.EngineReady():
                 self._console.print(Text(ready_text(event)))
             case events.Warning(message):
                 self._console.print(Text(f"warning: {plain(message)}"))
             case events.QuestionScored():
-                self._rate.add(event)
+                self._rates.add(event)
                 self._scored += 1
+                if not self._is_drawing:
+                    self._update(f"scored {self._scored} questions  {rate_text(self._rates.shown())}", ahead)
             case events.Paused():
-                self._update("paused", None, None)
+                self._update("paused", ahead)
             case events.Cancelling():
-                self._update("cancelling", None, None)
+                self._update("cancelling", ahead)
             case events.Asking(done, calls, who):
-                self._update(f"asking the {who} about the answers: {done}/{calls}", done, calls)
+                self._update(f"asking the {who} about the answers: {done}/{calls}", ahead)
             case events.Progress():
+                self._is_drawing = event.draws_done < event.draws
                 self._update(
                     f"{event.questions_done}/{event.questions} questions  {event.tokens_per_second:.0f} tokens/s  "
-                    f"{self._rate}  {seconds_text(event.seconds_left)} left",
-                    event.draws_done,
-                    event.draws,
+                    f"{rate_text(self._rates.shown())}",
+                    ahead,
                 )
             case _:
                 pass
@@ -61,5 +66,6 @@ class BarDisplay:
         """Remove the bar."""
         self._bar.stop()
 
-    def _update(self, text: str, done: int | None, total: int | None) -> None:
-        self._bar.update(self._task, description=text, completed=done, total=total)
+    def _update(self, text: str, ahead: Ahead) -> None:
+        total = None if ahead.share is None else 1.0
+        self._bar.update(self._task, description=text + left_text(ahead), completed=ahead.share or 0.0, total=total)

@@ -1,16 +1,22 @@
-"""What `homogaudit bench` measured of a model on this machine, kept beside the runs."""
+"""What `homogaudit bench` and earlier runs measured on this machine, kept beside the runs."""
 
+import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from homogaudit.config import load_models, load_settings
 from homogaudit.errors import HomogauditError
+from homogaudit.events import Job
+from homogaudit.launch.forecast import PHASES, Phase
 
-__all__ = ["Speeds", "find_serial_speed", "find_speeds", "store_speeds"]
+__all__ = ["Speeds", "find_paces", "find_serial_speed", "find_speeds", "store_paces", "store_speeds"]
 
 _FILE = "bench.json"
+_PACES = "paces"
+"""Key of what runs measured: seconds a step, by phase and by the model that does it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +29,8 @@ class Speeds:
 
 def store_speeds(folder: Path, model: Path, speeds: Speeds) -> None:
     """Keep the speeds of a model; those measured before go. A folder that cannot be written is no error."""
-    stored = _read(folder)
-    try:
-        stored[_key(model)] = {"engine": speeds.engine, "serial": speeds.serial}
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _FILE).write_text(json.dumps(stored, indent=2), encoding="utf-8")
-    except OSError:
-        return
+    with contextlib.suppress(OSError):
+        _write(folder, {**_read(folder), _key(model): {"engine": speeds.engine, "serial": speeds.serial}})
 
 
 def find_speeds(folder: Path, model: Path) -> Speeds | None:
@@ -50,12 +51,47 @@ def find_serial_speed(model: str) -> float | None:
     return speeds.serial if speeds else None
 
 
+def find_paces(job: Job) -> dict[Phase, float]:
+    """Return the seconds a step that earlier runs with the same models took, by phase; none where nothing is kept."""
+    try:
+        kept: Any = _read(load_settings(load_models()).runs).get(_PACES, {})
+        return {phase: float(kept[phase][name]) for phase, name in _who(job).items() if name in kept.get(phase, {})}
+    except (HomogauditError, AttributeError, TypeError, ValueError):
+        return {}
+
+
+def store_paces(job: Job, measured: Mapping[Phase, float]) -> None:
+    """Keep the seconds a step of a run that has ended. A folder that cannot be written is no error."""
+    with contextlib.suppress(HomogauditError, OSError, AttributeError, TypeError, ValueError):
+        folder = load_settings(load_models()).runs
+        stored = _read(folder)
+        kept: Any = stored.setdefault(_PACES, {})
+        for phase, name in _who(job).items():
+            if phase in measured:
+                kept.setdefault(phase, {})[name] = measured[phase]
+        _write(folder, stored)
+
+
+def _who(job: Job) -> dict[Phase, str]:
+    """Return the model that works in each phase."""
+    scoring = job.scoring
+    model = job.model.location if job.model else ""
+    embedder = scoring.embedder_source.key if scoring.embedder_source else ""
+    nli = scoring.nli_source.key if scoring.nli_source else ""
+    return dict(zip(PHASES, (model, model, f"{embedder} {nli}", scoring.judge or ""), strict=True))
+
+
 def _key(model: Path) -> str:
     """Name a model file by its content, so that a file that was replaced has no speed."""
     from homogaudit.generation.fingerprint import fingerprint
 
     found = fingerprint(model)
     return f"{found.size}-{found.head_sha256[:16]}-{found.tail_sha256[:16]}"
+
+
+def _write(folder: Path, stored: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _FILE).write_text(json.dumps(stored, indent=2), encoding="utf-8")
 
 
 def _read(folder: Path) -> dict[str, Any]:

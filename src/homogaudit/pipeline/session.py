@@ -22,6 +22,7 @@ from homogaudit.events import (
     JobNli,
     Loading,
     Paused,
+    Planned,
     Progress,
     QuestionStarted,
     Resumed,
@@ -148,6 +149,7 @@ class Audit:
         missing = self._missing_draws()
         # Told once all is drawn: what a part of the answers says may change.
         self._settle_states()
+        yield self._plan(missing)
         # Before anything is noted: a run is not spoilt by an embedder that does not load.
         if not self._job.machine.defer_embedding and (missing or self._waiting()):
             yield from self._scorer.ensure_embedder()
@@ -164,6 +166,19 @@ class Audit:
         if self._is_complete() and not self._control.is_cancelled:
             self._run.finish()
         yield RunFinished(self._run.status, self._drawn, time.perf_counter() - self._begun)
+
+    def _plan(self, missing: Mapping[str, Sequence[int]]) -> Planned:
+        """Say what is left to do; what cannot be known before it is drawn counts as if every answer were valid."""
+        calls = judgements = 0
+        if self._job.model is not None:
+            wanted = self._run.wanted_calls
+            stored = sum(kind in wanted for found in self._run.calls().values() for kind in found)
+            calls = len(wanted) * len(self._questions) - stored
+        if self._job.scoring.judge_source is not None:
+            drawn = sum(bool(x.answers or x.incorrect_answers) for x in self._questions if x.id in missing)
+            judgements = drawn + len(self._scorer.unjudged())
+        later = len(missing) if self._job.machine.defer_embedding else 0
+        return Planned(sum(map(len, missing.values())), calls, len(self._waiting()) + later, judgements)
 
     # Drawing
 
@@ -447,6 +462,8 @@ class Audit:
         uncalled = self._uncalled()
         begins = self._states.begins_in_prompt
         total, done, last = sum(map(len, uncalled.values())), 0, 0.0
+        if total:
+            yield Planned(0, total, len(self._waiting()), len(self._scorer.unjudged()))
         for kind, question_ids in _chunks(uncalled, _ASKING_CHUNK if is_server else total):
             sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False, samples=False))
             by_id = {x.question.id: x for x in sample_sets}
@@ -484,6 +501,7 @@ class Audit:
         yield from self._scorer.ensure_embedder()
         if self._session is None:
             self._begin_session("score", machine_facts())
+        yield Planned(scorings=len(waiting), judgements=len(self._scorer.unjudged()))
         for start in range(0, len(waiting), _SCORING_CHUNK):
             sample_sets = list(self._run.sample_sets(waiting[start : start + _SCORING_CHUNK]))
             self._scorer.embed_answers(sample_sets)
@@ -511,6 +529,7 @@ class Audit:
         self._warned = 0
         try:
             self._begin_session("judge", judging_facts(generator))
+            yield Planned(judgements=len(waiting))
             done, total, last = 0, len(waiting), 0.0
             for start in range(0, total, _JUDGED_CHUNK):
                 sample_sets = list(self._run.sample_sets(waiting[start : start + _JUDGED_CHUNK], token_arrays=False))

@@ -93,6 +93,15 @@ def share(k: int, n: int) -> str:
     return f"{count(k)} of {count(n)}"
 
 
+def clock(seconds: float | None) -> str:
+    """Return a time left or gone as `1:05` or `2:01:05`, to the second so that it is seen to run."""
+    if seconds is None:
+        return MISSING
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def duration(seconds: float | None) -> str:
     """Return a time with the unit that fits: `3.2 ms`, `4.1 s`, `12 min 5 s`, `2 h 7 min`."""
     if seconds is None or not _exists(seconds) or seconds < 0:

@@ -1,8 +1,7 @@
-"""The application: the screens, how one goes from one to the other, and the engine behind them. Draws no figure."""
+"""The application: the screens, and how one goes from one to the other. Draws no figure."""
 
 import asyncio
 import contextlib
-import os
 import signal
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -10,49 +9,29 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.screen import Screen
-from textual.signal import Signal
-from textual.widgets import OptionList
 
-from homogaudit.config.trust import ForeignSource, hint_to_name, is_url
 from homogaudit.engine.supervisor import EngineSupervisor
-from homogaudit.errors import EngineError, HomogauditError, UsageError
+from homogaudit.errors import HomogauditError, StorageError
 from homogaudit.events import Job
-from homogaudit.launch.plan import Plan
 from homogaudit.launch.requests import RunRequest
-from homogaudit.launch.resume import plan_resume
-from homogaudit.launch.run import plan_run
-from homogaudit.launch.run_choice import remove_if_empty
-from homogaudit.launch.score import plan_score
-from homogaudit.launch.speeds import find_serial_speed
-from homogaudit.report.numbers import count
-from homogaudit.report.text import plain, shorten
-from homogaudit.store import RunFile
-from homogaudit.store.journals import missing_journal
+from homogaudit.report.text import plain
 from homogaudit.tui.app_themes import DARK, LIGHT
-from homogaudit.tui.bridge import Engine, EngineBridge, last_log_lines
-from homogaudit.tui.daemon_thread import in_daemon_thread
-from homogaudit.tui.live_state import LiveState
+from homogaudit.tui.bridge import Engine
+from homogaudit.tui.engine_app import EngineApp
 from homogaudit.tui.run_panel import STATUS_STYLES, STATUS_WORDS, shown_status
-from homogaudit.tui.screens.confirm import ConfirmScreen
-from homogaudit.tui.screens.engine_error import EngineErrorScreen, ErrorChoice
 from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
 from homogaudit.tui.screens.placeholder import EmptyScreen
-from homogaudit.tui.screens.score import ScoreScreen
-from homogaudit.tui.session import TuiSession, read_reducer, read_session
+from homogaudit.tui.terms import explain_a_term
 from homogaudit.tui.theme import MUTED
 
 __all__ = ["HomogauditApp"]
 
-_LOG_LINES = 12
 
-
-class HomogauditApp(App[None]):
+class HomogauditApp(EngineApp):
     """The live terminal.
 
     Args:
@@ -80,13 +59,6 @@ class HomogauditApp(App[None]):
         Binding("ctrl+c", "interrupt", "Stop", show=False, priority=True),
     ]
 
-    class Told(Message):
-        """The engine has done something."""
-
-        def __init__(self, state: LiveState) -> None:
-            super().__init__()
-            self.state = state
-
     def __init__(
         self,
         *,
@@ -96,21 +68,11 @@ class HomogauditApp(App[None]):
         theme: str = "dark",
         make_engine: Callable[[Job, Path], Engine] = EngineSupervisor,
     ) -> None:
-        super().__init__()
-        self.session: TuiSession | None = None
-        self.live_state = LiveState()
-        self.serial_speed: float | None = None
+        super().__init__(make_engine)
         self.defaults = defaults or request or RunRequest("demo")
         self._request = request
         self._run_to_open = run
-        self._make_engine = make_engine
-        self._bridge: EngineBridge | None = None
-        self._is_quitting = False
         self._is_preparing = request is not None or run is not None
-        self._is_starting = False
-        self._empty_run: Path | None = None
-        self.status_changed: Signal[None] = Signal(self, "status")
-        self._stale: set[str] = set()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = LIGHT.name if theme == "light" else DARK.name
@@ -195,29 +157,6 @@ class HomogauditApp(App[None]):
         except HomogauditError as error:
             self.complain(error)
 
-    @work(exclusive=True, group="score", exit_on_error=False)
-    async def action_score_again(self) -> None:
-        """Have a run scored again, as a dialogue asks: the run that the list of runs points at, else the open one."""
-        runs = self.focused if isinstance(self.focused, OptionList) and self.focused.id == "runs" else None
-        chosen = runs.highlighted_option if runs is not None else None
-        path = Path(chosen.id) if chosen is not None and chosen.id else self.run_path
-        if self.is_working:
-            self.notify("An engine is at work: cancel it first.", severity="warning")
-            return
-        request = path and await self.push_screen_wait(ScoreScreen(path, self.defaults.models_file))
-        if request is None:
-            return
-        self._set_preparing(True)
-        warnings: list[str] = []
-        try:
-            plan = await in_daemon_thread(partial(plan_score, request, self._warner(warnings), self._consent))
-        except Exception as error:
-            self.complain(_told(error))
-        else:
-            if await self._agrees(plan):
-                await self._begin(plan.job, tuple(warnings))
-        self._set_preparing(False)
-
     def open_question(self, question_id: str) -> None:
         """Show one question over the current screen."""
         if self.session is not None:
@@ -228,10 +167,22 @@ class HomogauditApp(App[None]):
         """Open the question that was chosen in the table."""
         self.open_question(message.question_id)
 
-    def complain(self, error: HomogauditError) -> None:
-        """Show an error with its hint for some seconds."""
-        hint = f"\nhint: {plain(error.hint)}" if error.hint else ""
-        self.notify(plain(error.message) + hint, severity="error", timeout=10, markup=False)
+    def take_screenshot(self) -> None:
+        """Save what is in front as a picture."""
+        self.call_after_refresh(self._save_screenshot)
+
+    def _save_screenshot(self) -> None:
+        try:
+            path = self.save_screenshot()
+        except OSError as error:
+            self.complain(StorageError(f"cannot write a picture here: {error.strerror}"))
+        else:
+            self.notify(f"Written: {plain(path)}", markup=False)
+
+    async def export_report(self) -> None:
+        """Go to the report and ask where to write it."""
+        await self.action_go("report")
+        await self.run_action("screen.export")
 
     def show_warnings(self) -> None:
         """Show the warnings of the run again."""
@@ -239,14 +190,17 @@ class HomogauditApp(App[None]):
             self._notify_warning(warning)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield what the command palette offers."""
-        from homogaudit.report.glossary import all_terms
-
+        """Yield the commands that can be used now; their titles hold the words that people type."""
         for number, mode in enumerate(("start", "live", "questions", "report"), 1):
-            go = partial(self.call_later, self.action_go, mode)
-            yield SystemCommand(f"Go to {mode}", f"Key {number}", go)
-        yield SystemCommand("Light or dark", "Change the theme (F2)", self.action_toggle_theme)
+            yield SystemCommand(f"Go to {mode}", f"Key {number}", partial(self.call_later, self.action_go, mode))
+        yield SystemCommand("Theme: light or dark", "Change the colours (F2)", self.action_toggle_theme)
         yield SystemCommand("Help", "What this screen shows, and its keys", self.action_help)
+        yield SystemCommand(
+            "Explain a term...", "What a figure, a signal or a word means", partial(explain_a_term, self)
+        )
+        yield SystemCommand("Screenshot", "Save the screen as an SVG file in this folder", self.take_screenshot)
+        if self.session is not None:
+            yield SystemCommand("Export the report", "As JSON, Markdown or a picture", self.export_report)
         if self.session is not None and not self.is_working:
             yield SystemCommand("Score again...", "Another judge, embedder or signals (S)", self.action_score_again)
         if self.is_working:
@@ -257,9 +211,6 @@ class HomogauditApp(App[None]):
         if self.live_state.warnings:
             yield SystemCommand("Warnings", "Show what the run has warned of", self.show_warnings)
         yield SystemCommand("Quit", "Leave; asks while an engine works", self.action_quit)
-        for term in all_terms().values():
-            explain = partial(self.explain, term.name)
-            yield SystemCommand(f"Explain {term.name}", shorten(term.definition, 90), explain)
 
     def status_content(self) -> Content:
         """Return what every status line says of the run."""
@@ -273,326 +224,3 @@ class HomogauditApp(App[None]):
             noun = "warning" if len(state.warnings) == 1 else "warnings"
             parts += ["   ", (f"! {len(state.warnings)} {noun}", "$text-warning")]
         return Content.assemble(*parts)
-
-    # Runs
-
-    @property
-    def is_working(self) -> bool:
-        """Whether an engine is at work."""
-        return self._bridge is not None
-
-    @property
-    def engine_pid(self) -> int | None:
-        """The process of the engine at work."""
-        return self._bridge.pid if self._bridge is not None else None
-
-    @property
-    def run_path(self) -> Path | None:
-        """The run file on the screens."""
-        return self.session.run if self.session else None
-
-    def start_run(self, request: RunRequest) -> None:
-        """Prepare a run as it was asked for, and let an engine begin."""
-        if self.is_working:
-            self.notify("An engine is at work: cancel it first.", severity="warning")
-            return
-        if self._is_starting:
-            self.notify("A run is being prepared.", severity="warning")
-            return
-        self._is_starting = True
-        self._prepare_and_begin(request)
-
-    @work(exclusive=True, group="open", exit_on_error=False)
-    async def _prepare_and_begin(self, request: RunRequest) -> None:
-        self._set_preparing(True)
-        warnings: list[str] = []
-        try:
-            plan = await in_daemon_thread(partial(plan_run, request, self._warner(warnings), self._consent))
-        except Exception as error:
-            await self._back_to_start(_told(error))
-            return
-        if plan.goes_on:
-            self.notify("Going on where an unfinished run with the same parameters was left.", markup=False)
-        if not await self._agrees(plan):
-            remove_if_empty(plan.path)
-            self._set_preparing(False)
-            await self.action_go("start")
-            return
-        await self._begin(plan.job, tuple(warnings))
-
-    def _warner(self, warnings: list[str]) -> Callable[[str], None]:
-        """Return what a planner warns with, from its thread: told at once, and kept for the run."""
-        loop = asyncio.get_running_loop()
-
-        def warn(warning: str) -> None:
-            warnings.append(warning)
-            loop.call_soon_threadsafe(self._notify_warning, warning)
-
-        return warn
-
-    async def _agrees(self, plan: Plan) -> bool:
-        """Ask before a plan that costs money."""
-        if plan.estimate is None or not plan.estimate.known_cost:
-            return True
-        question = ConfirmScreen("This costs money. Start it?", plan.estimate.text, yes="Start", no="Do not start")
-        return bool(await self.push_screen_wait(question))
-
-    def _consent(self, source: ForeignSource) -> None:
-        """Ask, from the thread that prepares a run, before what only a file names is contacted or called."""
-        means = "It is sent questions and answers." if is_url(source.location) else "It is executed."
-        if not self.call_from_thread(self._ask_about, plain(f"{source.text}, which you did not name. {means}")):
-            raise UsageError(f"{source.text}, and you did not agree", hint_to_name(source))
-
-    async def _ask_about(self, text: str) -> bool:
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        question = ConfirmScreen("Use what a file names?", text, yes="Use it", no="Do not use it")
-
-        def note(agreed: bool | None) -> None:
-            if not answer.done():
-                answer.set_result(bool(agreed))
-
-        self.push_screen(question, note)
-        return await answer
-
-    def _notify_warning(self, warning: str) -> None:
-        self.notify(plain(warning), severity="warning", timeout=8, markup=False)
-
-    def _set_preparing(self, is_preparing: bool) -> None:
-        self._is_preparing = is_preparing
-        if not is_preparing:
-            self._is_starting = False
-        self.status_changed.publish(None)
-
-    @work(exclusive=True, group="open", exit_on_error=False)
-    async def open_run(self, path: Path) -> None:
-        """Show a run file: a finished one at its report, another where it stands."""
-        if self.is_working:
-            self.notify("An engine is at work: cancel it first.", severity="warning")
-            return
-        try:
-            note = await asyncio.to_thread(missing_journal, path)
-            session = await asyncio.to_thread(read_session, path)
-            reducer = await asyncio.to_thread(read_reducer, path, scored=True)
-        except Exception as error:
-            await self._back_to_start(_told(error))
-            return
-        self._set_session(session)
-        status = "complete" if session.status == "complete" else "unfinished"
-        self._show(reducer.standing(status, can_resume=not session.missing_shards))
-        if note:
-            self._notify_warning(note)
-        if session.missing_shards:
-            self.notify(session.missing_words, severity="warning", markup=False)
-        await self.action_go("report" if status == "complete" else "live")
-
-    @work(exclusive=True, group="open", exit_on_error=False)
-    async def resume_run(self) -> None:
-        """Let an engine go on where the run on the screens was left."""
-        if self.is_working or self.session is None:
-            return
-        if self.session.missing_shards:
-            self.notify(self.session.missing_words, severity="warning", markup=False)
-            return
-        try:
-            models_file = self.defaults.models_file
-            plan = await in_daemon_thread(
-                partial(plan_resume, self.session.run, models_file=models_file, consent=self._consent)
-            )
-        except Exception as error:
-            self.complain(_told(error))
-            return
-        await self._begin(plan.job)
-
-    async def _begin(self, job: Job, warnings: tuple[str, ...] = ()) -> None:
-        path = Path(job.run)
-        try:
-            session = await asyncio.to_thread(read_session, path, job)
-            reducer = await asyncio.to_thread(read_reducer, path, scored=False)
-        except Exception as error:
-            self._set_preparing(False)
-            self.complain(_told(error))
-            return
-        for warning in warnings:
-            reducer.warn(warning)
-        self._set_session(session)
-        self.serial_speed = await asyncio.to_thread(find_serial_speed, job.model.location) if job.model else None
-        self._bridge = EngineBridge(job, reducer, self._tell, self._make_engine)
-        self._show(reducer.snapshot())
-        await self.action_go("live")
-        self._work(self._bridge)
-
-    async def _back_to_start(self, error: HomogauditError) -> None:
-        self._set_preparing(False)
-        await self.action_go("start")
-        self.complain(error)
-
-    def _set_session(self, session: TuiSession) -> None:
-        if self._empty_run != session.run:
-            self._drop_empty_run()
-        self._empty_run = None
-        self.session = session
-        self._set_preparing(False)
-        self._stale |= {"questions", "report"}
-
-    def _drop_empty_run(self) -> None:
-        """Remove the run of an engine that failed before it drew anything, once nobody can resume it any more."""
-        if self._empty_run is not None:
-            with contextlib.suppress(HomogauditError, OSError):
-                remove_if_empty(self._empty_run)
-            self._empty_run = None
-
-    @work(group="engine", exit_on_error=False)
-    async def _work(self, bridge: EngineBridge) -> None:
-        try:
-            await bridge.run()
-        finally:
-            self._bridge = None
-
-    def _tell(self, state: LiveState) -> None:
-        self.post_message(self.Told(state))
-
-    def on_homogaudit_app_told(self, message: Told) -> None:
-        """Show the state, and what follows from its end."""
-        was_working = self.live_state.is_working
-        for warning in message.state.warnings[len(self.live_state.warnings) :]:
-            self._notify_warning(warning)
-        if message.state.scored != self.live_state.scored and self.current_mode != "report":
-            # A report that was opened in the middle of the run is made anew when it is opened again.
-            self._stale.add("report")
-        self._show(message.state)
-        if was_working and not message.state.is_working:
-            self._ended(message.state)
-
-    def _show(self, state: LiveState) -> None:
-        self.live_state = state
-        for screen in self.screen_stack:
-            show = getattr(screen, "show_state", None)
-            if show is not None:
-                show(state)
-        self.status_changed.publish(None)
-
-    @work(group="ended", exit_on_error=False)
-    async def _ended(self, state: LiveState) -> None:
-        # The engine's process is gone by the time that its last event is shown, or goes within moments.
-        self._stale |= {"questions", "report"}
-        if self._is_quitting or self.session is None:
-            return
-        path = self.session.run
-        if state.failure is not None and state.status == "failed":
-            lines = await asyncio.to_thread(last_log_lines, path, _LOG_LINES)
-            stored = f"{count(sum(row.draws for row in state.rows))} answers are stored; a resume goes on from there."
-            if not any(row.draws for row in state.rows):
-                self._empty_run = path
-                stored = "Nothing was drawn yet."
-            log = path.with_name(path.name + ".log").name
-            self.push_screen(EngineErrorScreen(state.failure, log, lines, stored), self._after_failure)
-        elif state.status == "complete":
-            is_watching = self.current_mode == "live" and len(self.screen_stack) == 1
-            if is_watching:
-                await self.action_go("report")
-            failed = await asyncio.to_thread(_every_draw_failed, path)
-            if failed:
-                self.notify(failed, severity="error", timeout=20, markup=False)
-                return
-            self.notify("The run is complete." if is_watching else "The run is complete: 4 shows the report.")
-        elif state.status == "cancelled":
-            self.notify("Cancelled. What is finished is kept; r on the live screen goes on.", markup=False)
-
-    def _after_failure(self, choice: ErrorChoice | None) -> None:
-        if choice == "resume":
-            self.resume_run()
-
-    # What the user does to the engine
-
-    async def toggle_pause(self) -> None:
-        """Let the model stand still, or go on."""
-        if self._bridge is None:
-            return
-        if self.live_state.status == "paused":
-            await self._bridge.resume()
-        elif self.live_state.status not in ("cancelling", "loading", "starting"):
-            await self._bridge.pause()
-
-    def ask_cancel(self) -> None:
-        """Ask, and stop the engine."""
-        if self._bridge is None or self.live_state.status == "cancelling":
-            return
-        question = ConfirmScreen(
-            "Cancel this run?",
-            "The model stops after its current step. What is finished is kept, and the run can go on later.",
-            yes="Cancel the run",
-            no="Go on drawing",
-        )
-        self.push_screen(question, self._cancel_if)
-
-    async def _cancel_if(self, answer: bool | None) -> None:
-        if answer and self._bridge is not None:
-            await self._bridge.cancel()
-
-    async def action_quit(self) -> None:
-        """Leave; ask while an engine works."""
-        if self._bridge is None:
-            self.exit()
-            return
-        if isinstance(self.screen, ConfirmScreen):
-            return
-        question = ConfirmScreen(
-            "Stop the engine and quit?",
-            "What is finished is kept; the same command goes on from there.",
-            yes="Quit",
-            no="Go on watching",
-        )
-        self.push_screen(question, self._quit_if)
-
-    def _quit_if(self, answer: bool | None) -> None:
-        if answer:
-            self._quit()
-
-    @work(group="quit", exclusive=True, exit_on_error=False)
-    async def _quit(self) -> None:
-        self._is_quitting = True
-        if self._bridge is not None:
-            await self._bridge.stop()
-        self.exit()
-
-    async def action_interrupt(self) -> None:
-        """Ctrl+C: copy a selection, else ask as `q` does; a second one leaves at once."""
-        if self._bridge is None:
-            if self.screen.get_selected_text():
-                self.screen.action_copy_text()
-            else:
-                self.exit()
-        elif self._is_quitting or isinstance(self.screen, ConfirmScreen):
-            self._leave_at_once()
-        else:
-            await self.action_quit()
-
-    def _on_signal(self) -> None:
-        self.call_later(self.action_interrupt)
-
-    def _leave_at_once(self) -> None:
-        self._is_quitting = True
-        self.end_engine()
-        self.exit()
-
-    def end_engine(self) -> None:
-        """Kill the engine if there is one; every finished answer is stored."""
-        if self.engine_pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.engine_pid, signal.SIGKILL)
-
-
-def _every_draw_failed(path: Path) -> str:
-    """Return why, where every draw of a run failed; empty where one did not, or it cannot be told."""
-    with contextlib.suppress(HomogauditError), RunFile.open(path) as run:
-        found = run.failed_draws()
-        if found.draws and found.failed == found.draws:
-            return f"All {count(found.draws)} draws failed: {plain(found.reason)}"
-    return ""
-
-
-def _told(error: Exception) -> HomogauditError:
-    """Return an error as one that can be told: what nobody expected keeps its name."""
-    if isinstance(error, HomogauditError):
-        return error
-    return EngineError(f"{type(error).__name__}: {error}")

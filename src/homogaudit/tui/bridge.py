@@ -6,7 +6,7 @@ On a machine whose cores the engine needs it tells less often: watching must not
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -26,6 +26,7 @@ from homogaudit.events import (
     QuestionStarted,
     RunFinished,
 )
+from homogaudit.launch.forecast import Forecast, Phase
 from homogaudit.launch.run_paths import log_path
 from homogaudit.tui.live_state import LiveReducer, LiveState
 
@@ -118,6 +119,7 @@ class EngineBridge:
         reducer: Knows the questions; takes the events.
         tell: Called with what holds now, on the loop that `run` runs on.
         make_engine: Makes the engine from the job and the path of its log.
+        earlier: Seconds a step that earlier runs measured, by phase.
     """
 
     def __init__(
@@ -126,7 +128,9 @@ class EngineBridge:
         reducer: LiveReducer,
         tell: Callable[[LiveState], None],
         make_engine: Callable[[Job, Path], Engine] = EngineSupervisor,
+        earlier: Mapping[Phase, float] | None = None,
     ) -> None:
+        self.forecast = Forecast(earlier)
         self.log = log_path(Path(job.run))
         self._engine = make_engine(job, self.log)
         self._reducer = reducer
@@ -152,6 +156,7 @@ class EngineBridge:
                     await self._engine.stop()
                 async for event in self._engine.events():
                     self._reducer.apply(event)
+                    self.forecast.apply(event)
                     if isinstance(event, EngineReady):
                         self._pace.set_engine(event)
                     self._note(urgent=not isinstance(event, _STEADY))
@@ -168,14 +173,18 @@ class EngineBridge:
             teller.cancel()
             await asyncio.gather(teller, return_exceptions=True)
             self._done.set()
-        self._tell(self._reducer.snapshot())
+        self._tell(self._reducer.snapshot(self.forecast.ahead()))
 
     async def pause(self) -> None:
         """Let the model stand still after the current step."""
+        self._reducer.pausing()
+        self._note(urgent=True)
         await self._engine.pause()
 
     async def resume(self) -> None:
         """Let the model go on."""
+        self._reducer.going_on()
+        self._note(urgent=True)
         await self._engine.resume()
 
     async def cancel(self) -> None:
@@ -204,7 +213,7 @@ class EngineBridge:
             await self._changed.wait()
             self._changed.clear()
             self._is_urgent.clear()
-            self._tell(self._reducer.snapshot())
+            self._tell(self._reducer.snapshot(self.forecast.ahead()))
             await asyncio.sleep(_SHORTEST_REST)
             with contextlib.suppress(TimeoutError):
                 # Unlike `wait_for` this does not lose a cancel that comes together with what it waits for.

@@ -12,6 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, RadioButton, RadioSet, Static
 
@@ -82,6 +83,14 @@ def write_export(text: str, export: Export) -> None:
             draft.unlink()
 
 
+class _Radio(RadioButton):
+    """A radio button whose choice is a sign, so that it shows without colour."""
+
+    @property
+    def _button(self) -> Content:
+        return Content.styled("(●)" if self.value else "( )", self.get_visual_style("toggle--button"))
+
+
 class ExportScreen(ModalScreen[Export | None]):
     """Asks for a form and a path.
 
@@ -115,7 +124,7 @@ class ExportScreen(ModalScreen[Export | None]):
             dialog.border_subtitle = "enter in the path writes · esc closes"
             with RadioSet(compact=True):
                 for number, words in enumerate(FORMS.values()):
-                    yield RadioButton(words, value=not number)
+                    yield _Radio(words, value=not number)
             yield Label("Write to", markup=False)
             yield Input(str(default_path(self._run, next(iter(FORMS)))), compact=True)
             yield Static(id="problem", markup=False)

@@ -6,7 +6,6 @@ It knows neither screens nor processes nor the clock: the same events give the s
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from homogaudit.clustering.methods import PRIMARY
 from homogaudit.events import (
     Asking,
     Cancelling,
@@ -26,10 +25,12 @@ from homogaudit.events import (
     TextDelta,
     Warning,
 )
+from homogaudit.launch.forecast import Ahead
 from homogaudit.records import GREEDY
 from homogaudit.signals.sampling import semantic_entropy
+from homogaudit.statistics.running_rate import RateCounter, RunningRates, primary_of
 
-__all__ = ["AnswerGroup", "LiveAnswer", "LiveReducer", "LiveState", "QuestionRow", "RateSeries"]
+__all__ = ["AnswerGroup", "LiveAnswer", "LiveReducer", "LiveState", "QuestionRow"]
 
 _TEXT_KEPT = 2000
 """Characters of an answer that are kept: more does not fit on the screen, and every delta copies them."""
@@ -86,39 +87,17 @@ class AnswerGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class RateSeries:
-    """The running SCR of one clustering over the questions in the order of their start.
-
-    Attributes:
-        singles: Single-cluster questions among the first 1, 2, ... counted ones.
-    """
-
-    method: str
-    singles: tuple[int, ...]
-
-    @property
-    def n(self) -> int:
-        """How many questions are counted."""
-        return len(self.singles)
-
-    @property
-    def k(self) -> int:
-        """How many of them have one cluster."""
-        return self.singles[-1] if self.singles else 0
-
-
-@dataclass(frozen=True, slots=True)
 class LiveState:
     """What the live screen shows at one moment.
 
     Attributes:
-        status: `starting`, `loading`, `generating`, `asking`, `judging`, `scoring`, `paused`, `cancelling`,
+        status: `starting`, `loading`, `generating`, `asking`, `judging`, `scoring`, `pausing`, `paused`,
+            `cancelling`,
             `cancelled`, `complete`, `unfinished` (the engine is done and the run is not) or `failed`.
         loading: What is being loaded, while that is so.
-        primary: The clustering that clusters and entropies on the screen are of.
-        histograms: Questions by their number of clusters, by clustering name.
+        ahead: How much of all phases is done, and how long the rest takes.
+        running: The rates of what is scored.
         latest: Question id and sample index of the answer finished last.
-        skipped: Scored questions with too few valid samples, which no running figure counts.
         draws_planned: Draws of the whole run, the greedy ones included.
         can_resume: Whether an engine could complete the run.
     """
@@ -128,14 +107,11 @@ class LiveState:
     ready: EngineReady | None = None
     progress: Progress | None = None
     asking: Asking | None = None
+    ahead: Ahead = field(default_factory=Ahead)
     rows: tuple[QuestionRow, ...] = ()
     groups: tuple[AnswerGroup, ...] = ()
-    primary: str | None = None
-    rates: tuple[RateSeries, ...] = ()
-    histograms: Mapping[str, Mapping[int, int]] = field(default_factory=dict[str, Mapping[int, int]])
+    running: RunningRates = field(default_factory=RunningRates)
     latest: tuple[str, int] | None = None
-    scored: int = 0
-    skipped: int = 0
     draws_planned: int = 0
     warnings: tuple[str, ...] = ()
     failure: EngineFailed | None = None
@@ -146,6 +122,16 @@ class LiveState:
     def is_working(self) -> bool:
         """Whether an engine is at work."""
         return self.failure is None and self.finished is None
+
+    @property
+    def scored(self) -> int:
+        """Questions that are scored."""
+        return self.running.scored
+
+    @property
+    def primary(self) -> str | None:
+        """The clustering that clusters and entropies on the screen are of."""
+        return self.running.primary.method if self.running.primary else None
 
 
 class LiveReducer:
@@ -163,13 +149,9 @@ class LiveReducer:
         self._stored_before = {row.question_id for row in self._rows if row.draws}
         self._groups: dict[str, dict[int, LiveAnswer]] = {}
         self._scored_groups: list[str] = []
-        self._scored: dict[int, QuestionScored] = {}
-        self._counted_to = 0
-        self._rates: dict[str, list[int]] = {}
-        self._histograms: dict[str, dict[int, int]] = {}
+        self._rates = RateCounter()
         self._state = LiveState(draws_planned=draws * len(self._rows))
         self._before_pause = "generating"
-        self._scored_count = 0
 
     def apply(self, event: Event) -> None:
         """Take one event."""
@@ -191,9 +173,7 @@ class LiveReducer:
             case Asking():
                 self._work_on("asking" if event.who == "model" else "judging", asking=event)
             case Paused():
-                if self._state.status != "paused":
-                    self._before_pause = self._state.status
-                self._update(status="paused")
+                self._stand_still("paused")
             case Resumed():
                 self._update(status=self._before_pause)
             case Cancelling():
@@ -210,6 +190,16 @@ class LiveReducer:
             case _:
                 pass
 
+    def pausing(self) -> None:
+        """Note that the user has asked for a pause, before the engine says that it heard."""
+        if self._state.is_working:
+            self._stand_still("pausing")
+
+    def going_on(self) -> None:
+        """Note that the user has changed their mind before the engine heard of the pause."""
+        if self._state.status == "pausing":
+            self._update(status=self._before_pause)
+
     def cancelling(self) -> None:
         """Note that the user has asked for a cancel, before the engine says that it heard."""
         if self._state.is_working:
@@ -225,23 +215,28 @@ class LiveReducer:
         self._update(status=status, finished=RunFinished(status, draws, 0.0), can_resume=can_resume)
         return self.snapshot()
 
-    def snapshot(self) -> LiveState:
-        """Return the state as it is now."""
+    def snapshot(self, ahead: Ahead | None = None) -> LiveState:
+        """Return the state as it is now, and where the session stands."""
         return replace(
             self._state,
+            ahead=ahead or Ahead(),
             rows=tuple(self._rows),
             groups=tuple(self._group(question_id) for question_id in self._groups),
-            primary=_primary(self._rates),
-            rates=tuple(RateSeries(method, tuple(singles)) for method, singles in self._rates.items()),
-            histograms={method: dict(sorted(counts.items())) for method, counts in self._histograms.items()},
-            scored=self._scored_count,
+            running=self._rates.shown(),
         )
 
     def _work_on(self, status: str, **changes: object) -> None:
-        """Note what the engine does now; one that was cancelled and has not heard of it yet stays `cancelling`."""
+        """Note what the engine does now; one that has not heard yet of a cancel or a pause stays at that."""
         if self._state.status == "cancelling":
             status = "cancelling"
+        elif self._state.status == "pausing":
+            self._before_pause, status = status, "pausing"
         self._update(status=status, **changes)
+
+    def _stand_still(self, status: str) -> None:
+        if self._state.status not in ("pausing", "paused"):
+            self._before_pause = self._state.status
+        self._update(status=status)
 
     def _update(self, **changes: object) -> None:
         self._state = replace(self._state, **changes)  # type: ignore[arg-type]
@@ -290,22 +285,20 @@ class LiveReducer:
         changes: dict[str, object] = {}
         if event.progress is not None:
             changes["progress"] = event.progress
-        if self._state.status in ("starting", "loading", "generating", "scoring", "paused"):
+        if self._state.status in ("starting", "loading", "generating", "scoring", "pausing", "paused"):
             changes["status"] = event.state
         self._update(**changes)
 
     # Scoring
 
     def _score(self, event: QuestionScored) -> None:
-        is_new = self._rows[event.position].state != "scored" if event.position < len(self._rows) else False
-        self._scored_count += is_new
-        primary = _primary(event.assignments)
+        primary = primary_of(event.assignments)
         entropy = semantic_entropy(event.assignments[primary]) if primary else None
         self._set_row(
             event.question_id, state="scored", clusters=dict(event.clusters), entropy=entropy, label=event.label
         )
         self._show_clusters(event, primary)
-        self._count(event)
+        self._rates.add(event)
         if self._state.status in ("starting", "loading"):
             self._update(status="scoring")
 
@@ -328,21 +321,6 @@ class LiveReducer:
         for index, cluster in zip(valid, event.assignments[primary], strict=True):
             if index in answers:
                 answers[index] = replace(answers[index], cluster=cluster)
-
-    def _count(self, event: QuestionScored) -> None:
-        """Count a question once all before it are scored: what is finished first has short answers."""
-        self._scored.setdefault(event.position, event)
-        while (ready := self._scored.get(self._counted_to)) is not None:
-            # Kept as a mark only: a question that is scored again is not counted again.
-            self._counted_to += 1
-            if ready.valid_samples < ready.samples:
-                self._update(skipped=self._state.skipped + 1)
-                continue
-            for method, clusters in ready.clusters.items():
-                singles = self._rates.setdefault(method, [])
-                singles.append((singles[-1] if singles else 0) + (clusters == 1))
-                histogram = self._histograms.setdefault(method, {})
-                histogram[clusters] = histogram.get(clusters, 0) + 1
 
     def _end(self, event: RunFinished) -> None:
         was_cancelled = self._state.status == "cancelling" and event.status != "complete"
@@ -371,9 +349,3 @@ class LiveReducer:
             tuple(answers[index] for index in sorted(answers)),
             row.state == "scored",
         )
-
-
-def _primary(methods: Iterable[str]) -> str | None:
-    """Return the clustering that the verdict reads: that by embedding, else the first."""
-    names = list(methods)
-    return PRIMARY if PRIMARY in names else next(iter(names), None)

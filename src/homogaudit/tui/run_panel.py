@@ -3,13 +3,13 @@
 from textual.content import Content
 from textual.reactive import reactive
 
-from homogaudit.report.numbers import count, decimal, duration, percent
+from homogaudit.report.numbers import clock, count, decimal, duration, percent
 from homogaudit.report.text import plain, shorten
 from homogaudit.tui.live_state import LiveState
 from homogaudit.tui.theme import MUTED, Palette
 from homogaudit.tui.widgets.canvas import Figure
 
-__all__ = ["STATUS_STYLES", "STATUS_WORDS", "RunPanel", "clock"]
+__all__ = ["STATUS_STYLES", "STATUS_WORDS", "RunPanel"]
 
 STATUS_WORDS = {
     "starting": "○ starting",
@@ -19,6 +19,7 @@ STATUS_WORDS = {
     "judging": "▸ judging answers",
     "waiting": "‖ waiting for the server",
     "scoring": "◌ scoring",
+    "pausing": "‖ pausing...",
     "paused": "‖ paused",
     "cancelling": "◦ cancelling",
     "cancelled": "◔ cancelled",
@@ -29,6 +30,7 @@ STATUS_WORDS = {
 """Every status has a glyph and a word."""
 
 STATUS_STYLES = {
+    "pausing": "$text-warning",
     "paused": "$text-warning",
     "waiting": "$text-warning",
     "cancelling": "$text-warning",
@@ -46,15 +48,6 @@ def shown_status(state: LiveState) -> str:
     is_server = state.ready is not None and state.ready.device.startswith("http")
     is_idle = state.progress is not None and not state.progress.slots_in_use and state.progress.seconds_left
     return "waiting" if state.status == "generating" and is_server and is_idle else state.status
-
-
-def clock(seconds: float | None) -> str:
-    """Return a time left or gone as `1:05` or `2:01:05`, `-` where it is not known."""
-    if seconds is None:
-        return "-"
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 class RunPanel(Figure):
@@ -79,20 +72,20 @@ class RunPanel(Figure):
             word += f" {shorten(state.loading, 40)}"
         status = (word, STATUS_STYLES.get(shown, "$text-primary") + " bold")
         parts: list[str] = []
-        progress = state.progress
+        progress, left = state.progress, state.ahead.seconds_left
+        is_left_known = left is not None and state.is_working and shown != "waiting"
+        if is_left_known:
+            parts.append(f"{clock(left)} left")
         if state.status in ("asking", "judging") and state.asking is not None:
-            # Time and speed are those of drawing, which is over.
             parts.append(f"{count(state.asking.done)} of {count(state.asking.calls)} calls")
         elif progress is not None and shown != "waiting":
-            if state.is_working:
-                parts.append(f"{clock(progress.seconds_left)} left")
             parts.append(f"{clock(progress.seconds)} gone")
             parts.append(f"{progress.tokens_per_second:,.0f} tokens/s")
             serial = self.serial_speed or (state.ready and state.ready.serial_tokens_per_second)
             if serial and progress.tokens_per_second:
                 parts.append(f"{decimal(progress.tokens_per_second / serial, 1)}x serial")
-        elif state.ready is not None and state.ready.seconds_at_most is not None:
-            parts.append(f"at most {duration(state.ready.seconds_at_most)}")
+        elif not is_left_known and state.ready is not None and state.ready.seconds_at_most is not None:
+            parts.append(f"at most {duration(state.ready.seconds_at_most)} of drawing")
         if not state.is_working and state.status != "complete" and state.failure is None and state.can_resume:
             parts.append("r resumes")
         return Content.assemble(status, "   ", "   ".join(parts))
@@ -102,7 +95,7 @@ def _bar_line(state: LiveState, width: int) -> Content:
     done, draws, questions_done = _counts(state)
     if not draws:
         return Content.styled("─" * width, "$foreground 25%")
-    share = done / draws
+    share = state.ahead.share if state.is_working and state.ahead.share is not None else done / draws
     text = f" {percent(share):>6}  {count(done)} of {count(draws)} answers"
     if width >= 60:
         text += f"  {count(questions_done)} of {count(len(state.rows))} questions"
@@ -135,7 +128,7 @@ def _machine_line(state: LiveState) -> Content:
     if ready.memory_bytes:
         parts.append(f"about {ready.memory_bytes / _MEGABYTE:,.0f} MB")
     parts.append(f"{ready.mode} prompts")
-    if state.status in ("generating", "paused", "cancelling"):
+    if state.status in ("generating", "pausing", "paused", "cancelling"):
         slots = state.progress.slots_in_use if state.progress else 0
         parts.append(f"{slots} of {ready.slots} slots in use")
     return Content.styled("   ".join(parts), MUTED)

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 from textual.color import Color
@@ -6,7 +7,7 @@ from textual.style import Style
 
 from homogaudit.tui.theme import DARK_PALETTE, LIGHT_PALETTE
 from homogaudit.tui.widgets.line_plot import Axes, Series, draw_line_plot
-from homogaudit.tui.widgets.scale import format_tick, ticks
+from homogaudit.tui.widgets.scale import even_ticks, format_tick, ticks
 
 LINE = Series(
     "embedding", [0, 1, 2, 3, 4], [0.0, 0.25, 0.5, 0.75, 1.0], [0, 0.1, 0.3, 0.5, 0.8], [0.2, 0.4, 0.7, 0.9, 1]
@@ -140,6 +141,21 @@ def test_a_name_of_others_is_text() -> None:
 )
 def test_ticks_are_round(low: float, high: float, most: int, expected: list[float]) -> None:
     assert ticks(low, high, most) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("cells", range(3, 90))
+def test_even_ticks_have_equal_gaps_and_labels_that_do_not_touch(cells: int) -> None:
+    for high in (1.0, 8.0, 37.0, 817.0, 20_000.0):
+        found = even_ticks(0, high, 9, lambda x, high=high: round(x / high * (cells - 1)), lambda label: len(label) + 2)
+        gaps = [after.cell - before.cell for before, after in pairwise(found)]
+        assert not gaps or max(gaps) - min(gaps) <= 1
+        assert all(gap >= len(tick.label) + 2 for gap, tick in zip(gaps, found, strict=False))
+        assert len({tick.label for tick in found}) == len(found)
+
+
+def test_an_axis_that_counts_has_whole_ticks() -> None:
+    lines = plot([Series("a", [1, 2, 3], [0.1, 0.2, 0.3])], width=80)
+    assert lines[-2].split() == ["1", "2", "3"]
 
 
 def test_ticks_have_the_decimals_that_their_step_needs() -> None:

@@ -1,24 +1,28 @@
 """The live screen: the model at work, question by question, and the running figures."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from homogaudit.errors import HomogauditError
 from homogaudit.records import GREEDY
-from homogaudit.report.numbers import percent, percent_interval
+from homogaudit.report.numbers import percent
 from homogaudit.statistics.rates import wilson
+from homogaudit.statistics.running_rate import RateSeries, RunningRates
 from homogaudit.tui.answer_slots import AnswerSlots
 from homogaudit.tui.key_line import KeyLine
-from homogaudit.tui.live_state import LiveState, RateSeries
+from homogaudit.tui.live_state import LiveState
 from homogaudit.tui.question_list import QuestionList
+from homogaudit.tui.rate_figure import RateFigure
 from homogaudit.tui.run_panel import RunPanel
 from homogaudit.tui.session import read_answer_tokens
 from homogaudit.tui.status_line import StatusLine
@@ -36,22 +40,13 @@ _POINTS = 160
 """Points of a line: two a cell of the widest panel."""
 
 
-def rate_series(rate: RateSeries, points: int = _POINTS, *, short: bool = False) -> Series:
-    """Return the line of a running rate with its Wilson band, thinned to at most `points`, the last one kept.
-
-    Its name carries the rate of now, and, unless it is to be `short`, the interval.
-    """
+def rate_series(rate: RateSeries, points: int = _POINTS) -> Series:
+    """Return the line of a running rate with its Wilson band, thinned to at most `points`, the last one kept."""
     step = max(1, -(-rate.n // points))
     places = sorted({*range(step, rate.n + 1, step), rate.n}) if rate.n else []
     rates = [wilson(rate.singles[n - 1], n) for n in places]
-    name = rate.method
-    if rates:
-        last = rates[-1]
-        name = f"{rate.method} {percent(last.value)}"
-        if not short:
-            name += f" {percent_interval(last.low, last.high)}"
     return Series(
-        name,
+        f"{rate.method} {percent(rates[-1].value)}" if rates else rate.method,
         [float(n) for n in places],
         [x.value for x in rates],
         [x.low for x in rates],
@@ -74,7 +69,7 @@ class LiveScreen(Screen[None]):
         super().__init__()
         self._latest: tuple[str, int] | None = None
         self._is_reading = False
-        self._rates_shown: list[tuple[str, int, int]] | None = None
+        self._rates_shown: RunningRates | None = None
         self._keys_shown: tuple[str, bool] | None = None
         self._subtitles: dict[str, str] = {}
 
@@ -83,32 +78,25 @@ class LiveScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Lay out the panels."""
         yield StatusLine("Live")
-        with Container(id="live"):
-            yield self._panel(RunPanel(id="run"), "Run", "run-panel")
-            with Vertical(id="slots-panel", classes="panel") as panel:
-                panel.border_title = "Answers"
-                yield AnswerSlots(id="slots")
-                yield Static("", id="strip-title", markup=False)
-                yield TokenStrip(id="strip", empty=" ")
-            plot = LinePlot(
-                id="rates",
-                y_range=(0.0, 1.0),
-                y_percent=True,
-                x_label="questions",
-                empty="no question scored yet",
-            )
-            yield self._panel(plot, "Single-cluster rate", "rates-panel")
-            questions = QuestionList(id="questions", classes="panel")
-            questions.border_title = "Questions"
-            yield questions
-            yield self._panel(
-                Histogram(id="histogram", empty="no question scored yet"), "Clusters a question", "histogram-panel"
-            )
+        with Vertical(id="live"):
+            yield self._panel("Run", "run-panel", RunPanel(id="run"))
+            with Horizontal(id="live-columns"):
+                with Vertical(id="happening"):
+                    strip = (Static("", id="strip-title", markup=False), TokenStrip(id="strip", empty=" "))
+                    yield self._panel("Answers", "slots-panel", AnswerSlots(id="slots"), *strip)
+                    questions = QuestionList(id="questions", classes="panel")
+                    questions.border_title = "Questions"
+                    yield questions
+                with Vertical(id="adding-up"):
+                    plot = LinePlot(id="rates", y_range=(0.0, 1.0), y_percent=True, x_label="questions", empty="")
+                    yield self._panel("Single-cluster rate", "rates-panel", RateFigure(id="rate"), plot)
+                    histogram = Histogram(id="histogram", empty="no question scored yet")
+                    yield self._panel("Clusters a question", "histogram-panel", histogram)
         yield KeyLine()
 
     @staticmethod
-    def _panel(figure: Any, title: str, id: str) -> Vertical:
-        panel = Vertical(figure, id=id, classes="panel")
+    def _panel(title: str, id: str, *content: Widget) -> Vertical:
+        panel = Vertical(*content, id=id, classes="panel")
         panel.border_title = title
         return panel
 
@@ -131,17 +119,18 @@ class LiveScreen(Screen[None]):
         slots.groups = state.groups
         writing = sum(x.state == "drawing" for group in state.groups for x in group.answers)
         self._subtitle("#slots-panel", f"{writing} being written" if writing else "")
-        methods = [rate.method for rate in state.rates]
+        running = state.running
+        methods = [rate.method for rate in running.rates]
         self.query_one(QuestionList).show(state.rows, methods, state.primary)
         self._subtitle("#questions", _scored_text(state))
-        plot = self.query_one(LinePlot)
-        ordered = sorted(state.rates, key=lambda rate: rate.method != state.primary)
-        counts = [(rate.method, rate.n, rate.k) for rate in ordered]
-        if counts != self._rates_shown:
-            self._rates_shown = counts
-            is_narrow = not self.has_class("-wide")
-            plot.series = tuple(rate_series(rate, short=is_narrow) for rate in ordered)
-            self._show_histogram(state)
+        if running != self._rates_shown:
+            self._rates_shown = running
+            self.query_one(RateFigure).running = running
+            is_wide = self.has_class("-wide")
+            # Without the width for a legend the line is that of the large figure alone.
+            lines = [rate_series(rate) for rate in running.rates[: None if is_wide else 1]]
+            self.query_one(LinePlot).series = tuple(lines if is_wide else (replace(line, name="") for line in lines))
+            self._show_histogram(running)
         if state.latest is not None and state.latest != self._latest and not self._is_reading:
             self._latest = state.latest
             self._read_tokens(*state.latest)
@@ -175,12 +164,12 @@ class LiveScreen(Screen[None]):
         self.query_one("#slots-panel").add_class("-with-strip")
         self.query_one(TokenStrip).tokens = tuple(StripToken(text, entropy) for text, entropy in found.tokens)
 
-    def _show_histogram(self, state: LiveState) -> None:
-        found = state.histograms.get(state.primary, {}) if state.primary else {}
-        most = max(found, default=0)
-        bars = [Bar(str(clusters), found.get(clusters, 0)) for clusters in range(1, most + 1)]
+    def _show_histogram(self, running: RunningRates) -> None:
+        method = running.primary.method if running.primary else ""
+        found = running.histograms.get(method, {})
+        bars = [Bar(str(clusters), found.get(clusters, 0)) for clusters in range(1, max(found, default=0) + 1)]
         self.query_one(Histogram).bars = tuple(bars)
-        self._subtitle("#histogram-panel", f"questions, by {state.primary}" if state.primary else "")
+        self._subtitle("#histogram-panel", f"questions, by {method}" if method else "")
 
     def _subtitle(self, panel: str, text: str) -> None:
         """Set what stands in a panel's lower border; Textual draws the whole panel again, the same text or not."""
@@ -194,9 +183,9 @@ class LiveScreen(Screen[None]):
         is_working = self.app.is_working
         match action:
             case "pause":
-                return is_working and state.status not in ("paused", "cancelling", "loading", "starting")
+                return is_working and state.status not in ("pausing", "paused", "cancelling", "loading", "starting")
             case "go_on":
-                return is_working and state.status == "paused"
+                return is_working and state.status in ("pausing", "paused")
             case "cancel":
                 return is_working and state.status != "cancelling"
             case "resume":
@@ -228,4 +217,4 @@ class LiveScreen(Screen[None]):
 
 def _scored_text(state: LiveState) -> str:
     text = f"{state.scored} scored" if state.scored else ""
-    return text + (f", {state.skipped} with too few answers" if state.skipped else "")
+    return text + (f", {state.running.skipped} with too few answers" if state.running.skipped else "")

@@ -1,5 +1,6 @@
 """A grid of cells to draw on, and the widget that shows one. Knows no figure."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -7,7 +8,8 @@ from textual.content import Content, Span
 from textual.style import Style
 from textual.widget import Widget
 
-from homogaudit.tui.theme import Palette, palette_of
+from homogaudit.tui.theme import FAINT, MUTED, Palette, palette_of
+from homogaudit.tui.widgets.scale import even_ticks
 
 __all__ = ["Canvas", "Figure", "fit", "fit_name"]
 
@@ -97,6 +99,42 @@ class Canvas:
             lines.append("".join(chars))
             offset += 1
         return Content("\n".join(lines), spans)
+
+
+def draw_ticks(
+    canvas: Canvas,
+    y: int,
+    left: int,
+    right: int,
+    ends: tuple[float, float],
+    column: Callable[[float], int],
+    *,
+    percent: bool = False,
+    whole: bool = False,
+) -> int:
+    """Draw the ticks of a level axis on line `y` and their labels under it; return the first free cell behind them.
+
+    Args:
+        canvas: Where.
+        y: Line of the axis.
+        left: First cell of the axis.
+        right: The cell behind the last one that a label may take.
+        ends: Both ends of the axis.
+        column: The cell of a value.
+        percent: Labels are per cent.
+        whole: Only whole numbers are ticks.
+    """
+    most = max(2, (right - left) // 8)
+    found = even_ticks(*ends, most, column, lambda label: len(label) + 2, percent=percent, whole=whole)
+    free = 0
+    for tick in found:
+        start = min(max(tick.cell - len(tick.label) // 2, 0), right - len(tick.label))
+        canvas.put(tick.cell, y, "┴", FAINT)
+        # Not so far from its tick that it seems to be another one's.
+        if start + len(tick.label) >= tick.cell:
+            canvas.put(start, y + 1, tick.label, MUTED)
+            free = start + len(tick.label) + 1
+    return free
 
 
 class Figure(Widget):

@@ -76,6 +76,8 @@ class ChoiceLine(Figure, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "Previous", show=False),
         Binding("right", "move(1)", "Next", show=False),
+        Binding("home", "choose(0)", "First", show=False),
+        Binding("end", "choose(-1)", "Last", show=False),
     ]
 
     choices: reactive[tuple[str, ...]] = reactive(())
@@ -105,6 +107,11 @@ class ChoiceLine(Figure, can_focus=True):
         """Choose the name some places further, from the last to the first."""
         if self.choices:
             self._choose((self.chosen + steps) % len(self.choices))
+
+    def action_choose(self, number: int) -> None:
+        """Choose a name by its place, -1 for the last."""
+        if self.choices:
+            self._choose(number % len(self.choices))
 
     def _choose(self, number: int) -> None:
         if number != self.chosen:

@@ -7,8 +7,8 @@ from textual.content import Content
 
 from homogaudit.report.section import Axis, Span
 from homogaudit.tui.theme import FAINT, MUTED
-from homogaudit.tui.widgets.canvas import Canvas
-from homogaudit.tui.widgets.scale import format_tick, ticks
+from homogaudit.tui.widgets.canvas import Canvas, draw_ticks
+from homogaudit.tui.widgets.scale import format_tick
 
 __all__ = ["draw_dot_plot"]
 
@@ -68,13 +68,17 @@ def _draw_span(canvas: Canvas, y: int, span: Span, axis: Axis, style: str) -> No
 
 
 def _draw_axis(canvas: Canvas, y: int, axis: Axis) -> None:
-    """Draw the axis: its marks are labelled first, then its ends, then what is round between them."""
+    """Draw the axis: labelled at its marks and its ends, or evenly where it has no marks."""
     canvas.put(0, y, "─" * canvas.width, FAINT)
-    round_ones = ticks(axis.low, axis.high, max(2, canvas.width // 8))
-    step = round_ones[1] - round_ones[0] if len(round_ones) > 1 else axis.high - axis.low
+    ends = (axis.low, axis.high)
+    if not axis.marks:
+        draw_ticks(
+            canvas, y, 0, canvas.width, ends, lambda x: _halves(x, axis, canvas.width) // 2, percent=axis.percent
+        )
+        return
     taken = [False] * canvas.width
-    for place in (*axis.marks, axis.low, axis.high, *round_ones):
-        label = format_tick(place, min(step, place) if place in axis.marks and place else step, percent=axis.percent)
+    for place in (*axis.marks, *ends):
+        label = format_tick(place, place or axis.high - axis.low, percent=axis.percent)
         column = _halves(place, axis, canvas.width) // 2
         start = min(max(column - len(label) // 2, 0), canvas.width - len(label))
         if start >= 0 and not any(taken[max(start - 1, 0) : start + len(label) + 1]):

@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.cells import cell_len
@@ -14,8 +14,8 @@ from textual.style import Style
 from homogaudit.report.text import shorten
 from homogaudit.tui.theme import FAINT, MUTED, Palette
 from homogaudit.tui.widgets.braille import DotGrid
-from homogaudit.tui.widgets.canvas import Canvas, Figure, fit
-from homogaudit.tui.widgets.scale import format_tick, ticks
+from homogaudit.tui.widgets.canvas import Canvas, Figure, draw_ticks, fit
+from homogaudit.tui.widgets.scale import Tick, even_ticks
 
 __all__ = ["Axes", "LinePlot", "Series", "draw_line_plot"]
 
@@ -123,17 +123,17 @@ def draw_line_plot(
         return canvas.content()
     y0, y1 = axes.y_range or _extent([v for line in shown for part in (line.y, line.low, line.high) for v in part])
     x0, x1 = axes.x_range or _extent([x for line in shown for x in line.x], pad=False)
-    levels = ticks(y0, y1, max(2, min(rows // 2 + 1, 6)) if rows > 2 else 2)
-    step = levels[1] - levels[0] if len(levels) > 1 else y1 - y0
-    labels = [format_tick(level, step, percent=axes.y_percent) for level in levels]
-    left = max(map(len, labels)) + 1
-    frame = _Frame(left + 1, len(legend), width - left - 1, rows, x0, x1, y0, y1)
+    frame = _Frame(0, len(legend), width, rows, x0, x1, y0, y1)
+    most = max(2, min(rows // 2 + 1, 6))
+    levels = even_ticks(y0, y1, most, frame.row, lambda _: 1, percent=axes.y_percent)
+    left = max(len(level.label) for level in levels) + 1
+    frame = replace(frame, left=left + 1, width=width - left - 1)
     _draw_marks(canvas, frame, axes)
     colors = [line.color if line.color is not None else series.index(line) for line in shown]
     shown = [_thinned(line, frame) for line in shown]
     bands = _draw_bands(canvas, frame, shown, colors, palette) if color else {}
     _draw_lines(canvas, frame, shown, colors, palette, bands, edges=not color)
-    _draw_axes(canvas, frame, axes, list(zip(levels, labels, strict=True)), bottom)
+    _draw_axes(canvas, frame, axes, levels, bottom, whole=_are_whole(shown))
     return canvas.content()
 
 
@@ -297,14 +297,17 @@ def _trace(
         before = place
 
 
-def _draw_axes(canvas: Canvas, frame: _Frame, axes: Axes, levels: Sequence[tuple[float, str]], below: int) -> None:
+def _are_whole(shown: Sequence[Series]) -> bool:
+    return all(float(x).is_integer() for line in shown for x in line.x)
+
+
+def _draw_axes(canvas: Canvas, frame: _Frame, axes: Axes, levels: Sequence[Tick], below: int, *, whole: bool) -> None:
     axis = frame.left - 1
     for y in range(frame.top, frame.top + frame.height):
         canvas.put(axis, y, "│", FAINT)
-    for level, label in levels:
-        y = frame.row(level)
-        canvas.right(axis, y, label + " ", MUTED)
-        canvas.put(axis, y, "┤", FAINT)
+    for level in levels:
+        canvas.right(axis, level.cell, level.label + " ", MUTED)
+        canvas.put(axis, level.cell, "┤", FAINT)
     if below == 0:
         return
     bottom = frame.top + frame.height
@@ -316,17 +319,9 @@ def _draw_axes(canvas: Canvas, frame: _Frame, axes: Axes, levels: Sequence[tuple
     elif axes.x_label and cell_len(axes.x_label) + 12 <= frame.width:
         canvas.right(right, bottom + 1, axes.x_label, MUTED)
         right -= cell_len(axes.x_label) + 1
-    places = ticks(frame.x0, frame.x1, max(2, frame.width // 8))
-    step = places[1] - places[0] if len(places) > 1 else frame.x1 - frame.x0
-    free = 0
-    for place in places:
-        label = format_tick(place, step, percent=axes.x_percent)
-        column = frame.column(place)
-        start = min(max(column - len(label) // 2, 0), canvas.width - len(label))
-        if start >= free and start + len(label) <= right:
-            canvas.put(column, bottom, "┴", FAINT)
-            canvas.put(start, bottom + 1, label, MUTED)
-            free = start + len(label) + 1
+    draw_ticks(
+        canvas, bottom, frame.left, right, (frame.x0, frame.x1), frame.column, percent=axes.x_percent, whole=whole
+    )
 
 
 class LinePlot(Figure):

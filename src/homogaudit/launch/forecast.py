@@ -1,0 +1,120 @@
+"""How much of a session's work is done and how long the rest takes, over all its phases, from the engine's events."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from homogaudit.events import (
+    Asking,
+    EngineReady,
+    Event,
+    Paused,
+    Planned,
+    Progress,
+    QuestionScored,
+    Resumed,
+)
+
+__all__ = ["PHASES", "Ahead", "Forecast", "Phase"]
+
+Phase = Literal["answers", "calls", "scorings", "judgements"]
+
+PHASES: tuple[Phase, ...] = ("answers", "calls", "scorings", "judgements")
+"""In the order in which a session works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Where a session stands.
+
+    Attributes:
+        share: Of its work that is done, from 0 to 1; `None` while nothing is planned.
+        seconds_left: For the rest of it; `None` while no speed is known.
+    """
+
+    share: float | None = None
+    seconds_left: float | None = None
+
+
+class Forecast:
+    """Takes events, and estimates in seconds: what a phase measured itself, else what an earlier run did.
+
+    A phase that was never measured is taken to need as long for each step as for an answer: it reads a prompt of the
+    same kind and writes no more.
+
+    Args:
+        earlier: Seconds a step that earlier runs measured, by phase.
+        clock: Seconds from any moment.
+    """
+
+    def __init__(
+        self, earlier: Mapping[Phase, float] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._earlier = earlier or {}
+        self._clock = clock
+        self._left = dict.fromkeys(PHASES, 0)
+        self._done = dict.fromkeys(PHASES, 0)
+        self._measured: dict[Phase, float] = {}
+        self._stored = 0
+        self._begun = clock()
+        self._begun_at = dict.fromkeys(PHASES, 0)
+        self._stood_since: float | None = None
+
+    @property
+    def measured(self) -> Mapping[Phase, float]:
+        """Seconds a step that this session took, by phase."""
+        return self._measured
+
+    def apply(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case Planned():
+                self._left = {phase: getattr(event, phase) for phase in PHASES}
+                self._begin()
+            case EngineReady():
+                self._stored = event.draws_done
+                self._done["answers"], self._left["answers"] = event.draws_done, event.draws - event.draws_done
+                self._begin()
+            case Progress():
+                self._done["answers"], self._left["answers"] = event.draws_done, event.draws - event.draws_done
+                drawn = event.draws_done - self._stored
+                if event.seconds_left is not None and self._left["answers"]:
+                    self._measured["answers"] = event.seconds_left / self._left["answers"]
+                elif event.tokens_per_second and drawn > 0:
+                    self._measured["answers"] = event.tokens / event.tokens_per_second / drawn
+            case Asking():
+                self._step("calls" if event.who == "model" else "judgements", event.calls - event.done)
+            case QuestionScored() if self._left["scorings"] and not self._left["answers"] and not self._left["calls"]:
+                self._step("scorings", self._left["scorings"] - 1)
+            case Paused():
+                self._stood_since = self._clock()
+            case Resumed() if self._stood_since is not None:
+                self._begun += self._clock() - self._stood_since
+                self._stood_since = None
+            case _:
+                pass
+
+    def ahead(self) -> Ahead:
+        """Return where the session stands now."""
+        answer = self._pace("answers")
+        paces = {phase: self._pace(phase) or answer for phase in PHASES}
+        # Without any speed every step counts the same.
+        done = sum(self._done[phase] * (paces[phase] or 1.0) for phase in PHASES)
+        left = sum(self._left[phase] * (paces[phase] or 1.0) for phase in PHASES)
+        is_known = all(paces[phase] for phase in PHASES if self._left[phase])
+        return Ahead(done / (done + left) if done + left else None, left if is_known and done + left else None)
+
+    def _pace(self, phase: Phase) -> float | None:
+        return self._measured.get(phase) or self._earlier.get(phase)
+
+    def _begin(self) -> None:
+        self._begun = self._clock()
+        self._begun_at = dict(self._done)
+
+    def _step(self, phase: Phase, left: int) -> None:
+        self._done[phase] += self._left[phase] - left
+        self._left[phase] = left
+        steps = self._done[phase] - self._begun_at[phase]
+        if steps > 0:
+            self._measured[phase] = (self._clock() - self._begun) / steps

@@ -1,0 +1,84 @@
+"""How much of a session is done and how long the rest takes."""
+
+import pytest
+
+from homogaudit.events import Asking, EngineReady, Event, Paused, Planned, Progress, QuestionScored, Resumed
+from homogaudit.launch.forecast import Ahead, Forecast, Phase
+
+READY = EngineReady("CPU", 4, 2048, 10**8, "chat", 10, 60, 0, 600, 100.0)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def forecast(*events: Event, earlier: dict[Phase, float] | None = None, clock: Clock | None = None) -> Forecast:
+    found = Forecast(earlier, clock or Clock())
+    for event in events:
+        found.apply(event)
+    return found
+
+
+def progress(done: int, left: float | None) -> Progress:
+    return Progress(0, 10, done, 60, 12 * done, done, 24.0, 0.0, left, 4)
+
+
+def test_time_left_covers_all_phases_at_the_speeds_of_earlier_runs():
+    paces: dict[Phase, float] = {"answers": 2.0, "calls": 0.5, "scorings": 0.1, "judgements": 3.0}
+    found = forecast(Planned(60, 20, 10, 10), earlier=paces)
+    # 60 x 2 + 20 x 0.5 + 10 x 0.1 + 10 x 3 seconds.
+    assert found.ahead() == Ahead(0.0, pytest.approx(161.0))
+    found.apply(READY)
+    found.apply(progress(30, 90.0))
+    # The answers take 3 s each, as this session measured: 30 of them are done.
+    assert found.ahead() == Ahead(pytest.approx(90 / (90 + 90 + 41)), pytest.approx(131.0))
+
+
+def test_a_phase_that_was_never_measured_counts_as_long_as_answers():
+    found = forecast(Planned(60, 20), READY, progress(30, 90.0))
+    assert found.ahead() == Ahead(pytest.approx(90 / 240), pytest.approx(150.0))
+
+
+def test_without_any_speed_no_time_is_told_but_a_share_is():
+    found = forecast(Planned(60, 20), READY)
+    assert found.ahead() == Ahead(0.0, None)
+
+
+def test_a_later_phase_is_measured_while_it_goes_on_without_the_time_of_a_pause():
+    clock = Clock()
+    found = forecast(Planned(60, 20, 0, 0), READY, progress(60, 0.0), Planned(0, 20), clock=clock)
+    assert found.measured == {"answers": pytest.approx(0.5)}
+    clock.now = 4.0
+    found.apply(Asking(8, 20))
+    assert found.ahead().seconds_left == pytest.approx(12 * 0.5)
+    found.apply(Paused())
+    clock.now = 100.0
+    found.apply(Resumed())
+    clock.now = 101.0
+    found.apply(Asking(10, 20))
+    assert found.ahead().seconds_left == pytest.approx(10 * 0.5)
+    assert found.ahead().share == pytest.approx(35 / 40)
+
+
+def test_stored_answers_are_scored_at_the_speed_of_this_session():
+    clock = Clock()
+    found = forecast(Planned(scorings=40), clock=clock)
+    clock.now = 5.0
+    for position in range(10):
+        found.apply(QuestionScored(f"q{position}", position, {}, 2, 2, None))
+    assert found.ahead() == Ahead(0.25, pytest.approx(15.0))
+
+
+def test_questions_that_are_scored_beside_drawing_are_no_step_of_their_own():
+    found = forecast(Planned(60, 0, 0, 0), READY, QuestionScored("q0", 0, {}, 2, 2, None))
+    assert found.measured == {}
+    assert found.ahead().share == 0.0
+
+
+def test_a_resumed_session_begins_with_what_is_stored():
+    ready = EngineReady("CPU", 4, 2048, 10**8, "chat", 10, 60, 45, 600, 100.0)
+    assert forecast(Planned(15), ready).ahead().share == pytest.approx(0.75)
