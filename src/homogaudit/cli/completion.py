@@ -1,5 +1,6 @@
 """What a shell completes: names of models, samples, runs, terms and the like. Each function imports what it lists."""
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,8 +10,11 @@ Completion = tuple[str, str]
 """A word, and what some shells show beside it."""
 
 
-def completer(list_words: Callable[[], Iterable[Completion]]) -> Callable[[str], list[Completion]]:
+def completer(list_words: Callable[[], Iterable[Completion]]) -> Callable[[str], list[Completion]] | None:
     """Return what typer calls with the beginning of a word; where the words cannot be listed there are none."""
+    if "_HOMOGAUDIT_COMPLETE" not in os.environ:
+        # Typer examines every such function before it does anything, and no shell is asking.
+        return None
 
     def complete(incomplete: str) -> list[Completion]:
         try:
