@@ -279,7 +279,7 @@ def test_a_merge_asks_before_the_judge_of_the_runs_is_contacted(
 
 @pytest.mark.parametrize(
     ("location", "expected"),
-    [("https://theirs.example/v1", "Send it questions and answers?"), ("package:here:f", "Execute it?")],
+    [("https://theirs.example/v1", "Send it questions and answers?"), ("package:here:f", "Run it?")],
 )
 @pytest.mark.parametrize("agrees", [True, False])
 def test_who_is_asked_at_a_terminal_reads_what_would_be_done(

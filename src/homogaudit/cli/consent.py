@@ -29,7 +29,7 @@ def make_consent(*, is_agreed: bool) -> Consent:
             return
         if sys.stdin.isatty():
             typer.echo(plain(f"{source.text}, which you did not name"), err=True)
-            what = "Send it questions and answers?" if is_url(source.location) else "Execute it?"
+            what = "Send it questions and answers?" if is_url(source.location) else "Run it?"
             if typer.confirm(what, err=True):
                 agreed.add(source)
                 return

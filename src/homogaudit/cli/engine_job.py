@@ -55,7 +55,7 @@ def agree_to_cost(estimate: ServerEstimate, *, is_agreed: bool, quiet: bool) -> 
     if is_agreed or not estimate.known_cost:
         return
     hint = "agree with `--yes`, or set a limit with `--max-cost`"
-    if not sys.stdin.isatty() or not typer.confirm("Go on?", err=True):
+    if not sys.stdin.isatty() or not typer.confirm("Continue?", err=True):
         raise UsageError(f"the run may cost {estimate.cost_text}", hint)
 
 

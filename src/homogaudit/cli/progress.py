@@ -56,7 +56,7 @@ def left_text(ahead: Ahead) -> str:
 def ready_text(event: EngineReady) -> str:
     """Return the plan of a run in one or two lines."""
     at_most = "" if event.seconds_at_most is None else f", at most {clock(event.seconds_at_most)}"
-    resumed = f" ({event.draws_done} stored already)" if event.draws_done else ""
+    resumed = f" ({event.draws_done} already stored)" if event.draws_done else ""
     # A server does not tell its memory.
     memory = f", about {event.memory_bytes / _MEGABYTE:,.0f} MB" if event.memory_bytes else ""
     return (
