@@ -16,17 +16,7 @@ from uuid import uuid4
 
 import typer
 
-from homogaudit.cli.options import (
-    EmbedderOption,
-    ExampleOption,
-    JudgeOption,
-    JudgePromptOption,
-    MaxCostOption,
-    NoEmbedderOption,
-    QuietOption,
-    RunArgument,
-    YesOption,
-)
+from homogaudit.cli import options
 from homogaudit.errors import HomogauditError, StorageError, UsageError
 from homogaudit.launch.run_paths import find_run, new_run_path, runs_folder
 
@@ -43,7 +33,7 @@ def import_(
         Path | None,
         typer.Argument(metavar="FILE", help="The answers, in any of the layouts below.", show_default=False),
     ] = None,
-    example: ExampleOption = False,
+    example: options.ExampleOption = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
@@ -92,13 +82,13 @@ def import_(
     answers_column: Annotated[
         str | None, typer.Option("--answers-column", metavar="NAME", help="Column of the correct reference answers.")
     ] = None,
-    embedder: EmbedderOption = None,
-    no_embedder: NoEmbedderOption = False,
-    judge: JudgeOption = None,
-    judge_prompt: JudgePromptOption = None,
-    max_cost: MaxCostOption = None,
-    yes: YesOption = False,
-    quiet: QuietOption = False,
+    embedder: options.EmbedderOption = None,
+    no_embedder: options.NoEmbedderOption = False,
+    judge: options.JudgeOption = None,
+    judge_prompt: options.JudgePromptOption = None,
+    max_cost: options.MaxCostOption = None,
+    yes: options.YesOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Read answers that another program drew, and score them.
 
@@ -183,7 +173,7 @@ def import_(
 
 
 def export(
-    run: RunArgument = None,
+    run: options.RunArgument = None,
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - for standard output.")
     ] = "-",

@@ -7,22 +7,7 @@ from typing import Annotated
 
 import typer
 
-from homogaudit.cli import completion
-from homogaudit.cli.options import (
-    ContextOption,
-    EmbedderOption,
-    ExampleOption,
-    JudgeOption,
-    LimitOption,
-    MaxTokensOption,
-    ModelsOption,
-    PresetOption,
-    QuestionsArgument,
-    SamplesOption,
-    SeedOption,
-    TemperatureOption,
-    WithChoicesOption,
-)
+from homogaudit.cli import completion, options
 from homogaudit.errors import HomogauditError, UsageError
 
 __all__ = ["tui"]
@@ -40,7 +25,7 @@ def tui(
             autocompletion=completion.models,
         ),
     ] = None,
-    questions: QuestionsArgument = None,
+    questions: options.QuestionsArgument = None,
     run_file: Annotated[
         str | None,
         typer.Option(
@@ -50,22 +35,22 @@ def tui(
             autocompletion=completion.runs,
         ),
     ] = None,
-    example: ExampleOption = False,
+    example: options.ExampleOption = False,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
     ] = None,
-    preset: PresetOption = None,
-    samples: SamplesOption = None,
-    temperature: TemperatureOption = None,
-    max_tokens: MaxTokensOption = None,
-    limit: LimitOption = None,
-    seed: SeedOption = 0,
-    context: ContextOption = "ask",
-    with_choices: WithChoicesOption = False,
-    judge: JudgeOption = None,
-    embedder: EmbedderOption = None,
-    models_file: ModelsOption = None,
+    preset: options.PresetOption = None,
+    samples: options.SamplesOption = None,
+    temperature: options.TemperatureOption = None,
+    max_tokens: options.MaxTokensOption = None,
+    limit: options.LimitOption = None,
+    seed: options.SeedOption = 0,
+    context: options.ContextOption = "ask",
+    with_choices: options.WithChoicesOption = False,
+    judge: options.JudgeOption = None,
+    embedder: options.EmbedderOption = None,
+    models_file: options.ModelsOption = None,
     theme: Annotated[str, typer.Option(help="dark or light.")] = "dark",
 ) -> None:
     """Watch an audit live, and browse its questions and report.
