@@ -24,6 +24,7 @@ __all__ = [
     "NliOption",
     "NliQuestionOption",
     "NoEmbedderOption",
+    "OutputOption",
     "PresetOption",
     "QuestionsArgument",
     "QuietOption",
@@ -59,6 +60,10 @@ QuestionsArgument = Annotated[
         help="A question file, or a packaged sample such as `factual`; default: misconceptions.",
         autocompletion=completion.questions,
     ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
 ]
 PresetOption = Annotated[
     str | None,

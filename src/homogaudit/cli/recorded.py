@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "import_"]
 
+_named = partial(typer.Option, metavar="NAME")
+
 
 def import_(
     file: Annotated[
@@ -34,54 +36,32 @@ def import_(
         typer.Argument(metavar="FILE", help="The answers, in any of the layouts below.", show_default=False),
     ] = None,
     example: options.ExampleOption = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
-    ] = None,
+    output: options.OutputOption = None,
     keep_thinking: Annotated[
         bool, typer.Option("--keep-thinking", help="Keep the model's thoughts as part of the answer.")
     ] = False,
     think_markers: Annotated[
         tuple[str, str] | None,
-        typer.Option(
-            "--think-markers",
-            metavar="OPEN CLOSE",
-            help="The texts around the model's thoughts, if they are unusual.",
-        ),
+        typer.Option(metavar="OPEN CLOSE", help="The texts around the model's thoughts, if they are unusual."),
     ] = None,
     model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", metavar="NAME", help="The model's name. If the file has answers of several: which to read."
-        ),
+        str | None, _named(help="The model's name. If the file has answers of several: which to read.")
     ] = None,
     questions: Annotated[
         list[Path] | None,
         typer.Option(
-            "--questions",
             metavar="FILE",
             help="Where the questions and reference answers are, if FILE has only their ids: a question file or the "
             "input of a batch. May be given several times.",
         ),
     ] = None,
-    question_column: Annotated[
-        str | None, typer.Option("--question-column", metavar="NAME", help="Column of the questions.")
-    ] = None,
+    question_column: Annotated[str | None, _named(help="Column of the questions.")] = None,
     answer_column: Annotated[
         str | None,
-        typer.Option(
-            "--answer-column",
-            metavar="NAME",
-            help="Column of the model's answers: one per row, or a list. NAME also stands for NAME_1, NAME_2, ...",
-        ),
+        _named(help="Column of the model's answers: one per row, or a list. NAME also stands for NAME_1, NAME_2, ..."),
     ] = None,
-    sample_column: Annotated[
-        str | None,
-        typer.Option("--sample-column", metavar="NAME", help="Column that numbers the answers to one question."),
-    ] = None,
-    answers_column: Annotated[
-        str | None, typer.Option("--answers-column", metavar="NAME", help="Column of the correct reference answers.")
-    ] = None,
+    sample_column: Annotated[str | None, _named(help="Column that numbers the answers to one question.")] = None,
+    answers_column: Annotated[str | None, _named(help="Column of the correct reference answers.")] = None,
     embedder: options.EmbedderOption = None,
     no_embedder: options.NoEmbedderOption = False,
     judge: options.JudgeOption = None,
@@ -92,7 +72,7 @@ def import_(
 ) -> None:
     """Read answers that another program drew, and score them.
 
-    Its own format is JSON Lines, one question per line:
+    homogaudit's own format is JSON Lines, one question per line:
 
     {"question": "Who wrote Hamlet?", "answers": ["Shakespeare"],
     "greedy": "Shakespeare", "samples": ["Shakespeare", "Marlowe"]}

@@ -27,10 +27,7 @@ def run(
         ),
     ],
     questions: options.QuestionsArgument = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
-    ] = None,
+    output: options.OutputOption = None,
     new: Annotated[
         bool, typer.Option("--new", help="Start a new run even if an unfinished one could be continued.")
     ] = False,

@@ -36,10 +36,7 @@ def tui(
         ),
     ] = None,
     example: options.ExampleOption = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="RUN", help="The run file; default: a new one in the runs folder."),
-    ] = None,
+    output: options.OutputOption = None,
     preset: options.PresetOption = None,
     samples: options.SamplesOption = None,
     temperature: options.TemperatureOption = None,
