@@ -49,7 +49,9 @@ def _figures(report: dict[str, Any]) -> dict[str, Any]:
     }
     aurocs = {name: found["auroc"] for name, found in report["signals"].items()}
     keys = ("validity", "homogenization", "labels", "comparisons", "agreement", "verdict")
-    return {"run": run, "aurocs": aurocs} | {key: report[key] for key in keys}
+    found = {"run": run, "aurocs": aurocs} | {key: report[key] for key in keys}
+    # The next commands name the run.
+    return found | {"verdict": {key: value for key, value in found["verdict"].items() if key != "next"}}
 
 
 def test_shards_on_two_servers_merge_into_the_run_of_the_whole_file(

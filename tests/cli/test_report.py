@@ -92,7 +92,8 @@ def test_an_unfinished_run_is_reported_with_exit_code_4(report: Report, run_path
     code, out, err = report(run_path)
     assert code == 4
     assert out.startswith("Homogenization: invalid")
-    assert err == f"error: `{run_path}` is not complete\nhint: run its command again to continue\n"
+    told = "is not complete: 2 of 3 questions are drawn\nhint: run its command again to continue\n"
+    assert err == f"error: `{run_path}` {told}"
     code, out, err = report(run_path, "--json")
     assert code == 4
     assert valid(out)["run"]["status"] == "started"
@@ -103,7 +104,8 @@ def test_an_imported_run_that_is_not_scored_is_told_to_score(report: Report, mak
     with make_run(recorded=True) as run:
         path = run.path
     code, _, err = report(path)
-    assert (code, err) == (4, f"error: `{path}` is not complete\nhint: continue with `homogaudit score {path}`\n")
+    told = "is not complete: all 2 questions are drawn, 0 of them scored\nhint: continue with"
+    assert (code, err) == (4, f"error: `{path}` {told} `homogaudit score {path}`\n")
 
 
 def test_the_newest_run_is_meant_where_none_is_named(report: Report, run_path: Path, runs: Path):

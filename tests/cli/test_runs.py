@@ -161,7 +161,7 @@ def test_show_tells_what_a_run_holds(folder: Path):
     result = invoke("show", "done")
     assert result.exit_code == 0
     for part in (
-        "facts.jsonl: 2/2 done",
+        "facts.jsonl: 2/2 drawn, 2 scored",
         'decoding: {"samples": 2, "seed": 7}',
         "exact: 1 correct, 1 no_match",
         "perplexity",

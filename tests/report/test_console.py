@@ -176,4 +176,5 @@ def test_what_there_is_of_a_killed_run_is_shown(build_run: Callable[..., Any]) -
     builder.draw(0, ["a", "b", "c"])
     text = rendered(build(builder.run, draws=100), full=True)
     assert "11 of 12 questions are unfinished" in text
-    assert "started" in text
+    assert "0 of 12 questions are scored." in text
+    assert ", unfinished, begun " in text

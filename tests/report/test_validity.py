@@ -45,7 +45,8 @@ def test_an_unfinished_question_enters_nothing(build_run: Callable[..., Any]) ->
     builder.draw(1, ["a", "b"])  # a sample is missing
     builder.draw(2, ["a", "b", "c"], greedy=None)  # the greedy answer is missing
     report = build(builder.score(finish=False), draws=100)
-    assert (report.validity.questions_scored, report.validity.questions_unfinished) == (1, 3)
+    assert (report.validity.questions_drawn, report.validity.questions_unfinished) == (1, 3)
+    assert report.validity.questions_scored == 0
     assert report.validity.samples == 3
     assert report.run.status == "started"
     assert warned(report, "3 of 4 questions are unfinished and enter nothing")
@@ -65,7 +66,7 @@ def test_recorded_generations_need_no_greedy_answer_and_are_as_many_as_they_are(
     builder = build_run(2, samples=5, recorded=True)
     builder.draw(0, ["a", "b", "c"], greedy=None)
     builder.draw(1, ["a", "b"], greedy=None)
-    report = build(builder.score(finish=False), draws=100)
+    report = build(builder.score(), draws=100)
     assert report.run.samples == builder.run.expected_samples() == 3
     assert (report.validity.questions_scored, report.validity.questions_unfinished) == (1, 1)
 
@@ -97,7 +98,23 @@ def test_a_label_of_another_judge_does_not_replace_an_answer(build_run: Callable
 def test_an_unscored_run_says_what_scores_it(build_run: Callable[..., Any], recorded: bool, hint: str) -> None:
     builder = build_run(1, recorded=recorded)
     builder.draw(0, ["a", "b", "c"])
-    assert warned(build(builder.run, draws=100), f"the run is not complete: {hint} to score it")
+    report = build(builder.run, draws=100)
+    assert warned(report, f"1 of 1 drawn questions are not scored: {hint} to score them")
+    assert (report.validity.questions_drawn, report.validity.questions_scored) == (1, 0)
+
+
+def test_a_run_that_was_scored_in_part_counts_what_is_scored(build_run: Callable[..., Any]) -> None:
+    builder = build_run(3)
+    for position in range(3):
+        builder.draw(position, ["a", "b", "c"])
+    builder.run.mark_scored("q1", builder.score(finish=False).scoring.key)
+    report = build(builder.run, draws=100)
+    assert (report.validity.questions_drawn, report.validity.questions_scored) == (3, 1)
+    assert warned(report, "2 of 3 drawn questions are not scored")
+    assert report.run.state == "drawn"
+    builder.run.mark_scored("q0", "another scoring")
+    builder.run.mark_scored("q2", builder.run.scoring.key)
+    assert build(builder.run, draws=100).validity.questions_scored == 2
 
 
 def test_a_run_killed_before_scoring_gives_what_there_is(build_run: Callable[..., Any]) -> None:

@@ -71,7 +71,7 @@ def test_clusters_go_to_the_valid_samples_in_the_order_of_their_index():
     live = reducer()
     for index, kind in ((GREEDY, "valid"), (1, "valid"), (0, "empty")):
         live.apply(GenerationFinished("q0", index, "x", kind, "stop", 1, 0.1))
-    assert live.snapshot().rows[0].state == "scoring"
+    assert live.snapshot().rows[0].state == "drawn"
     live.apply(QuestionScored("q0", 0, {"jaccard": 1}, 1, 2, None, {"jaccard": (7,)}))
     clusters = {x.sample_index: x.cluster for x in live.snapshot().groups[0].answers}
     assert clusters == {GREEDY: None, 0: None, 1: 7}

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
 
 import pytest
 
@@ -19,7 +18,7 @@ from homogaudit.records import (
 )
 from homogaudit.report.question_rows import question_rows
 from homogaudit.report.run_data import read_run
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, Scoring
 from homogaudit.tui.question_rows import (
     FILTERS,
     Column,
@@ -61,9 +60,9 @@ def run(make_run: Callable[..., RunFile]) -> RunFile:
     run.add_clusterings(Clustering(question, METHOD, shape) for question, shape in shapes.items())
     run.add_labels([Label("a", "exact", LabelValue.INCORRECT), Label("b", "exact", LabelValue.CORRECT)])
     run.add_signals([SignalValue("a", "token_entropy_mean", 0.5), SignalValue("b", "token_entropy_mean", None, "no")])
-    run.set_meta("scoring", {"judge": "exact", "methods": [asdict(METHOD)]})
+    run.scoring = Scoring(judge="exact", methods=(METHOD,))
     for question in "abc":
-        run.mark_scored(question, "now")
+        run.mark_scored(question, run.scoring.key)
     return run
 
 

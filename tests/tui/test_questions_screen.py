@@ -1,7 +1,6 @@
 """The question table in a terminal that is not there, at both sizes."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,13 @@ from homogaudit.records import (
     LabelValue,
     Question,
 )
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, Scoring
 from homogaudit.tui.question_rows import Column
 from homogaudit.tui.question_table import QuestionTable
 from homogaudit.tui.screens.questions import CategoryScreen, QuestionsScreen
 
 METHOD = ClusteringMethod("jaccard", "single", 0.4)
+SCORING = Scoring(judge="exact", methods=(METHOD,))
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
 
 
@@ -49,7 +49,7 @@ def score(run: RunFile, position: int) -> None:
     run.add_clusterings([Clustering(question, METHOD, (0, 0, 0) if position % 3 == 0 else (0, 1, 1))])
     value = LabelValue.INCORRECT if position % 2 else LabelValue.CORRECT
     run.add_labels([Label(question, "exact", value)])
-    run.mark_scored(question, "now")
+    run.mark_scored(question, SCORING.key)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def run(make_run: Callable[..., RunFile]) -> RunFile:
         for number in range(60)
     ]
     run = make_run(questions, decoding={"samples": 3, "greedy_max_tokens": 9})
-    run.set_meta("scoring", {"judge": "exact", "methods": [asdict(METHOD)]})
+    run.scoring = SCORING
     with run.transaction():
         for position in range(50):
             score(run, position)

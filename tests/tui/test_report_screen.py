@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ from homogaudit.report.layout import sections
 from homogaudit.report.markdown import to_markdown
 from homogaudit.report.records import Report
 from homogaudit.report.summary import summary
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, Scoring
 from homogaudit.tui.export import Export, ExportScreen, default_path, write_export
 from homogaudit.tui.question_rows import FILTERS
 from homogaudit.tui.report_blocks import Stop, draw_sections
@@ -74,7 +73,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 SignalValue(question.id, "perplexity", None, "log-probabilities were not recorded"),
             ]
         )
-    run.set_meta("scoring", {"judge": "exact", "methods": [asdict(method) for method in METHODS]})
+    run.scoring = Scoring(judge="exact", methods=tuple(METHODS))
     run.finish()
     run.close()
     return run.path

@@ -109,7 +109,7 @@ def check_complete(run: "RunFile") -> None:
         hint = "run its command again to continue"
         if run.is_recorded:
             hint = f"continue with `homogaudit score {shlex.quote(str(run.path))}`"
-        raise IncompleteRunError(f"`{run.path}` is not complete", hint)
+        raise IncompleteRunError(f"`{run.path}` is not complete: {run.progress().text}", hint)
 
 
 def check_max_scr(max_scr: float | None) -> None:

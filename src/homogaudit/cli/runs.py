@@ -81,7 +81,7 @@ def show(
         ("run", summary.path),
         ("id", facts["id"]),
         ("model", summary.model),
-        ("questions", f"{facts['question_source']}: {_done(summary)} done"),
+        ("questions", f"{facts['question_source']}: {_done(summary)} drawn, {_count(summary.questions_scored)} scored"),
         ("samples", f"{summary.samples} per question"),
         ("status", summary.status_words),
         ("created", _time(summary.created)),
@@ -165,6 +165,10 @@ def _print_list(summaries: Sequence[RunSummary]) -> None:
 
 def _done(summary: RunSummary) -> str:
     return "-" if summary.questions is None else f"{summary.questions_done}/{summary.questions}"
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else str(number)
 
 
 def _time(text: str | None) -> str:

@@ -76,9 +76,8 @@ def stored_job(path: Path, *, draws: bool = True, models_file: Path | None = Non
     models = load_models(models_file)
     settings = load_settings(models)
     with RunFile.open(path) as run:
-        stored, source = run.scoring, run.model_source
-        planned = len(run) * (run.expected_samples() + 1)
-        is_missing = not run.is_recorded and len(run.generation_keys()) < planned
+        stored, source, progress = run.scoring, run.model_source, run.progress()
+        is_missing = progress.drawn < progress.questions
         questions = run.questions() if stored is None else []
         recorded = "recorded" in run.judges()
     kind = source.kind or "gguf"

@@ -13,7 +13,7 @@ from homogaudit.launch.earlier_run import READER, earlier_questions
 from homogaudit.launch.run_paths import list_runs
 from homogaudit.questions import QuestionFile
 from homogaudit.records import Question
-from homogaudit.store import ModelSource, RunFile
+from homogaudit.store import ModelSource, RunFile, RunState
 from homogaudit.store.journals import missing_journal
 from homogaudit.store.run_file import differences
 from homogaudit.store.run_lock import lock_owner
@@ -112,7 +112,7 @@ def remove_if_empty(path: Path) -> None:
         # Another process has just begun to draw into it.
         return
     with RunFile.open(path) as stored:
-        is_empty = not stored.generation_keys()
+        is_empty = stored.progress().state is RunState.WAITING
     if is_empty:
         for suffix in ("-wal", "-shm", "", ".lock"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)

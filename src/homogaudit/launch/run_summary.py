@@ -3,18 +3,15 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from homogaudit.errors import HomogauditError
 from homogaudit.launch.run_paths import SUFFIX
 
-__all__ = ["RunSummary", "bytes_on_disk", "summarize"]
+if TYPE_CHECKING:
+    from homogaudit.store import RunState
 
-_STATUS_WORDS = {
-    "complete": "complete",
-    "unfinished": "unfinished",
-    "newer_schema": "newer schema",
-    "not_readable": "not readable",
-}
+__all__ = ["RunSummary", "bytes_on_disk", "summarize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +26,8 @@ class RunSummary:
         created: ISO 8601, UTC.
         bytes: On the disk, with the log of what is being written.
         location: Path of the model's file when the run was made.
+        state: How far it is, whoever is at work on it.
+        questions_scored: Questions that are scored as the run was last asked to.
     """
 
     name: str
@@ -42,11 +41,15 @@ class RunSummary:
     created: str | None
     bytes: int
     location: str | None = None
+    state: "RunState | None" = None
+    questions_scored: int | None = None
 
     @property
     def status_words(self) -> str:
         """The status as people read it."""
-        return f"in use by {self.pid}" if self.status == "in_use" else _STATUS_WORDS[self.status]
+        if self.status == "in_use":
+            return f"in use by {self.pid}"
+        return self.state or self.status.replace("_", " ")
 
 
 def summarize(path: Path) -> RunSummary:
@@ -57,7 +60,7 @@ def summarize(path: Path) -> RunSummary:
 
     pid = lock_owner(path)
     version = schema_version(path)
-    model = created = questions = done = samples = location = None
+    model = created = progress = location = None
     status = "not_readable"
     if version is not None and version > SCHEMA_VERSION:
         status = "newer_schema"
@@ -65,30 +68,22 @@ def summarize(path: Path) -> RunSummary:
         # A file of another writer can hold anything, also values that are no JSON.
         with suppress(HomogauditError, ValueError, TypeError), RunFile.open(path) as run:
             model, created, location = run.model, run.created, run.model_source.location
-            is_complete = run.status == "complete"
-            counts = run.draw_counts()
-            drawn = max((count.samples for count in counts.values()), default=0)
-            decoding = run.parameters.get("decoding")
-            planned = decoding.get("samples") if isinstance(decoding, dict) else None
-            samples = planned if isinstance(planned, int) else drawn
-            greedy = any(count.greedy for count in counts.values())
-            questions = len(counts)
-            done = sum(is_complete or (x.samples >= samples and (x.greedy or not greedy)) for x in counts.values())
-            if not drawn and not greedy:
-                done = 0
-            status = "complete" if is_complete else "unfinished"
+            progress = run.progress()
+            status = "complete" if progress.state == "complete" else "unfinished"
     return RunSummary(
         name=path.name.removesuffix(SUFFIX),
         path=str(path),
         model=model,
-        questions=questions,
-        questions_done=done,
-        samples=samples,
+        questions=progress and progress.questions,
+        questions_done=progress and progress.drawn,
+        samples=progress and progress.samples,
         status="in_use" if pid is not None else status,
         pid=pid,
         created=created,
         bytes=bytes_on_disk(path),
         location=location,
+        state=progress and progress.state,
+        questions_scored=progress and progress.scored,
     )
 
 

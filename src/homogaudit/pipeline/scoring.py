@@ -34,7 +34,7 @@ from homogaudit.signals.importance import leave_one_out_importance
 from homogaudit.signals.inputs import TOKEN_ARRAY_NEEDS, Unavailable
 from homogaudit.signals.registry import SIGNALS, RunInputs, SignalInputs, compute_run_signals, compute_signals
 from homogaudit.signals.run_inputs import ReferencePool
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, RunState
 from homogaudit.store.facts import EmbedderUsed, JudgeUsed
 
 __all__ = ["Scorer"]
@@ -202,11 +202,11 @@ class Scorer:
 
     def scored_before(self) -> Iterator[QuestionScored]:
         """Yield what earlier sessions scored, so that running figures begin where they stood."""
-        done = self._run.scored(self.key)
+        states = self._run.question_states(self.key)
         clusterings = [(method.name, self._run.clusterings(method)) for method in self._methods]
         labels = self._run.labels(self._scoring.judge) if self._scoring.judge else {}
         for question in self._questions:
-            if question.id in done:
+            if states[question.id] is RunState.SCORED:
                 stored = {name: found[question.id] for name, found in clusterings if question.id in found}
                 valid = max((len(clustering.assignment) for clustering in stored.values()), default=0)
                 yield self._scored(question.id, stored, valid, labels.get(question.id))

@@ -51,7 +51,7 @@ from homogaudit.records import (
     SampleSet,
 )
 from homogaudit.signals.registry import SIGNALS
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, RunState
 from homogaudit.store.facts import ThinkingFacts
 
 __all__ = ["Audit", "Control"]
@@ -551,18 +551,17 @@ class Audit:
 
     # The state of the run
 
+    def _states_now(self) -> dict[str, RunState]:
+        """Return how far each question is under this scoring."""
+        return self._run.question_states(self._scorer.key)
+
     def _finished_questions(self) -> set[str]:
-        """Return the questions all of whose draws are stored; a recorded run is finished as it came."""
-        if self._run.is_recorded:
-            return set(self._ids)
-        counts = self._run.draw_counts().items()
-        return {key for key, count in counts if count.greedy and count.samples == self._expected_samples}
+        """Return the questions all of whose draws are stored."""
+        return {name for name, state in self._states_now().items() if state in (RunState.DRAWN, RunState.SCORED)}
 
     def _waiting(self) -> list[str]:
         """Return the finished questions that are not scored under this scoring, in the order of the file."""
-        done = self._run.scored(self._scorer.key)
-        finished = self._finished_questions()
-        return [question.id for question in self._questions if question.id in finished and question.id not in done]
+        return [name for name, state in self._states_now().items() if state is RunState.DRAWN]
 
     def _waits_for_run_signals(self) -> bool:
         """Whether all questions are finished and the signals over all of them are not stored under this scoring."""
@@ -571,8 +570,7 @@ class Audit:
     def _is_complete(self) -> bool:
         return (
             not self._run.missing_shards
-            and self._finished_questions() == self._ids
-            and self._run.scored(self._scorer.key) == self._ids
+            and set(self._states_now().values()) == {RunState.SCORED}
             and not self._uncalled()
             and not self._scorer.unjudged()
             and not self._waits_for_run_signals()

@@ -121,6 +121,7 @@ def _run_facts(data: RunData) -> RunFacts:
         shards=None if shards.of == 1 else shards,
         questions=len(data.sets),
         status="complete" if run.status == "complete" else "started",
+        state=run.progress().state,
         created=run.created,
         finished=run.finished,
         samples=data.samples,

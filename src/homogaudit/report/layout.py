@@ -75,7 +75,7 @@ def _run(report: Report) -> Section:
     named = {"temperature": "temperature {:g}", "max_tokens": "at most {:g} tokens", "seed": "seed {:g}"}
     known = {words: number(samplers.get(name)) for name, words in named.items()}
     facts += [words.format(value) for words, value in known.items() if value is not None]
-    status = f"Run {run.id[:12]}, {run.status}, begun {run.created}"
+    status = f"Run {run.id[:12]}, {run.state}, begun {run.created}"
     if not isinstance(run.seconds, Undefined):
         device = f" on {run.device}" if isinstance(run.device, str) else ""
         status += f", {duration(run.seconds)} of work{device}"
@@ -270,7 +270,7 @@ def _signals(report: Report) -> Section:
     if not report.signals:
         return Section("signals", "Signals", "signals", (line("No signal is stored.", "uncertainty_signal"),))
     scored = {name: x for name, x in report.signals.items() if isinstance(x.auroc, Auroc)}
-    stored = {name: x for name, x in report.signals.items() if x.missing < report.validity.questions_scored}
+    stored = {name: x for name, x in report.signals.items() if x.missing < report.validity.questions_drawn}
     parts: list[Part] = []
     if scored:
         paths = ("auroc.value", "auroc.interval", "auroc.p_holm", "auroc.n", "auroc.reading")

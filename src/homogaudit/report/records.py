@@ -28,6 +28,7 @@ from homogaudit.report.side_by_side_records import JudgeComparison, JudgeModel, 
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Estimate, Rate
+from homogaudit.store.progress import RunState
 from homogaudit.store.shards import Shards
 
 __all__ = [
@@ -137,6 +138,7 @@ class RunFacts:
     shards: Shards | None
     questions: Count
     status: Literal["started", "complete"]
+    state: RunState
     created: str
     finished: str | None
     samples: Count
@@ -153,15 +155,15 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """What can spoil the figures, counted over the scored questions.
+    """What can spoil the figures, counted over the drawn questions.
 
     Attributes:
         questions: Of the question file.
-        questions_scored: All their draws are finished.
-        questions_unfinished: The others; they enter nothing.
+        questions_scored: Drawn, and clustered, labelled and measured as the run was last asked to.
+        questions_unfinished: Draws of theirs are missing; they enter nothing.
         questions_fully_valid: All N samples hold an answer; SCR is over these.
         questions_unclustered: Fewer than two samples hold an answer.
-        samples: Drawn for the scored questions.
+        samples: Drawn for the drawn questions.
         samples_valid: Hold an answer.
         questions_refused: At least half of their valid samples decline to answer.
         greedy: The same counts for the greedy answers, `None` where the run has none.
@@ -184,6 +186,11 @@ class Validity:
     questions_without_word_spaces: Count
     greedy: DrawCounts | None
     warnings: tuple[str, ...]
+
+    @property
+    def questions_drawn(self) -> int:
+        """Questions whose draws are all stored."""
+        return self.questions - self.questions_unfinished
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from homogaudit.report.analysis_records import Direction
 from homogaudit.report.records import Estimate, Undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import Rate, bootstrap_means, wilson
-from homogaudit.store import RunFile, Scoring, Session
+from homogaudit.store import RunFile, RunState, Scoring, Session
 
 __all__ = ["RunData", "Similarities", "mapping", "mean_estimates", "number", "rate", "read_run", "signal_directions"]
 
@@ -59,6 +59,7 @@ class RunData:
         samples: N; 0 where the run holds greedy answers only.
         scored: Questions whose N samples (and greedy answer, where the run draws one) are stored; where a recorded
             run holds no samples, those with a greedy answer or a recorded label.
+        unscored_ids: Those of them that are not yet clustered, labelled and measured as the run was last asked to.
         fully_valid: Those of them whose N samples all hold an answer; none where N < 2.
         parameters: Everything that the draws depend on.
         scoring: What the run was last scored with, `None` before.
@@ -68,6 +69,7 @@ class RunData:
     sets: tuple[SampleSet, ...]
     samples: int
     scored: tuple[SampleSet, ...]
+    unscored_ids: frozenset[str]
     fully_valid: tuple[SampleSet, ...]
     parameters: Mapping[str, Any]
     scoring: Scoring | None
@@ -195,21 +197,20 @@ class RunData:
 def read_run(run: RunFile) -> RunData:
     """Read the draws of a run and keep the scored questions."""
     sets = tuple(run.sample_sets(token_arrays=False))
-    parameters = run.parameters
-    decoding = mapping(parameters.get("decoding"))
-    samples = run.expected_samples()
-    # Recorded generations are what they are: their header may tell of greedy answers that it does not bring.
-    draws_greedy = "greedy_max_tokens" in decoding and not run.is_recorded
-    needs_greedy = draws_greedy or samples == 0
+    states, samples = run.question_states(), run.expected_samples()
     # A label that came with the file was given to an answer, whether the file brings its text or not.
-    labelled = run.labels(RECORDED).keys() if samples == 0 and not draws_greedy else frozenset[str]()
+    labelled = run.labels(RECORDED).keys() if run.is_recorded and samples == 0 else frozenset[str]()
     scored = tuple(
         x
         for x in sets
-        if len(x.samples) >= samples and (not needs_greedy or x.greedy is not None or x.question.id in labelled)
+        # Recorded answers are what they are: of some questions there may be fewer than of others.
+        if states[x.question.id] in (RunState.DRAWN, RunState.SCORED)
+        and len(x.samples) >= samples
+        and (samples > 0 or x.greedy is not None or x.question.id in labelled)
     )
     fully_valid = tuple(x for x in scored if samples >= 2 and len(x.valid_samples) == len(x.samples))
-    return RunData(run, sets, samples, scored, fully_valid, parameters, run.scoring)
+    unscored = frozenset(x.question.id for x in scored if states[x.question.id] is RunState.DRAWN)
+    return RunData(run, sets, samples, scored, unscored, fully_valid, run.parameters, run.scoring)
 
 
 def _is_refused(sample_set: SampleSet) -> bool:

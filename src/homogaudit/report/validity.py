@@ -49,7 +49,7 @@ def assess(data: RunData, labels: Labels) -> Validity:
     unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in data.scored)
     validity = Validity(
         questions=len(data.sets),
-        questions_scored=len(data.scored),
+        questions_scored=len(data.scored) - len(data.unscored_ids),
         questions_unfinished=len(data.sets) - len(data.scored),
         questions_fully_valid=len(data.fully_valid),
         questions_unclustered=sum(len(x.valid_samples) < 2 for x in data.scored),
@@ -227,17 +227,20 @@ def _question_warnings(validity: Validity, data: RunData) -> list[str]:
     if validity.questions_unfinished:
         unfinished = share(validity.questions_unfinished, validity.questions)
         warnings.append(f"{unfinished} questions are unfinished and enter nothing")
-    elif data.run.status != "complete" and not missing:
-        how = "run `homogaudit score RUN`" if data.run.is_recorded else "run the same command again"
-        warnings.append(f"everything is drawn but the run is not complete: {how} to score it")
-    short = validity.questions_scored - validity.questions_fully_valid
+    how = "run `homogaudit score RUN`" if data.run.is_recorded else "run the same command again"
+    if data.unscored_ids:
+        unscored = share(len(data.unscored_ids), validity.questions_drawn)
+        warnings.append(f"{unscored} drawn questions are not scored: {how} to score them")
+    elif data.run.status != "complete" and not validity.questions_unfinished and not missing:
+        warnings.append(f"every question is scored but the run is not complete: {how} to complete it")
+    short = validity.questions_drawn - validity.questions_fully_valid
     if short and validity.samples:
         warnings.append(
-            f"{share(short, validity.questions_scored)} scored questions have fewer valid samples than drawn: "
+            f"{share(short, validity.questions_drawn)} scored questions have fewer valid samples than drawn: "
             "they enter only the best-case and worst-case rate"
         )
     if validity.questions_without_word_spaces:
-        number_of = share(validity.questions_without_word_spaces, validity.questions_scored)
+        number_of = share(validity.questions_without_word_spaces, validity.questions_drawn)
         warnings.append(
             f"{number_of} questions are answered in a script without spaces between words: word bigrams (`jaccard`, "
             "`overlap`) mean little there"

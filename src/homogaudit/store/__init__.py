@@ -1,8 +1,9 @@
 """The run file: one run is one SQLite file; recorded generations go in and out as JSON Lines."""
 
 from homogaudit.store.facts import ModelSource, Scoring
+from homogaudit.store.progress import RunProgress, RunState
 from homogaudit.store.run_file import RunFile, Session
 from homogaudit.store.run_lock import RunLock
 from homogaudit.store.run_schema import RUN_SUFFIX
 
-__all__ = ["RUN_SUFFIX", "ModelSource", "RunFile", "RunLock", "Scoring", "Session"]
+__all__ = ["RUN_SUFFIX", "ModelSource", "RunFile", "RunLock", "RunProgress", "RunState", "Scoring", "Session"]

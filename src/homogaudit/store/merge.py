@@ -16,6 +16,7 @@ from uuid import uuid4
 from homogaudit.errors import ParametersDifferError, RunFileError
 from homogaudit.records import Question, questions_digest
 from homogaudit.store.journals import missing_journal
+from homogaudit.store.progress import RunState
 from homogaudit.store.run_file import RunFile, differences, put_in_place
 from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.run_schema import reading_mode, storage_errors
@@ -81,9 +82,8 @@ def merge_runs(paths: Sequence[Path], output: Path, *, run_signals: Iterable[str
                     _copy(run.path, draft)
             with RunFile.open(draft, writable=True) as merged:
                 merged.drop_signals(run_signals)
-                wanted = merged.expected_samples()
-                counts = merged.draw_counts().items()
-                unfinished = tuple(key for key, found in counts if found.samples < wanted or not found.greedy)
+                states = merged.question_states().items()
+                unfinished = tuple(name for name, state in states if state in (RunState.WAITING, RunState.UNFINISHED))
             put_in_place(draft, output, warnings.append)
         finally:
             for suffix in ("", "-journal", "-wal", "-shm"):

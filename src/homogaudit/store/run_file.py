@@ -47,6 +47,14 @@ from homogaudit.store.facts import (
 )
 from homogaudit.store.file_system import refuse_network_file_system
 from homogaudit.store.journals import JOURNAL, check_journal, next_mark, set_aside_leftovers
+from homogaudit.store.progress import (
+    STATE,
+    STATE_TABLES,
+    RunProgress,
+    RunState,
+    question_states,
+    run_progress,
+)
 from homogaudit.store.run_lock import RunLock
 from homogaudit.store.run_schema import (
     APPLICATION_ID,
@@ -122,6 +130,7 @@ class QuestionOverview:
 
     Attributes:
         position: Its place in the file, from 0.
+        state: How far it is.
         drawn: How much of it is drawn.
         assignment: Of its valid samples by one clustering, `None` where it is not clustered.
         label: Of one judge.
@@ -133,6 +142,7 @@ class QuestionOverview:
     id: str
     text: str
     category: str | None
+    state: RunState
     drawn: DrawCount
     assignment: tuple[int, ...] | None
     label: LabelValue | None
@@ -423,7 +433,7 @@ class RunFile:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """Return all rows of a query; a damaged file is one clear error."""
         with storage_errors(self.path):
             return self._connection.execute(query, parameters).fetchall()
@@ -432,7 +442,7 @@ class RunFile:
 
     def meta(self, key: str, default: Any = None) -> Any:
         """Return one fact about the run (`id`, `created`, `status`, `model`, `parameters`, ...)."""
-        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
         return json.loads(rows[0][0]) if rows else default
 
     def set_meta(self, key: str, value: Any) -> None:
@@ -465,6 +475,31 @@ class RunFile:
         told = {key: value for key, value in to_values(source).items() if value is not None}
         self.set_meta("model_entry", {key: value for key, value in told.items() if key not in _IN_PARAMETERS})
 
+    def progress(self) -> RunProgress:
+        """Return how far the run is."""
+        return run_progress(
+            self.rows, self._state_parameters(), calls=self.wanted_calls, lacks_shards=bool(self.missing_shards)
+        )
+
+    def question_states(self, scoring: str | None = None) -> dict[str, RunState]:
+        """Return how far each question is, by its id, in the order of the file.
+
+        Args:
+            scoring: Key of the scoring that counts; `None` for the run's last, under which a complete run is scored.
+        """
+        return question_states(self.rows, self._state_parameters(scoring))
+
+    def _state_parameters(self, scoring: str | None = None) -> dict[str, Any]:
+        """Return what the states of questions depend on."""
+        decoding, samples, last = self.parameters.get("decoding"), self.expected_samples(), self.scoring
+        return {
+            "is_recorded": self.is_recorded,
+            "samples": samples,
+            "needs_greedy": samples == 0 or (isinstance(decoding, dict) and "greedy_max_tokens" in decoding),
+            "scoring": scoring if scoring is not None else last and last.key,
+            "is_complete": scoring is None and self.status == "complete",
+        }
+
     def require_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Check that `parameters` are those of this run.
 
@@ -491,7 +526,7 @@ class RunFile:
 
     def questions(self) -> list[Question]:
         """Return the questions in the order they are started."""
-        rows = self._rows(f"SELECT {self._question_columns} FROM questions ORDER BY position")
+        rows = self.rows(f"SELECT {self._question_columns} FROM questions ORDER BY position")
         return [_question(row) for row in rows]
 
     def add_generation(
@@ -550,16 +585,16 @@ class RunFile:
         if self._version < 2:
             return {}
         if ids is None:
-            return dict(self._rows("SELECT id, piece FROM token_pieces"))
+            return dict(self.rows("SELECT id, piece FROM token_pieces"))
         wanted = json.dumps([int(number) for number in ids])
         query = "SELECT id, piece FROM token_pieces WHERE id IN (SELECT value FROM json_each(?))"
-        return dict(self._rows(query, (wanted,)))
+        return dict(self.rows(query, (wanted,)))
 
     def raw_draws(self) -> Iterator[Generation]:
         """Yield every stored draw in the order of the file, without its tokens."""
         for question_id, position in sorted(self._positions.items(), key=lambda item: item[1]):
             query = f"SELECT {_GENERATION_COLUMNS} FROM generations WHERE position = ? ORDER BY sample_index"
-            for row in self._rows(query, (position,)):
+            for row in self.rows(query, (position,)):
                 yield _generation(question_id, row)
 
     def read_answers_anew(self, draws: Iterable[Generation]) -> None:
@@ -600,18 +635,18 @@ class RunFile:
 
     def generation_keys(self) -> set[tuple[str, int]]:
         """Return every stored (question id, sample index)."""
-        rows = self._rows("SELECT questions.id, sample_index FROM generations JOIN questions USING (position)")
+        rows = self.rows("SELECT questions.id, sample_index FROM generations JOIN questions USING (position)")
         return {(question_id, index) for question_id, index in rows}
 
     def sample_indexes(self, question_ids: Iterable[str]) -> Iterator[tuple[str, set[int]]]:
         """Yield the id and the stored sample indexes of each of some questions."""
         query = "SELECT sample_index FROM generations WHERE position = ?"
         for question_id in question_ids:
-            yield question_id, {index for (index,) in self._rows(query, (self._positions[question_id],))}
+            yield question_id, {index for (index,) in self.rows(query, (self._positions[question_id],))}
 
     def drawn_tokens(self, question_id: str) -> tuple[int, int]:
         """Return the tokens of the greedy answer and of all samples of one question, as far as they are drawn."""
-        ((greedy, samples),) = self._rows(
+        ((greedy, samples),) = self.rows(
             "SELECT coalesce(sum(tokens) FILTER (WHERE sample_index < 0), 0), "
             "coalesce(sum(tokens) FILTER (WHERE sample_index >= 0), 0) FROM generations WHERE position = ?",
             (self._positions[question_id],),
@@ -620,7 +655,7 @@ class RunFile:
 
     def total_tokens(self) -> tuple[int, int]:
         """Return the tokens of all greedy answers and of all samples."""
-        ((greedy, samples),) = self._rows(
+        ((greedy, samples),) = self.rows(
             "SELECT coalesce(sum(tokens) FILTER (WHERE sample_index < 0), 0), "
             "coalesce(sum(tokens) FILTER (WHERE sample_index >= 0), 0) FROM generations"
         )
@@ -628,7 +663,7 @@ class RunFile:
 
     def draw_counts(self) -> dict[str, DrawCount]:
         """Return how many draws are stored, by question id, in the order of the file."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT id, count(*) FILTER (WHERE sample_index >= 0), count(*) FILTER (WHERE sample_index < 0) "
             "FROM questions LEFT JOIN generations USING (position) GROUP BY position ORDER BY position"
         )
@@ -636,8 +671,8 @@ class RunFile:
 
     def failed_draws(self) -> FailedDraws:
         """Return how many draws failed, and why most of them did."""
-        ((draws,),) = self._rows("SELECT count(*) FROM generations")
-        rows = self._rows(
+        ((draws,),) = self.rows("SELECT count(*) FROM generations")
+        rows = self.rows(
             "SELECT text, count(*) AS times FROM generations WHERE state = ? GROUP BY text ORDER BY times DESC, text",
             (GenerationState.ERROR.value,),
         )
@@ -645,7 +680,7 @@ class RunFile:
 
     def question_marks(self) -> dict[int, tuple[int, str | None]]:
         """Return what tells that a question has changed, by position: its stored draws, and its scoring."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT q.position, coalesce(g.draws, 0), s.scoring FROM questions q LEFT JOIN "
             "(SELECT position, count(*) AS draws FROM generations GROUP BY position) g USING (position) "
             "LEFT JOIN scorings s USING (position) ORDER BY q.position"
@@ -668,18 +703,16 @@ class RunFile:
             signal: Whose values.
             positions: Which questions, counted from 0; `None` for all.
         """
-        chosen = "" if positions is None else "WHERE q.position IN (SELECT value FROM json_each(?)) "
-        wanted = [] if positions is None else [json.dumps(list(positions))]
-        rows = self._rows(
-            "SELECT q.position, q.id, q.text, q.category, coalesce(g.samples, 0), coalesce(g.greedy, 0), "
-            "c.assignment, l.value, v.value, s.scoring FROM questions q LEFT JOIN "
-            "(SELECT position, count(*) FILTER (WHERE sample_index >= 0) AS samples, "
-            "count(*) FILTER (WHERE sample_index < 0) AS greedy FROM generations GROUP BY position) g USING (position) "
-            "LEFT JOIN clusterings c ON c.position = q.position AND c.key = ? "
-            "LEFT JOIN labels l ON l.position = q.position AND l.judge = ? "
-            "LEFT JOIN signals v ON v.position = q.position AND v.signal = ? "
-            f"LEFT JOIN scorings s ON s.position = q.position {chosen}ORDER BY q.position",
-            [method.key if method is not None else None, judge, signal, *wanted],
+        chosen = "" if positions is None else "WHERE q.position IN (SELECT value FROM json_each(:positions)) "
+        rows = self.rows(
+            f"SELECT q.position, q.id, q.text, q.category, {STATE}, coalesce(g.samples, 0), coalesce(g.greedy, 0), "
+            f"c.assignment, l.value, v.value, s.scoring FROM {STATE_TABLES} "
+            "LEFT JOIN clusterings c ON c.position = q.position AND c.key = :method "
+            "LEFT JOIN labels l ON l.position = q.position AND l.judge = :judge "
+            f"LEFT JOIN signals v ON v.position = q.position AND v.signal = :signal {chosen}ORDER BY q.position",
+            self._state_parameters()
+            | {"method": method.key if method is not None else None, "judge": judge, "signal": signal}
+            | ({} if positions is None else {"positions": json.dumps(list(positions))}),
         )
         return [
             QuestionOverview(
@@ -687,13 +720,14 @@ class RunFile:
                 question_id,
                 text,
                 category,
+                RunState(state),
                 DrawCount(samples, bool(greedy)),
                 None if assignment is None else tuple(json.loads(assignment)),
                 None if label is None else LabelValue(label),
                 value,
                 scoring,
             )
-            for position, question_id, text, category, samples, greedy, assignment, label, value, scoring in rows
+            for position, question_id, text, category, state, samples, greedy, assignment, label, value, scoring in rows
         ]
 
     def sample_sets(
@@ -711,11 +745,11 @@ class RunFile:
         last = _LAST_SAMPLE if samples else GREEDY
         for places in _chunks(sorted(self._positions[question_id] for question_id in wanted), _QUESTIONS_AT_ONCE):
             chosen = f"position IN ({','.join('?' * len(places))})"
-            questions = self._rows(
+            questions = self.rows(
                 f"SELECT position, {self._question_columns} FROM questions WHERE {chosen} ORDER BY position", places
             )
             draws: dict[int, list[Any]] = {}
-            for position, *row in self._rows(
+            for position, *row in self.rows(
                 f"SELECT position, {columns} FROM generations WHERE {chosen} AND sample_index <= ? "
                 "ORDER BY position, sample_index",
                 (*places, last),
@@ -733,7 +767,7 @@ class RunFile:
         samples = parameters.get("decoding", {}).get("samples")
         if isinstance(samples, int) and not parameters.get("recorded"):
             return samples
-        (most,) = self._rows(
+        (most,) = self.rows(
             "SELECT max(count) FROM (SELECT count(*) AS count FROM generations WHERE sample_index >= 0 "
             "GROUP BY position)"
         )[0]
@@ -755,7 +789,7 @@ class RunFile:
         found: dict[str, dict[str, ModelCall]] = {}
         if self._version < 2:
             return found
-        rows = self._rows(
+        rows = self.rows(
             "SELECT questions.id, kind, value, reason, calls.text, tokens, seconds FROM calls "
             "JOIN questions USING (position) ORDER BY position"
         )
@@ -777,7 +811,7 @@ class RunFile:
         """Return every stored cost in the order of the questions."""
         if self._version < 2:
             return []
-        rows = self._rows(
+        rows = self.rows(
             "SELECT questions.id, resource, seconds, tokens FROM costs JOIN questions USING (position) "
             "ORDER BY position, resource"
         )
@@ -797,7 +831,7 @@ class RunFile:
         by_hash = {_text_hash(text): text for text in texts}
         for hashes in _chunks(list(by_hash), _TEXTS_AT_ONCE):
             query = "SELECT text_hash, vector FROM embeddings WHERE embedder = ? AND text_hash IN "
-            rows = self._rows(f"{query}({','.join('?' * len(hashes))})", (embedder, *hashes))
+            rows = self.rows(f"{query}({','.join('?' * len(hashes))})", (embedder, *hashes))
             if rows:
                 vectors = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f2").astype(np.float32)
                 vectors = vectors.reshape(len(rows), -1)
@@ -824,7 +858,7 @@ class RunFile:
         query = "SELECT scores FROM pair_scores WHERE model = ? AND premise_hash = ? AND hypothesis_hash = ?"
         found: dict[tuple[str, str], NDArray[np.float32]] = {}
         for premise, hypothesis in dict.fromkeys(pairs):
-            for (blob,) in self._rows(query, (model, _text_hash(premise), _text_hash(hypothesis))):
+            for (blob,) in self.rows(query, (model, _text_hash(premise), _text_hash(hypothesis))):
                 found[premise, hypothesis] = np.frombuffer(blob, dtype="<f4")
         return found
 
@@ -849,12 +883,12 @@ class RunFile:
 
     def clustering_methods(self) -> list[ClusteringMethod]:
         """Return the methods that have stored clusterings."""
-        rows = self._rows("SELECT DISTINCT similarity, linkage, threshold, embedder FROM clusterings ORDER BY key")
+        rows = self.rows("SELECT DISTINCT similarity, linkage, threshold, embedder FROM clusterings ORDER BY key")
         return [ClusteringMethod(*row) for row in rows]
 
     def clusterings(self, method: ClusteringMethod) -> dict[str, Clustering]:
         """Return the stored clusterings of one method by question id."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT questions.id, assignment FROM clusterings JOIN questions USING (position) WHERE key = ?",
             (method.key,),
         )
@@ -873,11 +907,11 @@ class RunFile:
 
     def judges(self) -> list[str]:
         """Return the judges that have stored labels."""
-        return [judge for (judge,) in self._rows("SELECT DISTINCT judge FROM labels ORDER BY judge")]
+        return [judge for (judge,) in self.rows("SELECT DISTINCT judge FROM labels ORDER BY judge")]
 
     def labels(self, judge: str) -> dict[str, Label]:
         """Return the stored labels of one judge by question id."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT questions.id, value, reason FROM labels JOIN questions USING (position) WHERE judge = ?",
             (judge,),
         )
@@ -901,7 +935,7 @@ class RunFile:
     def signals(self) -> dict[str, dict[str, SignalValue]]:
         """Return every stored value by signal name, then by question id."""
         values: dict[str, dict[str, SignalValue]] = {}
-        rows = self._rows(
+        rows = self.rows(
             "SELECT questions.id, signal, value, reason, seconds FROM signals JOIN questions USING (position) "
             "ORDER BY position"
         )
@@ -917,11 +951,6 @@ class RunFile:
             # Signals and labels are those of the last scoring only, so an earlier one no longer holds.
             self._connection.execute("DELETE FROM scorings WHERE position = ?", (position,))
             self._connection.execute("INSERT INTO scorings VALUES (?, ?)", (position, scoring))
-
-    def scored(self, scoring: str) -> set[str]:
-        """Return the ids of the questions that are scored under `scoring`."""
-        rows = self._rows("SELECT id FROM scorings JOIN questions USING (position) WHERE scoring = ?", (scoring,))
-        return {question_id for (question_id,) in rows}
 
     # The processes that worked on it
 
@@ -952,7 +981,7 @@ class RunFile:
 
     def sessions(self) -> list[Session]:
         """Return the processes that worked on the run, oldest first."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT number, kind, started, ended, pid, provenance, seconds, generations FROM sessions ORDER BY number"
         )
         return [

@@ -44,7 +44,7 @@ class QuestionRow:
     """One question in the list.
 
     Attributes:
-        state: `waiting`, `drawing`, `unfinished`, `scoring` (drawn, not clustered yet) or `scored`.
+        state: that of a `RunState`, or `drawing`.
         draws: Stored draws, the greedy one included.
         clusters: D by clustering name.
         entropy: Semantic entropy under the primary clustering, in nats.
@@ -275,7 +275,7 @@ class LiveReducer:
         position = self._positions.get(question_id)
         if position is not None:
             draws = self._rows[position].draws + 1
-            self._set_row(question_id, draws=draws, state="scoring" if draws >= self._draws else "drawing")
+            self._set_row(question_id, draws=draws, state="drawn" if draws >= self._draws else "drawing")
         self._update(latest=(question_id, sample_index))
 
     def _attach(self, event: Snapshot) -> None:

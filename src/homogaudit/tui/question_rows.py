@@ -12,10 +12,9 @@ from homogaudit.records import ClusteringMethod, LabelValue
 from homogaudit.report.analysis_inputs import PRIMARY_SIGNAL
 from homogaudit.report.homogenization import primary_name, run_methods
 from homogaudit.report.labels import choose_judge
-from homogaudit.report.run_data import mapping
 from homogaudit.report.text import plain
 from homogaudit.signals.sampling import semantic_entropy
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, RunState
 from homogaudit.store.run_file import QuestionOverview
 
 __all__ = [
@@ -44,7 +43,7 @@ class QuestionRow:
     Attributes:
         position: Its place in the question file, from 0; also its place among all rows.
         text: One line, made safe for a terminal.
-        state: `waiting`, `unfinished`, `drawn` (not scored yet) or `scored`.
+        state: How far it is.
         samples: Stored samples.
         sizes: Answers in each cluster, by the cluster's number; empty where nothing is clustered.
         is_single: All samples hold an answer and form one cluster; such questions make the SCR.
@@ -59,7 +58,7 @@ class QuestionRow:
     id: str
     text: str
     category: str
-    state: str
+    state: RunState
     samples: int
     sizes: tuple[int, ...]
     is_single: bool
@@ -88,26 +87,21 @@ class RowSource:
         method: The primary clustering.
         judge: Whose labels.
         samples: N.
-        needs_greedy: A question is not drawn without its greedy answer.
     """
 
     method: ClusteringMethod | None
     judge: str | None
     samples: int
-    needs_greedy: bool
 
 
 def row_source(run: RunFile) -> RowSource:
     """Return what the list of a run goes by; in a run at work it can change."""
     methods = run_methods(run)
     primary = primary_name(methods)
-    samples = run.expected_samples()
-    draws_greedy = "greedy_max_tokens" in mapping(run.parameters.get("decoding"))
     return RowSource(
         method=None if primary is None else methods[primary],
         judge=choose_judge(run, None),
-        samples=samples,
-        needs_greedy=samples == 0 or (draws_greedy and not run.is_recorded),
+        samples=run.expected_samples(),
     )
 
 
@@ -136,7 +130,7 @@ def _row(found: QuestionOverview, source: RowSource) -> QuestionRow:
         id=found.id,
         text=text,
         category=category,
-        state=_state(found, source),
+        state=found.state,
         samples=found.drawn.samples,
         sizes=sizes,
         is_single=len(sizes) == SINGLE and valid == max(source.samples, found.drawn.samples),
@@ -153,15 +147,6 @@ def _sizes(assignment: Sequence[int]) -> tuple[int, ...]:
     for cluster in assignment:
         counts[cluster] = counts.get(cluster, 0) + 1
     return tuple(counts[cluster] for cluster in sorted(counts))
-
-
-def _state(found: QuestionOverview, source: RowSource) -> str:
-    if found.scoring is not None:
-        return "scored"
-    if not found.drawn.samples and not found.drawn.greedy:
-        return "waiting"
-    is_drawn = found.drawn.samples >= source.samples and (found.drawn.greedy or not source.needs_greedy)
-    return "drawn" if is_drawn else "unfinished"
 
 
 # What is shown of them, and in which order

@@ -8,7 +8,7 @@ from homogaudit.events import Event, Job, QuestionScored
 from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.report.homogenization import run_methods
 from homogaudit.report.labels import choose_judge
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, RunState
 from homogaudit.tui.live_state import LiveReducer, QuestionRow
 
 __all__ = ["AnswerTokens", "TuiSession", "read_answer_tokens", "read_reducer", "read_session"]
@@ -103,15 +103,14 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
         StorageError: It cannot be read.
     """
     with RunFile.open(path) as run:
-        counts = run.draw_counts()
-        expected = run.expected_samples()
-        is_recorded = run.is_recorded
+        counts, states, expected = run.draw_counts(), run.question_states(), run.expected_samples()
         reducer = LiveReducer(
             (
                 QuestionRow(
                     question.id,
                     question.text,
-                    _state(counts[question.id].samples, counts[question.id].greedy, expected, is_recorded=is_recorded),
+                    # What is scored tells so itself, below or by the engine.
+                    min(states[question.id], RunState.DRAWN, key=list(RunState).index),
                     counts[question.id].samples + counts[question.id].greedy,
                 )
                 for question in run.questions()
@@ -122,12 +121,6 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
             for event in _scored(run, expected):
                 reducer.apply(event)
     return reducer
-
-
-def _state(samples: int, greedy: bool, expected: int, *, is_recorded: bool) -> str:
-    if samples == 0 and not greedy:
-        return "waiting"
-    return "scoring" if is_recorded or (samples >= expected and greedy) else "unfinished"
 
 
 def _scored(run: RunFile, expected: int) -> Iterator[Event]:

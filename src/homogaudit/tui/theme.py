@@ -61,7 +61,7 @@ STATES: Mapping[str, StateMark] = MappingProxyType(
     {
         "waiting": StateMark("·", "waiting", MUTED),
         "drawing": StateMark("▸", "drawing", "$text-primary"),
-        "scoring": StateMark("◌", "scoring", "$text-primary"),
+        "drawn": StateMark("◌", "drawn", "$text-primary"),
         "scored": StateMark("●", "scored", "$foreground"),
         "unfinished": StateMark("◔", "unfinished", "$text-warning"),
         "paused": StateMark("‖", "paused", "$text-warning"),
