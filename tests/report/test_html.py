@@ -152,6 +152,16 @@ def test_a_line_leads_to_the_questions_that_it_speaks_of(build_run: Callable[...
     assert '<a class="more" href="#questions/missed">3 questions</a>' in page
 
 
+def test_every_table_has_a_name(page: str) -> None:
+    parsed = Parsed(page)
+    tables = [number for number, (tag, _) in enumerate(parsed.tags) if tag == "table"]
+    assert len(tables) > 15
+    for number in tables:
+        attributes = parsed.tags[number][1]
+        named = attributes.get("aria-labelledby") in parsed.ids or attributes.get("aria-label")
+        assert named or parsed.tags[number + 1][0] == "caption"
+
+
 def test_tables_name_their_columns_and_rows_to_those_who_do_not_see_them(page: str) -> None:
     headings = [attributes for tag, attributes in Parsed(page).tags if tag == "th"]
     unnamed = [attributes for attributes in headings if attributes.get("scope") not in ("col", "row")]

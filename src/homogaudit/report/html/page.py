@@ -50,7 +50,13 @@ def to_html(report: Report, questions: Questions) -> str:
     named = lookup_all({name: None for section in shown for name in _terms(section)})
     glossary = {term.name: term for term in named.values()}
     style, script = _resource("page.css"), _resource("page.js")
-    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     return made.from_string(_resource("page.html")).render(
         plots=plots,
         coded=_coded,
