@@ -8,7 +8,7 @@ import pytest
 from homogaudit.cli.app import run_app
 from homogaudit.config import load_models, resource
 from homogaudit.errors import UsageError
-from homogaudit.launch.arguments import check_order, list_samples, question_source
+from homogaudit.launch.arguments import check_order, packaged_questions, question_source
 from homogaudit.launch.requests import RunRequest
 from homogaudit.launch.run import plan_run
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_packaged_sample_is_named_by_its_stem_and_a_file_of_that_name_goes_before_it(folder: Path):
-    assert "factual" in list_samples() and "answer_pairs" not in list_samples()
+    assert "factual" in packaged_questions() and "answer_pairs" not in packaged_questions()
     assert question_source(" factual ") == str(resource("samples") / "factual.jsonl")
     assert question_source("-") == "-"
     assert question_source(None) is question_source("  ") is None

@@ -8,7 +8,7 @@ import pytest
 
 from homogaudit.config import load_models
 from homogaudit.errors import ModelError, RunFileError, UsageError
-from homogaudit.events import JobEmbedder, JobModel
+from homogaudit.events import JobEmbedder, JobModel, Scoring
 from homogaudit.generation.fingerprint import fingerprint
 from homogaudit.launch.embedder_choice import resolve_job_embedder, resolve_job_nli
 from homogaudit.launch.resume import plan_resume
@@ -104,3 +104,17 @@ def test_a_server_in_a_run_file_is_asked_about_however_its_address_is_written(
     run.set_meta("model_entry", {"location": address})
     with pytest.raises(UsageError, match="theirs"):
         plan_resume(run.path)
+
+
+def test_models_that_moved_are_looked_for_in_the_file_that_is_named(run: RunFile, tmp_path: Path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    listed = tmp_path / "theirs.toml"
+    listed.write_text(f'[embedders.mini]\nsource = "{folder}"\n')
+    embedder, _ = resolve_job_embedder("mini", load_models(listed), wanted=True)
+    assert embedder is not None
+    run.scoring = Scoring("exact", embedder_source=replace(embedder, location="/gone/mini"))
+    assert plan_resume(run.path, models_file=listed).job.scoring.embedder_source == embedder
+    without = plan_resume(run.path).job.scoring.embedder_source
+    assert without is not None and without.location == "/gone/mini"

@@ -18,7 +18,7 @@ from homogaudit.report.build import SEED, build
 from homogaudit.report.cascade import cascade_figures, cascade_inputs, cascade_sentence
 from homogaudit.report.cascade_layout import cascade_section, pointer_section
 from homogaudit.report.cascade_policy import apply_policy, fit_run_policy
-from homogaudit.report.cascade_records import Cascade
+from homogaudit.report.cascade_records import CascadeFindings
 from homogaudit.report.console import render_sections
 from homogaudit.report.json import dumps, schema
 from homogaudit.report.pointer import pointer_figures
@@ -37,7 +37,7 @@ def scores_of(run: RunFile) -> LabelledScores:
     return labelled_scores(read_run(run), {name: label.value for name, label in run.labels(judge).items()})
 
 
-def cascade_of(run: RunFile, *, full: bool = False, warning: str | None = None) -> Cascade:
+def cascade_of(run: RunFile, *, full: bool = False, warning: str | None = None) -> CascadeFindings:
     scores = scores_of(run)
     inputs = cascade_inputs(read_run(run), scores)
     return cascade_figures(inputs, scores, warning=warning, full=full, seed=SEED)
@@ -73,11 +73,11 @@ def scored_run(build_run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="module")
-def qwen(qwen_run: RunFile) -> Cascade:
+def qwen(qwen_run: RunFile) -> CascadeFindings:
     return cascade_of(qwen_run, full=True)
 
 
-def test_the_published_sweep_of_the_recorded_run_is_reproduced(qwen: Cascade, expected: Any) -> None:
+def test_the_published_sweep_of_the_recorded_run_is_reproduced(qwen: CascadeFindings, expected: Any) -> None:
     figures, found = expected["cascade"], qwen.published_protocol
     assert not isinstance(found, Undefined)
     assert (found.n, found.positives) == (figures["n"], figures["positives"])
@@ -92,7 +92,7 @@ def test_the_published_sweep_of_the_recorded_run_is_reproduced(qwen: Cascade, ex
             assert getattr(point, name) == pytest.approx(value, abs=1e-5), (band, name)
 
 
-def test_no_cascade_is_recommended_on_the_recorded_run_and_the_sentence_says_why(qwen: Cascade) -> None:
+def test_no_cascade_is_recommended_on_the_recorded_run_and_the_sentence_says_why(qwen: CascadeFindings) -> None:
     assert [x.signal for x in qwen.stages] == ["token_entropy_mean", "recorded:density", "recorded:association"]
     assert [x.marginal_cost["calls"] for x in qwen.stages] == [0.0, 1.0, 1.0]
     assert not isinstance(qwen.held_out, Undefined)
@@ -107,7 +107,7 @@ def test_no_cascade_is_recommended_on_the_recorded_run_and_the_sentence_says_why
     assert "on held-out questions it saves" in sentence
 
 
-def test_what_costs_nothing_to_measure_twice_is_undefined_where_it_was_not_measured(qwen: Cascade) -> None:
+def test_what_costs_nothing_to_measure_twice_is_undefined_where_it_was_not_measured(qwen: CascadeFindings) -> None:
     assert not isinstance(qwen.held_out, Undefined)
     seconds, money = qwen.held_out.saving["seconds"], qwen.held_out.saving["money"]
     assert seconds == Undefined("the cost of recorded:density was not measured")
@@ -242,7 +242,7 @@ def test_without_labels_nothing_is_said_of_a_cascade(build_run: Callable[..., An
     assert not any("cascade" in sentence for sentence in report.verdict.sentences)
 
 
-def test_the_section_shows_stages_points_and_the_published_protocol(qwen: Cascade) -> None:
+def test_the_section_shows_stages_points_and_the_published_protocol(qwen: CascadeFindings) -> None:
     section = cascade_section(qwen)
     assert [len(table.rows) for table in section.tables()][1] == len(qwen.stages)
     text = shown(section)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.report.build import build
-from homogaudit.report.cascade_records import Cascade, CascadeStage, HeldOutCascade, StageAlone
+from homogaudit.report.cascade_records import CascadeFindings, CascadeStage, HeldOutCascade, StageAlone
 from homogaudit.report.console import render_console
 from homogaudit.report.records import Report
 from homogaudit.report.section import Section, Span
@@ -87,7 +87,7 @@ def test_the_best_free_signal_and_those_that_work_are_named(severe: Report) -> N
     assert "`token_entropy_mean` works" in text and "n 40" in text
 
 
-def cascade(recommended: bool, *, shown_worse: bool, first: str = "free") -> Cascade:
+def cascade(recommended: bool, *, shown_worse: bool, first: str = "free") -> CascadeFindings:
     value = HeldOutValue(0.793, 0.7, 0.88)
     alone = {name: StageAlone(value, value, 0.5, shown_worse) for name in ("token_entropy_mean", "sar")}
     held_out = HeldOutCascade(
@@ -108,7 +108,7 @@ def cascade(recommended: bool, *, shown_worse: bool, first: str = "free") -> Cas
         conditions=(),
     )
     stages = (CascadeStage("token_entropy_mean", "B1", first, {}), CascadeStage("sar", "B1", "samples", {}))
-    return Cascade(stages, {}, held_out, recommended, "a reason", Undefined("none"))
+    return CascadeFindings(stages, {}, held_out, recommended, "a reason", Undefined("none"))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def cascade(recommended: bool, *, shown_worse: bool, first: str = "free") -> Cas
     ],
 )
 def test_the_saving_is_told_also_where_the_cheapest_signal_alone_is_the_answer(
-    severe: Report, found: Cascade, said: str
+    severe: Report, found: CascadeFindings, said: str
 ) -> None:
     assert told(summary(replace(severe, cascade=found)))["Saving"].startswith(said)
 

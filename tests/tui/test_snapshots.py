@@ -28,7 +28,7 @@ from homogaudit.tui.screens import start
 from homogaudit.tui.screens.engine_error import EngineErrorScreen
 from homogaudit.tui.screens.question import QuestionScreen
 from homogaudit.tui.screens.questions import QuestionsScreen
-from homogaudit.tui.start_choices import Estimate, ModelChoice
+from homogaudit.tui.start_choices import ModelChoice, Workload
 from homogaudit.tui.widgets.signal_table import SignalTable
 
 from .conftest import ReplayEngine, half_a_run
@@ -130,8 +130,8 @@ RUNS = [
 @pytest.mark.parametrize("size", SIZES)
 async def test_start(runs: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]):
     monkeypatch.setattr(start, "_lists", lambda: (MODELS, RUNS))
-    found = Estimate(88, 968, 96_800, 512.0, 98_000_000, 16_000_000_000)
-    monkeypatch.setattr(start, "estimate", lambda request: found)
+    found = Workload(88, 968, 96_800, 512.0, 98_000_000, 16_000_000_000)
+    monkeypatch.setattr(start, "workload_of", lambda request: found)
     app = HomogauditApp()
     async with app.run_test(size=size) as pilot:
         estimated = app.screen.query_one("#estimate", start.Static)

@@ -6,11 +6,11 @@ import pytest
 
 from homogaudit.config import load_models
 from homogaudit.errors import UsageError
-from homogaudit.launch.arguments import list_samples, question_source
+from homogaudit.launch.arguments import packaged_questions, question_source
 from homogaudit.launch.requests import RunRequest
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.launch.speeds import Speeds, store_speeds
-from homogaudit.tui.start_choices import estimate, list_models, path_completion
+from homogaudit.tui.start_choices import list_models, path_completion, workload_of
 
 
 def test_a_path_is_completed_to_folders_and_files_that_fit(tmp_path: Path):
@@ -27,7 +27,7 @@ def test_a_path_is_completed_to_folders_and_files_that_fit(tmp_path: Path):
 
 def test_a_sample_is_meant_by_its_name_and_anything_else_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    assert "misconceptions" in list_samples()
+    assert "misconceptions" in packaged_questions()
     source = question_source("factual")
     assert source is not None and Path(source).is_file()
     assert question_source("mine.jsonl") == "mine.jsonl"
@@ -41,12 +41,12 @@ def test_an_estimate_counts_answers_and_takes_the_speed_of_a_bench(tmp_path: Pat
     questions = tmp_path / "q.txt"
     questions.write_text("One?\nTwo?\nThree?\n", encoding="utf-8")
     request = RunRequest(str(model), str(questions), samples=4, max_tokens=10, limit=2)
-    found = estimate(request)
+    found = workload_of(request)
     assert (found.questions, found.draws, found.tokens, found.seconds) == (2, 10, 100, None)
     store_speeds(tmp_path, model, Speeds(50.0, 20.0))
-    assert estimate(request).seconds == pytest.approx(2.0)
+    assert workload_of(request).seconds == pytest.approx(2.0)
     with pytest.raises(UsageError, match="samples"):
-        estimate(RunRequest(str(model), str(questions), samples=1))
+        workload_of(RunRequest(str(model), str(questions), samples=1))
 
 
 def test_models_of_earlier_runs_are_offered_while_their_files_are_there(tmp_path: Path):

@@ -40,10 +40,10 @@ def _judges() -> Iterable[Completion]:
 
 
 def _questions() -> Iterable[Completion]:
-    from homogaudit.launch.arguments import list_samples
+    from homogaudit.launch.arguments import packaged_questions
 
     # Where no sample fits, shells complete files.
-    return [(name, "packaged sample") for name in list_samples()]
+    return [(name, "packaged sample") for name in packaged_questions()]
 
 
 def _runs() -> Iterable[Completion]:

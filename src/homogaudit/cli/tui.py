@@ -65,7 +65,7 @@ def tui(
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.example import example_run
     from homogaudit.launch.requests import RunRequest, completed, decoding_of
-    from homogaudit.launch.run_paths import find_run, runs_folder
+    from homogaudit.launch.run_paths import find_run
     from homogaudit.tui.app import HomogauditApp
 
     request = RunRequest(
@@ -85,9 +85,10 @@ def tui(
         models_file=models_file,
     )
     # A slip of the pen is told before the screen changes.
-    request = completed(request, asdict(load_settings(load_models(models_file))))
+    settings = load_settings(load_models(models_file))
+    request = completed(request, asdict(settings))
     decoding_of(request)
-    path = example_run() if example else None if run_file is None else find_run(run_file, runs_folder())
+    path = example_run() if example else None if run_file is None else find_run(run_file, settings.runs)
     app = HomogauditApp(request=request if model else None, run=path, defaults=request, theme=theme)
     try:
         app.run()

@@ -10,17 +10,17 @@ from homogaudit.config import ModelsFile, resource
 from homogaudit.config.trust import is_url
 from homogaudit.errors import UsageError
 
-__all__ = ["check_order", "list_samples", "question_source"]
+__all__ = ["check_order", "packaged_questions", "question_source"]
 
 _GGUF = b"GGUF"
 _RUN_FILE = b"SQLi"
-_SAMPLES = "samples/"
+_FOLDER = "samples/"
 _QUESTION_SUFFIXES = frozenset(
     ".jsonl .ndjson .json .csv .tsv .txt .yaml .yml .parquet .arrow .feather .xlsx .gz .zst".split()
 )
 
 
-def list_samples() -> list[str]:
+def packaged_questions() -> list[str]:
     """Return the packaged question files by name."""
     folder = resource("samples")
     return sorted(path.stem for path in folder.glob("*.jsonl") if path.stem != "answer_pairs")
@@ -35,15 +35,15 @@ def question_source(text: str | None) -> str | None:
     if not text:
         return None
     path = Path(text)
-    if (sample := _sample(text)) is not None and (path.is_dir() or not path.exists()):
-        return str(resource("samples") / f"{sample}.jsonl")
+    if (packaged := _packaged(text)) is not None and (path.is_dir() or not path.exists()):
+        return str(resource("samples") / f"{packaged}.jsonl")
     return os.path.expanduser(text)
 
 
-def _sample(text: str) -> str | None:
+def _packaged(text: str) -> str | None:
     """Return the sample that a name means, as lists or the documentation write it; `None` for no sample."""
-    name = text.removeprefix(_SAMPLES).removesuffix(".jsonl")
-    return name if name in list_samples() else None
+    name = text.removeprefix(_FOLDER).removesuffix(".jsonl")
+    return name if name in packaged_questions() else None
 
 
 def check_order(model: str, questions: str | None, models: ModelsFile) -> None:
@@ -65,7 +65,7 @@ def check_order(model: str, questions: str | None, models: ModelsFile) -> None:
             f"`homogaudit report {model}` shows a run, `homogaudit tui --run {model}` opens it",
         )
     is_model = is_known or path.is_file() or (path / "config.json").is_file()
-    if (not is_known and _is_question_file(model)) or (not is_model and _sample(model) is not None):
+    if (not is_known and _is_question_file(model)) or (not is_model and _packaged(model) is not None):
         other = questions if questions is not None and _is_model(questions, models) else "demo"
         raise UsageError(f"`{model}` is a question file, not a model", f"`homogaudit run {other} {model}`")
     if questions is not None and _is_model(questions, models):
@@ -88,7 +88,7 @@ def _is_model(text: str, models: ModelsFile) -> bool:
         return _head(path) == _GGUF
     if path.exists():
         return (path / "config.json").is_file()
-    is_named = text in models.generators and text not in list_samples()
+    is_named = text in models.generators and text not in packaged_questions()
     return is_named or is_url(text) or text.lower().endswith(".gguf")
 
 

@@ -14,7 +14,7 @@ from homogaudit.cascade.costs import StageCosts, measured_costs, token_costs, un
 from homogaudit.cascade.published import PublishedProtocol, published_protocol
 from homogaudit.cascade.ucbd import CascadeEvaluation, evaluate_cascade
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.report.cascade_records import Cascade, CascadeStage, HeldOutCascade, StageAlone
+from homogaudit.report.cascade_records import CascadeFindings, CascadeStage, HeldOutCascade, StageAlone
 from homogaudit.report.costs import ResourceCosts, resource_costs
 from homogaudit.report.numbers import decimal, percent, percent_interval
 from homogaudit.report.run_data import RunData
@@ -125,7 +125,7 @@ def cascade_figures(
     warning: str | None,
     full: bool,
     seed: int,
-) -> Cascade:
+) -> CascadeFindings:
     """Return the section `cascade` of the report.
 
     Args:
@@ -149,7 +149,7 @@ def cascade_figures(
         else:
             held_out = _held_out(evaluation, inputs)
             recommended = evaluation.recommendation.recommended
-    return Cascade(
+    return CascadeFindings(
         stages=tuple(_stage(stage, position, inputs) for position, stage in enumerate(inputs.stages)),
         left_out=dict(inputs.left_out),
         held_out=held_out,
@@ -204,7 +204,7 @@ def _published(scores: LabelledScores) -> PublishedProtocol | Undefined:
         return undefined(error)
 
 
-def cascade_sentence(found: Cascade) -> str:
+def cascade_sentence(found: CascadeFindings) -> str:
     """Return whether the cascade is recommended and why, with what it saves on held-out questions."""
     held_out = found.held_out
     if isinstance(held_out, Undefined):

@@ -6,7 +6,7 @@ from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.cascade.policy import Policy
 from homogaudit.cascade.published import PublishedProtocol
 from homogaudit.report.cascade_policy import AppliedCascade
-from homogaudit.report.cascade_records import Cascade, CascadeStage, HeldOutCascade, Pointer
+from homogaudit.report.cascade_records import CascadeFindings, CascadeStage, HeldOutCascade, Pointer
 from homogaudit.report.numbers import MISSING, count, decimal, duration, interval, percent, percent_interval
 from homogaudit.report.parts import (
     AUROC_AXIS,
@@ -31,7 +31,7 @@ __all__ = ["applied_section", "cascade_section", "pointer_section", "policy_sect
 _MET = {True: "met", False: "not met"}
 
 
-def cascade_section(found: Cascade) -> Section:
+def cascade_section(found: CascadeFindings) -> Section:
     """Return whether the cascade is recommended, what it does on held-out questions, and its stages."""
     held_out = found.held_out
     left_out = [line(f"No stage: {names} ({reason}).", "left_out") for names, reason in by_reason(found.left_out)]

@@ -13,7 +13,7 @@ from homogaudit.report.figure import Figure
 from homogaudit.report.numbers import p_value
 from homogaudit.report.undefined import Undefined
 
-__all__ = ["Cascade", "CascadeStage", "HeldOutCascade", "Pointer", "StageAlone"]
+__all__ = ["CascadeFindings", "CascadeStage", "HeldOutCascade", "Pointer", "StageAlone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class HeldOutCascade:
 
 
 @dataclass(frozen=True, slots=True)
-class Cascade:
+class CascadeFindings:
     """The cheapest-first cascade of the run's signals.
 
     Attributes:

@@ -21,7 +21,7 @@ from homogaudit.report.analysis_records import (
     Direction,
     Selective,
 )
-from homogaudit.report.cascade_records import Cascade, Pointer
+from homogaudit.report.cascade_records import CascadeFindings, Pointer
 from homogaudit.report.figure import Figure, QuestionMean
 from homogaudit.report.numbers import duration, p_value, percent, threshold
 from homogaudit.report.side_by_side_records import JudgeComparison, JudgeModel, ModelComparison, ThresholdPoint
@@ -448,6 +448,6 @@ class Report:
     categories: Categories | Undefined
     calibration: Calibration | Undefined
     dependence: Dependences | Undefined
-    cascade: Cascade
+    cascade: CascadeFindings
     pointer: Pointer | Undefined
     verdict: Verdict

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from homogaudit.report.analysis_records import AnswerWhere, Direction, Selective
 from homogaudit.report.cascade import cascade_sentence
-from homogaudit.report.cascade_records import Cascade
+from homogaudit.report.cascade_records import CascadeFindings
 from homogaudit.report.homogenization import FEWEST_QUESTIONS, MILD, SEVERE, level_of
 from homogaudit.report.numbers import count, decimal, interval, p_value, percent, percent_interval, share, threshold
 from homogaudit.report.records import (
@@ -49,7 +49,7 @@ def decide(
     signals: Mapping[str, SignalScore],
     choice: SignalChoice,
     selective: Selective | Undefined,
-    cascade: Cascade,
+    cascade: CascadeFindings,
     facts: RunFacts,
     path: Path,
 ) -> Verdict:
@@ -116,7 +116,7 @@ def _next(
     validity: Validity,
     figures: MethodFigures | None,
     labels: Labels,
-    cascade: Cascade,
+    cascade: CascadeFindings,
     facts: RunFacts,
     path: Path,
 ) -> tuple[str, ...]:
@@ -325,7 +325,7 @@ def _named(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:_NAMED]) + more
 
 
-def _cascade_sentences(labels: Labels, cascade: Cascade) -> list[str]:
+def _cascade_sentences(labels: Labels, cascade: CascadeFindings) -> list[str]:
     """Return whether to use a cascade; nothing where the sentences before say why signals are not scored."""
     return [] if labels.judge is None or label_warning(labels) is not None else [cascade_sentence(cascade)]
 

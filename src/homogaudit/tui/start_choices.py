@@ -22,7 +22,7 @@ from homogaudit.config import (
 )
 from homogaudit.config.machine import machine_memory
 from homogaudit.errors import HomogauditError
-from homogaudit.launch.arguments import list_samples, question_source
+from homogaudit.launch.arguments import packaged_questions, question_source
 from homogaudit.launch.requests import RunRequest, decoding_of, preset_of
 from homogaudit.launch.run_paths import list_runs
 from homogaudit.launch.run_summary import RunSummary, summarize
@@ -30,13 +30,13 @@ from homogaudit.launch.speeds import find_speeds
 from homogaudit.questions import load_questions
 
 __all__ = [
-    "Estimate",
     "ModelChoice",
     "PathSuggester",
-    "estimate",
+    "Workload",
     "list_models",
     "list_recent_runs",
     "path_completion",
+    "workload_of",
 ]
 
 _RUNS_SHOWN = 200
@@ -62,7 +62,7 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Workload:
     """What a run would take.
 
     Attributes:
@@ -114,7 +114,7 @@ def list_recent_runs() -> list[RunSummary]:
     return [summarize(path) for path in list_runs(folder)[:_RUNS_SHOWN]]
 
 
-def estimate(request: RunRequest) -> Estimate:
+def workload_of(request: RunRequest) -> Workload:
     """Return what a run would take.
 
     Raises:
@@ -131,7 +131,7 @@ def estimate(request: RunRequest) -> Estimate:
     tokens = questions * (decoding.samples * decoding.max_tokens + decoding.greedy_max_tokens)
     model = Path(generator.location)
     speeds = find_speeds(load_settings(models).runs, model) if model.is_file() else None
-    return Estimate(
+    return Workload(
         questions,
         questions * (decoding.samples + 1),
         tokens,
@@ -199,7 +199,7 @@ class PathSuggester(Suggester):
 
     def _complete(self, value: str) -> str | None:
         try:
-            names = list(load_models().generators) if self._kind == "model" else list_samples()
+            names = list(load_models().generators) if self._kind == "model" else packaged_questions()
         except HomogauditError:
             names = []
         return path_completion(value, self._suffixes, names)

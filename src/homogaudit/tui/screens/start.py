@@ -19,19 +19,19 @@ from textual.widgets.option_list import Option
 from homogaudit.config import load_models
 from homogaudit.errors import HomogauditError, UsageError
 from homogaudit.labels.judges import JUDGES
-from homogaudit.launch.arguments import list_samples, question_source
+from homogaudit.launch.arguments import packaged_questions, question_source
 from homogaudit.launch.requests import PRESETS, RunRequest
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.report.numbers import count, duration
 from homogaudit.report.text import plain
 from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.start_choices import (
-    Estimate,
     ModelChoice,
     PathSuggester,
-    estimate,
+    Workload,
     list_models,
     list_recent_runs,
+    workload_of,
 )
 from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED
@@ -87,9 +87,8 @@ class StartScreen(Screen[None]):
                     yield OptionList(id="models", compact=True, markup=False)
                     yield _field("Questions", Input(_shown_source(defaults.questions), "misconceptions", id="source",
                                                     suggester=PathSuggester("questions"), compact=True))  # fmt: skip
-                    yield _field(
-                        "", Static(f"a file, or {', '.join(list_samples())}", classes="muted field-note", markup=False)
-                    )
+                    named = f"a file, or {', '.join(packaged_questions())}"
+                    yield _field("", Static(named, classes="muted field-note", markup=False))
                 with Vertical(classes="panel", id="how") as panel:
                     panel.border_title = "How answers are drawn"
                     presets = list(PRESETS)
@@ -208,13 +207,13 @@ class StartScreen(Screen[None]):
         await asyncio.sleep(_PAUSE_SECONDS)
         shown = self.query_one("#estimate", Static)
         try:
-            found = await asyncio.to_thread(estimate, self.request())
+            found = await asyncio.to_thread(workload_of, self.request())
         except HomogauditError as error:
             shown.update(Content.styled(f"! {plain(error.message)}", "$text-error"))
         except OSError as error:
             shown.update(Content.styled(f"! {plain(str(error))}", "$text-error"))
         else:
-            shown.update(estimate_content(found))
+            shown.update(workload_content(found))
 
     # What is chosen
 
@@ -247,8 +246,8 @@ class StartScreen(Screen[None]):
             await self.app.action_go("live")
 
 
-def estimate_content(found: Estimate) -> Content:
-    """Return an estimate as two lines of text."""
+def workload_content(found: Workload) -> Content:
+    """Return a workload as two lines of text."""
     time = (
         "time not known: `homogaudit bench` tells it"
         if found.seconds is None
