@@ -98,7 +98,8 @@ def _signals(report: Report) -> list[Line]:
     if not scored:
         reasons = [x.auroc.reason for x in report.signals.values() if isinstance(x.auroc, Undefined)]
         why = report.labels.reason if report.labels.judge is None else next(iter(reasons), "no signal is stored")
-        return [line(f"Not scored: {why}.", "auroc", label="Signals", questions="unlabelled" if reasons else "")]
+        is_open = report.labels.correct + report.labels.incorrect < report.validity.questions_scored
+        return [line(f"Not scored: {why}.", "auroc", label="Signals", questions="unlabelled" if is_open else "")]
     kinds = {"free": ("free",), "sampling": ("samples", "nli")}
     best = [
         text
