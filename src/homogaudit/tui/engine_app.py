@@ -97,6 +97,13 @@ class EngineApp(App[None]):
         """The process of the engine at work."""
         return self._bridge.pid if self._bridge is not None else None
 
+    def forget_run(self, path: Path) -> None:
+        """Show nothing of a run any more that was deleted."""
+        if self.run_path == path:
+            self.session = None
+            self._stale |= {"questions", "report"}
+            self._show(LiveState())
+
     @property
     def run_path(self) -> Path | None:
         """The run file on the screens."""

@@ -21,8 +21,8 @@ __all__ = ["ExplainScreen", "HelpScreen", "term_content"]
 _PURPOSES = {
     "StartScreen": (
         "Choose a model and questions and start an audit, or take up a run that is there. Tab goes from field to "
-        "field; in the list of runs Enter opens a run: a finished one at its report, an unfinished one where it was "
-        "left."
+        "field. In the list of runs Enter opens a run, a finished one at its report, an unfinished one where it was "
+        "left; / filters by model, question file, state and verdict, and Delete deletes the run."
     ),
     "LiveScreen": (
         "The model at work. Every line under Answers is one answer being drawn; once its question is clustered, the "

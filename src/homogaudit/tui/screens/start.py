@@ -25,6 +25,7 @@ from homogaudit.launch.run_summary import RunSummary
 from homogaudit.report.numbers import count, duration
 from homogaudit.report.text import plain
 from homogaudit.tui.key_line import KeyLine
+from homogaudit.tui.screens.run_list import RunList
 from homogaudit.tui.start_choices import (
     ModelChoice,
     PathSuggester,
@@ -52,13 +53,6 @@ _NUMBERS = (
 )
 _JUDGES = ("auto", *JUDGES, "none", "model:")
 _MARKS = {"recent": ("✓", "$text-success"), "present": ("✓", "$text-success"), "absent": ("○", MUTED)}
-_RUN_MARKS = {
-    "complete": ("✓", "$text-success"),
-    "unfinished": ("◔", "$text-warning"),
-    "in_use": ("▸", "$text-primary"),
-    "newer_schema": ("!", "$text-error"),
-    "not_readable": ("!", "$text-error"),
-}
 _PAUSE_SECONDS = 0.3
 """After the last key before a question file is counted."""
 
@@ -107,9 +101,7 @@ class StartScreen(Screen[None]):
                     yield _field("Embedder", Input(defaults.embedder or "", "the default", id="embedder", compact=True))
                 yield Static(id="estimate", markup=False)
                 yield Button("Start (ctrl+s)", id="start-button", variant="primary", compact=True)
-            runs = OptionList(id="runs", classes="panel", compact=True, markup=False)
-            runs.border_title = "Runs"
-            yield runs
+            yield RunList(id="runs-panel")
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -130,16 +122,11 @@ class StartScreen(Screen[None]):
         except HomogauditError as error:
             self.app.complain(error)
             return
-        self._show_options("#models", [Option(_model_line(x), id=x.text) for x in models])
-        options = [Option(_run_line(run), id=run.path) for run in runs]
-        self._show_options("#runs", options or [Option(Content.styled("no runs yet", MUTED), disabled=True)])
-        self.query_one("#runs", OptionList).border_subtitle = "done/all · Enter opens" if runs else ""
-
-    def _show_options(self, selector: str, options: list[Option]) -> None:
-        choices = self.query_one(selector, OptionList)
+        choices = self.query_one("#models", OptionList)
         at = choices.highlighted
-        choices.set_options(options)
-        choices.highlighted = at if at is not None and at < len(options) else 0
+        choices.set_options([Option(_model_line(x), id=x.text) for x in models])
+        choices.highlighted = at if at is not None and at < len(models) else 0
+        self.query_one(RunList).show(runs)
 
     # What is typed
 
@@ -223,10 +210,17 @@ class StartScreen(Screen[None]):
             self.query_one("#model", Input).value = event.option_id
             self.query_one("#source").focus()
 
-    @on(OptionList.OptionSelected, "#runs")
-    def _take_run(self, event: OptionList.OptionSelected) -> None:
-        if event.option_id is not None:
-            self.app.open_run(Path(event.option_id))
+    @on(RunList.Opened)
+    def _open_run(self, event: RunList.Opened) -> None:
+        self.app.open_run(event.path)
+
+    @on(RunList.Deleted)
+    def _note_deleted(self, event: RunList.Deleted) -> None:
+        if event.error is not None:
+            self.app.complain(event.error)
+        else:
+            self.app.forget_run(event.path)
+            self.app.notify(f"Deleted {plain(event.path.stem)}.", markup=False)
 
     @on(Button.Pressed, "#start-button")
     def action_start(self) -> None:
@@ -278,17 +272,3 @@ def _model_line(choice: ModelChoice) -> Content:
     mark, style = _MARKS[choice.state]
     name = plain(choice.text)
     return Content.assemble((f"{mark} ", style), name, "  ", (plain(choice.note), MUTED))
-
-
-def _run_line(run: RunSummary) -> Content:
-    mark, style = _RUN_MARKS[run.status]
-    done = "" if run.questions is None else f"{count(run.questions_done)}/{count(run.questions)}"
-    when = (run.created or "")[:16].replace("T", " ")
-    return Content.assemble(
-        (f"{mark} ", style),
-        (plain(run.model or run.name), "bold"),
-        (f"  {when[5:]}", MUTED),
-        "\n  ",
-        (run.status_words, style),
-        (f"  {done}", MUTED),
-    )
