@@ -114,11 +114,11 @@ class RunList(Vertical):
 
     def _line(self, run: RunSummary) -> Content:
         mark, style = _MARKS[run.status]
-        done = "" if run.questions is None else f"  {count(run.questions_done)}/{count(run.questions)}"
+        done = "" if run.questions is None else f"{count(run.questions_done)}/{count(run.questions)}  "
         when = (run.created or "")[5:16].replace("T", " ")
         lines = [Content.assemble((f"{mark} ", style), (plain(run.model or run.name), "bold"), (f"  {when}", MUTED))]
         if run.question_source:
-            lines.append(Content.assemble("  ", plain(Path(run.question_source).name), (done, MUTED)))
+            lines.append(Content.assemble("  ", (done, MUTED), plain(Path(run.question_source).name)))
         found = self._headlines.get(run.path)
         words = [] if run.status == "complete" and found else [(run.status_words, style), "  "]
         if found is not None and not isinstance(found.scr, Undefined):
