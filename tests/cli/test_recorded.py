@@ -216,7 +216,9 @@ def test_export_gives_back_what_was_imported(run_path: Path):
 def test_export_writes_a_file_whole_or_not_at_all(run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     target = tmp_path / "out.jsonl"
     target.write_text("old")
-    assert invoke("export", run_path.stem, "-o", target).exit_code == 0
+    refused("export", "-o", target, kind=UsageError)
+    assert target.read_text() == "old"
+    assert invoke("export", run_path.stem, "-o", target, "--force").exit_code == 0
     assert target.read_text(encoding="utf-8") == invoke("export").stdout
     before = sorted(tmp_path.iterdir())
 
@@ -224,7 +226,7 @@ def test_export_writes_a_file_whole_or_not_at_all(run_path: Path, tmp_path: Path
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("homogaudit.store.recorded.export_run", fail)
-    refused("export", "-o", target, kind=StorageError)
+    refused("export", "-o", target, "--force", kind=StorageError)
     assert sorted(tmp_path.iterdir()) == before
     assert json.loads(target.read_text(encoding="utf-8").splitlines()[1]) == LINES[1]
 

@@ -179,7 +179,6 @@ def test_a_gate_passes_or_fails_by_the_primary_scr(report: Report, tmp_path: Pat
         (["text.audit"], "`text.audit` is not a run file"),
         (["drawn", "--judge", "overlap"], "the run holds no labels of judge `overlap`"),
         (["drawn", "--judge", "me"], "the run holds no labels of judge `me`"),
-        (["--json", "--markdown"], "`--json` and `--markdown` exclude each other"),
     ],
 )
 def test_a_run_that_is_none_is_exit_code_2(
@@ -233,3 +232,123 @@ def test_what_a_model_says_prints_as_text(
     exported = capsys.readouterr()
     for text in (shown.out, shown.err, exported.out, exported.err):
         assert not {"\x1b", "\x07", "\x9b"} & set(text)
+
+
+# Files
+
+
+def test_questions_are_written_as_the_three_kinds_of_table(report: Report, run_path: Path, tmp_path: Path):
+    for name in ("q.csv", "q.jsonl", "q.parquet"):
+        assert report(run_path, "--questions", name) == (0, "", f"wrote 3 questions to `{name}`\n")
+    rows = [json.loads(line) for line in Path("q.jsonl").read_text().splitlines()]
+    assert [row["question"] for row in rows] == [x["question"] for x in QUESTIONS]
+    assert rows == list(map(json.loads, report(run_path, "--questions", "-")[1].splitlines()))
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert parquet.read_table("q.parquet").to_pylist() == rows
+    assert Path("q.csv").read_bytes().startswith(b"id,question,category,")
+
+
+def test_questions_can_be_chosen_by_what_is_known_of_them(
+    report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    lines = [
+        {"id": f"q{n}", "question": f"Q{n}?", "category": "ab"[n % 2], "label": ["incorrect", "correct"][n // 2 % 2]}
+        | {"greedy": "yes", "samples": ["yes it is", "yes it is" if n < 3 else "no way at all"]}
+        for n in range(8)
+    ]
+    source = tmp_path / "recorded.jsonl"
+    source.write_text("\n".join(map(json.dumps, lines)))
+    assert run_app(["import", str(source), "-o", "chosen.audit", "--no-embedder", "-q"]) == 0
+
+    def chosen(*flags: str) -> list[str]:
+        code, out, _ = report("chosen.audit", "--questions", "-", *flags)
+        assert code == 0
+        return [json.loads(line)["id"] for line in out.splitlines()]
+
+    assert chosen() == [f"q{n}" for n in range(8)]
+    assert chosen("--one-cluster") == ["q0", "q1", "q2"]
+    assert chosen("--wrong") == ["q0", "q1", "q4", "q5"]
+    assert chosen("--wrong", "--one-cluster") == ["q0", "q1"]
+    assert chosen("--wrong", "--one-cluster", "--category", "b") == ["q1"]
+    code, out, err = report("chosen.audit", "--questions", "-", "--category", "c")
+    assert (code, out) == (2, "")
+    assert err == "error: no question has the category `c`\nhint: categories: `a`, `b`\n"
+
+
+def test_a_table_can_be_written_while_the_report_is_printed(report: Report, run_path: Path):
+    code, out, err = report(run_path, "--json", "--questions", "q.csv")
+    assert (code, err) == (0, "wrote 3 questions to `q.csv`\n")
+    assert valid(out)["validity"]["questions"] == 3
+    code, out, _ = report(run_path, "--markdown", "--questions", "q.csv", "--force")
+    assert (code, out.startswith("# ")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--json", "--markdown"], "`--json` and `--markdown` both print to standard output"),
+        (["--json", "--questions", "-"], "`--json` and `--questions -` both print to standard output"),
+        (["--html", "-", "--questions", "-"], "`--html -` and `--questions -` both print to standard output"),
+        (["--html", "-", "--open"], "`--open` opens a file, and `--html -` writes none"),
+        (["--html", "x.csv", "--questions", "./x.csv"], "`--html` and `--questions` would both write `x.csv`"),
+        (["--wrong"], "`--wrong` chooses rows of `--questions`"),
+        (["--category", "a", "--json"], "`--category` chooses rows of `--questions`"),
+        (["--questions", "q.xlsx"], "`q.xlsx` does not say which kind of table to write"),
+        (["--questions", "folder.csv"], "`folder.csv` is a folder"),
+        (["--questions", "there.csv"], "`there.csv` exists"),
+        (["--questions", "copy.csv", "--force"], "`copy.csv` is a run file and would be overwritten"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is(
+    report: Report, run_path: Path, flags: list[str], message: str
+):
+    Path("folder.csv").mkdir()
+    Path("there.csv").write_text("mine")
+    shutil.copy(run_path, "copy.csv")
+    code, out, err = report(run_path, *flags)
+    shown = json.loads(out)["error"]["message"] if "--json" in flags else err.removeprefix("error: ").splitlines()[0]
+    assert (code, shown) == (2, message)
+    assert Path("there.csv").read_text() == "mine"
+    assert Path("copy.csv").read_bytes() == run_path.read_bytes()
+
+
+def test_a_missing_folder_is_told_and_an_existing_file_goes_only_with_force(report: Report, run_path: Path):
+    code, _, err = report(run_path, "--questions", "absent/q.csv")
+    assert (code, err.splitlines()[0]) == (3, "error: cannot write `absent/q.csv`: there is no folder `absent`")
+    Path("q.csv").write_text("mine")
+    assert report(run_path, "--questions", "q.csv", "--force")[0] == 0
+    assert Path("q.csv").read_bytes().startswith(b"id,")
+    assert sorted(x.name for x in Path().glob(".q.csv*")) == []
+
+
+def test_the_page_is_written_printed_and_opened(report: Report, run_path: Path, monkeypatch: pytest.MonkeyPatch):
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    assert report(run_path, "--html", "r.html", "--questions", "q.csv")[::2] == (
+        0,
+        "wrote 3 questions to `q.csv`\nwrote the report to `r.html`\n",
+    )
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and QUESTIONS[0]["question"] in page
+    assert not opened
+    assert report(run_path, "--html", "-")[1] == page
+    code, out, _ = report(run_path, "--html", "r.html", "--force", "--open", "--json")
+    assert (code, opened, bool(valid(out))) == (0, [Path("r.html").resolve().as_uri()], True)
+    assert report(run_path, "--open")[:2] == (0, "")
+    assert opened[1].endswith("report.html")
+
+
+def test_a_table_of_an_unfinished_run_has_all_questions_and_exit_code_4(report: Report, run_path: Path):
+    unfinish(run_path)
+    code, _, err = report(run_path, "--questions", "q.jsonl")
+    assert code == 4
+    assert err.startswith("wrote 3 questions to `q.jsonl`\nerror: ")
+    rows = [json.loads(line) for line in Path("q.jsonl").read_text().splitlines()]
+    assert [row["drawn"] for row in rows] == [True, True, False]
+    assert rows[2]["why_not"] == "unfinished: 0 of 2 samples are drawn"
+
+
+def test_a_gate_is_checked_beside_a_table(report: Report, run_path: Path):
+    code, out, err = report(run_path, "--questions", "q.csv", "--max-scr", "0.5")
+    assert (code, out) == (1, "")
+    assert err.startswith("wrote 3 questions to `q.csv`\nerror: the audit is invalid")

@@ -9,13 +9,12 @@ from collections.abc import Generator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
-from uuid import uuid4
 
 import typer
 
 from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, RunArgument, split_names
-from homogaudit.errors import StorageError, UsageError
+from homogaudit.cli.output import ForceOption, check_targets
 from homogaudit.launch.run_paths import find_run, runs_folder
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def fit(
     judge: Annotated[
         str | None, typer.Option(metavar="JUDGE", help="Fit to the labels of this judge; default: the run's own.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fit a cascade policy to the labelled questions of a run.
@@ -52,18 +51,15 @@ def fit(
     from homogaudit.cli.report import check_complete
     from homogaudit.report.build import SEED
     from homogaudit.report.cascade_policy import fit_run_policy
+    from homogaudit.store.output_file import check_output, write_text
     from homogaudit.store.run_file import RunFile
-    from homogaudit.store.run_schema import schema_version
 
     path = find_run(run, runs_folder())
-    if schema_version(output) is not None:
-        raise UsageError(f"`{output}` is a run file and would be overwritten", "choose another file with `-o`")
-    if output.exists() and not force:
-        raise UsageError(f"`{output}` exists", "choose another file with `-o`, or give `--force`")
+    check_output(output, replace=force)
     with RunFile.open(path) as stored:
         check_complete(stored)
         policy = fit_run_policy(stored, seed=SEED, signals=split_names(signals), judge=judge)
-    _write(output, policy.to_json())
+    write_text(output, policy.to_json())
     if as_json:
         from homogaudit.codec import to_values
 
@@ -100,6 +96,7 @@ def apply(
             help="Write the decisions to this file, one JSON line per question; - for standard output.",
         ),
     ] = None,
+    force: ForceOption = False,
     judge: Annotated[
         str | None,
         typer.Option(metavar="JUDGE", help="Count errors by the labels of this judge; default: the run's own."),
@@ -117,19 +114,19 @@ def apply(
     from homogaudit.cascade.policy import Cascade
     from homogaudit.codec import to_values
     from homogaudit.report.cascade_policy import apply_policy, run_model
+    from homogaudit.store.output_file import write_text
 
-    if as_json and output == "-":
-        raise UsageError("`--json` and `--output -` exclude each other", "both would write to standard output")
+    file = check_targets({"--output": output}, ["--json"] * as_json, force=force).get("--output")
     cascade = Cascade.load(policy)
     with _opened(run) as stored:
         cascade.require_model(*run_model(stored), allow_other=allow_other)
         applied = apply_policy(cascade.policy, stored, judge=judge)
     if output is not None:
         text = "".join(json.dumps(to_values(x), allow_nan=False) + "\n" for x in applied.decisions)
-        if output == "-":
+        if file is None:
             typer.echo(text, nl=False)
             return
-        _write(Path(output), text)
+        write_text(file, text)
     if as_json:
         document = {"schema": "homogaudit.cascade_decisions/1", **to_values(applied)}
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
@@ -167,19 +164,3 @@ def _opened(text: str | None) -> Generator["RunFile"]:
         write_run(recorded, Path(folder) / "recorded.audit", own_signals=SIGNALS.keys()) as run,
     ):
         yield run
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole, so that a write that fails leaves the old one."""
-    # A device or a pipe is written itself.
-    draft = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        if draft != path:
-            draft.replace(path)
-    except OSError as error:
-        raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
-    finally:
-        if draft != path:
-            with contextlib.suppress(OSError):
-                draft.unlink()

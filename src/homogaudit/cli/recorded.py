@@ -6,18 +6,18 @@ Knows flags and files; the format is `store.recorded`'s, scoring the engine's.
 import os
 import shlex
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from gzip import GzipFile
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import uuid4
 
 import typer
 
 from homogaudit.cli import options
-from homogaudit.errors import HomogauditError, StorageError, UsageError
+from homogaudit.cli.output import ForceOption, check_targets
+from homogaudit.errors import HomogauditError, UsageError
 from homogaudit.launch.run_paths import find_run, new_run_path, runs_folder
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ def export(
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="The file to write; - for standard output.")
     ] = "-",
+    force: ForceOption = False,
     signals: Annotated[
         bool, typer.Option("--signals", help="Write all signals, not only those that came with the answers.")
     ] = False,
@@ -193,13 +194,10 @@ def export(
     from homogaudit.report.text import plain
     from homogaudit.store.recorded import ExportOptions
     from homogaudit.store.run_file import RunFile
-    from homogaudit.store.run_schema import schema_version
 
     path = find_run(run, runs_folder())
-    target = None if output == "-" else Path(output)
     # Looked at before the run is opened: it may be the same file, and then its locks would be lost.
-    if target is not None and schema_version(target) is not None:
-        raise UsageError(f"`{target}` is a run file and would be overwritten", "choose another file with `-o`")
+    target = check_targets({"--output": output}, force=force).get("--output")
     with RunFile.open(path) as opened:
         if opened.status != "complete":
             typer.echo(f"the run `{plain(path.name)}` is not complete; only what is there is exported", err=True)
@@ -234,25 +232,13 @@ def _export_to_stdout(run: "RunFile", options: "ExportOptions") -> None:
 
 
 def _export_to_file(run: "RunFile", target: Path, options: "ExportOptions") -> None:
+    from homogaudit.store.output_file import replacing
     from homogaudit.store.recorded import export_run
 
-    # A device or a pipe is written itself; a file is replaced whole, so that an export that fails leaves the old one.
-    draft = (
-        target if target.exists() and not target.is_file() else target.with_name(f".{target.name}.{uuid4().hex[:8]}")
-    )
-    try:
-        with ExitStack() as files:
-            file = files.enter_context(draft.open("wb"))
-            if target.suffix == ".gz":
-                # Without name and time, so that the same run gives the same file.
-                file = files.enter_context(GzipFile("", "wb", fileobj=file, mtime=0))
-            stream = files.enter_context(TextIOWrapper(file, encoding="utf-8", newline="\n"))
-            export_run(run, stream, parse_answer=_parse_answer, options=options)
-        if draft != target:
-            draft.replace(target)
-    except OSError as error:
-        raise StorageError(f"cannot write `{target}`: {error.strerror}", "choose another file with `-o`") from error
-    finally:
-        if draft != target:
-            with suppress(OSError):
-                draft.unlink()
+    with replacing(target) as draft, ExitStack() as files:
+        file = files.enter_context(draft.open("wb"))
+        if target.suffix == ".gz":
+            # Without name and time, so that the same run gives the same file.
+            file = files.enter_context(GzipFile("", "wb", fileobj=file, mtime=0))
+        stream = files.enter_context(TextIOWrapper(file, encoding="utf-8", newline="\n"))
+        export_run(run, stream, parse_answer=_parse_answer, options=options)

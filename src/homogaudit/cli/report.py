@@ -1,14 +1,19 @@
 """`homogaudit report [RUN]`: the report of a run file, and the gates on it."""
 
 import shlex
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from homogaudit.cli.options import ExampleOption, JsonOption, MaxScrOption, ModelsOption, RunArgument
+from homogaudit.cli.output import STDOUT, ForceOption, check_targets, told, writing
+from homogaudit.config.nearest import in_backticks
 from homogaudit.errors import GateFailedError, IncompleteRunError, ModelError, UsageError
 
 if TYPE_CHECKING:
+    from homogaudit.report.question_rows import Questions
     from homogaudit.report.records import Report
     from homogaudit.store import RunFile
 
@@ -21,13 +26,41 @@ def report(
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole report as Markdown.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Print the whole report.")] = False,
+    html: Annotated[
+        str | None,
+        writing(
+            metavar="FILE",
+            help="Write the whole report and the questions as a page of one file; - prints it.",
+        ),
+    ] = None,
+    open_page: Annotated[
+        bool,
+        writing("--open", help="Open the page in a browser; without `--html` a temporary file."),
+    ] = False,
+    questions: Annotated[
+        str | None,
+        writing(
+            metavar="FILE",
+            help="Write a table of the questions to a .csv, .jsonl or .parquet file; - prints JSON Lines.",
+        ),
+    ] = None,
+    one_cluster: Annotated[
+        bool,
+        writing("--one-cluster", help="Write only the questions whose samples form one cluster."),
+    ] = False,
+    wrong: Annotated[bool, writing("--wrong", help="Write only the questions answered wrongly.")] = False,
+    category: Annotated[
+        str | None,
+        writing(metavar="NAME", help="Write only the questions of this category."),
+    ] = None,
+    force: ForceOption = False,
     judge: Annotated[
         str | None, typer.Option(metavar="JUDGE", help="Use the labels of this judge; default: the run's own.")
     ] = None,
     max_scr: MaxScrOption = None,
     models_file: ModelsOption = None,
 ) -> None:
-    """Print the report of a run.
+    """Print the report of a run, or write it and its questions to files.
 
     An unfinished run is reported as far as it got, with exit code 4.
     """
@@ -35,31 +68,93 @@ def report(
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.example import example_run
     from homogaudit.launch.run_paths import find_run
+    from homogaudit.report.build import build
+    from homogaudit.report.question_rows import question_rows
+    from homogaudit.report.question_table import check_suffix
+    from homogaudit.report.run_data import read_run
     from homogaudit.store import RunFile
     from homogaudit.store.journals import missing_journal
 
-    if as_json and markdown:
-        raise UsageError("`--json` and `--markdown` exclude each other", "give one of them")
+    prints = [flag for flag, given in (("--json", as_json), ("--markdown", markdown)) if given]
+    if open_page and html == STDOUT:
+        raise UsageError("`--open` opens a file, and `--html -` writes none", "name a file, or leave `--html` out")
+    if open_page and html is None:
+        html = str(Path(mkdtemp(prefix="homogaudit-")) / "report.html")
+    targets = {"--html": html, "--questions": questions}
+    files = check_targets(targets, prints, force=force)
+    filters = {"--one-cluster": one_cluster, "--wrong": wrong, "--category": category is not None}
+    if questions is None and (given := [flag for flag, is_given in filters.items() if is_given]):
+        raise UsageError(f"`{given[0]}` chooses rows of `--questions`", "add `--questions FILE`")
+    if "--questions" in files:
+        check_suffix(files["--questions"])
     check_max_scr(max_scr)
     path = example_run(run) if example else find_run(run, load_settings(load_models(models_file)).runs)
     if line := missing_journal(path):
         warn(line)
     with RunFile.open(path) as stored:
-        built = print_report(stored, as_json=as_json, markdown=markdown, full=full, judge=judge)
+        data = read_run(stored)
+        is_printed, rows, built = bool(prints) or not any(targets.values()), question_rows(data, judge), None
+        if questions is not None:
+            names = [name for name, given in (("one_cluster", one_cluster), ("wrong", wrong)) if given]
+            _write_questions(rows.where(*names, category=category), files.get("--questions"))
+        # A table alone needs no figure, and figures take most of the time.
+        if is_printed or html is not None or max_scr is not None:
+            # Markdown and the page hold everything.
+            built = build(data, judge=judge, full=full or markdown or html is not None)
+        if built is not None and html is not None:
+            _write_page(built, rows, files.get("--html"), is_opened=open_page)
+        if built is not None and is_printed:
+            _print(built, as_json=as_json, markdown=markdown, full=full)
         with after_report(as_json=as_json):
             check_drawn(stored)
             check_complete(stored)
-            check_gate(built, max_scr)
+            if built is not None:
+                check_gate(built, max_scr)
 
 
-def print_report(
-    run: "RunFile", *, as_json: bool = False, markdown: bool = False, full: bool = False, judge: str | None = None
-) -> "Report":
+def _write_questions(rows: "Questions", file: Path | None) -> None:
+    """Write a table, or print it where there is no file."""
+    from homogaudit.report.question_table import to_json_lines, write_table
+    from homogaudit.store.output_file import replacing
+
+    if file is None:
+        typer.echo(to_json_lines(rows), nl=False)
+        return
+    with replacing(file) as draft:
+        write_table(rows, draft, file.suffix)
+    told(f"{len(rows):,} question{'' if len(rows) == 1 else 's'}", file)
+    if rows.directions:
+        typer.echo(f"lower is more uncertain in {', '.join(map(in_backticks, rows.directions))}", err=True)
+
+
+def _write_page(built: "Report", rows: "Questions", file: Path | None, *, is_opened: bool) -> None:
+    """Write the page, or print it where there is no file."""
+    import webbrowser
+
+    from homogaudit.report.html import to_html
+    from homogaudit.store.output_file import write_text
+
+    page = to_html(built, rows)
+    if file is None:
+        # UTF-8 as the page says, whatever the locale is.
+        typer.get_text_stream("stdout", encoding="utf-8").write(page)
+        return
+    write_text(file, page)
+    told("the report", file)
+    if is_opened and not webbrowser.open(file.resolve().as_uri()):
+        typer.echo("no browser to open it with", err=True)
+
+
+def print_report(run: "RunFile", *, as_json: bool = False, full: bool = False) -> "Report":
     """Build the report of a run, print it to stdout, and return it."""
     from homogaudit.report.build import build
 
-    # Markdown holds everything.
-    built = build(run, judge=judge, full=full or markdown)
+    built = build(run, full=full)
+    _print(built, as_json=as_json, full=full)
+    return built
+
+
+def _print(built: "Report", *, as_json: bool = False, markdown: bool = False, full: bool = False) -> None:
     if as_json:
         from homogaudit.report.json import dumps
 
@@ -74,7 +169,6 @@ def print_report(
         from homogaudit.report.console import render_console
 
         render_console(built, Console(highlight=False), full=full)
-    return built
 
 
 def check_drawn(run: "RunFile") -> None:

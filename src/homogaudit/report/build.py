@@ -34,7 +34,7 @@ SEED = 20261123
 
 
 def build(
-    run: RunFile,
+    run: RunFile | RunData,
     *,
     draws: int = DRAWS,
     seed: int = SEED,
@@ -46,7 +46,7 @@ def build(
     """Build the report of a run.
 
     Args:
-        run: Open for reading; nothing is written.
+        run: Open for reading, or what was read of it; nothing is written.
         draws: Of every bootstrap.
         seed: Of everything random.
         judge: Whose labels to go by; `None` for the run's own choice.
@@ -57,15 +57,15 @@ def build(
     Raises:
         UsageError: `judge` has no stored labels.
     """
-    chosen = choose_judge(run, judge)
-    data = read_run(run)
+    data = run if isinstance(run, RunData) else read_run(run)
+    chosen = choose_judge(data.run, judge)
     labels = count_labels(data, chosen, draws=draws, seed=seed)
     values: dict[str, LabelValue] = {}
     if chosen is not None:
         values = {question_id: label.value for question_id, label in data.labels[chosen].items()}
     validity = assess(data, labels)
     settings = Settings(draws=draws, seed=seed, sweeps=sweeps)
-    methods = run_methods(run)
+    methods = run_methods(data.run)
     primary = primary_name(methods)
     scores = labelled_scores(data, values)
     warning = label_warning(labels)
@@ -85,7 +85,9 @@ def build(
     )
     pointer = pointer_figures(data, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
     facts = _run_facts(data)
-    verdict = decide(validity, figures, primary, labels, signals, choice, analysed.selective, cascade, facts, run.path)
+    verdict = decide(
+        validity, figures, primary, labels, signals, choice, analysed.selective, cascade, facts, data.run.path
+    )
     return Report(
         run=facts,
         validity=validity,

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import overload
+from typing import Self, overload
 
 from homogaudit.config import did_you_mean
 from homogaudit.errors import UsageError
@@ -205,8 +205,8 @@ class Questions(Sequence[QuestionRow]):
     @overload
     def __getitem__(self, index: int) -> QuestionRow: ...
     @overload
-    def __getitem__(self, index: slice) -> "Questions": ...
-    def __getitem__(self, index: int | slice) -> "QuestionRow | Questions":
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> QuestionRow | Self:
         return replace(self, rows=self.rows[index]) if isinstance(index, slice) else self.rows[index]
 
     def __repr__(self) -> str:
@@ -218,7 +218,7 @@ class Questions(Sequence[QuestionRow]):
         counts = Counter(row.category for row in self.rows if row.category)
         return dict(sorted(counts.items(), key=lambda item: item[0].casefold()))
 
-    def where(self, *names: str, category: str | None = None) -> "Questions":
+    def where(self, *names: str, category: str | None = None) -> Self:
         """Return the questions of which all of these filters hold.
 
         Args:

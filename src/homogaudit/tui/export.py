@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
-from uuid import uuid4
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,8 +15,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, RadioButton, RadioSet, Static
 
-from homogaudit.errors import StorageError, UsageError
-from homogaudit.store.run_schema import schema_version
+from homogaudit.store.output_file import check_output, write_text
 
 __all__ = ["FORMS", "Export", "ExportScreen", "default_path", "write_export"]
 
@@ -63,24 +61,14 @@ def write_export(text: str, export: Export) -> None:
     """Write a file whole or not at all.
 
     Raises:
-        UsageError: It would go over a run file, or over a file that is there and was not to be replaced.
+        UsageError: It would go over a folder, a run file, or a file that is there and was not to be replaced.
         StorageError: It cannot be written.
     """
     path = export.path
-    if path.is_file() and schema_version(path) is not None:
-        raise UsageError(f"`{path}` is a run file and would be overwritten", "choose another name")
-    if path.exists() and not export.replace:
-        raise UsageError(f"`{path}` exists", "choose another name")
-    draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another folder") from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    check_output(path, replace=export.replace, hint="choose another name")
+    write_text(path, text)
 
 
 class _Radio(RadioButton):

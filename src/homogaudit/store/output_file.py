@@ -1,0 +1,71 @@
+"""Writing a file that somebody may have already: whole or not at all, never over a run, over others only when asked.
+
+It knows nothing of what is written.
+"""
+
+import contextlib
+from collections.abc import Generator
+from pathlib import Path
+from uuid import uuid4
+
+from homogaudit.errors import StorageError, UsageError
+from homogaudit.store.run_schema import schema_version
+
+__all__ = ["check_output", "replacing", "write_text"]
+
+
+def check_output(path: Path, *, replace: bool, hint: str = "choose another file, or give `--force`") -> None:
+    """Check that a file may be written, before the work that it is to hold.
+
+    Not for a process that has a run at `path` open: its locks would be lost.
+
+    Args:
+        path: The file; a device or a pipe is written itself.
+        replace: Whether a file that is there may go.
+        hint: What to do where it may not.
+
+    Raises:
+        UsageError: It is a run file, a folder, or a file that is not to be replaced.
+        StorageError: Its folder is not there.
+    """
+    if path.is_dir():
+        raise UsageError(f"`{path}` is a folder", "name a file in it")
+    if not path.parent.is_dir():
+        raise StorageError(f"cannot write `{path}`: there is no folder `{path.parent}`", "make it, or choose another")
+    if not path.is_file():
+        return
+    if schema_version(path) is not None:
+        raise UsageError(f"`{path}` is a run file and would be overwritten", "choose another file")
+    if not replace:
+        raise UsageError(f"`{path}` exists", hint)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Generator[Path]:
+    """Give the name of a draft to write, which takes the place of `path` at the end; a failure leaves the old file.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    is_special = path.exists() and not path.is_file()
+    draft = path if is_special else path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    try:
+        yield draft
+        if draft != path:
+            draft.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot write `{path}`: {error.strerror or error}", "choose another file") from error
+    finally:
+        if draft != path:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, whole or not at all.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
