@@ -126,7 +126,7 @@ def _run_facts(data: RunData) -> RunFacts:
         state=run.progress().state,
         created=run.created,
         finished=run.finished,
-        samples=data.samples,
+        samples=data.sample_count,
         decoding=mapping(parameters.get("decoding")),
         prompting=mapping(parameters.get("prompting")),
         # A run that was merged was drawn on all of them at once.

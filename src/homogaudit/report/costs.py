@@ -31,7 +31,7 @@ class ResourceCosts:
 
 def resource_costs(data: RunData) -> ResourceCosts:
     """Return what the scored questions of a run cost on average, and the model's price."""
-    scored = {x.question.id for x in data.scored}
+    scored = {x.question.id for x in data.finished}
     seconds: dict[str, list[float]] = {}
     tokens: dict[str, list[int]] = {}
     for cost in data.costs:

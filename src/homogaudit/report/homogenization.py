@@ -162,14 +162,14 @@ def method_figures(
         threshold=method.threshold,
         embedder=method.embedder,
         level=level_of(scr),
-        questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in data.scored),
+        questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in data.finished),
         scr=scr,
         scr_best_case=extremes.best,
         scr_worst_case=extremes.worst,
         scr_without_refusals=_single(answered, "every question is refused" if clusters else reason),
         wrong_in_single_cluster=_single(wrong, "no clustered question is labelled incorrect" if clusters else reason),
         **_question_means(questions, reason, settings),
-        histogram=_histogram(clusters.values(), data.samples),
+        histogram=_histogram(clusters.values(), data.sample_count),
         calibrated_threshold=calibrated,
         thresholds=thresholds,
         sample_sizes=sample_sizes,
@@ -189,10 +189,10 @@ def _question_means(
 
 def missing_reason(data: RunData) -> str:
     """Return why there are no cluster counts, should there be none."""
-    if not data.scored:
+    if not data.finished:
         return "no question is scored"
-    if data.samples < 2:
-        return _NO_SAMPLES if data.samples == 0 else "one sample a question cannot be clustered"
+    if data.sample_count < 2:
+        return _NO_SAMPLES if data.sample_count == 0 else "one sample a question cannot be clustered"
     return _NOT_CLUSTERED if data.fully_valid else _NONE_FULLY_VALID
 
 
@@ -222,7 +222,7 @@ class _ExtremeCases:
 def _extreme_cases(data: RunData, stored: Mapping[str, Clustering]) -> _ExtremeCases:
     """Return best and worst case over the scored questions; one without a stored clustering enters neither."""
     best = worst = counted = 0
-    for sample_set in data.scored if data.samples >= 2 else ():
+    for sample_set in data.finished if data.sample_count >= 2 else ():
         clustering = stored.get(sample_set.question.id)
         valid = len(sample_set.valid_samples)
         if clustering is None and valid >= 2:
@@ -245,7 +245,7 @@ def _sweeps(
     thresholds = sweep_thresholds(method)
     counts = cluster_counts_by_threshold(matrices, method.linkage, thresholds)
     points = tuple(threshold_point(level, column) for level, column in zip(thresholds, counts.T, strict=True))
-    sizes = [size for size in SAMPLE_SIZES if size <= data.samples]
+    sizes = [size for size in SAMPLE_SIZES if size <= data.sample_count]
     first = cluster_counts_of_first_k(matrices, method, sizes)
     shares = single_cluster_share_of_subsets(matrices, method, sizes, seed=settings.seed)
     by_size: list[SampleSizePoint] = []

@@ -30,7 +30,9 @@ def judge_model(data: RunData, judge: str) -> JudgeModel | None:
     if used is None:
         return None
     calls = data.calls
-    replies = {x.question.id: calls[x.question.id][judge] for x in data.scored if judge in calls.get(x.question.id, {})}
+    replies = {
+        x.question.id: calls[x.question.id][judge] for x in data.finished if judge in calls.get(x.question.id, {})
+    }
     reasons = [reply.reason for reply in replies.values()]
     labels = data.labels[judge]
     # A reply that failed is stored as one without a verdict; the label beside it tells why.
@@ -63,7 +65,7 @@ def compare_judges(data: RunData, *, draws: int, seed: int) -> JudgeComparison |
     judges = tuple(data.labels)
     if len(judges) < 2:
         return Undefined("labels of one judge only" if judges else "no labels are stored")
-    scored = {x.question.id for x in data.scored}
+    scored = {x.question.id for x in data.finished}
     labels = {judge: _decided(data.labels[judge], scored) for judge in judges}
     pairs = [_pair((a, labels[a]), (b, labels[b]), draws, seed) for a, b in combinations(judges, 2)]
     aurocs: dict[str, dict[str, Area | Undefined]] = {}

@@ -69,7 +69,7 @@ def count_labels(data: RunData, judge: str | None, *, draws: int, seed: int) -> 
 
 
 def _counts(labels: Mapping[str, Label], data: RunData, model: JudgeModel | None) -> JudgeCounts:
-    scored = [labels[x.question.id].value for x in data.scored if x.question.id in labels]
+    scored = [labels[x.question.id].value for x in data.finished if x.question.id in labels]
     values = Counter(scored)
     correct, incorrect = values[LabelValue.CORRECT], values[LabelValue.INCORRECT]
     return JudgeCounts(
@@ -77,8 +77,8 @@ def _counts(labels: Mapping[str, Label], data: RunData, model: JudgeModel | None
         incorrect=incorrect,
         ambiguous=values[LabelValue.AMBIGUOUS],
         no_match=values[LabelValue.NO_MATCH],
-        unlabelled=len(data.scored) - len(scored),
-        labelled_share=rate(correct + incorrect, len(data.scored), "no question is scored"),
+        unlabelled=len(data.finished) - len(scored),
+        labelled_share=rate(correct + incorrect, len(data.finished), "no question is scored"),
         accuracy=rate(correct, correct + incorrect, "no answer is labelled correct or incorrect"),
         model=model,
     )

@@ -257,7 +257,7 @@ def question_rows(data: RunData, judge: str | None = None) -> Questions:
     methods = run_methods(data.run)
     primary = primary_name(methods)
     clusterings = {name: data.clusterings(method) for name, method in methods.items()}
-    drawn = frozenset(data.scored_ids)
+    drawn = frozenset(data.finished_ids)
     fully_valid = frozenset(x.question.id for x in data.fully_valid)
 
     def row(position: int, found: SampleSet) -> QuestionRow:
@@ -293,11 +293,13 @@ def _outside(data: RunData, found: SampleSet, *, is_drawn: bool, is_clustered: b
     if is_clustered:
         return ""
     if not is_drawn:
-        whole = f"{share(drawn, data.samples)} samples are drawn" if drawn < data.samples else "no greedy answer"
+        whole = (
+            f"{share(drawn, data.sample_count)} samples are drawn" if drawn < data.sample_count else "no greedy answer"
+        )
         return f"unfinished: {whole}"
     if valid < drawn:
         return f"{share(drawn - valid, drawn)} samples hold no answer"
-    return "not clustered yet" if data.samples >= 2 else missing_reason(data)
+    return "not clustered yet" if data.sample_count >= 2 else missing_reason(data)
 
 
 def _finite(values: Mapping[str, float | None], key: str) -> float | None:

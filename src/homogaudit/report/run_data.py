@@ -51,13 +51,13 @@ class Similarities:
 
 @dataclass(frozen=True, eq=False)
 class RunData:
-    """The scored questions of a run, and what is stored of them; each table is read when it is first asked for.
+    """The finished questions of a run, and what is stored of them; each table is read when it is first asked for.
 
     Attributes:
         run: For the token arrays, which are most of a run and are read by few.
         sets: Every question of the file in its order, as far as it is drawn. Without token arrays.
-        samples: N; 0 where the run holds greedy answers only.
-        scored: Questions whose N samples (and greedy answer, where the run draws one) are stored; where a recorded
+        sample_count: N; 0 where the run holds greedy answers only.
+        finished: Questions whose N samples (and greedy answer, where the run draws one) are stored; where a recorded
             run holds no samples, those with a greedy answer or a recorded label.
         unscored_ids: Those of them that are not yet clustered, labelled and measured as the run was last asked to.
         fully_valid: Those of them whose N samples all hold an answer; none where N < 2.
@@ -67,16 +67,16 @@ class RunData:
 
     run: RunFile
     sets: tuple[SampleSet, ...]
-    samples: int
-    scored: tuple[SampleSet, ...]
+    sample_count: int
+    finished: tuple[SampleSet, ...]
     unscored_ids: frozenset[str]
     fully_valid: tuple[SampleSet, ...]
     parameters: Mapping[str, Any]
     scoring: Scoring | None
 
     def drawn(self) -> Iterator[Generation]:
-        """Yield every sample of the scored questions."""
-        for sample_set in self.scored:
+        """Yield every sample of the finished questions."""
+        for sample_set in self.finished:
             yield from sample_set.samples
 
     def sampler(self, name: str) -> float | None:
@@ -88,14 +88,14 @@ class RunData:
         return number(decoding.get(name, mapping(decoding.get("samples")).get(name)))
 
     @cached_property
-    def scored_ids(self) -> tuple[str, ...]:
-        """The ids of the scored questions."""
-        return tuple(x.question.id for x in self.scored)
+    def finished_ids(self) -> tuple[str, ...]:
+        """The ids of the finished questions."""
+        return tuple(x.question.id for x in self.finished)
 
     @cached_property
     def refused_ids(self) -> frozenset[str]:
-        """The scored questions at least half of whose valid samples decline to answer."""
-        return frozenset(x.question.id for x in self.scored if _is_refused(x))
+        """The finished questions at least half of whose valid samples decline to answer."""
+        return frozenset(x.question.id for x in self.finished if _is_refused(x))
 
     @cached_property
     def sessions(self) -> Sequence[Session]:
@@ -119,11 +119,11 @@ class RunData:
 
     @cached_property
     def signal_matrix(self) -> NDArray[np.float64]:
-        """By name and scored question, each turned so that higher is more uncertain, NaN where undefined."""
-        matrix = np.full((len(self.signal_names), len(self.scored)), np.nan)
+        """By name and finished question, each turned so that higher is more uncertain, NaN where undefined."""
+        matrix = np.full((len(self.signal_names), len(self.finished)), np.nan)
         for row, name in zip(matrix, self.signal_names, strict=True):
             stored = self.signals[name]
-            values = [None if (found := stored.get(x)) is None else found.value for x in self.scored_ids]
+            values = [None if (found := stored.get(x)) is None else found.value for x in self.finished_ids]
             row[:] = np.array(values, dtype=np.float64) * self.directions.get(name, 1)
         matrix[~np.isfinite(matrix)] = np.nan
         return matrix
@@ -158,7 +158,7 @@ class RunData:
             stored = self.run.clusterings(method)
             self._clusterings[method.key] = {
                 x.question.id: stored[x.question.id]
-                for x in self.scored
+                for x in self.finished
                 if x.question.id in stored and len(stored[x.question.id].assignment) == len(x.valid_samples)
             }
         return self._clusterings[method.key]
@@ -178,7 +178,7 @@ class RunData:
             found: dict[str, NDArray[np.float64]] = {}
             for start in range(0, len(sets), _CHUNK):
                 found |= self._matrices(method, sets[start : start + _CHUNK])
-            shape = (len(found), self.samples, self.samples)
+            shape = (len(found), self.sample_count, self.sample_count)
             self._similarities[key] = Similarities(tuple(found), np.array(list(found.values())).reshape(shape))
         return self._similarities[key]
 
@@ -195,12 +195,12 @@ class RunData:
 
 
 def read_run(run: RunFile) -> RunData:
-    """Read the draws of a run and keep the scored questions."""
+    """Read the draws of a run and keep the finished questions."""
     sets = tuple(run.sample_sets(token_arrays=False))
     states, samples = run.question_states(), run.expected_samples()
     # A label that came with the file was given to an answer, whether the file brings its text or not.
     labelled = run.labels(RECORDED).keys() if run.is_recorded and samples == 0 else frozenset[str]()
-    scored = tuple(
+    finished = tuple(
         x
         for x in sets
         # Recorded answers are what they are: of some questions there may be fewer than of others.
@@ -208,9 +208,9 @@ def read_run(run: RunFile) -> RunData:
         and len(x.samples) >= samples
         and (samples > 0 or x.greedy is not None or x.question.id in labelled)
     )
-    fully_valid = tuple(x for x in scored if samples >= 2 and len(x.valid_samples) == len(x.samples))
-    unscored = frozenset(x.question.id for x in scored if states[x.question.id] is RunState.DRAWN)
-    return RunData(run, sets, samples, scored, unscored, fully_valid, run.parameters, run.scoring)
+    fully_valid = tuple(x for x in finished if samples >= 2 and len(x.valid_samples) == len(x.samples))
+    unscored = frozenset(x.question.id for x in finished if states[x.question.id] is RunState.DRAWN)
+    return RunData(run, sets, samples, finished, unscored, fully_valid, run.parameters, run.scoring)
 
 
 def _is_refused(sample_set: SampleSet) -> bool:

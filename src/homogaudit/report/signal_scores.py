@@ -83,8 +83,8 @@ def labelled_scores(data: RunData, labels: Mapping[str, LabelValue]) -> Labelled
         labels: By question id, of the chosen judge; empty where there are none.
     """
     classes = (LabelValue.CORRECT, LabelValue.INCORRECT)
-    columns = [column for column, x in enumerate(data.scored_ids) if labels.get(x) in classes]
-    questions = [data.scored[column].question for column in columns]
+    columns = [column for column, x in enumerate(data.finished_ids) if labels.get(x) in classes]
+    questions = [data.finished[column].question for column in columns]
     return LabelledScores(
         data.signal_names,
         data.signal_matrix[:, columns],
@@ -126,7 +126,7 @@ def score_signals(
     result: dict[str, SignalScore] = {}
     for row, name in enumerate(scores.names):
         stored = data.signals[name]
-        values = [stored.get(x) for x in data.scored_ids]
+        values = [stored.get(x) for x in data.finished_ids]
         missing = [value for value, own in zip(values, data.signal_matrix[row], strict=True) if np.isnan(own)]
         reasons = Counter(value.reason if value is not None else "" for value in missing)
         reason = (reasons.most_common(1)[0][0] or "not computed") if missing else ""

@@ -45,14 +45,14 @@ def assess(data: RunData, labels: Labels) -> Validity:
         labels: The counts of the chosen judge, for the warnings about them.
     """
     samples = _counts(list(data.drawn()))
-    greedy = [x.greedy for x in data.scored if x.greedy is not None]
-    unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in data.scored)
+    greedy = [x.greedy for x in data.finished if x.greedy is not None]
+    unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in data.finished)
     validity = Validity(
         questions=len(data.sets),
-        questions_scored=len(data.scored) - len(data.unscored_ids),
-        questions_unfinished=len(data.sets) - len(data.scored),
+        questions_scored=len(data.finished) - len(data.unscored_ids),
+        questions_unfinished=len(data.sets) - len(data.finished),
         questions_fully_valid=len(data.fully_valid),
-        questions_unclustered=sum(len(x.valid_samples) < 2 for x in data.scored),
+        questions_unclustered=sum(len(x.valid_samples) < 2 for x in data.finished),
         samples=samples.drawn,
         samples_valid=samples.valid,
         truncated=samples.truncated,
@@ -97,9 +97,9 @@ def _duplicated(data: RunData) -> int | Undefined:
     With log-probabilities of untempered, untruncated draws chance is known. Without them only a run counts in which
     nearly every question has equal samples throughout, warm and long.
     """
-    repeating = {x.question.id for x in data.scored if any(len(same) > 1 for same in _equal(x.samples))}
+    repeating = {x.question.id for x in data.finished if any(len(same) > 1 for same in _equal(x.samples))}
     if not repeating:
-        return 0 if data.samples >= 2 else Undefined("equal draws need two samples a question")
+        return 0 if data.sample_count >= 2 else Undefined("equal draws need two samples a question")
     temperature = data.sampler("temperature")
     neutral = {"top_p": 1.0, "top_k": 0.0, "min_p": 0.0}
     if temperature == 1.0 and all(data.sampler(name) in (value, None) for name, value in neutral.items()):
@@ -108,8 +108,8 @@ def _duplicated(data: RunData) -> int | Undefined:
             return sum(_improbable(x.samples) for x in sets)
     if temperature is not None and temperature < _WARM:
         return Undefined(f"equal draws can be chance at temperature {temperature:g}")
-    frozen = [x for x in data.scored if _is_frozen(x)]
-    return sum(len(x.samples) - 1 for x in frozen) if len(frozen) >= _NEARLY_EVERY * len(data.scored) else 0
+    frozen = [x for x in data.finished if _is_frozen(x)]
+    return sum(len(x.samples) - 1 for x in frozen) if len(frozen) >= _NEARLY_EVERY * len(data.finished) else 0
 
 
 def _equal(samples: Iterable[Generation]) -> list[list[Generation]]:
@@ -152,7 +152,7 @@ def _with_warnings(validity: Validity, data: RunData, labels: Labels) -> Validit
     warnings += (data.run.thinking or ThinkingFacts()).warnings
     if data.parameters.get("keep_thinking") is True:
         warnings.append("the raw text is taken as the answer, thinking included (`--keep-thinking`)")
-    if data.samples == 1:
+    if data.sample_count == 1:
         warnings.append("one sample a question: clusterings need at least two")
     warnings += _label_warnings(validity, labels)
     return replace(validity, warnings=tuple(warnings))
@@ -201,7 +201,7 @@ def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:
 
 def _failure_warnings(data: RunData) -> list[str]:
     """Return why most of the failed draws failed; such a draw holds its reason in place of a text."""
-    draws = [draw for x in data.scored for draw in (*x.samples, x.greedy) if draw is not None]
+    draws = [draw for x in data.finished for draw in (*x.samples, x.greedy) if draw is not None]
     reasons = Counter(draw.text.strip("`") for draw in draws if draw.state is GenerationState.ERROR and draw.text)
     if not reasons:
         return []
