@@ -284,7 +284,7 @@ def test_runs_that_were_scored_in_two_ways_and_on_two_days_are_told(make: Make, 
         run.set_meta("created", "2026-03-02T00:30:00+00:00")
         run.scoring = replace(run.scoring, judge="overlap")
     days, scorings = _merge(paths, tmp_path / "merged.audit").warnings
-    assert "on 2 days" in days and "scored like the first" in scorings
+    assert "on 2 different days" in days and "scored like the first" in scorings
 
 
 def test_runs_whose_models_lie_at_two_places_were_scored_in_one_way(make: Make, tmp_path: Path) -> None:

@@ -28,8 +28,9 @@ from homogaudit.records import (
     SignalValue,
     TokenStatistics,
 )
+from homogaudit.store.draws import DrawCount
 from homogaudit.store.file_system import refuse_network_file_system
-from homogaudit.store.run_file import DrawCount, RunFile
+from homogaudit.store.run_file import RunFile
 from homogaudit.store.run_lock import RunLock, lock_owner
 from homogaudit.store.run_schema import SCHEMA_VERSION, schema_version
 

@@ -7,7 +7,7 @@ from typing import Any
 from homogaudit.questions import EarlierQuestion, QuestionFile
 from homogaudit.records import Question
 from homogaudit.store import RunFile
-from homogaudit.store.run_file import differences
+from homogaudit.store.run_facts import differences
 from homogaudit.store.shards import Shards
 
 __all__ = ["READER", "earlier_questions"]

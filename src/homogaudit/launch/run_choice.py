@@ -15,7 +15,7 @@ from homogaudit.questions import QuestionFile
 from homogaudit.records import Question
 from homogaudit.store import ModelSource, RunFile, RunState
 from homogaudit.store.journals import missing_journal
-from homogaudit.store.run_file import differences
+from homogaudit.store.run_facts import differences
 from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.shards import Shards
 

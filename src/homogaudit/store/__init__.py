@@ -2,8 +2,9 @@
 
 from homogaudit.store.facts import ModelSource, Scoring
 from homogaudit.store.progress import RunProgress, RunState
-from homogaudit.store.run_file import RunFile, Session
+from homogaudit.store.run_file import RunFile
 from homogaudit.store.run_lock import RunLock
 from homogaudit.store.run_schema import RUN_SUFFIX
+from homogaudit.store.sessions import Session
 
 __all__ = ["RUN_SUFFIX", "ModelSource", "RunFile", "RunLock", "RunProgress", "RunState", "Scoring", "Session"]

@@ -17,7 +17,8 @@ from homogaudit.errors import ParametersDifferError, RunFileError
 from homogaudit.records import Question, questions_digest
 from homogaudit.store.journals import missing_journal
 from homogaudit.store.progress import RunState
-from homogaudit.store.run_file import RunFile, differences, put_in_place
+from homogaudit.store.run_facts import differences
+from homogaudit.store.run_file import RunFile, put_in_place
 from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.run_schema import reading_mode, storage_errors
 from homogaudit.store.shards import Shards

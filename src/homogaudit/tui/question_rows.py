@@ -15,7 +15,7 @@ from homogaudit.report.labels import choose_judge
 from homogaudit.report.text import plain
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.store import RunFile, RunState
-from homogaudit.store.run_file import QuestionOverview
+from homogaudit.store.overviews import QuestionOverview
 
 __all__ = [
     "FILTERS",

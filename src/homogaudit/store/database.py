@@ -1,0 +1,126 @@
+"""The SQLite file of a run, open: its rows, its transactions, and what stands beside its tables.
+
+Knows no table but `meta`.
+"""
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.store.journals import JOURNAL, next_mark
+from homogaudit.store.run_schema import (
+    SCHEMA_VERSION,
+    storage_errors,
+)
+
+__all__ = ["Database", "chunks", "from_blob", "now", "text_hash", "to_blob"]
+
+
+_Item = TypeVar("_Item")
+
+
+def chunks(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    """Yield `items` in their order, at most `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def text_hash(text: str) -> bytes:
+    """Return the 16-byte key of a text in the embedding table."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def to_blob(array: NDArray[Any] | None, dtype: str) -> bytes | None:
+    """Return the little-endian bytes of `array`."""
+    return None if array is None else np.ascontiguousarray(array, dtype=dtype).tobytes()
+
+
+def from_blob(blob: bytes | None, dtype: str) -> NDArray[Any] | None:
+    """Return the array behind `to_blob`."""
+    return None if blob is None else np.frombuffer(blob, dtype=dtype)
+
+
+def now() -> str:
+    """Return the time now in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Database:
+    """The file of a run, open for reading or for writing.
+
+    One process writes (it holds a `RunLock`); any number read at the same time.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, *, writable: bool, version: int = SCHEMA_VERSION
+    ) -> None:
+        self.path = path
+        self._connection = connection
+        self._writable = writable
+        self._version = version
+        rows = connection.execute("SELECT position, id FROM questions").fetchall()
+        self._positions: dict[str, int] = {question_id: position for position, question_id in rows}
+        self._id = self.meta("id")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a writer folds the write-ahead log back so that the run is one file."""
+        if self._writable:
+            with contextlib.suppress(sqlite3.Error):
+                # Fails where a reader is attached; the log then stays beside the file and nothing is lost.
+                self._connection.execute("PRAGMA busy_timeout = 200")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Generator[None]:
+        """Make all writes inside one transaction; nested uses join the outer one."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with storage_errors(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                # Before anything is written: a large transaction reaches the log before it is committed.
+                mark = next_mark(self.path, self._id, self.meta(JOURNAL))
+                yield
+                # Different every time: what does not change is not written to the log, which it is to mark.
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (JOURNAL, json.dumps(mark)))
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # SQLite may leave open what a commit failed on, and later writes would join it unseen.
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """Return all rows of a query; a damaged file is one clear error."""
+        with storage_errors(self.path):
+            return self._connection.execute(query, parameters).fetchall()
+
+    def meta(self, key: str, default: Any = None) -> Any:
+        """Return one fact about the run (`id`, `created`, `status`, `model`, `parameters`, ...)."""
+        rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return json.loads(rows[0][0]) if rows else default
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Store one fact about the run as JSON."""
+        with self.transaction():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def __len__(self) -> int:
+        return len(self._positions)

@@ -1,0 +1,208 @@
+"""What is derived from the draws of a run: calls, costs, embeddings, clusterings, labels and signals.
+
+Each is stored under everything that it depends on; a new one takes the place of the old one.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homogaudit.records import (
+    Clustering,
+    ClusteringMethod,
+    Label,
+    LabelValue,
+    ModelCall,
+    ResourceCost,
+    SignalValue,
+)
+from homogaudit.store.database import Database, chunks, text_hash, to_blob
+
+__all__ = ["Derived"]
+
+
+_TEXTS_AT_ONCE = 500
+"""Read by one query."""
+
+
+class Derived(Database):
+    """The tables of what was computed, and of what a model was asked."""
+
+    def add_calls(self, calls: Iterable[ModelCall]) -> None:
+        """Store what the model said of its own answers; a new call of the same kind replaces the old one."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (self._positions[x.question_id], x.kind, x.value, x.reason, x.text, x.tokens, x.seconds)
+                    for x in calls
+                ],
+            )
+
+    def calls(self) -> dict[str, dict[str, ModelCall]]:
+        """Return the stored calls by question id, then by kind."""
+        found: dict[str, dict[str, ModelCall]] = {}
+        if self._version < 2:
+            return found
+        rows = self.rows(
+            "SELECT questions.id, kind, value, reason, calls.text, tokens, seconds FROM calls "
+            "JOIN questions USING (position) ORDER BY position"
+        )
+        for question_id, kind, *fields in rows:
+            found.setdefault(question_id, {})[kind] = ModelCall(question_id, kind, *fields)
+        return found
+
+    def add_costs(self, costs: Iterable[ResourceCost]) -> None:
+        """Store what questions cost; a new measurement replaces the old one."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?)",
+                [(self._positions[x.question_id], x.resource, x.seconds, x.tokens) for x in costs],
+            )
+
+    def costs(self) -> list[ResourceCost]:
+        """Return every stored cost in the order of the questions."""
+        if self._version < 2:
+            return []
+        rows = self.rows(
+            "SELECT questions.id, resource, seconds, tokens FROM costs JOIN questions USING (position) "
+            "ORDER BY position, resource"
+        )
+        return [ResourceCost(*row) for row in rows]
+
+    def add_embeddings(self, embedder: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Store embeddings of unique texts as float16; a text that is there already is left alone."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)",
+                [(embedder, text_hash(text), to_blob(vector, "<f2")) for text, vector in vectors.items()],
+            )
+
+    def embeddings(self, embedder: str, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the stored embeddings among `texts` as unit float32 vectors of shape (d,)."""
+        found: dict[str, NDArray[np.float32]] = {}
+        by_hash = {text_hash(text): text for text in texts}
+        for hashes in chunks(list(by_hash), _TEXTS_AT_ONCE):
+            query = "SELECT text_hash, vector FROM embeddings WHERE embedder = ? AND text_hash IN "
+            rows = self.rows(f"{query}({','.join('?' * len(hashes))})", (embedder, *hashes))
+            if rows:
+                vectors = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f2").astype(np.float32)
+                vectors = vectors.reshape(len(rows), -1)
+                # float16 moves the norm by up to 1e-3, which would move cosines near a threshold.
+                vectors /= np.maximum(np.sqrt([np.dot(vector, vector) for vector in vectors]), 1e-12)[:, None]
+                found |= {by_hash[text_hash]: vector for (text_hash, _), vector in zip(rows, vectors, strict=True)}
+        return found
+
+    def add_pair_scores(self, model: str, scores: Mapping[tuple[str, str], NDArray[np.float32]]) -> None:
+        """Keep the (3,) scores of pairs (premise, hypothesis) under a model's key."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO pair_scores VALUES (?, ?, ?, ?)",
+                [
+                    (model, text_hash(premise), text_hash(hypothesis), to_blob(row, "<f4"))
+                    for (premise, hypothesis), row in scores.items()
+                ],
+            )
+
+    def pair_scores(self, model: str, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], NDArray[np.float32]]:
+        """Return the stored scores of the given pairs; a pair that has none is left out."""
+        if self._version < 2:
+            return {}
+        query = "SELECT scores FROM pair_scores WHERE model = ? AND premise_hash = ? AND hypothesis_hash = ?"
+        found: dict[tuple[str, str], NDArray[np.float32]] = {}
+        for premise, hypothesis in dict.fromkeys(pairs):
+            for (blob,) in self.rows(query, (model, text_hash(premise), text_hash(hypothesis))):
+                found[premise, hypothesis] = np.frombuffer(blob, dtype="<f4")
+        return found
+
+    def add_clusterings(self, clusterings: Iterable[Clustering]) -> None:
+        """Store clusterings under everything that they depend on."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO clusterings VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self._positions[clustering.question_id],
+                        clustering.method.key,
+                        clustering.method.similarity,
+                        clustering.method.linkage,
+                        clustering.method.threshold,
+                        clustering.method.embedder,
+                        json.dumps(clustering.assignment),
+                    )
+                    for clustering in clusterings
+                ],
+            )
+
+    def clustering_methods(self) -> list[ClusteringMethod]:
+        """Return the methods that have stored clusterings."""
+        rows = self.rows("SELECT DISTINCT similarity, linkage, threshold, embedder FROM clusterings ORDER BY key")
+        return [ClusteringMethod(*row) for row in rows]
+
+    def clusterings(self, method: ClusteringMethod) -> dict[str, Clustering]:
+        """Return the stored clusterings of one method by question id."""
+        rows = self.rows(
+            "SELECT questions.id, assignment FROM clusterings JOIN questions USING (position) WHERE key = ?",
+            (method.key,),
+        )
+        return {
+            question_id: Clustering(question_id, method, tuple(json.loads(assignment)))
+            for question_id, assignment in rows
+        }
+
+    def add_labels(self, labels: Iterable[Label]) -> None:
+        """Store labels; a new label of the same judge replaces the old one."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
+                [(self._positions[x.question_id], x.judge, x.value.value, x.reason) for x in labels],
+            )
+
+    def judges(self) -> list[str]:
+        """Return the judges that have stored labels."""
+        return [judge for (judge,) in self.rows("SELECT DISTINCT judge FROM labels ORDER BY judge")]
+
+    def labels(self, judge: str) -> dict[str, Label]:
+        """Return the stored labels of one judge by question id."""
+        rows = self.rows(
+            "SELECT questions.id, value, reason FROM labels JOIN questions USING (position) WHERE judge = ?",
+            (judge,),
+        )
+        return {
+            question_id: Label(question_id, judge, LabelValue(value), reason) for question_id, value, reason in rows
+        }
+
+    def add_signals(self, values: Iterable[SignalValue]) -> None:
+        """Store signal values; a newly computed value replaces the old one."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO signals VALUES (?, ?, ?, ?, ?)",
+                [(self._positions[x.question_id], x.signal, x.value, x.reason, x.seconds) for x in values],
+            )
+
+    def drop_signals(self, names: Iterable[str]) -> None:
+        """Forget the values of some signals."""
+        with self.transaction():
+            self._connection.executemany("DELETE FROM signals WHERE signal = ?", [(name,) for name in names])
+
+    def signals(self) -> dict[str, dict[str, SignalValue]]:
+        """Return every stored value by signal name, then by question id."""
+        values: dict[str, dict[str, SignalValue]] = {}
+        rows = self.rows(
+            "SELECT questions.id, signal, value, reason, seconds FROM signals JOIN questions USING (position) "
+            "ORDER BY position"
+        )
+        for question_id, signal, value, reason, seconds in rows:
+            record = SignalValue(question_id, signal, value, reason, seconds)
+            values.setdefault(signal, {})[question_id] = record
+        return values
+
+    def mark_scored(self, question_id: str, scoring: str) -> None:
+        """Note that what is stored for one question is what `scoring` asks for, and no earlier scoring."""
+        position = self._positions[question_id]
+        with self.transaction():
+            # Signals and labels are those of the last scoring only, so an earlier one no longer holds.
+            self._connection.execute("DELETE FROM scorings WHERE position = ?", (position,))
+            self._connection.execute("INSERT INTO scorings VALUES (?, ?)", (position, scoring))

@@ -1,0 +1,129 @@
+"""How far a run and its questions are, and what a list shows of each question."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from homogaudit.records import (
+    ClusteringMethod,
+    LabelValue,
+)
+from homogaudit.store.draws import DrawCount, Draws
+from homogaudit.store.progress import (
+    STATE,
+    STATE_TABLES,
+    RunProgress,
+    RunState,
+    question_states,
+    run_progress,
+)
+
+__all__ = ["Overviews", "QuestionOverview"]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionOverview:
+    """What a list shows of one question.
+
+    Attributes:
+        position: Its place in the file, from 0.
+        state: How far it is.
+        drawn: How much of it is drawn.
+        assignment: Of its valid samples by one clustering, `None` where it is not clustered.
+        label: Of one judge.
+        signal: The value of one signal.
+        scoring: Under which it is scored, `None` before.
+    """
+
+    position: int
+    id: str
+    text: str
+    category: str | None
+    state: RunState
+    drawn: DrawCount
+    assignment: tuple[int, ...] | None
+    label: LabelValue | None
+    signal: float | None
+    scoring: str | None
+
+
+class Overviews(Draws):
+    """Progress, and the rows of lists."""
+
+    def progress(self) -> RunProgress:
+        """Return how far the run is."""
+        return run_progress(
+            self.rows, self._state_parameters(), calls=self.wanted_calls, lacks_shards=bool(self.missing_shards)
+        )
+
+    def question_states(self, scoring: str | None = None) -> dict[str, RunState]:
+        """Return how far each question is, by its id, in the order of the file.
+
+        Args:
+            scoring: Key of the scoring that counts; `None` for the run's last, under which a complete run is scored.
+        """
+        return question_states(self.rows, self._state_parameters(scoring))
+
+    def _state_parameters(self, scoring: str | None = None) -> dict[str, Any]:
+        """Return what the states of questions depend on."""
+        decoding, samples, last = self.parameters.get("decoding"), self.expected_samples(), self.scoring
+        return {
+            "is_recorded": self.is_recorded,
+            "samples": samples,
+            "needs_greedy": samples == 0 or (isinstance(decoding, dict) and "greedy_max_tokens" in decoding),
+            "scoring": scoring if scoring is not None else last and last.key,
+            "is_complete": scoring is None and self.status == "complete",
+        }
+
+    def question_marks(self) -> dict[int, tuple[int, str | None]]:
+        """Return what tells that a question has changed, by position: its stored draws, and its scoring."""
+        rows = self.rows(
+            "SELECT q.position, coalesce(g.draws, 0), s.scoring FROM questions q LEFT JOIN "
+            "(SELECT position, count(*) AS draws FROM generations GROUP BY position) g USING (position) "
+            "LEFT JOIN scorings s USING (position) ORDER BY q.position"
+        )
+        return {position: (draws, scoring) for position, draws, scoring in rows}
+
+    def overviews(
+        self,
+        *,
+        method: ClusteringMethod | None,
+        judge: str | None,
+        signal: str,
+        positions: Iterable[int] | None = None,
+    ) -> list[QuestionOverview]:
+        """Return what a list shows of the questions, in their order, in one query.
+
+        Args:
+            method: Whose clusters; `None` for none.
+            judge: Whose labels; `None` for none.
+            signal: Whose values.
+            positions: Which questions, counted from 0; `None` for all.
+        """
+        chosen = "" if positions is None else "WHERE q.position IN (SELECT value FROM json_each(:positions)) "
+        rows = self.rows(
+            f"SELECT q.position, q.id, q.text, q.category, {STATE}, coalesce(g.samples, 0), coalesce(g.greedy, 0), "
+            f"c.assignment, l.value, v.value, s.scoring FROM {STATE_TABLES} "
+            "LEFT JOIN clusterings c ON c.position = q.position AND c.key = :method "
+            "LEFT JOIN labels l ON l.position = q.position AND l.judge = :judge "
+            f"LEFT JOIN signals v ON v.position = q.position AND v.signal = :signal {chosen}ORDER BY q.position",
+            self._state_parameters()
+            | {"method": method.key if method is not None else None, "judge": judge, "signal": signal}
+            | ({} if positions is None else {"positions": json.dumps(list(positions))}),
+        )
+        return [
+            QuestionOverview(
+                position,
+                question_id,
+                text,
+                category,
+                RunState(state),
+                DrawCount(samples, bool(greedy)),
+                None if assignment is None else tuple(json.loads(assignment)),
+                None if label is None else LabelValue(label),
+                value,
+                scoring,
+            )
+            for position, question_id, text, category, state, samples, greedy, assignment, label, value, scoring in rows
+        ]
