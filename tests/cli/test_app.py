@@ -61,7 +61,7 @@ def assert_is_error(text: str, starts: str) -> None:
         (["run", "demo", "a.txt", "b.txt"], "got unexpected extra argument"),
         (["runs", "frobnicate"], "no such command `frobnicate`"),
         (["runs", "delete"], "missing argument `RUN"),
-        (["report", "--json", "--markdown"], "`--json` and `--markdown` exclude each other"),
+        (["report", "--json", "--markdown"], "`--json` and `--markdown` both print to standard output"),
         (["report", "--max-scr", "2"], "`--max-scr` must lie between 0 and 1, not `2`"),
         (["report", "absent"], "no run `absent`"),
         (["explain", "the meaning of life"], "unknown term `the meaning of life`"),

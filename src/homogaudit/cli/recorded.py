@@ -8,7 +8,6 @@ import shlex
 import sys
 from contextlib import ExitStack
 from functools import partial
-from gzip import GzipFile
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -238,6 +237,8 @@ def _export_to_file(run: "RunFile", target: Path, options: "ExportOptions") -> N
     with replacing(target) as draft, ExitStack() as files:
         file = files.enter_context(draft.open("wb"))
         if target.suffix == ".gz":
+            from gzip import GzipFile
+
             # Without name and time, so that the same run gives the same file.
             file = files.enter_context(GzipFile("", "wb", fileobj=file, mtime=0))
         stream = files.enter_context(TextIOWrapper(file, encoding="utf-8", newline="\n"))

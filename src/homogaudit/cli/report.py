@@ -60,7 +60,7 @@ def report(
     max_scr: MaxScrOption = None,
     models_file: ModelsOption = None,
 ) -> None:
-    """Print the report of a run, or write it and its questions to files.
+    """Print the report of a run, or write it to a file.
 
     An unfinished run is reported as far as it got, with exit code 4.
     """
