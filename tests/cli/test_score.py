@@ -151,7 +151,7 @@ def test_an_unfinished_run_is_scored_as_far_as_it_goes_with_exit_code_4(score: S
     code, out, err = score(run_path, "--judge", "exact", "--no-embedder", "-q")
     assert code == 4
     assert out.startswith("Homogenization: ")
-    assert err.startswith(f"error: `{run_path}` is not complete\nhint: ")
+    assert err.startswith(f"error: `{run_path}` is not complete: 1 of 2 questions are drawn\nhint: ")
     with RunFile.open(run_path) as run:
         assert len(run.labels("exact")) == 1
 
