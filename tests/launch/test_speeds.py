@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from homogaudit.launch.speeds import Speeds, find_serial_speed, find_speeds, store_speeds
+from homogaudit.events import Job, JobModel, Scoring
+from homogaudit.launch.speeds import Speeds, find_paces, find_serial_speed, find_speeds, store_paces, store_speeds
 
 
 @pytest.fixture
@@ -34,3 +35,21 @@ def test_a_damaged_file_or_a_missing_model_is_no_speed(tmp_path: Path, model: Pa
     (tmp_path / "bench.json").write_text("{", encoding="utf-8")
     assert find_speeds(tmp_path, model) is None
     assert find_speeds(tmp_path, tmp_path / "nowhere.gguf") is None
+
+
+def test_what_a_run_measured_is_found_by_a_job_with_the_same_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
+    job = Job("a.audit", JobModel("/models/tiny.gguf"), scoring=Scoring(judge="model:x"))
+    assert find_paces(job) == {}
+    store_paces(job, {"answers": 1.5, "calls": 0.25, "judgements": 2.0})
+    assert find_paces(job) == {"answers": 1.5, "calls": 0.25, "judgements": 2.0}
+    other = Job("b.audit", JobModel("/models/large.gguf"), scoring=Scoring(judge="model:x"))
+    assert find_paces(other) == {"judgements": 2.0}
+
+
+def test_a_file_of_speeds_that_is_spoilt_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path))
+    (tmp_path / "bench.json").write_text('{"paces": [1, 2]}')
+    job = Job("a.audit", JobModel("/models/tiny.gguf"))
+    assert find_paces(job) == {}
+    store_paces(job, {"answers": 1.0})

@@ -391,7 +391,7 @@ async def test_a_server_that_is_waited_for_and_a_judge_are_named(make_job: MakeJ
         live.engine.finish()
         await until(pilot, lambda: "judging answers" in status_line(live.app))
         panel = str(live.app.screen.query_one(RunPanel).render())
-        assert "3 of 500 calls" in panel and "left" not in panel and "slots" not in panel
+        assert "3 of 500 calls" in panel and "tokens/s" not in panel and "slots" not in panel
 
 
 async def test_an_error_that_nobody_expected_is_told_while_a_run_is_prepared(

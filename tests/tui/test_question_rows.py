@@ -27,7 +27,6 @@ from homogaudit.tui.question_rows import (
     Sort,
     categories,
     changed_positions,
-    load_rows,
     read_rows,
     row_source,
     select,
@@ -41,6 +40,10 @@ QUESTIONS = [
     Question("d", "Who was taller?"),
     Question("e", "What is left?"),
 ]
+
+
+def load_rows(run: RunFile) -> tuple[QuestionRow, ...]:
+    return read_rows(run, row_source(run))
 
 
 def draw(run: RunFile, question: str, samples: int, greedy: bool = True, empty: int = 0) -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from homogaudit.events import EngineReady
+from homogaudit.events import Asking, EngineReady
+from homogaudit.launch.forecast import Ahead
 from homogaudit.tui.live_state import LiveState
 from homogaudit.tui.run_panel import RunPanel
 from homogaudit.tui.theme import DARK_PALETTE
@@ -36,3 +37,12 @@ def test_the_speed_up_is_over_the_stored_bench_else_over_the_warm_up(
 
 def test_no_speed_up_is_shown_where_no_serial_speed_is_known():
     assert "serial" not in speed_line(READY, None)
+
+
+def test_the_bar_and_the_time_left_are_those_of_all_phases():
+    panel = RunPanel()
+    state = LiveState(status="asking", ready=READY, progress=progress(60), asking=Asking(4, 24))
+    panel.set_reactive(RunPanel.state, replace(state, ahead=Ahead(0.75, 65.0)))
+    bar, words, _ = panel.draw(100, 3, DARK_PALETTE, color=True).plain.splitlines()
+    assert "75.0%" in bar and "60 of 60 answers" in bar
+    assert "1:05 left" in words and "4 of 24 calls" in words and "tokens/s" not in words

@@ -84,9 +84,10 @@ class Forecast:
                 elif event.tokens_per_second and drawn > 0:
                     self._measured["answers"] = event.tokens / event.tokens_per_second / drawn
             case Asking():
-                self._step("calls" if event.who == "model" else "judgements", event.calls - event.done)
+                self._step("calls" if event.who == "model" else "judgements", event.done, event.calls - event.done)
             case QuestionScored() if self._left["scorings"] and not self._left["answers"] and not self._left["calls"]:
-                self._step("scorings", self._left["scorings"] - 1)
+                done = self._done["scorings"] - self._begun_at["scorings"] + 1
+                self._step("scorings", done, self._left["scorings"] - 1)
             case Paused():
                 self._stood_since = self._clock()
             case Resumed() if self._stood_since is not None:
@@ -112,9 +113,8 @@ class Forecast:
         self._begun = self._clock()
         self._begun_at = dict(self._done)
 
-    def _step(self, phase: Phase, left: int) -> None:
-        self._done[phase] += self._left[phase] - left
-        self._left[phase] = left
-        steps = self._done[phase] - self._begun_at[phase]
-        if steps > 0:
-            self._measured[phase] = (self._clock() - self._begun) / steps
+    def _step(self, phase: Phase, done: int, left: int) -> None:
+        """Note how many steps of a phase are done since it began, and how many are left."""
+        self._done[phase], self._left[phase] = self._begun_at[phase] + done, left
+        if done:
+            self._measured[phase] = (self._clock() - self._begun) / done

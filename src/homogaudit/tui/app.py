@@ -109,10 +109,7 @@ class HomogauditApp(EngineApp):
             title = mode.capitalize()
             if mode in ("questions", "report") and self.session is None:
                 return EmptyScreen(title, "No run yet: start one or open one on the start screen (key 1).")
-            try:
-                module = import_module(f"homogaudit.tui.screens.{mode}")
-            except ModuleNotFoundError:
-                return EmptyScreen(title, "This screen is not there.")
+            module = import_module(f"homogaudit.tui.screens.{mode}")
             screen: Callable[..., Screen[Any]] = getattr(module, f"{title}Screen")
             return screen(self.session.run) if mode in ("questions", "report") and self.session else screen()
 

@@ -27,7 +27,6 @@ __all__ = [
     "Sort",
     "categories",
     "changed_positions",
-    "load_rows",
     "read_rows",
     "row_source",
     "select",
@@ -103,11 +102,6 @@ def row_source(run: RunFile) -> RowSource:
         judge=choose_judge(run, None),
         samples=run.expected_samples(),
     )
-
-
-def load_rows(run: RunFile) -> tuple[QuestionRow, ...]:
-    """Return a row for each question in the order of the file."""
-    return read_rows(run, row_source(run))
 
 
 def read_rows(run: RunFile, source: RowSource, positions: Sequence[int] | None = None) -> tuple[QuestionRow, ...]:

@@ -28,7 +28,7 @@ from homogaudit.tui.session import read_answer_tokens
 from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED
 from homogaudit.tui.widgets.histogram import Bar, Histogram
-from homogaudit.tui.widgets.line_plot import LinePlot, Series
+from homogaudit.tui.widgets.line_plot import Axes, LinePlot, Series
 from homogaudit.tui.widgets.token_strip import StripToken, TokenStrip
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class LiveScreen(Screen[None]):
                     questions.border_title = "Questions"
                     yield questions
                 with Vertical(id="adding-up"):
-                    plot = LinePlot(id="rates", y_range=(0.0, 1.0), y_percent=True, x_label="questions", empty="")
+                    plot = LinePlot(Axes("questions", y_range=(0.0, 1.0), y_percent=True, empty=""), id="rates")
                     yield self._panel("Single-cluster rate", "rates-panel", RateFigure(id="rate"), plot)
                     histogram = Histogram(id="histogram", empty="no question scored yet")
                     yield self._panel("Clusters a question", "histogram-panel", histogram)

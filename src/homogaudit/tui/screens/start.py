@@ -79,7 +79,7 @@ class StartScreen(Screen[None]):
                     yield _field("Model", Input(defaults.model, "a .gguf file or a name", id="model",
                                                 suggester=PathSuggester("model"), compact=True))  # fmt: skip
                     yield OptionList(id="models", compact=True, markup=False)
-                    yield _field("Questions", Input(_shown_source(defaults.questions), "misconceptions", id="source",
+                    yield _field("Questions", Input(defaults.questions or "", "misconceptions", id="source",
                                                     suggester=PathSuggester("questions"), compact=True))  # fmt: skip
                     named = f"a file, or {', '.join(packaged_questions())}"
                     yield _field("", Static(named, classes="muted field-note", markup=False))
@@ -262,10 +262,6 @@ def _lists() -> tuple[list[ModelChoice], list[RunSummary]]:
 
 def _field(label: str, widget: Input | ChoiceLine | Static) -> Horizontal:
     return Horizontal(Label(label, classes="field-label", markup=False), widget, classes="field")
-
-
-def _shown_source(source: str | None) -> str:
-    return source or ""
 
 
 def _model_line(choice: ModelChoice) -> Content:

@@ -325,19 +325,10 @@ def _draw_axes(canvas: Canvas, frame: _Frame, axes: Axes, levels: Sequence[Tick]
 
 
 class LinePlot(Figure):
-    """Several lines on one pair of axes.
+    """Several lines on one pair of axes; the most important first: it is drawn on top.
 
     Args:
-        series: The lines, the most important first: it is drawn on top.
-        x_label: Under the horizontal axis.
-        y_label: Above the vertical axis.
-        y_range: Lowest and highest y; `None` for the data's own.
-        x_range: The same for x.
-        y_percent: Write heights as per cent.
-        x_percent: Write places as per cent.
-        x_marks: Places of upright dotted lines.
-        y_marks: Heights of level dotted lines.
-        empty: What to say while there is no data.
+        axes: What the axes say.
     """
 
     DEFAULT_CSS = """
@@ -345,34 +336,11 @@ class LinePlot(Figure):
     """
 
     series: reactive[tuple[Series, ...]] = reactive((), always_update=False)
-    axes: reactive[Axes] = reactive(Axes())
 
-    def __init__(
-        self,
-        series: Sequence[Series] = (),
-        *,
-        x_label: str = "",
-        y_label: str = "",
-        y_range: tuple[float, float] | None = None,
-        x_range: tuple[float, float] | None = None,
-        y_percent: bool = False,
-        x_percent: bool = False,
-        x_marks: Sequence[float] = (),
-        y_marks: Sequence[float] = (),
-        empty: str = "no data yet",
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
-        self.set_reactive(LinePlot.series, tuple(series))
-        marks = (tuple(x_marks), tuple(y_marks))
-        self.set_reactive(LinePlot.axes, Axes(x_label, y_label, y_range, x_range, y_percent, x_percent, *marks, empty))
-
-    def update_series(self, series: Sequence[Series]) -> None:
-        """Show other lines on the same axes."""
-        self.series = tuple(series)
+    def __init__(self, axes: Axes, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._axes = axes
 
     def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
         """Return the plot."""
-        return draw_line_plot(self.series, self.axes, width, height, palette, color=color)
+        return draw_line_plot(self.series, self._axes, width, height, palette, color=color)
