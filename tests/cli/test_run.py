@@ -91,7 +91,8 @@ def texts(path: Path) -> dict[tuple[str, int], str]:
 
 
 def left_over(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    """What lies in a folder but the speeds of its runs, which stay for the next."""
+    return {path.name for path in folder.iterdir()} - {"bench.json"} if folder.is_dir() else set()
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,7 @@ def test_an_audit_draws_scores_and_reports(run: Run, questions: Path, runs: Path
     assert "Homogenization: invalid" in result.out
     assert max(map(len, result.out.splitlines())) <= 80
     # Named after the model and the questions, and nothing is left beside it.
-    (target,) = runs.iterdir()
+    (target,) = runs.glob("*.audit")
     assert f"-{questions.stem}-20" in target.name
     assert result.err.splitlines()[0] == f"run: {target}"
     assert "2 questions, 6 answers: at most 24 passes" in result.err
@@ -180,7 +181,7 @@ def test_questions_come_from_stdin_and_quiet_is_silent(questions: Path, runs: Pa
     assert (result.returncode, result.stderr) == (0, b"")
     facts = json.loads(result.stdout)["run"]
     assert (facts["question_source"], facts["status"]) == ("stdin", "complete")
-    (path,) = runs.iterdir()
+    (path,) = runs.glob("*.audit")
     assert "-stdin-" in path.name
 
 
