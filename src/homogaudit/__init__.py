@@ -1,22 +1,36 @@
-"""Audit a local language model for response homogenization.
+"""Audit a language model for response homogenization.
 
-The package root imports nothing heavy: `homogaudit --help` and `import homogaudit` load no model library. `Cascade` is
-imported when it is asked for.
+The public API: `audit` runs one, `open_run` opens one, `Cascade` decides single answers. The package root imports
+nothing heavy; each name is imported when it is asked for.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from homogaudit.api import Questions, Run, audit, open_run
     from homogaudit.cascade.policy import Cascade
+    from homogaudit.report.question_rows import QuestionRow
 
-__all__ = ["Cascade", "__version__"]
+__all__ = ["Cascade", "QuestionRow", "Questions", "Run", "__version__", "audit", "open_run"]
 
 __version__ = "0.2.0.dev0"
 
+_MODULES = {
+    "Cascade": "homogaudit.cascade.policy",
+    "QuestionRow": "homogaudit.report.question_rows",
+    "Questions": "homogaudit.api",
+    "Run": "homogaudit.api",
+    "audit": "homogaudit.api",
+    "open_run": "homogaudit.api",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "Cascade":
-        from homogaudit.cascade.policy import Cascade
-
-        return Cascade
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
