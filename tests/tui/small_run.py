@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from homogaudit.events import Job, JobEmbedder, Scoring
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.records import GREEDY, Generation, GenerationState, Question, TokenStatistics
-from homogaudit.store import RunFile, run_file
+from homogaudit.store import RunFile, run_file, sessions
 
 __all__ = ["SAMPLES", "make_small_run"]
 
@@ -60,7 +60,8 @@ ALIKE = ("The answer is {}.", "The answer is {}, of course.", "The answer is {} 
 def make_small_run(folder: Path) -> Path:
     """Write a run of 24 questions with ten samples each: clustered, judged, with all signals that need no model."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_file, "_now", lambda: "2026-03-01T12:30:00+00:00")
+        for module in (run_file, sessions):
+            patch.setattr(module, "now", lambda: "2026-03-01T12:30:00+00:00")
         patch.setattr(run_file, "uuid4", lambda: UUID(int=0x260324124 << 92))
         ticks = itertools.count()
         patch.setattr(time, "perf_counter", lambda: next(ticks) * 2e-4)
