@@ -93,16 +93,17 @@ def report(
         warn(line)
     with RunFile.open(path) as stored:
         data = read_run(stored)
-        is_printed, rows, built = bool(prints) or not any(targets.values()), question_rows(data, judge), None
+        is_printed, built = bool(prints) or not any(targets.values()), None
         if questions is not None:
             names = [name for name, given in (("one_cluster", one_cluster), ("wrong", wrong)) if given]
-            _write_questions(rows.where(*names, category=category), files.get("--questions"))
+            rows = question_rows(data, judge).where(*names, category=category)
+            _write_questions(rows, files.get("--questions"))
         # A table alone needs no figure, and figures take most of the time.
         if is_printed or html is not None or max_scr is not None:
             # Markdown and the page hold everything.
             built = build(data, judge=judge, full=full or markdown or html is not None)
         if built is not None and html is not None:
-            _write_page(built, rows, files.get("--html"), is_opened=open_page)
+            _write_page(built, question_rows(data, judge), files.get("--html"), is_opened=open_page)
         if built is not None and is_printed:
             _print(built, as_json=as_json, markdown=markdown, full=full)
         with after_report(as_json=as_json):
