@@ -137,7 +137,7 @@ def test_an_unlabelled_run_says_what_is_not_known_and_how_to_label_it(build_run:
     found = told(summary(build(builder.score(JACCARD, judge=None), draws=50)))
     assert "no reference answers" in found["Signals"]
     assert found["Missed"].startswith("Not known: ") and found["Saving"].startswith("Not known: ")
-    assert "`homogaudit score run0 --judge model:MODEL`" in found["Next"]
+    assert "`homogaudit score run0.audit --judge model:MODEL`" in found["Next"]
 
 
 def test_an_invalid_audit_says_why_and_gives_no_level(build_run: Callable[..., Any]) -> None:

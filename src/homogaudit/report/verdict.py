@@ -123,7 +123,7 @@ def _next(
     """Return at most two commands that would settle what is open, the most pressing first."""
     if path.stem == EXAMPLE:
         return ("`homogaudit report --example --full`: every figure", "`homogaudit tui --example`: the clusters")
-    run = shlex.quote(path.stem)
+    run = shlex.quote(path.name)
     again = f"homogaudit run {shlex.quote(facts.model)} QUESTIONS"
     limit = number(facts.decoding.get("max_tokens"))
     cut = validity.truncated if isinstance(validity.truncated, int) else 0

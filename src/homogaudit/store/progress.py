@@ -55,6 +55,8 @@ class RunProgress:
             return f"{self.drawn:,} of {self.questions:,} questions are drawn"
         if self.scored < self.questions:
             return f"all {self.questions:,} questions are drawn, {self.scored:,} of them scored"
+        if self.state is RunState.COMPLETE:
+            return f"all {self.questions:,} questions are drawn and scored"
         return f"all {self.questions:,} questions are drawn and scored, not all of them asked about and judged"
 
 
