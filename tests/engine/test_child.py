@@ -26,6 +26,7 @@ from homogaudit.events import (
     JobMachine,
     JobModel,
     Loading,
+    Planned,
     Progress,
     QuestionStarted,
     RunFinished,
@@ -182,8 +183,9 @@ def test_a_model_file_that_is_none_is_told_as_an_event(start: Start, run_path: P
     model.write_text("hello")
     process = start()
     tell(process, Job(str(run_path), JobModel(str(model))).encode())
-    *before, failed = read(process)
-    assert before == [Loading("model", "test")]
+    planned, loading, failed = read(process)
+    assert isinstance(planned, Planned) and planned.answers == 6
+    assert loading == Loading("model", "test")
     assert isinstance(failed, EngineFailed)
     assert (failed.kind, failed.message) == ("model", f"`{model}` is not a GGUF file")
     assert process.wait(_DEADLINE) == 3

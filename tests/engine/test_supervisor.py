@@ -28,6 +28,7 @@ from homogaudit.events import (
     JobModel,
     Loading,
     Paused,
+    Planned,
     Progress,
     QuestionScored,
     QuestionStarted,
@@ -117,7 +118,7 @@ def test_a_run_from_its_loading_to_its_end(make_job: Callable[..., Job]):
     job = make_job()
     events = supervise(job, everything)
     kinds = [type(event) for event in events if not isinstance(event, Progress)]
-    assert kinds[:4] == [Loading, Loading, EngineReady, QuestionStarted]
+    assert kinds[:5] == [Planned, Loading, Loading, EngineReady, QuestionStarted]
     assert kinds[-1] is RunFinished
     assert kinds.count(GenerationFinished) == 6
     assert kinds.count(QuestionScored) == 2
