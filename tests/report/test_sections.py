@@ -1,7 +1,6 @@
 """Every word of the report that names a figure is one that `explain` knows; every renderer shows every section."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from homogaudit.report.glossary import TERMS, lookup
 from homogaudit.report.layout import sections
 from homogaudit.report.markdown import to_markdown
 from homogaudit.report.records import Report
-from homogaudit.report.section import Line, Section, Table
+from homogaudit.report.section import Line
 from homogaudit.report.summary import summary
 
 NUMBER = re.compile(r"-?[\d.]+%?")
@@ -23,18 +22,8 @@ def report(small_run: Any) -> Report:
     return build(small_run, draws=100, full=True)
 
 
-def terms(section: Section) -> Iterator[str]:
-    yield section.term
-    for part in section.parts:
-        if isinstance(part, Table):
-            yield from (column.term for column in part.columns if column.term)
-            yield from (row.term for row in part.rows)
-        else:
-            yield part.term
-
-
 def test_every_line_row_column_and_plot_has_a_term_that_is_explained(report: Report) -> None:
-    found = {term for section in (summary(report), *sections(report)) for term in terms(section)}
+    found = {term for section in (summary(report), *sections(report)) for term in section.terms()}
     assert len(found) > 40
     for term in found:
         assert lookup(term).definition

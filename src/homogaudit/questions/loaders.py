@@ -109,19 +109,19 @@ def load_questions(
     reading = _questions(raw, columns, asking or Asking(), name)
     kept, duplicates = _without_duplicates(reading.located, name)
 
-    def chosen(questions: list[T]) -> list[T]:
+    def ordered(questions: list[T]) -> list[T]:
         found = _of_categories(questions, categories, name)
         if shuffle is not None:
             # A sort by digest: the same order on every Python version, whatever else the file holds.
             found.sort(key=lambda question: hashlib.sha256(f"{shuffle} {question.id}".encode()).digest())
-        return found[:limit]
+        return found
 
-    questions = chosen([item.question for item in kept])
-    of_all = len(_of_categories([item.question for item in kept], categories, name))
-    is_cut = shuffle is None and len(questions) < of_all
-    cut = f"the first {len(questions):,} of {of_all:,} questions of the file are asked" if is_cut else ""
+    found = ordered([item.question for item in kept])
+    questions = found[:limit]
+    is_cut = shuffle is None and len(questions) < len(found)
+    cut = f"the first {len(questions):,} of {len(found):,} questions of the file are asked" if is_cut else ""
     warnings = [*raw.notes, *reading.notes, *_warnings(raw, questions, duplicates)]
-    earlier = _earlier(raw, columns, chosen)
+    earlier = _earlier(raw, columns, ordered)[:limit]
     return QuestionFile(name, reading.layout, tuple(questions), tuple(duplicates), tuple(warnings), earlier, cut)
 
 

@@ -16,7 +16,7 @@ from homogaudit.cascade.ucbd import CascadeEvaluation, evaluate_cascade
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.report.cascade_records import CascadeFindings, CascadeStage, HeldOutCascade, StageAlone
 from homogaudit.report.costs import ResourceCosts, resource_costs
-from homogaudit.report.numbers import decimal, percent, percent_interval
+from homogaudit.report.numbers import decimal, percent_and_interval
 from homogaudit.report.run_data import RunData
 from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import WITH_FULL, Undefined, undefined
@@ -211,9 +211,7 @@ def cascade_sentence(found: CascadeFindings) -> str:
         return f"No cascade is recommended: {found.reason}."
     saving = held_out.saving["calls"]
     saved = (
-        "has nothing to save"
-        if isinstance(saving, Undefined)
-        else f"saves {percent(saving.value)} {percent_interval(saving.low, saving.high)} of the calls"
+        "has nothing to save" if isinstance(saving, Undefined) else f"saves {percent_and_interval(saving)} of the calls"
     )
     if not found.recommended:
         return f"No cascade is recommended: {found.reason}; on held-out questions it {saved}."

@@ -7,7 +7,17 @@ from homogaudit.cascade.policy import Policy
 from homogaudit.cascade.published import PublishedProtocol
 from homogaudit.report.cascade_policy import AppliedCascade
 from homogaudit.report.cascade_records import CascadeFindings, CascadeStage, HeldOutCascade, Pointer
-from homogaudit.report.numbers import MISSING, count, decimal, duration, interval, percent, percent_interval
+from homogaudit.report.numbers import (
+    MISSING,
+    count,
+    decimal,
+    decimal_and_interval,
+    duration,
+    interval,
+    percent,
+    percent_and_interval,
+    share,
+)
 from homogaudit.report.parts import (
     AUROC_AXIS,
     INTERVAL,
@@ -111,8 +121,8 @@ def policy_section(policy: Policy, path: str) -> Section:
         f"Written: {path}",
         f"Model: {policy.model}{'' if policy.fingerprint else ' (known by its name alone)'}",
         f"Fitted on {count(policy.questions)} questions, {count(policy.incorrect)} of them answered incorrectly.",
-        f"On held-out questions: AUROC {_area(held_out.auroc)}, of running every stage "
-        f"{_area(held_out.auroc_parallel)}; difference {_area(held_out.difference)}.",
+        f"On held-out questions: AUROC {decimal_and_interval(held_out.auroc)}, of running every stage "
+        f"{decimal_and_interval(held_out.auroc_parallel)}; difference {decimal_and_interval(held_out.difference)}.",
         f"Saves {_saving(policy.cost_kind, held_out.saving or Undefined('every stage is free'))}.",
     ]
     warnings: list[str] = []
@@ -171,22 +181,17 @@ def applied_section(policy: Policy, applied: AppliedCascade) -> Section:
 def _rate(found: Rate | Undefined) -> str:
     if isinstance(found, Undefined):
         return f"{MISSING} ({found.reason})"
-    shares = f"{percent(found.value)} {percent_interval(found.low, found.high)}"
-    return f"{count(found.k)} of {count(found.n)} ({shares})"
+    return f"{share(found.k, found.n)} ({percent_and_interval(found)})"
 
 
 def _told(warnings: Iterable[str], lines: Iterable[str]) -> tuple[Line, ...]:
     return (*(line(text, "ucbd", "warning") for text in warnings), *(line(text, "ucbd") for text in lines))
 
 
-def _area(figure: HeldOutValue) -> str:
-    return f"{decimal(figure.value)} {interval(figure.low, figure.high)}"
-
-
 def _saving(kind: str, figure: HeldOutValue | Undefined) -> str:
     if isinstance(figure, Undefined):
         return f"{kind} - ({figure.reason})"
-    return f"{kind} {percent(figure.value)} {percent_interval(figure.low, figure.high)}"
+    return f"{kind} {percent_and_interval(figure)}"
 
 
 def _stages(stages: tuple[CascadeStage, ...], held_out: HeldOutCascade | None) -> Table:

@@ -140,17 +140,20 @@ def figures(kind: type) -> Mapping[str, Figure]:
     }
 
 
-def figures_within(kind: type) -> Iterator[tuple[str, Figure]]:
-    """Yield the figures of a record and of all records in its fields, each record once, by name of field."""
+@cache
+def figures_within(kind: type) -> tuple[tuple[str, Figure], ...]:
+    """Return the figures of a record and of all records in its fields, each record once, by name of field."""
     waiting, seen = [kind], set[Any]()
+    found: list[tuple[str, Figure]] = []
     while waiting:
         record = waiting.pop(0)
         if record in seen:
             continue
         seen.add(record)
-        yield from figures(record).items()
+        found += figures(record).items()
         for hint in get_type_hints(record).values():
             waiting += _records(hint)
+    return tuple(found)
 
 
 def _records(hint: Any) -> Iterator[type]:

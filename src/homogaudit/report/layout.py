@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from homogaudit.report.analysis_layout import analysis_sections
 from homogaudit.report.cascade_layout import cascade_section, pointer_section
 from homogaudit.report.homogenization import MILD, SEVERE
-from homogaudit.report.numbers import count, decimal, duration, interval, percent, share
+from homogaudit.report.numbers import count, decimal, duration, interval, percent, percent_and_interval, share
 from homogaudit.report.parts import (
     AUROC_AXIS,
     SIGNAL,
@@ -35,7 +35,6 @@ from homogaudit.report.run_data import mapping, number
 from homogaudit.report.section import Axis, Bar, Column, Curve, Curves, Line, Part, Row, Section, Table, Tone
 from homogaudit.report.side_by_side_layout import judge_parts, model_sections
 from homogaudit.report.text import plain
-from homogaudit.statistics import Rate
 
 __all__ = ["LEVEL_TONES", "SCR_AXIS", "sections"]
 
@@ -186,8 +185,8 @@ def _method_parts(name: str, figures: MethodFigures) -> list[Part]:
         parts.append(line(f"{name}: no SCR, {figures.scr.reason}.", "scr"))
     if not isinstance(point, Undefined):
         text = (
-            f"{name} SCR at the calibrated threshold {decimal(point.threshold)}: {_rate(point.scr)}. It is set on "
-            f"pairs of answers and does not transfer exactly to {figures.linkage} linkage."
+            f"{name} SCR at the calibrated threshold {decimal(point.threshold)}: {percent_and_interval(point.scr)}. "
+            f"It is set on pairs of answers and does not transfer exactly to {figures.linkage} linkage."
         )
         parts.append(line(text, "calibrated_threshold"))
     if figures.thresholds:
@@ -210,10 +209,6 @@ def _method_parts(name: str, figures: MethodFigures) -> list[Part]:
         columns = (Column("clusters", "clusters"), Column("questions", "scored_question"))
         parts.append(Table(columns, rows, f"{name}: questions by number of clusters"))
     return parts
-
-
-def _rate(rate: Rate) -> str:
-    return f"{percent(rate.value)} [{percent(rate.low)}, {percent(rate.high)}]"
 
 
 def _curves(methods: Mapping[str, MethodFigures], primary: str | None) -> Curves:

@@ -5,16 +5,20 @@ reader can use, and none is rounded to a limit that it does not reach.
 """
 
 import math
+from typing import Protocol
 
 __all__ = [
     "MISSING",
     "NO_CORRELATION_INTERVAL",
+    "WithInterval",
     "count",
     "decimal",
+    "decimal_and_interval",
     "duration",
     "interval",
     "p_value",
     "percent",
+    "percent_and_interval",
     "percent_interval",
     "share",
     "threshold",
@@ -22,6 +26,25 @@ __all__ = [
 
 MISSING = "-"
 NO_CORRELATION_INTERVAL = "A correlation of 1 or -1 has no interval: Fisher's z is infinite there, whatever n is."
+
+
+class WithInterval(Protocol):
+    """What has a value and, where it exists, an interval."""
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        ...
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the interval, `None` where there is none."""
+        ...
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of it."""
+        ...
 
 
 def _exists(value: float | None) -> bool:
@@ -73,6 +96,16 @@ def percent_interval(low: float | None, high: float | None) -> str:
     if low is None or high is None or not (_exists(low) and _exists(high)):
         return MISSING
     return f"[{percent(low)}, {percent(high)}]"
+
+
+def percent_and_interval(found: WithInterval) -> str:
+    """Return a share with its interval: `26.0% [22.3%, 30.0%]`."""
+    return f"{percent(found.value)} {percent_interval(found.low, found.high)}"
+
+
+def decimal_and_interval(found: WithInterval) -> str:
+    """Return a number with its interval: `0.520 [0.463, 0.576]`."""
+    return f"{decimal(found.value)} {interval(found.low, found.high)}"
 
 
 def p_value(value: float | None) -> str:

@@ -256,7 +256,7 @@ class MethodFigures:
             "Mean similarity of a question's samples, two by two, averaged over questions. It needs no threshold: 1 is "
             "one and the same answer everywhere, and it falls before any cluster parts.",
             unit="that of the clustering's similarity",
-            of=lambda x: x.pairs().mean() if x.pairs().size else math.nan,
+            of=lambda x: pairs.mean() if (pairs := x.pairs()).size else math.nan,
         ),
     ]
     histogram: tuple[HistogramBin, ...]

@@ -167,6 +167,16 @@ class Section:
     parts: tuple[Part, ...]
     tone: Tone = ""
 
+    def terms(self) -> Iterator[str]:
+        """Yield every term that it names, in reading order."""
+        yield self.term
+        for part in self.parts:
+            if isinstance(part, Table):
+                yield from (column.term for column in part.columns if column.term)
+                yield from (row.term for row in part.rows)
+            else:
+                yield part.term
+
     def lines(self) -> Iterator[Line]:
         """Yield its lines."""
         yield from (part for part in self.parts if isinstance(part, Line))

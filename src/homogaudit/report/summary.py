@@ -5,7 +5,7 @@ It computes no figure and rests on those of the report; every renderer shows it,
 
 from homogaudit.report.cascade_records import HeldOutCascade
 from homogaudit.report.layout import LEVEL_TONES, SCR_AXIS
-from homogaudit.report.numbers import count, decimal, interval, percent, percent_interval, share
+from homogaudit.report.numbers import count, decimal, decimal_and_interval, percent, percent_and_interval, share
 from homogaudit.report.parts import line, record_table
 from homogaudit.report.records import Auroc, MethodFigures, Report, SignalScore, Undefined
 from homogaudit.report.section import Column, Line, Part, Section
@@ -86,7 +86,7 @@ def _missed(report: Report, primary: MethodFigures | None) -> list[Line]:
     if isinstance(found, Undefined):
         return [line(f"Not known: {found.reason}.", "wrong_in_single_cluster", label="Missed")]
     text = (
-        f"{share(found.k, found.n)} wrong answers ({percent(found.value)} {percent_interval(found.low, found.high)}): "
+        f"{share(found.k, found.n)} wrong answers ({percent_and_interval(found)}): "
         "all samples agree on them, so sampling cannot see them."
     )
     return [line(text, "wrong_in_single_cluster", label="Missed", questions="missed" if found.k else "")]
@@ -130,9 +130,7 @@ def _best(scored: dict[str, SignalScore], kind: str) -> str:
     name = max(areas, key=lambda x: areas[x].value)
     found = areas[name]
     has_none = found.low is None or found.high is None
-    return (
-        f"best {kind} `{name}`, AUROC {decimal(found.value)}{'' if has_none else ' ' + interval(found.low, found.high)}"
-    )
+    return f"best {kind} `{name}`, AUROC {decimal(found.value) if has_none else decimal_and_interval(found)}"
 
 
 def _listed(names: list[str]) -> str:
@@ -149,8 +147,8 @@ def _saving(report: Report) -> list[Line]:
     against = f"AUROC {decimal(found.auroc.value)} against {decimal(found.auroc_parallel.value)} of every stage"
     saving = found.saving["calls"]
     if report.cascade.recommended and not isinstance(saving, Undefined):
-        saved = f"{percent(saving.value)} {percent_interval(saving.low, saving.high)} of the calls"
-        return [line(f"The cascade saves {saved}; {against}.", "saving", "good", label="Saving")]
+        saved = percent_and_interval(saving)
+        return [line(f"The cascade saves {saved} of the calls; {against}.", "saving", "good", label="Saving")]
     alone = _cheapest_alone(report, found)
     if alone:
         return [line(alone, "saving", "good", label="Saving")]
@@ -164,10 +162,9 @@ def _cheapest_alone(report: Report, found: HeldOutCascade) -> str:
     alone = found.alone[first.signal]
     if first.cost_class != "free" or alone.shown_worse or alone.auroc.low <= 0.5:
         return ""
-    area = f"{decimal(alone.auroc.value)} {interval(alone.auroc.low, alone.auroc.high)}"
     return (
-        f"`{first.signal}` alone, no sampling: saves all sampling calls, AUROC {area} against "
-        f"{decimal(found.auroc_parallel.value)} for everything."
+        f"`{first.signal}` alone, no sampling: saves all sampling calls, AUROC {decimal_and_interval(alone.auroc)} "
+        f"against {decimal(found.auroc_parallel.value)} for everything."
     )
 
 

@@ -11,7 +11,16 @@ from homogaudit.report.analysis_records import AnswerWhere, Direction, Selective
 from homogaudit.report.cascade import cascade_sentence
 from homogaudit.report.cascade_records import CascadeFindings
 from homogaudit.report.homogenization import FEWEST_QUESTIONS, MILD, SEVERE, level_of
-from homogaudit.report.numbers import count, decimal, interval, p_value, percent, percent_interval, share, threshold
+from homogaudit.report.numbers import (
+    count,
+    decimal,
+    decimal_and_interval,
+    p_value,
+    percent,
+    percent_and_interval,
+    share,
+    threshold,
+)
 from homogaudit.report.records import (
     Auroc,
     Distrust,
@@ -187,7 +196,7 @@ def _level_sentences(
         ]
     found = (
         f"{share(figures.scr.k, figures.scr.n)} questions get {_one_answer(primary)} "
-        f"(single-cluster rate {_rate(figures.scr)}, clustering `{primary}`)"
+        f"(single-cluster rate {percent_and_interval(figures.scr)}, clustering `{primary}`)"
     )
     match level:
         case "none":
@@ -215,10 +224,6 @@ def _one_answer(primary: str | None) -> str:
     return "one and the same number" if primary == "answer" else "one and the same answer"
 
 
-def _rate(found: Rate) -> str:
-    return f"{percent(found.value)} {percent_interval(found.low, found.high)}"
-
-
 def _needed_sentence(figures: MethodFigures) -> str:
     needed = _needed(figures)
     if needed is None or isinstance(figures.scr, Undefined):
@@ -231,7 +236,7 @@ def _other_sentences(other: Mapping[str, str], methods: Mapping[str, MethodFigur
     for name, level in other.items():
         scr = methods[name].scr
         assert isinstance(scr, Rate)
-        sentences.append(f"The clustering `{name}` would say {level}: {_rate(scr)}.")
+        sentences.append(f"The clustering `{name}` would say {level}: {percent_and_interval(scr)}.")
     return sentences
 
 
@@ -242,7 +247,7 @@ def _missed_error_sentences(figures: MethodFigures | None, primary: str | None) 
     missed = figures.wrong_in_single_cluster
     return [
         f"Errors that sampling cannot see, because all samples agree by `{primary}`: "
-        f"{share(missed.k, missed.n)} wrong answers ({_rate(missed)})."
+        f"{share(missed.k, missed.n)} wrong answers ({percent_and_interval(missed)})."
     ]
 
 
@@ -256,7 +261,8 @@ def _signal_sentences(
     if isinstance(labels.accuracy, Rate):
         accuracy = labels.accuracy
         sentences.append(
-            f"{share(accuracy.k, accuracy.n)} labelled answers are correct ({_rate(accuracy)}, judge `{labels.judge}`)."
+            f"{share(accuracy.k, accuracy.n)} labelled answers are correct ({percent_and_interval(accuracy)}, "
+            f"judge `{labels.judge}`)."
         )
     warning = label_warning(labels)
     if warning is not None:
@@ -280,7 +286,7 @@ def _where_sentence(name: str, where: AnswerWhere) -> str:
     side = "at most" if where.direction > 0 else "at least"
     return (
         f"Answer only where `{name}` is {side} {threshold(where.threshold)}: {percent(where.coverage)} of the labelled "
-        f"questions, accuracy {_rate(where.accuracy)}."
+        f"questions, accuracy {percent_and_interval(where.accuracy)}."
     )
 
 
@@ -337,7 +343,7 @@ def _p_holm(signal: SignalScore) -> float | None:
 def _area(found: Auroc | Estimate) -> str:
     """Return an AUROC with its interval, or that it has none."""
     has_none = found.low is None or found.high is None
-    return f"{decimal(found.value)} {'(no interval)' if has_none else interval(found.low, found.high)}"
+    return f"{decimal(found.value)} (no interval)" if has_none else decimal_and_interval(found)
 
 
 def _none_works_sentence(signals: Mapping[str, SignalScore], choice: SignalChoice) -> str:

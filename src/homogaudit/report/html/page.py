@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -25,7 +25,7 @@ from homogaudit.report.layout import sections
 from homogaudit.report.numbers import MISSING, count, decimal, percent, threshold
 from homogaudit.report.question_rows import Questions
 from homogaudit.report.records import FORMAT, Report
-from homogaudit.report.section import Curves, HeatMap, Section, Table
+from homogaudit.report.section import Curves, HeatMap
 from homogaudit.report.summary import summary
 from homogaudit.report.text import plain
 
@@ -47,7 +47,7 @@ def to_html(report: Report, questions: Questions) -> str:
     """
     listed = question_data(questions)
     shown = (summary(report), *sections(report))
-    named = lookup_all({name: None for section in shown for name in _terms(section)})
+    named = lookup_all({name: None for section in shown for name in section.terms()})
     glossary = {term.name: term for term in named.values()}
     style, script = _resource("page.css"), _resource("page.js")
     made = Environment(
@@ -78,17 +78,6 @@ def to_html(report: Report, questions: Questions) -> str:
         report_json=_embedded(to_json(report)),
         questions_json=_embedded(listed),
     )
-
-
-def _terms(section: Section) -> Iterable[str]:
-    """Yield every term that the section names, in reading order."""
-    yield section.term
-    for part in section.parts:
-        if isinstance(part, Table):
-            yield from (column.term for column in part.columns if column.term)
-            yield from (row.term for row in part.rows)
-        else:
-            yield part.term
 
 
 @cache
