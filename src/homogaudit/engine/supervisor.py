@@ -33,9 +33,7 @@ class EngineSupervisor:
 
     Use as an async context manager; leaving it stops the engine whatever happened.
 
-    Args:
-        job: What the engine is to do.
-        log: Where its stderr goes; appended to.
+    Its stderr is appended to `log`.
     """
 
     def __init__(self, job: Job, log: Path) -> None:

@@ -46,12 +46,10 @@ class SequenceModel(Protocol):
     @property
     def vocabulary(self) -> int:
         """Number of tokens."""
-        ...
 
     @property
     def can_fork(self) -> bool:
         """Whether a sequence can be copied; where not, each draw computes its prompt anew."""
-        ...
 
     def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> Any:
         """Append `tokens` at `position`; return the logits (V,) after the last one.
@@ -59,7 +57,6 @@ class SequenceModel(Protocol):
         Raises:
             NoRoomError: The cache is full.
         """
-        ...
 
     def step(self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]) -> Any:
         """Append one token to each sequence; return (B, V) logits, valid until the next call.
@@ -67,23 +64,18 @@ class SequenceModel(Protocol):
         Raises:
             NoRoomError: The cache is full.
         """
-        ...
 
     def fork(self, source: int, target: int) -> None:
         """Make the empty `target` a copy of `source`."""
-        ...
 
     def free(self, sequence: int) -> None:
         """Forget a sequence."""
-        ...
 
     def ends(self, token: int) -> bool:
         """Whether `token` ends the answer."""
-        ...
 
     def piece(self, token: int) -> bytes:
         """Return the UTF-8 bytes that `token` adds to the text; empty for a control token."""
-        ...
 
 
 @dataclass(slots=True)
@@ -317,10 +309,8 @@ class BatchedSampler:
     def _advance(self, branches: Sequence[_Branch], logits: Any, *, keep_sequence: bool = False) -> list[Generation]:
         """Choose the next token of every member; finish, continue or fork the branches.
 
-        Args:
-            branches: B branches, each with at least one member.
-            logits: (B, V).
-            keep_sequence: Whether the branches' own sequences stay with a waiting prompt.
+        `logits` are (B, V), a row a branch. With `keep_sequence` the branches' own sequences stay with a waiting
+        prompt.
         """
         draws = [draw for branch in branches for draw in branch.members]
         owners = np.repeat(np.arange(len(branches)), [len(branch.members) for branch in branches])
@@ -498,9 +488,7 @@ class BatchedSampler:
 def decoded_answer(pieces: Iterable[bytes], *, is_cut: bool) -> str:
     """Return the text of an answer; bytes that are no UTF-8 become replacement characters.
 
-    Args:
-        pieces: The bytes of each token.
-        is_cut: Whether the answer was cut at the limit: the beginning of a last character is left out then.
+    Of one that `is_cut` at the limit, the beginning of a last character is left out.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     return decoder.decode(b"".join(pieces), final=not is_cut)
@@ -509,10 +497,7 @@ def decoded_answer(pieces: Iterable[bytes], *, is_cut: bool) -> str:
 def answer_mask(pieces: Iterable[bytes], start: int, stop: int) -> NDArray[np.bool_]:
     """Return which tokens add to the answer: not thinking, not what encloses it, not white space around it.
 
-    Args:
-        pieces: The bytes of each token.
-        start: Where the part that holds the answer begins in the decoded text, in characters.
-        stop: Where it ends.
+    `start` and `stop` border the part of the decoded text that holds the answer, in characters.
     """
     pieces = list(pieces)
     text = b"".join(pieces)

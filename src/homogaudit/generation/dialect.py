@@ -93,11 +93,7 @@ class Dialect:
     thinking_switch: str = ""
 
     def without(self, reason: str) -> "Dialect | None":
-        """Return the dialect to try after a refusal, `None` where the server names nothing that can be left out.
-
-        Args:
-            reason: What the server says, whole.
-        """
+        """Return the dialect to try after a refusal, `None` where the server names nothing that can be left out."""
         said = reason.casefold()
         return next((change for words, change in self._concessions() if re.search(words, said)), None)
 
@@ -172,10 +168,6 @@ def least_tokens(reason: str, asked: int) -> int | None:
     """Return how many tokens a server wants to be asked for at least, `None` where a refusal says nothing of it.
 
     One that does not name the limit is of it where it holds the number that was asked for.
-
-    Args:
-        reason: What it says.
-        asked: What it was asked for.
     """
     said = reason.casefold()
     if not _OF_LIMIT.search(said) and not re.search(rf"\b{asked}\b", said):
@@ -210,17 +202,8 @@ def payload(
 ) -> dict[str, Any]:
     """Return one request with every sampling parameter set, because servers differ in their defaults.
 
-    Args:
-        dialect: What the server takes.
-        model: The model's name on the server; `None` where it takes none.
-        prompt: The user's turn, or the whole prompt of a completion.
-        system: Empty for none; chat only.
-        decoding: Truncation; at temperature 0 none is sent.
-        temperature: 0 for the greedy answer.
-        max_tokens: Limit of each answer.
-        seed: In [0, 2^31).
-        n: Answers wanted.
-        stop: Strings at which an answer ends.
+    `model` is `None` where the server takes none, `system` is empty for none and for chat alone; temperature 0, that of
+    the greedy answer, goes without truncation. `seed` is in [0, 2^31).
     """
     request: dict[str, Any] = {"stream": False, dialect.limit_name: max(max_tokens, dialect.least_tokens)}
     if dialect.count or n > 1:

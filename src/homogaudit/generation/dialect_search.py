@@ -79,12 +79,7 @@ class DialectFound:
 class DialectSearch:
     """Asks one server until it answers.
 
-    Args:
-        requests: To the server.
-        mode: `chat`, `base`, or `auto` for chat where the server can.
-        thinking: Whether to leave thinking on.
-        listed: The models that the server lists beside the one that is meant.
-        model: The one that is meant.
+    `mode` and `listed` are those of `ServerProbe`.
     """
 
     def __init__(

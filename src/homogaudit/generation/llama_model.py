@@ -69,9 +69,7 @@ def _native_log() -> _NativeLog:
 class LlamaModel:
     """A loaded GGUF file.
 
-    Args:
-        path: The file.
-        gpu_layers: Layers to offload, -1 for all; `None` for all with a retry on fewer when memory is short.
+    `gpu_layers` are those to offload, -1 for all; `None` for all with a retry on fewer when memory is short.
 
     Raises:
         ModelError: The file is missing, truncated, no GGUF file, or of an architecture that cannot generate.

@@ -307,12 +307,6 @@ def check_lengths(
 ) -> None:
     """Check that every prompt and its answer fit the context that the model was trained for.
 
-    Args:
-        requests: For the questions' ids.
-        prompts: Token ids of each request's prompt.
-        decoding: For the longest answer.
-        room: Tokens that a prompt and its answer may have together.
-
     Raises:
         ContextTooShortError: A prompt and its answer exceed `room`.
         ModelError: A prompt has no tokens.

@@ -87,9 +87,7 @@ class RetryPolicy:
 def parse_addresses(text: str, model: str | None = None) -> list[ServerAddress]:
     """Read `URL[#MODEL][,URL[#MODEL]...]`.
 
-    Args:
-        text: Base URLs.
-        model: For the addresses that name none; one that any of them names holds for those that name none, too.
+    `model` is for the addresses that name none; one that any of them names holds for those, too.
     """
     found: list[ServerAddress] = []
     for part in text.split(","):
@@ -103,12 +101,8 @@ def parse_addresses(text: str, model: str | None = None) -> list[ServerAddress]:
 class OpenAIClient:
     """Sends requests to one server until they succeed, are refused, or have failed too often.
 
-    Args:
-        address: Where.
-        key: Sent as a bearer token; `None` for none.
-        connections: Requests at the same time.
-        policy: When to try again.
-        on_trouble: Told in words when the first attempt of a row fails, and when the server answers again.
+    `connections` are requests at the same time. `on_trouble` is told in words when the first attempt of a row fails,
+    and when the server answers again.
     """
 
     def __init__(
@@ -148,11 +142,6 @@ class OpenAIClient:
     async def post(self, path: str, payload: Mapping[str, Any], *, attempts: int | None = None) -> dict[str, Any]:
         """Return the server's JSON object for `payload`.
 
-        Args:
-            path: Below the base URL, such as `chat/completions`.
-            payload: The request.
-            attempts: In place of the policy's.
-
         Raises:
             RefusedError: It will never be answered.
             ModelError: The key is wrong or missing, or the server redirects to another one.
@@ -173,11 +162,7 @@ class OpenAIClient:
     ) -> dict[str, Any]:
         """Return what `post` does; a server that may come back is no `EngineError` but an `UnreachableError`.
 
-        Args:
-            path: As of `post`.
-            payload: As of `post`.
-            attempts: As of `post`.
-            parameters: Words in the reason of a status 500 that make it a refusal.
+        `parameters` are words in the reason of a status 500 that make it a refusal.
         """
         return await self._until_done("POST", path, payload, attempts, parameters)
 

@@ -107,9 +107,7 @@ def aligned_tokens(choice: Choice, completion_tokens: int | None) -> tuple[Serve
 
     The token that ends the answer, and what follows a stop string, write nothing.
 
-    Args:
-        choice: The answer.
-        completion_tokens: Its tokens as the server counts them, the end included or not; `None` where not known.
+    `completion_tokens` is what the server counts, the end included or not; `None` where that is not known.
     """
     tokens = choice.tokens
     if tokens is None:

@@ -66,12 +66,7 @@ class ProbeReply:
 
 
 class ProbeRequests:
-    """Asks one server one short question in any dialect.
-
-    Args:
-        client: Of the server.
-        model: The model's name.
-    """
+    """Asks one server one short question in any dialect."""
 
     def __init__(self, client: OpenAIClient, model: str | None) -> None:
         self.client = client

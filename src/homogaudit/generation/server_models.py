@@ -63,9 +63,7 @@ async def find_model(client: OpenAIClient, attempts: int = FIRST_ATTEMPTS) -> Se
 
     Where it is named, a list that is absent, refused, broken or slow is done without.
 
-    Args:
-        client: Of the server.
-        attempts: Until it counts as gone; the `ModelError` has an `EngineError` as its cause then.
+    After `attempts` a server counts as gone; the `ModelError` has an `EngineError` as its cause then.
 
     Raises:
         ModelError: The server cannot be reached, is no such server, lacks the model, or has several and none is named.
@@ -123,12 +121,7 @@ def server_model(
 ) -> ServerModel:
     """Return what the first server of `location` that can be reached says of its model, without drawing anything.
 
-    Args:
-        location: `URL[#MODEL][,URL[#MODEL]...]`.
-        model: For the addresses that name none.
-        policy: When to try again.
-        key_origins: The servers that may be told the key, see `api_key`.
-        on_trouble: See `OpenAIClient`.
+    `location` is `URL[#MODEL][,URL[#MODEL]...]`, and `model` for the addresses that name none.
 
     Raises:
         ModelError: None can be reached, or one refuses the key or lacks the model.

@@ -74,12 +74,8 @@ class ServerFacts:
 class ServerProbe:
     """Asks one server short questions.
 
-    Args:
-        client: Of the server.
-        model: The model's name.
-        mode: `chat`, `base`, or `auto` for chat where the server can.
-        thinking: Whether to leave thinking on.
-        listed: The models that the server lists beside this one.
+    `mode` is `chat`, `base`, or `auto` for chat where the server can; `listed` are the models that the server lists
+    beside this one.
     """
 
     def __init__(

@@ -63,11 +63,8 @@ class StatisticsPlan:
 def token_entropy(token: ServerToken, *, k: int, vocabulary: int | None, is_greedy: bool) -> TopKEntropy:
     """Return what the head of one token says of the entropy of the distribution that it was drawn from.
 
-    Args:
-        token: With a head.
-        k: Log-probabilities that the server gives of each token.
-        vocabulary: V; `None` where it is not known.
-        is_greedy: Whether it is the likeliest token rather than one that chance drew.
+    `k` is how many log-probabilities the server gives of each token, and `is_greedy` whether this is the likeliest
+    token rather than one that chance drew. The token has a head; V is `None` where it is not known.
     """
     # Where the drawn token is not among the k likeliest, vLLM puts it in the place of the last of them. Without the
     # last, a head is the same whatever was drawn, as the estimate wants it; a greedy token is always the first.

@@ -28,23 +28,26 @@ class Choices(Protocol):
     @property
     def entropies(self) -> NDArray[np.float64]:
         """(B,) entropies in nats."""
-        ...
 
     def greedy_tokens(self, branches: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the most probable token of each row named by `branches` (ties go to the lowest id)."""
-        ...
 
     def sampled_tokens(self, branches: NDArray[np.intp], uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Draw one token a member by inverting the cumulative distribution."""
-        ...
+        """Draw one token a member by inverting the cumulative distribution.
+
+        Args:
+            branches: (M,) row of each member.
+            uniforms: (M,) independent uniform numbers in [0, 1).
+
+        Returns:
+            (M,) token ids, each with a positive weight.
+        """
 
     def logprobs(self, branches: NDArray[np.intp], tokens: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return ln p of each member's token."""
-        ...
 
     def logits(self, branches: NDArray[np.intp], tokens: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the raw logit of each member's token."""
-        ...
 
 
 class Sampler(Protocol):
@@ -52,11 +55,9 @@ class Sampler(Protocol):
 
     def distribution(self, logits: Any) -> Choices:
         """Return the distributions behind (B, V) logits; valid until the next call."""
-        ...
 
     def keep(self, logits: Any) -> Any:
         """Return logits that stay valid when the model is called again."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,15 +85,7 @@ class Distribution:
         return self.shifted[branches].argmax(axis=1)
 
     def sampled_tokens(self, branches: NDArray[np.intp], uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Draw one token a member by inverting the cumulative distribution.
-
-        Args:
-            branches: (M,) row of each member.
-            uniforms: (M,) independent uniform numbers in [0, 1).
-
-        Returns:
-            (M,) token ids, each with a positive weight.
-        """
+        """Draw one token a member by inverting the cumulative distribution."""
         ends = self.block_ends[branches]
         targets = uniforms * ends[:, -1]
         # The last block whose end is not past the target; the clip guards a target rounded up to the total.

@@ -13,9 +13,6 @@ def texts_of_pieces(pieces: Sequence[bytes]) -> tuple[str, ...]:
 
     A character that is spread over several tokens belongs to the last of them, and bytes that are no UTF-8 become
     replacement characters.
-
-    Args:
-        pieces: The bytes of each token, in order.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     last = len(pieces) - 1
@@ -27,9 +24,7 @@ def answer_token_texts(
 ) -> tuple[str, ...] | None:
     """Return the text of each answer token of a draw, `None` where ids or pieces are not stored.
 
-    Args:
-        statistics: Of the draw.
-        pieces_of: The bytes of tokens by id, as far as they are known, for example `RunFile.token_pieces`.
+    `pieces_of` gives the bytes of tokens by id, as far as they are known, as `RunFile.token_pieces` does.
     """
     if statistics.token_ids is None:
         return None

@@ -42,15 +42,7 @@ class TorchDistribution:
         return self.shifted.argmax(dim=1).cpu().numpy()[branches]
 
     def sampled_tokens(self, branches: NDArray[np.intp], uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Draw one token a member by inverting the cumulative distribution.
-
-        Args:
-            branches: (M,) row of each member.
-            uniforms: (M,) independent uniform numbers in [0, 1).
-
-        Returns:
-            (M,) token ids, each with a positive weight.
-        """
+        """Draw one token a member by inverting the cumulative distribution."""
         rows = self._indexes(branches)
         ends = self.block_ends[rows]
         targets = torch.from_numpy(uniforms).to(ends) * ends[:, -1]
@@ -79,11 +71,7 @@ class TorchDistribution:
 
 
 class TorchTokenSampler:
-    """Turns logits on a device into distributions.
-
-    Args:
-        decoding: Temperature and truncation of the draws.
-    """
+    """Turns logits on a device into distributions."""
 
     def __init__(self, decoding: Decoding) -> None:
         self._decoding = decoding

@@ -20,9 +20,7 @@ _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 def find_folder(location: str, warn: Callable[[str], None] = lambda _: None) -> Path:
     """Return the folder of a model that can be loaded; a Hub id that is not here yet is downloaded.
 
-    Args:
-        location: A folder or a Hub id, of which any revision that is here will do.
-        warn: Told before a download begins.
+    Of a Hub id any revision that is here will do.
 
     Raises:
         ModelError: It is not here and the Hub cannot be reached, or its folder cannot be loaded.

@@ -203,9 +203,7 @@ class BatchedSequences(_Sequences):
     def _append(self, tokens: Sequence[Sequence[int]], past: Sequence[Row] | None) -> tuple[Block, Tensor]:
         """Forward tokens behind the rows of `past`.
 
-        Args:
-            tokens: Of each row, at least one; rows that go on from something have equally many.
-            past: What each row goes on from; `None` for nothing.
+        Rows that go on from something have equally many tokens, at least one.
 
         Returns:
             The block that holds the result, and the logits (rows, V).

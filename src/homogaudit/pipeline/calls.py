@@ -42,10 +42,7 @@ def ask_p_true(
 
     `None` stands for a moment in which no reply came, so that whoever iterates can stop.
 
-    Args:
-        generator: With no drawing in progress.
-        answered: Questions whose greedy answer is valid.
-        begins_in_thinking: Whether its answers have shown that thinking is opened where no prompt tells.
+    `begins_in_thinking` is whether the answers have shown that thinking is opened where no prompt tells.
     """
     prompts = [call_prompt(generator, p_true_prompt(x.question.asked, _answer(x)), x.question.system) for x in answered]
     if begins_in_thinking or any(prompt.starts_in_thinking for prompt in prompts):
@@ -75,12 +72,7 @@ def ask_verbalized(
 
     `None` stands for a step in which no reply was finished, so that whoever iterates can stop.
 
-    Args:
-        generator: With no drawing in progress.
-        answered: Questions whose greedy answer is valid.
-        decoding: Of the run; replies are greedy and short, unless the model thinks first.
-        begins_in_thinking: Whether its answers have shown that thinking is opened where no prompt tells. A number in
-            thoughts is no confidence.
+    Replies are greedy and short, unless the model thinks first: a number in thoughts is no confidence.
     """
     prompts = {
         x.question.id: call_prompt(generator, verbalized_prompt(x.question.asked, _answer(x)), x.question.system)
@@ -107,12 +99,8 @@ def greedy_replies(
 
     `None` stands for a step in which no reply was finished, so that whoever iterates can stop.
 
-    Args:
-        generator: With no drawing in progress.
-        prompts: By question id.
-        tokens: Of a reply at most.
-        thinking_tokens: The same where the model thinks first. A reply that was cut before it came out of its
-            thinking, which no prompt of a server foretells, is asked for once more with these.
+    They have `tokens` at most, and `thinking_tokens` where the model thinks first. A reply that was cut before it came
+    out of its thinking, which no prompt of a server foretells, is asked for once more with these.
     """
     limit = thinking_tokens if any(prompt.starts_in_thinking for prompt in prompts.values()) else tokens
     cut: dict[str, Reply] = {}
@@ -179,10 +167,7 @@ def _answer(sample_set: SampleSet) -> str:
 def call_prompt(generator: Generator, text: str, system: str | None = None) -> Prompt:
     """Return the prompt of a call; to a base model the text itself, which ends where the reply begins.
 
-    Args:
-        generator: Of the model that is asked.
-        text: What it is asked.
-        system: The system prompt of the question that the call is about.
+    `system` is the system prompt of the question that the call is about.
     """
     if generator.facts.mode == "base":
         return Prompt(text, (Segment(text, trusted=False),), "base", ("\n",), False)

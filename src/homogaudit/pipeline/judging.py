@@ -40,10 +40,7 @@ def ask_judge(generator: Generator, judge: JobJudge, answered: Sequence[SampleSe
 
     `None` stands for a step in which no reply was finished, so that whoever iterates can stop.
 
-    Args:
-        generator: Of the judge, with no drawing in progress.
-        judge: What it is asked, and under which key its labels are kept.
-        answered: Questions with reference answers whose greedy answer is valid.
+    All have reference answers and a valid greedy answer.
     """
     prompt = JudgePrompt(judge.prompt, judge.seed)
     # A base model goes on with the text, so that its reply must begin in it.

@@ -41,15 +41,7 @@ __all__ = ["Scorer"]
 
 
 class Scorer:
-    """Scores questions of one run under one scoring: a judge, an embedder, clusterings and signals.
-
-    Args:
-        run: Open for writing.
-        job: Names the scoring, and whether the arrays of tokens are kept.
-        questions: Of the run.
-        load_embedder: Makes the embedder.
-        load_nli: Makes the NLI model; needed where the job names one.
-    """
+    """Scores questions of one run under one scoring: a judge, an embedder, clusterings and signals."""
 
     def __init__(
         self,

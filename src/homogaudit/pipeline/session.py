@@ -79,32 +79,23 @@ class Control(Protocol):
     @property
     def is_cancelled(self) -> bool:
         """Whether to stop after the current step."""
-        ...
 
     @property
     def is_paused(self) -> bool:
         """Whether to stand still."""
-        ...
 
     def wait_while_paused(self) -> None:
         """Return when the pause or the audit is over."""
-        ...
 
     def take_snapshot_request(self) -> bool:
         """Whether a snapshot was asked for since the last call."""
-        ...
 
 
 class Audit:
     """One session of work on a run file.
 
-    Args:
-        run: Open for writing; this process holds its lock.
-        job: What to do.
-        control: Pause, cancel, snapshot.
-        load_generator: Makes the generator from the model, the prompting and the run's date.
-        load_embedder: Makes the embedder.
-        load_nli: Makes the NLI model.
+    This process holds the lock of the run, which is open for writing. The generator is made from the model, the
+    prompting and the run's date.
     """
 
     def __init__(

@@ -37,11 +37,7 @@ class Settlement:
 
 
 class ThinkingStates:
-    """Reads the answers of one run, each in the light of all.
-
-    Args:
-        run: Open for writing.
-    """
+    """Reads the answers of one run, each in the light of all."""
 
     def __init__(self, run: RunFile) -> None:
         self._run = run

@@ -60,12 +60,8 @@ def _wrappers() -> tuple[_Wrapper, ...]:
 def without_wrapper(text: str, start: int, stop: int, *, has_thought: bool) -> tuple[int, int]:
     """Return the part of `text[start:stop]` that a wrapper encloses; where the limit cut it, what it opens.
 
-    Args:
-        text: Whole.
-        start: Where the part that holds the answer begins.
-        stop: Where it ends.
-        has_thought: Whether thinking stands before it. Without it, what does not close or holds further tags may be
-            markup that was asked for.
+    `has_thought` is whether thinking stands before that part. Without it, what does not close or holds further tags may
+    be markup that was asked for.
     """
     for wrapper in _wrappers():
         opened = wrapper.opened.match(text, start, stop) if wrapper.opened else None

@@ -22,10 +22,8 @@ _TEXTS = ("text", "paragraph_text", "sentences", "content", "passage", "snippet"
 def passages_of(value: object, where: str) -> tuple[str, ...]:
     """Return the passages that a value holds, a title before its paragraph.
 
-    Args:
-        value: A text, a list of texts, a list of `[title, sentences]` (HotpotQA), a list of objects with a text in
-            them (MuSiQue), or an object with titles and sentences side by side (HotpotQA on the Hugging Face hub).
-        where: File, line and column for the error line.
+    It may be a text, a list of texts, a list of `[title, sentences]` (HotpotQA), a list of objects with a text in them
+    (MuSiQue), or an object with titles and sentences side by side (HotpotQA on the Hugging Face hub).
 
     Raises:
         QuestionFileError: It is none of these.

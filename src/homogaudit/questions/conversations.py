@@ -51,10 +51,6 @@ def is_conversation(value: object) -> bool:
 def read_conversation(value: object, where: str) -> Conversation:
     """Return what is asked of a conversation.
 
-    Args:
-        value: A list that `is_conversation`.
-        where: File, line and column for the error line.
-
     Raises:
         QuestionFileError: No turn is a user's, or one that is used holds something other than text.
     """

@@ -86,10 +86,7 @@ class RawFile:
 def read_file(data: bytes, name: str, columns: Columns) -> RawFile:
     """Return the records of a file, unpacked where it is compressed.
 
-    Args:
-        data: All of it.
-        name: Its name, whose suffix says what it should be.
-        columns: What the user named.
+    The suffix of its name says what it should be.
 
     Raises:
         QuestionFileError: The file is of a kind that is given by mistake, is broken, or needs a library that is not
@@ -148,11 +145,7 @@ def decode(data: bytes, file: str) -> str:
 def parse(text: str, suffix: str, columns: Columns, file: str) -> RawFile:
     """Return the records of `text`.
 
-    Args:
-        text: From `decode`.
-        suffix: The file's, with the dot; `.txt` and one that is not known are decided by the text.
-        columns: What the user named.
-        file: The file's name in error lines.
+    `suffix` has its dot; `.txt` and one that is not known are decided by the text.
 
     Raises:
         QuestionFileError: The text is empty or broken; with the line.
@@ -223,10 +216,7 @@ def _text_notes(lines: Sequence[RawRecord], file: str, *, is_named: bool) -> Ite
 def _sniff(text: str, columns: Columns, *, is_text: bool) -> str:
     """Return the format that a text shows.
 
-    Args:
-        text: Not blank.
-        columns: What the user named.
-        is_text: Whether the file's name says that it is plain text, so that a table must look like one.
+    One whose file `is_text` by its name must look like a table to be one.
     """
     if _JSON_START.match(text):
         if text.lstrip().startswith("["):

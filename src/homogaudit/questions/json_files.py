@@ -127,11 +127,6 @@ def _broken(error: Exception, line: int | None, file: str) -> QuestionFileError:
 def json_records(text: str, columns: Columns, file: str) -> RawRecords:
     """Return the records of a JSON list, or of an object that holds them in a known way.
 
-    Args:
-        text: Not blank.
-        columns: What the user named.
-        file: The file's name in error lines.
-
     Raises:
         QuestionFileError: Broken JSON, with its line; or no records are found in it.
     """

@@ -134,11 +134,6 @@ def has_question_column(names: Iterable[str], columns: Columns) -> bool:
 def read_columns(names: Sequence[str], columns: Columns, file: str) -> dict[str, str]:
     """Return which normalised column holds which field of a question.
 
-    Args:
-        names: Every column of the file, as the file writes them.
-        columns: What the user named.
-        file: The file's name in error lines.
-
     Raises:
         QuestionFileError: A named column is missing, or no column holds questions.
     """

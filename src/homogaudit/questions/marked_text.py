@@ -16,11 +16,7 @@ _INDENT = 200
 
 
 class MarkedText:
-    """Answers questions about places in one text.
-
-    Args:
-        text: All of it.
-    """
+    """Answers questions about places in one text."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -42,11 +42,6 @@ class FoundRecords:
 def find_records(value: Mapping[str, Any], columns: Columns, file: str) -> FoundRecords:
     """Return the records that one object holds.
 
-    Args:
-        value: The object that a whole file is.
-        columns: What the user named.
-        file: The file's name in error lines.
-
     Raises:
         QuestionFileError: It holds none, or several lists of them.
     """

@@ -145,10 +145,8 @@ class PromptRenderer:
     def render(self, question: str, system: str | None = None) -> Prompt:
         """Return the prompt that asks `question`.
 
-        Args:
-            question: The user's turn.
-            system: The question's own system prompt, which stands before the run's. Where a template has no place for
-                one (a base model's, or one that was given without), it stands before the question.
+        `system` is the question's own system prompt, which stands before the run's. Where a template has no place for
+        one (a base model's, or one that was given without), it stands before the question.
 
         Raises:
             ConfigError: The given template fails on this question.
@@ -215,10 +213,8 @@ class PromptRenderer:
     def _make_plan(self, *, has_system: bool, needs_system: bool) -> _Plan:
         """Try the ways to hand over the messages until question and system prompt both arrive in the prompt.
 
-        Args:
-            has_system: Whether there is a system prompt.
-            needs_system: Whether it must arrive: a template that was given may leave the run's out, a model's own only
-                lacks a role for it.
+        A system prompt that `needs_system` must arrive: a template that was given may leave the run's out, a model's
+        own only lacks a role for it.
         """
         failure: TemplateFailure | None = None
         system = _SYSTEM if has_system else ""

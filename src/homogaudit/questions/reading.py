@@ -107,13 +107,7 @@ def read_questions(
     A question without an id of its own gets one of its text; where two texts are equal and come with different
     contexts or system prompts, one of text and context.
 
-    Args:
-        records: At least one.
-        names: Every column of the file, as the file writes them.
-        columns: What the user named.
-        asking: What is asked beside the question.
-        is_table: Whether the values are cells of a table, where a list is written with `;`.
-        file: The file's name in error lines.
+    `names` are all columns as the file writes them. In a table the values are cells, where a list is written with `;`.
 
     Raises:
         QuestionFileError: No column holds questions, or a record has none or a value of the wrong kind, named by its

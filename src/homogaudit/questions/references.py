@@ -42,11 +42,7 @@ def read_references(value: object, *, split: bool = False, in_cell: bool = False
     A text that is a list (`["a", "b"]`, `['a', 'b']`, `['a' 'b']`) is read as that list; truth values are `yes` and
     `no`; of an object its `value` and `aliases`, its `text`, its `spans` and the like.
 
-    Args:
-        value: Of a JSON file, a cell of a table or a recorded line.
-        split: Whether a text is a list written with `;`.
-        in_cell: Whether it is the cell of a table, where a list of bare numbers is a list too.
-        where: File and line for the error line.
+    With `split` a text is a list written with `;`; in the cell of a table a list of bare numbers is a list too.
 
     Raises:
         QuestionFileError: It holds an object in which no text is known, or a list with some of it left out.
@@ -62,10 +58,7 @@ def unique_texts(texts: Iterable[str]) -> tuple[str, ...]:
 def decoded(value: Any, where: str, *, in_cell: bool = True) -> Any:
     """Return the list or object that a text is, and any other value as it is.
 
-    Args:
-        value: Of any kind.
-        where: File and line for the error line.
-        in_cell: Whether a list of bare numbers counts: `[1, 2]` in a JSON text may be an interval.
+    A list of bare numbers counts in a cell alone: `[1, 2]` in a JSON text may be an interval.
 
     Raises:
         QuestionFileError: Some of the list is left out.

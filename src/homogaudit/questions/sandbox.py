@@ -63,9 +63,7 @@ class CompiledTemplate:
     Those are `tojson` (no HTML escapes), `raise_exception`, `strftime_now`, loop controls, `{% generation %}` blocks;
     blocks are trimmed. Transformers renders chat templates so.
 
-    Args:
-        source: The template.
-        now: What `strftime_now` formats: fixed, so that a resumed run renders what it rendered before.
+    `strftime_now` formats `now`: fixed, so that a resumed run renders what it rendered before.
 
     Raises:
         TemplateFailure: The source is no template.

@@ -25,9 +25,6 @@ def has_no_word_spaces(texts: Sequence[str]) -> bool:
     """Whether the texts are mostly in a script that writes no spaces between words (Chinese, Japanese, Thai, ...).
 
     Word bigrams mean little for them: the `jaccard` clustering then deserves a warning.
-
-    Args:
-        texts: Questions or answers; an empty list has no such script.
     """
     letters = without_spaces = 0
     for text in texts:

@@ -54,11 +54,7 @@ def find_delimiter(text: str, delimiters: str, columns: Columns) -> str | None:
 def read_table(text: str, delimiters: str, columns: Columns, file: str) -> RawRecords:
     """Return the records of a CSV or TSV file.
 
-    Args:
-        text: With newlines as line ends.
-        delimiters: That it may have, the likeliest first.
-        columns: What the user named.
-        file: The file's name in error lines.
+    `delimiters` are those that it may have, the likeliest first.
 
     Raises:
         QuestionFileError: It has no header, two columns of one name, a row that is too long, or a quote left open.
@@ -89,12 +85,6 @@ def has_questions(rows: Sequence[Row], columns: Columns) -> bool:
 
 def read_rows(rows: Sequence[Row], columns: Columns, file: str, delimiter: str = ",") -> RawRecords:
     """Return the records of rows, whose header is the first of them, or one below a notice.
-
-    Args:
-        rows: None of them blank.
-        columns: What the user named.
-        file: The file's name in error lines.
-        delimiter: Between the cells of a file that has one.
 
     Raises:
         QuestionFileError: As `read_table`.

@@ -105,10 +105,7 @@ def split_at(text: str, think_open: str, think_close: str) -> ParsedAnswer:
 def locate_answer(parsed: ParsedAnswer, text: str, other: str) -> ParsedAnswer:
     """Return where the answer of one text stands in another, which may lack its thinking or what encloses it.
 
-    Args:
-        parsed: The answer in `text`.
-        text: What was parsed.
-        other: Ends with the answer as well; where it does not hold it, all of it counts as the answer's.
+    `other` ends with the answer of `text` as well; where it does not hold it, all of it counts as the answer's.
     """
     if other == text or not parsed.answer:
         return parsed if other == text else replace(parsed, start=len(other), stop=len(other))
@@ -125,10 +122,7 @@ def locate_answer(parsed: ParsedAnswer, text: str, other: str) -> ParsedAnswer:
 def leaves_thinking(prompt: str, prompting: Prompting, names: Collection[str]) -> bool:
     """Whether a prompt opens thinking and leaves it open.
 
-    Args:
-        prompt: Its own text behind the question.
-        prompting: Markers other than the default ones are the only ones.
-        names: The families that the template uses.
+    `prompt` is its own text behind the question, and `names` are the families that the template uses.
     """
     pairs = [(prompting.think_open, prompting.think_close)]
     if not own_markers(prompting):

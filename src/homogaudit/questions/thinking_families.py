@@ -126,10 +126,8 @@ def choose_families(
 ) -> ThinkingChoice:
     """Choose the families whose markers a model uses.
 
-    Args:
-        prompting: Its markers, where they are not the default ones, stand before everything.
-        template: The chat template that its prompts are rendered with; `None` for none.
-        has_token: Whether the vocabulary has a control token of this text; `None` where it is not known.
+    The markers of `prompting` stand before everything where they are not the default ones. `has_token` tells whether
+    the vocabulary has a control token of a text; `None` where that is not known.
     """
     source = _COMMENT.sub("", template or "")
     folded = source.casefold()

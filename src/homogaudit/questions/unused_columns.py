@@ -43,10 +43,7 @@ _KINDS = (
 def unused_notes(records: Sequence[Mapping[str, Any]], used: Set[str], shown: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each kind of columns that are not used.
 
-    Args:
-        records: By normalised column.
-        used: The normalised columns that are used.
-        shown: A column's name as the file writes it.
+    Records and `used` are by normalised column; `shown` has the names as the file writes them.
     """
     filled = {name: None for record in records for name, value in record.items() if value not in (None, "", [], {})}
     left = [name for name in filled if name not in used and not _OTHER_FACTS.search(name)]

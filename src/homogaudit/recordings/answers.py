@@ -225,13 +225,7 @@ def say_unused(name: str, notes: Notes) -> None:
 
 
 class AnswerReader:
-    """Reads the records of one file.
-
-    Args:
-        source: Its first records show what columns hold.
-        options: What the user says of it.
-        notes: Told what was guessed.
-    """
+    """Reads the records of one file."""
 
     def __init__(self, source: Source, options: ImportOptions, notes: Notes) -> None:
         self._options = options
@@ -288,9 +282,7 @@ class AnswerReader:
 class LabelReader:
     """Takes the labels out of the records of one file, in any spelling.
 
-    Args:
-        source: Its first records show which columns hold verdicts rather than grades.
-        notes: Told what was taken as a label.
+    The first records show which columns hold verdicts rather than grades.
     """
 
     def __init__(self, source: Source, notes: Notes) -> None:

@@ -163,9 +163,7 @@ def numbered_families(
 ) -> list[list[NumberedColumn]]:
     """Return the columns whose names are a known stem and a number, a list a stem in the order of their numbers.
 
-    Args:
-        names: As the file writes them.
-        is_known: Whether a stem, in normal form, stands before the numbers of answers.
+    `is_known` tells whether a stem, in normal form, stands before the numbers of answers.
 
     Returns:
         The stem with the most columns first: of `response_1` to `response_5` and `run_1` it holds the answers.

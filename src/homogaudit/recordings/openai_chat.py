@@ -192,10 +192,7 @@ def draw_of_choice(choice: Choice, completion: int | None, temperature: float | 
 def token_fields(tokens: Sequence[ServerToken], temperature: float | None, notes: Notes) -> dict[str, Any]:
     """Return the arrays of an answer's tokens: log-probabilities, and entropies where their heads give them.
 
-    Args:
-        tokens: Of the answer.
-        temperature: They were drawn at; `None` where it is not known.
-        notes: Told what the entropies are, or why there are none.
+    The temperature is `None` where it is not known.
     """
     if not tokens:
         return {}

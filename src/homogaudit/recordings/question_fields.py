@@ -37,11 +37,7 @@ _IDS = (*ALIASES["id"], "custom_id", "doc_id", "prompt_id")
 class QuestionFields:
     """Reads the questions of one file.
 
-    Args:
-        source: The file.
-        options: What the user says of it.
-        notes: Told what was guessed.
-        probe: Records of the file, which show how it counts the choices of its questions; by default its first ones.
+    `probe` are records that show how the file counts the choices of its questions, by default its first ones.
     """
 
     def __init__(

@@ -83,10 +83,7 @@ def read_recording(
 ) -> ReadRecording:
     """Read a file of recorded answers in any layout that is known.
 
-    Args:
-        path: The file.
-        parse_answer: Tells the answer of a raw text; `None` takes the stripped text, thinking included.
-        options: What the user says of it.
+    `parse_answer` tells the answer of a raw text; `None` takes the stripped text, thinking included.
 
     Raises:
         RecordedFileError: The file cannot be read, holds no answers, or a line of it is bad.

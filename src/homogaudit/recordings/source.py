@@ -75,11 +75,7 @@ class Notes:
     def count(self, one: str, text: str, number: int = 1, *, first: str = "") -> None:
         """Add to the number that a line begins with.
 
-        Args:
-            one: The line where the number is 1, without the number.
-            text: The line where it is not.
-            number: What to add.
-            first: More of the first case.
+        `one` is the line of the number 1, `text` that of others, both without it; `first` tells more of the first case.
         """
         self._singular[text] = one
         if first and text not in self._counts:
@@ -160,10 +156,7 @@ class Source:
 def open_source(path: Path, options: ImportOptions, *, is_archive: bool = False) -> Source:
     """Open a file and look at its beginning.
 
-    Args:
-        path: The file.
-        options: What the user says of its columns.
-        is_archive: Whether it is a zip archive that a layout reads itself.
+    `is_archive` is a zip archive that a layout reads itself.
 
     Raises:
         RecordedFileError: It cannot be read, or is no text.

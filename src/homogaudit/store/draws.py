@@ -80,11 +80,8 @@ class Draws(RunFacts):
     ) -> None:
         """Store one finished draw in one transaction, and count it for the session that drew it.
 
-        Args:
-            generation: The draw.
-            session: Number of the session; `None` for draws that came from elsewhere.
-            session_seconds: Wall time of that session so far, so that a killed one is not without.
-            pieces: The bytes of its tokens by id, as far as they are not stored yet.
+        `session` is `None` for draws that came from elsewhere, `session_seconds` its wall time so far, so that a killed
+        one is not without. `pieces` are the bytes of tokens by id, as far as they are not stored yet.
 
         Raises:
             sqlite3.IntegrityError: This (question, sample) is stored already; a draw is never overwritten.
@@ -143,9 +140,6 @@ class Draws(RunFacts):
         """Store what is read of raw texts now, and forget what was derived from what was read of them before.
 
         Labels and signals that came with a file stay.
-
-        Args:
-            draws: Stored ones, with another answer or state.
         """
         recorded = json.dumps(list(self.recorded.signals.values()))
         with self.transaction():
@@ -225,10 +219,7 @@ class Draws(RunFacts):
     ) -> Iterator[SampleSet]:
         """Yield the draws of every question (or of `question_ids`) in the order of the file.
 
-        Args:
-            question_ids: Which questions; `None` for all. Nothing of the others is read.
-            token_arrays: Whether to read the token arrays; they are most of the file.
-            samples: Whether to read the samples, beside the greedy answer.
+        Nothing is read of other questions, nor what is not wanted: token arrays are most of the file.
         """
         wanted = self._positions if question_ids is None else question_ids
         columns = _GENERATION_COLUMNS + (f", {_ARRAY_COLUMNS}" if token_arrays else "")

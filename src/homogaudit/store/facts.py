@@ -118,10 +118,7 @@ class _Store(Protocol):
 class Fact(Generic[_T]):
     """A fact about a run as an attribute: read when it is asked for, stored when it is assigned.
 
-    Args:
-        kind: Its type; a record, or what JSON has.
-        default: Where none is stored; `None` where left out.
-        key: It is stored under; the attribute's name where left out.
+    Stored as JSON under its key, by default the attribute's name; `default` where nothing is stored.
     """
 
     @overload

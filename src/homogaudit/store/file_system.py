@@ -13,9 +13,7 @@ _NETWORK_FILE_SYSTEMS = frozenset({"afs", "cifs", "fuse.sshfs", "ncpfs", "nfs", 
 def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
     """Check that a run can be written at `path`.
 
-    Args:
-        path: The run file, there or not.
-        mounts: Linux' table of what is mounted; where there is none, nothing is refused.
+    `mounts` is Linux' table of what is mounted; where there is none, nothing is refused.
 
     Raises:
         RunFileError: Its folder is on a network file system.

@@ -59,10 +59,7 @@ def _size(path: Path) -> int:
 def check_journal(path: Path, *, writable: bool) -> None:
     """Check that the write-ahead log beside a run file, if there is one, was written for this run.
 
-    Args:
-        path: The run file.
-        writable: Whether it is opened to be written. A reader beside a living writer need not look, and must not: the
-            file may change under it.
+    A reader beside a living writer need not look, and must not: the file may change under it.
 
     Raises:
         RunFileError: The log is another run's.
@@ -113,11 +110,6 @@ def next_mark(path: Path, run: str | None, last: str | None) -> str:
     """Return what the next commit of a run carries: its id, the commit that the log was begun on, and one of its own.
 
     The caller holds the lock of SQLite that keeps others from committing.
-
-    Args:
-        path: The run file.
-        run: The run's id.
-        last: What the last commit carried; `None` for nothing.
     """
     _, *begun, commit = (last or f"{run} {_NO_MARK}").split(" ")
     # An empty log: the file itself holds all that was committed. A log that goes on keeps what it was begun on, be it

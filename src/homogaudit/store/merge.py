@@ -54,10 +54,7 @@ def merge_runs(paths: Sequence[Path], output: Path, *, run_signals: Iterable[str
 
     A draw that several hold must be the same in all of them.
 
-    Args:
-        paths: Of the runs; none is changed.
-        output: The run file to write; must not exist.
-        run_signals: Names of the signals over all questions of a run, which are not copied.
+    No run is changed, and the signals over all questions of one, `run_signals`, are not copied.
 
     Raises:
         ParametersDifferError: The runs are of other questions, another model, other prompts or another decoding.

@@ -19,10 +19,7 @@ def check_output(path: Path, *, replace: bool, hint: str = "choose another file,
 
     Not for a process that has a run at `path` open: its locks would be lost.
 
-    Args:
-        path: The file; a device or a pipe is written itself.
-        replace: Whether a file that is there may go.
-        hint: What to do where it may not.
+    A device or a pipe is written itself.
 
     Raises:
         UsageError: It is a run file, a folder, or a file that is not to be replaced.

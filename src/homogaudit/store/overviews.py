@@ -60,8 +60,7 @@ class Overviews(Draws):
     def question_states(self, scoring: str | None = None) -> dict[str, RunState]:
         """Return how far each question is, by its id, in the order of the file.
 
-        Args:
-            scoring: Key of the scoring that counts; `None` for the run's last, under which a complete run is scored.
+        `scoring` is the key of the one that counts; `None` for the run's last, under which a complete run is scored.
         """
         return question_states(self.rows, self._state_parameters(scoring))
 
@@ -95,11 +94,7 @@ class Overviews(Draws):
     ) -> list[QuestionOverview]:
         """Return what a list shows of the questions, in their order, in one query.
 
-        Args:
-            method: Whose clusters; `None` for none.
-            judge: Whose labels; `None` for none.
-            signal: Whose values.
-            positions: Which questions, counted from 0; `None` for all.
+        Positions count from 0; `None` stands for all of them, for no clusters and no labels.
         """
         chosen = "" if positions is None else "WHERE q.position IN (SELECT value FROM json_each(:positions)) "
         rows = self.rows(

@@ -16,9 +16,7 @@ _PUBLIC_DETAILS = ("model", "number_format", "vocabulary", "train_context", "gpu
 def provenance(run: RunFile, *, redact: bool) -> dict[str, Any]:
     """Return the model, how it was asked, and what drew its answers.
 
-    Args:
-        run: Open for reading.
-        redact: Whether to leave out paths, addresses, the platform, and the time of day.
+    With `redact` without paths, addresses, the platform, and the time of day.
     """
     drawn = next((session.provenance for session in run.sessions() if session.kind == "generate"), {})
     model = {key: value for key, value in to_values(run.model_source).items() if value is not None and key != "name"}

@@ -118,10 +118,8 @@ def collect(path: Path, lines: Iterable[Line], *, parse_answer: AnswerParser | N
     recorded over the tokens of the answer, even where the text holds thinking, unless an `answer_mask` is given.
     Entropies below 0 and log-probabilities above it by no more than rounding count as 0.
 
-    Args:
-        path: Of the file.
-        lines: In its order; a header only as the first.
-        parse_answer: Tells the answer of a raw text; `None` takes the stripped text, thinking included.
+    A header stands first. `parse_answer` tells the answer of a raw text; `None` takes the stripped text, thinking
+    included.
 
     Raises:
         RecordedFileError: The file cannot be read, or a line is bad; the message names the first one.
@@ -308,12 +306,6 @@ def export_run(
 
     Reading the result with the same `parse_answer` gives the same questions, texts, answers, arrays, labels and
     recorded signals. An answer is written only where reading its text again would give another one.
-
-    Args:
-        run: Open for reading.
-        stream: Text, UTF-8.
-        parse_answer: What a reader of the file will use.
-        options: What else is written, and what is not.
     """
     options = options or ExportOptions()
     facts = RecordedFacts(signals=run.recorded.signals) if options.redact else run.recorded

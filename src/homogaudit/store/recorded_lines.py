@@ -68,12 +68,10 @@ class AnswerText(Protocol):
     @property
     def answer(self) -> str:
         """The answer, stripped; empty where there is none."""
-        ...
 
     @property
     def state(self) -> GenerationState:
         """What became of the draw."""
-        ...
 
 
 AnswerParser = Callable[[str], AnswerText]

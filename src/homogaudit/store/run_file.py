@@ -39,10 +39,7 @@ __all__ = ["RunFile", "put_in_place"]
 def put_in_place(draft: Path, path: Path, warn: Callable[[str], None] = lambda _: None) -> None:
     """Give the finished `draft` its name; what another process put there is never replaced.
 
-    Args:
-        draft: A run file under a passing name.
-        path: The name; what an earlier run of this name has left beside it is set aside.
-        warn: Told of what was set aside.
+    `warn` is told what an earlier run of this name has left beside it, which is set aside.
 
     Raises:
         RunFileError: `path` exists, or was removed while a process still writes it.

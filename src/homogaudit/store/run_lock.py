@@ -57,9 +57,6 @@ def _lock_path(run_path: Path) -> Path:
 class RunLock:
     """Held while a process writes a run file.
 
-    Args:
-        run_path: The run file; the lock is `run_path` + `.lock`.
-
     Raises:
         RunFileError: Another process holds the lock; the message names its pid.
         StorageError: The folder is not writable.

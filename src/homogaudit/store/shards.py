@@ -57,11 +57,7 @@ class Shards:
         return tuple(sorted(set(range(1, self.of + 1)).difference(self.held)))
 
     def positions(self, questions: int) -> list[int]:
-        """Return the places in the whole file, from 0, of the questions held, ascending.
-
-        Args:
-            questions: Of the whole file.
-        """
+        """Return the places in the whole file, from 0, of the questions held, ascending."""
         return sorted(place for number in self.held for place in range(number - 1, questions, self.of))
 
     def take(self, questions: Sequence[T]) -> list[T]:
