@@ -29,7 +29,7 @@ def token_entropies(data: RunData) -> TokenEntropies:
         return TokenEntropies("not available", nothing.reason, None, nothing, nothing)
     last = told[-1]
     greedy, samples = (
-        _bounds(told, kind, drawn) for kind, drawn in zip(("greedy", "samples"), data.run.total_tokens(), strict=True)
+        _bounds(told, kind, drawn) for kind, drawn in zip(("greedy", "samples"), data.run.drawn_tokens(), strict=True)
     )
     is_bounded = isinstance(greedy, EntropyBounds) or isinstance(samples, EntropyBounds)
     reason = "" if is_bounded else greedy.reason if isinstance(greedy, Undefined) else ""

@@ -112,10 +112,10 @@ class Database:
         with storage_errors(self.path):
             return self._connection.execute(query, parameters).fetchall()
 
-    def meta(self, key: str, default: Any = None) -> Any:
-        """Return one fact about the run (`id`, `created`, `status`, `model`, `parameters`, ...)."""
+    def meta(self, key: str) -> Any:
+        """Return one fact about the run (`id`, `created`, `status`, `model`, `parameters`, ...), `None` without it."""
         rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
-        return json.loads(rows[0][0]) if rows else default
+        return json.loads(rows[0][0]) if rows else None
 
     def set_meta(self, key: str, value: Any) -> None:
         """Store one fact about the run as JSON."""

@@ -5,6 +5,7 @@ Each is stored under everything that it depends on; a new one takes the place of
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +31,20 @@ _TEXTS_AT_ONCE = 500
 class Derived(Database):
     """The tables of what was computed, and of what a model was asked."""
 
+    def _put(self, table: str, rows: Iterable[tuple[Any, ...]], *, instead: str = "REPLACE") -> None:
+        """Store rows of a table; `instead` says what becomes of one that is there."""
+        stored = list(rows)
+        if stored:
+            with self.transaction():
+                places = ", ".join("?" * len(stored[0]))
+                self._connection.executemany(f"INSERT OR {instead} INTO {table} VALUES ({places})", stored)
+
     def add_calls(self, calls: Iterable[ModelCall]) -> None:
         """Store what the model said of its own answers; a new call of the same kind replaces the old one."""
-        with self.transaction():
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (self._positions[x.question_id], x.kind, x.value, x.reason, x.text, x.tokens, x.seconds)
-                    for x in calls
-                ],
-            )
+        self._put(
+            "calls",
+            ((self._positions[x.question_id], x.kind, x.value, x.reason, x.text, x.tokens, x.seconds) for x in calls),
+        )
 
     def calls(self) -> dict[str, dict[str, ModelCall]]:
         """Return the stored calls by question id, then by kind."""
@@ -56,11 +61,7 @@ class Derived(Database):
 
     def add_costs(self, costs: Iterable[ResourceCost]) -> None:
         """Store what questions cost; a new measurement replaces the old one."""
-        with self.transaction():
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?)",
-                [(self._positions[x.question_id], x.resource, x.seconds, x.tokens) for x in costs],
-            )
+        self._put("costs", ((self._positions[x.question_id], x.resource, x.seconds, x.tokens) for x in costs))
 
     def costs(self) -> list[ResourceCost]:
         """Return every stored cost in the order of the questions."""
@@ -74,11 +75,8 @@ class Derived(Database):
 
     def add_embeddings(self, embedder: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Store embeddings of unique texts as float16; a text that is there already is left alone."""
-        with self.transaction():
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)",
-                [(embedder, text_hash(text), to_blob(vector, "<f2")) for text, vector in vectors.items()],
-            )
+        rows = ((embedder, text_hash(text), to_blob(vector, "<f2")) for text, vector in vectors.items())
+        self._put("embeddings", rows, instead="IGNORE")
 
     def embeddings(self, embedder: str, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return the stored embeddings among `texts` as unit float32 vectors of shape (d,)."""
@@ -97,14 +95,10 @@ class Derived(Database):
 
     def add_pair_scores(self, model: str, scores: Mapping[tuple[str, str], NDArray[np.float32]]) -> None:
         """Keep the (3,) scores of pairs (premise, hypothesis) under a model's key."""
-        with self.transaction():
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO pair_scores VALUES (?, ?, ?, ?)",
-                [
-                    (model, text_hash(premise), text_hash(hypothesis), to_blob(row, "<f4"))
-                    for (premise, hypothesis), row in scores.items()
-                ],
-            )
+        self._put(
+            "pair_scores",
+            ((model, text_hash(one), text_hash(other), to_blob(row, "<f4")) for (one, other), row in scores.items()),
+        )
 
     def pair_scores(self, model: str, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], NDArray[np.float32]]:
         """Return the stored scores of the given pairs; a pair that has none is left out."""
@@ -119,22 +113,11 @@ class Derived(Database):
 
     def add_clusterings(self, clusterings: Iterable[Clustering]) -> None:
         """Store clusterings under everything that they depend on."""
-        with self.transaction():
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO clusterings VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        self._positions[clustering.question_id],
-                        clustering.method.key,
-                        clustering.method.similarity,
-                        clustering.method.linkage,
-                        clustering.method.threshold,
-                        clustering.method.embedder,
-                        json.dumps(clustering.assignment),
-                    )
-                    for clustering in clusterings
-                ],
-            )
+        rows = ((self._positions[x.question_id], x.method, json.dumps(x.assignment)) for x in clusterings)
+        self._put(
+            "clusterings",
+            ((place, m.key, m.similarity, m.linkage, m.threshold, m.embedder, given) for place, m, given in rows),
+        )
 
     def clustering_methods(self) -> list[ClusteringMethod]:
         """Return the methods that have stored clusterings."""
@@ -154,11 +137,7 @@ class Derived(Database):
 
     def add_labels(self, labels: Iterable[Label]) -> None:
         """Store labels; a new label of the same judge replaces the old one."""
-        with self.transaction():
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
-                [(self._positions[x.question_id], x.judge, x.value.value, x.reason) for x in labels],
-            )
+        self._put("labels", ((self._positions[x.question_id], x.judge, x.value.value, x.reason) for x in labels))
 
     def judges(self) -> list[str]:
         """Return the judges that have stored labels."""
@@ -176,11 +155,7 @@ class Derived(Database):
 
     def add_signals(self, values: Iterable[SignalValue]) -> None:
         """Store signal values; a newly computed value replaces the old one."""
-        with self.transaction():
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO signals VALUES (?, ?, ?, ?, ?)",
-                [(self._positions[x.question_id], x.signal, x.value, x.reason, x.seconds) for x in values],
-            )
+        self._put("signals", ((self._positions[x.question_id], x.signal, x.value, x.reason, x.seconds) for x in values))
 
     def drop_signals(self, names: Iterable[str]) -> None:
         """Forget the values of some signals."""

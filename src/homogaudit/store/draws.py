@@ -180,20 +180,13 @@ class Draws(RunFacts):
         for question_id in question_ids:
             yield question_id, {index for (index,) in self.rows(query, (self._positions[question_id],))}
 
-    def drawn_tokens(self, question_id: str) -> tuple[int, int]:
-        """Return the tokens of the greedy answer and of all samples of one question, as far as they are drawn."""
+    def drawn_tokens(self, question_id: str | None = None) -> tuple[int, int]:
+        """Return the tokens of greedy answers and of samples, of one question or of all, as far as they are drawn."""
+        only, places = ("", ()) if question_id is None else ("WHERE position = ?", (self._positions[question_id],))
         ((greedy, samples),) = self.rows(
             "SELECT coalesce(sum(tokens) FILTER (WHERE sample_index < 0), 0), "
-            "coalesce(sum(tokens) FILTER (WHERE sample_index >= 0), 0) FROM generations WHERE position = ?",
-            (self._positions[question_id],),
-        )
-        return int(greedy), int(samples)
-
-    def total_tokens(self) -> tuple[int, int]:
-        """Return the tokens of all greedy answers and of all samples."""
-        ((greedy, samples),) = self.rows(
-            "SELECT coalesce(sum(tokens) FILTER (WHERE sample_index < 0), 0), "
-            "coalesce(sum(tokens) FILTER (WHERE sample_index >= 0), 0) FROM generations"
+            f"coalesce(sum(tokens) FILTER (WHERE sample_index >= 0), 0) FROM generations {only}",
+            places,
         )
         return int(greedy), int(samples)
 

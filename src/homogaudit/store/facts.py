@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, overload
 
 from homogaudit.codec import from_values, to_values
 from homogaudit.errors import RunFileError
 from homogaudit.events import Scoring
+from homogaudit.store.database import Database
 
 __all__ = ["EmbedderUsed", "Fact", "JudgeUsed", "ModelSource", "RecordedFacts", "Scoring", "ThinkingFacts"]
 
@@ -104,17 +105,6 @@ class RecordedFacts:
     warnings: tuple[str, ...] = ()
 
 
-class _Store(Protocol):
-    """Where facts are read from and stored: a run file."""
-
-    @property
-    def path(self) -> Path: ...
-
-    def meta(self, key: str, default: Any = None) -> Any: ...
-
-    def set_meta(self, key: str, value: Any) -> None: ...
-
-
 class Fact(Generic[_T]):
     """A fact about a run as an attribute: read when it is asked for, stored when it is assigned.
 
@@ -137,9 +127,9 @@ class Fact(Generic[_T]):
     def __get__(self, run: None, owner: type | None = None) -> Self: ...
 
     @overload
-    def __get__(self, run: _Store, owner: type | None = None) -> _T: ...
+    def __get__(self, run: Database, owner: type | None = None) -> _T: ...
 
-    def __get__(self, run: _Store | None, owner: type | None = None) -> Any:
+    def __get__(self, run: Database | None, owner: type | None = None) -> Any:
         if run is None:
             return self
         stored = run.meta(self._key)
@@ -147,7 +137,7 @@ class Fact(Generic[_T]):
             return self._default if stored is None else stored
         return read_record(run.path, self._key, self._kind, stored)
 
-    def __set__(self, run: _Store, value: _T) -> None:
+    def __set__(self, run: Database, value: _T) -> None:
         run.set_meta(self._key, value if isinstance(value, str | int | None) else to_values(value))
 
 

@@ -10,14 +10,7 @@ from homogaudit.records import (
     LabelValue,
 )
 from homogaudit.store.draws import DrawCount, Draws
-from homogaudit.store.progress import (
-    STATE,
-    STATE_TABLES,
-    RunProgress,
-    RunState,
-    question_states,
-    run_progress,
-)
+from homogaudit.store.progress import STATE, STATE_TABLES, UNASKED, RunProgress, RunState
 
 __all__ = ["Overviews", "QuestionOverview"]
 
@@ -53,16 +46,35 @@ class Overviews(Draws):
 
     def progress(self) -> RunProgress:
         """Return how far the run is."""
-        return run_progress(
-            self.rows, self._state_parameters(), calls=self.wanted_calls, lacks_shards=bool(self.missing_shards)
+        parameters, calls = self._state_parameters(), self.wanted_calls
+        # A run of the first version has no table of calls, and none that are wanted.
+        unasked = f"coalesce(sum(state IN ('drawn', 'scored') AND {UNASKED}), 0)" if calls else "0"
+        ((questions, waiting, drawn, scored, open_calls),) = self.rows(
+            "SELECT count(*), coalesce(sum(state = 'waiting'), 0), coalesce(sum(state IN ('drawn', 'scored')), 0), "
+            f"coalesce(sum(state = 'scored'), 0), {unasked} "
+            f"FROM (SELECT q.position AS position_, {STATE} AS state FROM {STATE_TABLES})",
+            {**parameters, **({"calls": json.dumps(calls)} if calls else {})},
         )
+        if parameters["is_complete"]:
+            state = RunState.COMPLETE
+        elif waiting == questions:
+            state = RunState.WAITING
+        elif drawn < questions:
+            state = RunState.UNFINISHED
+        elif scored < questions:
+            state = RunState.DRAWN
+        else:
+            state = RunState.PARTIAL if self.missing_shards else RunState.SCORED
+        samples, asked = parameters["samples"], drawn - open_calls
+        return RunProgress(questions, samples, questions - waiting, drawn, asked, scored, state)
 
     def question_states(self, scoring: str | None = None) -> dict[str, RunState]:
         """Return how far each question is, by its id, in the order of the file.
 
         `scoring` is the key of the one that counts; `None` for the run's last, under which a complete run is scored.
         """
-        return question_states(self.rows, self._state_parameters(scoring))
+        query = f"SELECT q.id, {STATE} FROM {STATE_TABLES} ORDER BY q.position"
+        return {name: RunState(state) for name, state in self.rows(query, self._state_parameters(scoring))}
 
     def _state_parameters(self, scoring: str | None = None) -> dict[str, Any]:
         """Return what the states of questions depend on."""

@@ -1,15 +1,9 @@
 """How far a run and each of its questions are: the one answer to what is drawn, asked, scored and complete."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-__all__ = ["STATE", "STATE_TABLES", "Read", "RunProgress", "RunState", "question_states", "run_progress"]
-
-Read = Callable[[str, Mapping[str, Any]], list[Any]]
-"""Returns the rows of a query."""
+__all__ = ["STATE", "STATE_TABLES", "UNASKED", "RunProgress", "RunState"]
 
 
 class RunState(StrEnum):
@@ -79,44 +73,9 @@ questions q LEFT JOIN (
 ) g USING (position) LEFT JOIN scorings s ON s.position = q.position
 """
 
-_UNASKED = """
+UNASKED = """
 EXISTS (SELECT 1 FROM generations d WHERE d.position = position_ AND d.sample_index < 0 AND d.state = 'valid')
 AND EXISTS (SELECT 1 FROM json_each(:calls) kind
     WHERE NOT EXISTS (SELECT 1 FROM calls c WHERE c.position = position_ AND c.kind = kind.value))
 """
-
-
-def question_states(read: Read, parameters: Mapping[str, Any]) -> dict[str, RunState]:
-    """Return how far each question is, by its id, in the order of the file."""
-    query = f"SELECT q.id, {STATE} FROM {STATE_TABLES} ORDER BY q.position"
-    return {name: RunState(state) for name, state in read(query, parameters)}
-
-
-def run_progress(read: Read, parameters: Mapping[str, Any], *, calls: Sequence[str], lacks_shards: bool) -> RunProgress:
-    """Return how far a run is.
-
-    Args:
-        read: Returns the rows of a query.
-        parameters: What `STATE` depends on.
-        calls: What the model is to be asked about each valid greedy answer.
-        lacks_shards: Whether the run is merged of some shards of its question file.
-    """
-    # A run of the first version has no table of calls, and none that are wanted.
-    unasked = f"coalesce(sum(state IN ('drawn', 'scored') AND {_UNASKED}), 0)" if calls else "0"
-    ((questions, waiting, drawn, scored, open_calls),) = read(
-        "SELECT count(*), coalesce(sum(state = 'waiting'), 0), coalesce(sum(state IN ('drawn', 'scored')), 0), "
-        f"coalesce(sum(state = 'scored'), 0), {unasked} "
-        f"FROM (SELECT q.position AS position_, {STATE} AS state FROM {STATE_TABLES})",
-        {**parameters, **({"calls": json.dumps(calls)} if calls else {})},
-    )
-    if parameters["is_complete"]:
-        state = RunState.COMPLETE
-    elif waiting == questions:
-        state = RunState.WAITING
-    elif drawn < questions:
-        state = RunState.UNFINISHED
-    elif scored < questions:
-        state = RunState.DRAWN
-    else:
-        state = RunState.PARTIAL if lacks_shards else RunState.SCORED
-    return RunProgress(questions, parameters["samples"], questions - waiting, drawn, drawn - open_calls, scored, state)
+"""Whether the model is still to be asked about its greedy answer: one of the kinds `calls` is not stored."""
