@@ -21,7 +21,7 @@ from homogaudit.recordings.names import (
     numbered_families,
 )
 from homogaudit.recordings.question_fields import QuestionFields
-from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of
+from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, number_of
 from homogaudit.records import LabelValue
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import FORMAT, LineError, shown
@@ -213,7 +213,7 @@ def of_others(values: Mapping[str, Any], names: AnswerNames) -> list[str]:
 
 def _says_a_fact(text: str) -> bool:
     """Whether a cell holds a number or a truth value rather than an answer, as `n_samples` and `is_greedy` do."""
-    return _number(text) is not None or text.strip().casefold() in ("true", "false")
+    return number_of(text) is not None or text.strip().casefold() in ("true", "false")
 
 
 _NO_OTHERS = frozenset({*DRAW_NUMBERS, *chain(*ALIASES.values()), *ANSWER_LISTS, *ANSWER_TEXTS, "filtered_resps"})
@@ -349,19 +349,10 @@ def _take_signals(values: dict[str, Any]) -> Any:
     signals: dict[str, Any] = {}
     for name in list(values):
         prefix = next((x for x in _SIGNAL_PREFIXES if normalised(name).startswith(x)), None)
-        if prefix is not None and len(name) > len(prefix) and (number := _number(values[name])) is not None:
+        if prefix is not None and len(name) > len(prefix) and (number := number_of(values[name])) is not None:
             signals[name[len(prefix) :]] = number
             del values[name]
     return signals
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
 
 
 def list_in_cell(value: object) -> list[Any] | None:

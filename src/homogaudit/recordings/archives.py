@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from homogaudit.errors import RecordedFileError
+from homogaudit.store.recorded import opened
 
 __all__ = ["archive_names", "refuse_what_is_no_text"]
 
@@ -42,15 +43,8 @@ def refuse_what_is_no_text(path: Path) -> None:
     Raises:
         RecordedFileError: It is not; the message names what it is.
     """
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(512)
-    except FileNotFoundError:
-        raise RecordedFileError(f"no file at `{path}`", "check the path") from None
-    except IsADirectoryError:
-        raise RecordedFileError(f"`{path}` is a folder", "name a file of recorded answers") from None
-    except OSError as error:
-        raise RecordedFileError(f"cannot read `{path}`: {error.strerror}", "check its permissions") from error
+    with opened(path) as stream:
+        head = stream.read(512)
     if head.startswith(b"PK\x03\x04"):
         if any(name.startswith("xl/") for name in archive_names(path)):
             return

@@ -6,7 +6,7 @@ from typing import Any
 
 from homogaudit.recordings.draws import draw_of, label_of, temperature_of
 from homogaudit.recordings.question_fields import QuestionFields, prompt_question
-from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of, text_of
+from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, number_of, object_of, text_of
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
@@ -63,21 +63,21 @@ def _texts(record: Mapping[str, Any], notes: Notes) -> list[str]:
     """Return the model's replies, however deep the lists are in which they stand."""
     resps = items_of(record.get("resps"))
     if len(resps) > 1 and all(len(items_of(x)) == 1 for x in resps) and _is_likelihood(items_of(resps[0])[0]):
-        raise _no_texts(record)
+        raise _no_texts()
     texts: list[str] = []
     pending = list(reversed(resps))
     while pending:
         item = pending.pop()
         if isinstance(item, list):
             if _is_likelihood(item):
-                raise _no_texts(record)
+                raise _no_texts()
             pending.extend(reversed(items_of(item)))
         elif isinstance(item, str):
             texts.append(item)
         elif item is None:
             texts.append(draw_of(None, notes)["text"])
         else:
-            raise _no_texts(record)
+            raise _no_texts()
     if not texts:
         raise LineError("`resps` holds no reply", "log the samples of a task that generates text")
     return texts
@@ -86,19 +86,10 @@ def _texts(record: Mapping[str, Any], notes: Notes) -> list[str]:
 def _is_likelihood(item: object) -> bool:
     """Whether an item is `[log-likelihood, is greedy]`, as numbers or in words."""
     pair = items_of(item)
-    return len(pair) == 2 and str(pair[1]) in ("True", "False") and _is_number(str(pair[0]))
+    return len(pair) == 2 and str(pair[1]) in ("True", "False") and number_of(str(pair[0])) is not None
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _no_texts(record: Mapping[str, Any]) -> LineError:
-    del record
+def _no_texts() -> LineError:
     return LineError(
         "the replies are log-likelihoods of given choices: a multiple-choice task generates no text",
         "log a task of the kind `generate_until`, such as `triviaqa` or `gsm8k`",

@@ -9,7 +9,7 @@ from homogaudit.recordings.draws import MISSING_CELLS, draw_of, label_of
 from homogaudit.recordings.grouping import Drawn, grouped, question_key
 from homogaudit.recordings.names import ANSWER_TEXTS, DRAW_NUMBERS, MODELS, by_normal_name
 from homogaudit.recordings.question_fields import QuestionFields
-from homogaudit.recordings.source import ImportOptions, Notes, Source, open_source
+from homogaudit.recordings.source import ImportOptions, Notes, Source, number_of, open_source
 from homogaudit.records import LabelValue, collapse
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
@@ -76,7 +76,7 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
             drop_doubtful(values, options, notes)
             number = _take_number(values, options, notes)
             temperature = values.get(names.get("temperature", ""))
-            if (degree := _number(temperature)) is not None and degree > 0:
+            if (degree := number_of(temperature)) is not None and degree > 0:
                 temperatures.add(degree)
             is_greedy = _is_greedy(values, number, temperature)
             spelled = labels.take(values)
@@ -104,13 +104,6 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
     if len(temperatures) > 1:
         listed = ", ".join(f"{degree:g}" for degree in sorted(temperatures)[:8])
         notes.say(f"the samples were drawn at several temperatures ({listed}) and are taken together")
-
-
-def _number(value: object) -> float | None:
-    try:
-        return float(str(value))
-    except ValueError:
-        return None
 
 
 def _take_number(values: dict[str, Any], options: ImportOptions, notes: Notes) -> float | str | None:
@@ -143,7 +136,7 @@ def _is_greedy(values: Mapping[str, Any], number: float | str | None, temperatur
             return True
         if value in ("sample", "sampled", "sampling"):
             return False
-    degree = _number(temperature)
+    degree = number_of(temperature)
     if degree is None:
         return None if number is None else False
     return degree == 0

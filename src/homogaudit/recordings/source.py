@@ -22,10 +22,10 @@ from homogaudit.questions.wording import quoted
 from homogaudit.recordings.archives import refuse_what_is_no_text
 from homogaudit.recordings.names import ANSWER_LISTS, ANSWER_TEXTS
 from homogaudit.recordings.question_list import QuestionList
-from homogaudit.store.recorded import Line, lines_of, numbered_lines
+from homogaudit.store.recorded import Line, lines_of, numbered_lines, opened
 from homogaudit.store.recorded_lines import LineError, read_object, shown
 
-__all__ = ["ImportOptions", "Notes", "Record", "Source", "items_of", "object_of", "open_source", "text_of"]
+__all__ = ["ImportOptions", "Notes", "Record", "Source", "items_of", "number_of", "object_of", "open_source", "text_of"]
 
 _PROBED = 50
 """Records that decide which layout a file has."""
@@ -204,6 +204,16 @@ def text_of(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def number_of(value: object) -> float | None:
+    """Return a number, also one that stands in a cell; `None` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
 # What kind of file it is
 
 
@@ -245,10 +255,10 @@ class _Content:
         return numbered_lines(io.BytesIO(self.data))
 
     def read(self) -> bytes:
-        try:
-            return self.path.read_bytes() if self.data is None else self.data
-        except OSError as error:
-            raise RecordedFileError(f"cannot read `{self.path}`: {error.strerror}", "check its permissions") from error
+        if self.data is not None:
+            return self.data
+        with opened(self.path) as stream:
+            return stream.read()
 
 
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

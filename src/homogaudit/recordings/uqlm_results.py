@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from homogaudit.recordings.answers import AnswerReader, list_in_cell
-from homogaudit.recordings.source import ImportOptions, Notes, Source
+from homogaudit.recordings.source import ImportOptions, Notes, Source, number_of
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import FORMAT
 
@@ -61,17 +61,8 @@ def read_results(source: Source, options: ImportOptions, notes: Notes) -> Iterat
 
 def _line(line: Line, reader: AnswerReader) -> Mapping[str, Any]:
     values = {_PLURALS.get(name, name): value for name, value in line.read().items()}
-    signals = {name: _number(values.pop(name)) for name in list(values) if name in _SCORES}
+    scores = {name: values.pop(name) for name in list(values) if name in _SCORES}
+    signals = {name: number_of(value) if isinstance(value, str) else value for name, value in scores.items()}
     if signals:
         values["signals"] = signals
     return reader.read(values)
-
-
-def _number(value: object) -> Any:
-    """Return a score as a number, also one that stands in a cell; `None` where there is none."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return None

@@ -5,9 +5,10 @@ thinking the caller's. The files are somebody else's: every line is checked befo
 """
 
 import base64
+import contextlib
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,7 @@ __all__ = [
     "export_run",
     "lines_of",
     "numbered_lines",
+    "opened",
     "read_recorded",
     "write_run",
 ]
@@ -168,9 +170,20 @@ def collect(path: Path, lines: Iterable[Line], *, parse_answer: AnswerParser | N
 
 def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the lines that are not blank, with their numbers, a byte-order mark dropped."""
+    with opened(path) as file:
+        yield from numbered_lines(file)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Generator[BinaryIO]:
+    """Open a file of recorded answers.
+
+    Raises:
+        RecordedFileError: It cannot be read.
+    """
     try:
         with path.open("rb") as file:
-            yield from numbered_lines(file)
+            yield file
     except FileNotFoundError:
         raise RecordedFileError(f"no file at `{path}`", "check the path") from None
     except IsADirectoryError:
