@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from homogaudit.generation.fingerprint import Fingerprint, file_sha256, fingerprint, folder_fingerprint
+from homogaudit.generation.fingerprint import (
+    Fingerprint,
+    file_sha256,
+    fingerprint,
+    folder_fingerprint,
+    model_fingerprint,
+)
 
 MIB = 1 << 20
 
@@ -40,8 +46,8 @@ def test_only_the_whole_hash_sees_the_middle(tmp_path: Path) -> None:
 
 
 def test_a_fingerprint_goes_into_json(tmp_path: Path) -> None:
-    found = fingerprint(written(tmp_path / "model.gguf", b"GGUF"))
-    assert Fingerprint(**json.loads(json.dumps(found.to_json()))) == found
+    path = written(tmp_path / "model.gguf", b"GGUF")
+    assert Fingerprint(**json.loads(json.dumps(model_fingerprint(path)))) == fingerprint(path)
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from homogaudit.errors import QuestionFileError
-from homogaudit.questions import Asking, Columns, QuestionFile, load_questions, read_question_record
+from homogaudit.questions import Asking, Columns, QuestionFile, load_questions
 from homogaudit.records import make_question_id
 
 
@@ -139,21 +139,3 @@ def test_of_a_tree_of_messages_the_first_of_each_conversation_is_asked(tmp_path:
     )
     assert [(question.text, question.answers) for question in file.questions] == [("Who?", ("Ann",))]
     assert file.warnings[0].startswith("4 messages hold 1 conversations")
-
-
-# One record
-
-
-def test_one_record_of_any_layout_is_a_question() -> None:
-    question = read_question_record(
-        {"question": "Which?", "context": "C.", "choices": ["Iron", "Mercury"], "answer": 1, "subject": "metals"}
-    )
-    assert (question.text, question.context, question.category) == ("Which?", "C.", "metals")
-    assert (question.answers, question.incorrect_answers) == (("Mercury",), ("Iron",))
-    assert question.choices == ("Iron", "Mercury")
-    assert question.id == make_question_id("Which?")
-
-
-def test_one_record_without_a_question_is_refused() -> None:
-    with pytest.raises(QuestionFileError, match="no question column: its columns are `colour`"):
-        read_question_record({"colour": "red"})

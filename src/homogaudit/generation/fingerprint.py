@@ -19,10 +19,6 @@ class Fingerprint:
     head_sha256: str
     tail_sha256: str
 
-    def to_json(self) -> dict[str, str | int]:
-        """Return the fields as a JSON object."""
-        return asdict(self)
-
 
 def fingerprint(path: Path) -> Fingerprint:
     """Return the fingerprint of a file.
@@ -72,4 +68,4 @@ def model_fingerprint(path: Path) -> dict[str, Any]:
     Raises:
         OSError: A file cannot be read.
     """
-    return {"folder": folder_fingerprint(path)} if path.is_dir() else fingerprint(path).to_json()
+    return {"folder": folder_fingerprint(path)} if path.is_dir() else asdict(fingerprint(path))

@@ -7,7 +7,7 @@ from homogaudit.questions.earlier import EarlierQuestion
 from homogaudit.questions.layouts import Columns
 from homogaudit.questions.loaders import Duplicate, QuestionFile, load_questions
 from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment, load_template
-from homogaudit.questions.reading import Asking, read_question_record
+from homogaudit.questions.reading import Asking
 from homogaudit.questions.references import read_references
 from homogaudit.questions.thinking import ParsedAnswer, split_thinking
 
@@ -23,7 +23,6 @@ __all__ = [
     "Segment",
     "load_questions",
     "load_template",
-    "read_question_record",
     "read_references",
     "split_thinking",
 ]

@@ -27,7 +27,7 @@ from homogaudit.questions.unused_columns import unused_notes
 from homogaudit.questions.wording import kind_of, listed, quoted
 from homogaudit.records import CHOICE_LETTERS, Question, make_question_id
 
-__all__ = ["Asking", "LocatedQuestion", "Reading", "beside", "read_question_record", "read_questions"]
+__all__ = ["Asking", "LocatedQuestion", "Reading", "beside", "read_questions"]
 
 _RECORDED_KEYS = frozenset({"greedy", "samples", "label", "signals"})
 """What a recorded file says of another model's answers: none of it holds for the answers of this run."""
@@ -73,24 +73,6 @@ class Reading:
     layout: str
     located: tuple[LocatedQuestion, ...]
     notes: tuple[str, ...]
-
-
-def read_question_record(values: Mapping[str, Any], *, file: str = "the record", line: int = 1) -> Question:
-    """Return the question of one record in any known layout: text, system prompt, context, choices and references.
-
-    The choices count as asked. A conversation gives its first user turn; a reply after it is the reference.
-
-    Args:
-        values: As JSON holds them.
-        file: The file's name in error lines.
-        line: Of the record, from 1.
-
-    Raises:
-        QuestionFileError: There is no question in it, or a value of the wrong kind.
-    """
-    record = RawRecord(line, values)
-    asking = Asking(choices=True)
-    return read_questions([record], list(values), Columns(), asking, is_table=False, file=file).located[0].question
 
 
 def read_questions(
