@@ -143,8 +143,9 @@ class ScriptedGenerator:
     def prompt(self, question: str, system: str | None = None) -> Prompt:
         return Prompt(question, (Segment(question, True),), "base", (), False)
 
-    def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:
-        self.requests = self.requests or list(requests)
+    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding) -> Drawing:
+        requests = list(requests)
+        self.requests = self.requests or requests
         keys = [(request.question_id, index) for request in requests for index in request.sample_indexes]
         return ScriptedDrawing(keys, self.script, self.slots)
 
@@ -814,7 +815,7 @@ def test_density_measures_against_the_named_pool(bench: Bench, tmp_path: Path):
 def test_a_run_that_lacks_only_calls_draws_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     bench.work(signals=("token_entropy_mean",))
 
-    def refuse(self: ScriptedGenerator, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:
+    def refuse(self: ScriptedGenerator, requests: Iterable[DrawRequest], decoding: Decoding) -> Drawing:
         raise AssertionError("a generator with nothing to draw is not asked to draw")
 
     monkeypatch.setattr(ScriptedGenerator, "draw", refuse)

@@ -46,10 +46,12 @@ class SequenceModel(Protocol):
     @property
     def vocabulary(self) -> int:
         """Number of tokens."""
+        ...
 
     @property
     def can_fork(self) -> bool:
         """Whether a sequence can be copied; where not, each draw computes its prompt anew."""
+        ...
 
     def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> Any:
         """Append `tokens` at `position`; return the logits (V,) after the last one.
@@ -57,6 +59,7 @@ class SequenceModel(Protocol):
         Raises:
             NoRoomError: The cache is full.
         """
+        ...
 
     def step(self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]) -> Any:
         """Append one token to each sequence; return (B, V) logits, valid until the next call.
@@ -64,18 +67,23 @@ class SequenceModel(Protocol):
         Raises:
             NoRoomError: The cache is full.
         """
+        ...
 
     def fork(self, source: int, target: int) -> None:
         """Make the empty `target` a copy of `source`."""
+        ...
 
     def free(self, sequence: int) -> None:
         """Forget a sequence."""
+        ...
 
     def ends(self, token: int) -> bool:
         """Whether `token` ends the answer."""
+        ...
 
     def piece(self, token: int) -> bytes:
         """Return the UTF-8 bytes that `token` adds to the text; empty for a control token."""
+        ...
 
 
 @dataclass(slots=True)

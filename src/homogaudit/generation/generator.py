@@ -99,23 +99,29 @@ class Drawing(Protocol):
     @property
     def counts(self) -> SamplerCounts:
         """What the drawing has cost so far."""
+        ...
 
     @property
     def is_done(self) -> bool:
         """Whether every requested draw is finished."""
+        ...
 
     @property
     def live(self) -> int:
         """Answers being drawn now."""
+        ...
 
     def step(self) -> list[Generation]:
         """Advance every live answer by one token; return those that finished."""
+        ...
 
     def live_texts(self) -> dict[tuple[str, int], str]:
         """Return the text so far of every answer being drawn, by (question id, sample index)."""
+        ...
 
     def take_started(self) -> list[str]:
         """Return the ids of the questions whose first draw has started since the last call."""
+        ...
 
 
 class Generator(Protocol):
@@ -124,12 +130,15 @@ class Generator(Protocol):
     @property
     def facts(self) -> GeneratorFacts:
         """What it is and runs on; slots, context and speed are known once `draw` was called."""
+        ...
 
     def prompt(self, question: str, system: str | None = None) -> Prompt:
         """Render the prompt of one question, with a system prompt of its own before the run's."""
+        ...
 
-    def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> Drawing:
-        """Start to draw; nothing runs before the first `step`."""
+    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding) -> Drawing:
+        """Start to draw; nothing runs before the first `step`. The requests are read once, at any time."""
+        ...
 
     def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens | None]:
         """Yield, for each prompt, the tokens that spell one of `words` in any case, white space around it or not.
@@ -137,9 +146,12 @@ class Generator(Protocol):
         `None` stands for a moment in which nothing came, so that whoever iterates can stop. Not while a drawing is in
         progress: they use the same cache.
         """
+        ...
 
     def token_pieces(self, ids: Iterable[int]) -> dict[int, bytes]:
         """Return the bytes that each token stands for."""
+        ...
 
     def close(self) -> None:
         """Free the model's memory."""
+        ...

@@ -91,7 +91,6 @@ class LocalGenerator(ABC, Generic[Tokens]):
         gpu_layers: Layers on the GPU; `None` for as many as fit. Of a folder 0 alone means something: none.
         threads: CPU threads; `None` for the physical cores.
         slots: Answers drawn at the same time; `None` to choose from device, model and memory.
-        share_prefixes: Whether equal prefixes of samples share a pass; off only to measure it.
 
     Raises:
         ModelError: The model cannot be loaded.
@@ -111,12 +110,10 @@ class LocalGenerator(ABC, Generic[Tokens]):
         gpu_layers: int | None = None,
         threads: int | None = None,
         slots: int | None = None,
-        share_prefixes: bool = True,
     ) -> None:
         self._prompting = prompting
         self._threads = threads or physical_cores()
         self._slots = slots
-        self._share_prefixes = share_prefixes
         self._tokens = tokens = self._load(path, gpu_layers)
         self._drawing: BatchedSampler | None = None
         self.chat_template = tokens.chat_template
@@ -167,13 +164,14 @@ class LocalGenerator(ABC, Generic[Tokens]):
         """Render the prompt of one question, with a system prompt of its own before the run's."""
         return self._renderer.render(question, system)
 
-    def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> BatchedSampler:
+    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding) -> BatchedSampler:
         """Choose the slots for `requests` and start to draw.
 
         Raises:
             ContextTooShortError: A prompt and its answer exceed the context that the model was trained for.
             ModelError: There is no memory for a single answer.
         """
+        requests = list(requests)
         prompts = [self._tokens.prompt_tokens(request.prompt) for request in requests]
         check_lengths(requests, prompts, decoding, self._train_context)
         ready = self._prepare(requests, prompts, decoding)
@@ -200,7 +198,6 @@ class LocalGenerator(ABC, Generic[Tokens]):
             prompting=self._prompting,
             slots=ready.slots,
             prefix=ready.prefix,
-            share_prefixes=self._share_prefixes,
             sampler=ready.sampler,
         )
         return self._drawing

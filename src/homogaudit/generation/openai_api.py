@@ -175,7 +175,7 @@ class OpenAIGenerator:
             self._tell_folding()
         return Prompt(text, (Segment(text, trusted=False),), "chat", (), False, line)
 
-    def draw(self, requests: Sequence[DrawRequest], decoding: Decoding) -> ServerDrawing:
+    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding) -> ServerDrawing:
         """Start to draw.
 
         Raises:

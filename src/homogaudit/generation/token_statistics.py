@@ -28,9 +28,11 @@ class Choices(Protocol):
     @property
     def entropies(self) -> NDArray[np.float64]:
         """(B,) entropies in nats."""
+        ...
 
     def greedy_tokens(self, branches: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the most probable token of each row named by `branches` (ties go to the lowest id)."""
+        ...
 
     def sampled_tokens(self, branches: NDArray[np.intp], uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
         """Draw one token a member by inverting the cumulative distribution.
@@ -42,12 +44,15 @@ class Choices(Protocol):
         Returns:
             (M,) token ids, each with a positive weight.
         """
+        ...
 
     def logprobs(self, branches: NDArray[np.intp], tokens: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return ln p of each member's token."""
+        ...
 
     def logits(self, branches: NDArray[np.intp], tokens: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the raw logit of each member's token."""
+        ...
 
 
 class Sampler(Protocol):
@@ -55,9 +60,11 @@ class Sampler(Protocol):
 
     def distribution(self, logits: Any) -> Choices:
         """Return the distributions behind (B, V) logits; valid until the next call."""
+        ...
 
     def keep(self, logits: Any) -> Any:
         """Return logits that stay valid when the model is called again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,7 +34,6 @@ from homogaudit.events import (
 from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
 from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized
-from homogaudit.pipeline.draw_requests import LazyRequests
 from homogaudit.pipeline.judging import JUDGE_PROMPTING, ask_judge
 from homogaudit.pipeline.provenance import drawing_facts, judging_facts, machine_facts
 from homogaudit.pipeline.scoring import Scorer
@@ -79,16 +78,20 @@ class Control(Protocol):
     @property
     def is_cancelled(self) -> bool:
         """Whether to stop after the current step."""
+        ...
 
     @property
     def is_paused(self) -> bool:
         """Whether to stand still."""
+        ...
 
     def wait_while_paused(self) -> None:
         """Return when the pause or the audit is over."""
+        ...
 
     def take_snapshot_request(self) -> bool:
         """Whether a snapshot was asked for since the last call."""
+        ...
 
 
 class Audit:
@@ -199,10 +202,11 @@ class Audit:
             if missing:
                 # Questions that are done go along without a draw: the prefix that all prompts share must not depend
                 # on which of them are left, or a resumed run would not repeat an uninterrupted one.
-                requests: Sequence[DrawRequest] = LazyRequests(self._questions, generator, missing)
-                if model.kind != "server":
-                    # A local engine reads them again and again, to size its cache.
-                    requests = list(requests)
+                # Prompts are rendered when their turn comes: a server takes them one by one.
+                requests = (
+                    DrawRequest(x.id, generator.prompt(x.asked, x.system), missing.get(x.id, ()))
+                    for x in self._questions
+                )
                 yield Loading("context", self._run.model)
                 self._drawing = generator.draw(requests, decoding)
                 self._run.chat_template = getattr(generator, "chat_template", None)
