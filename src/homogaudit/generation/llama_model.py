@@ -306,7 +306,7 @@ class LlamaSequences:
     def __init__(self, model: LlamaModel, *, sequences: int, cells: int, threads: int, can_fork: bool = True) -> None:
         self._model = model
         self.can_fork = can_fork
-        self.vocabulary = model.vocabulary
+        self.vocabulary, self.ends, self.piece = model.vocabulary, model.ends, model.piece
         self._batch_size = max(512, sequences)
         parameters = llama_cpp.llama_context_default_params()
         parameters.n_ctx = cells
@@ -340,14 +340,6 @@ class LlamaSequences:
         if self._context:
             llama_cpp.llama_free(self._context)
             self._context = None
-
-    def ends(self, token: int) -> bool:
-        """Whether `token` ends a generation."""
-        return self._model.ends(token)
-
-    def piece(self, token: int) -> bytes:
-        """Return the bytes that `token` adds to the text."""
-        return self._model.piece(token)
 
     def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> NDArray[np.float32]:
         """Append `tokens` at `position`; return the logits (V,) after the last one."""

@@ -71,7 +71,6 @@ class _Sequences:
 
     def __init__(self, model: Any, tokens: ModelTokens) -> None:
         self._model = model
-        self._tokens = tokens
         self._device: torch.device = model.device
         self._accepted = frozenset(inspect.signature(model.forward).parameters)
         self._cache_name = next((name for name in _CACHE_NAMES if name in self._accepted), "")
@@ -81,15 +80,7 @@ class _Sequences:
                 f"a model of the kind `{type(model).__name__}` takes no cache of earlier tokens",
                 "it may need another version of transformers",
             )
-        self.vocabulary: int = tokens.vocabulary
-
-    def ends(self, token: int) -> bool:
-        """Whether `token` ends a generation."""
-        return self._tokens.ends(token)
-
-    def piece(self, token: int) -> bytes:
-        """Return the bytes that `token` adds to the text."""
-        return self._tokens.piece(token)
+        self.vocabulary, self.ends, self.piece = tokens.vocabulary, tokens.ends, tokens.piece
 
     def _tensor(self, values: Any) -> Tensor:
         return torch.tensor(values, dtype=torch.int64).to(self._device)
