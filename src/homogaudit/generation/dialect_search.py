@@ -57,7 +57,7 @@ class DialectFound:
         tokens: That a probe needs.
         system_line: How the system prompt is sent, in words.
         thinking: What is known of the model's thinking, in words.
-        is_thinking_off: Whether a switch was seen to turn it off.
+        is_thinking_off: Whether a switch was seen to turn it off: what arrives as thinking alone is an answer then.
         thinks: Whether the model thinks all the same.
         warnings: What of this the user should know.
         folding: What to tell where a system prompt is used; empty where it is sent as one.

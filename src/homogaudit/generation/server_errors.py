@@ -1,10 +1,13 @@
 """How one request to a server can fail: for good, for now, or because the server is gone."""
 
+from dataclasses import KW_ONLY, dataclass
+
 from homogaudit.errors import EngineError
 
 __all__ = ["RefusedError", "TransientError", "UnreachableError"]
 
 
+@dataclass(eq=False, repr=False)
 class RefusedError(Exception):
     """The server will never answer this request.
 
@@ -14,13 +17,15 @@ class RefusedError(Exception):
         whole: All that it says, for whoever looks for the name of a parameter in it.
     """
 
-    def __init__(self, status: int, reason: str, whole: str = "") -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.whole = whole or reason
+    status: int
+    reason: str
+    whole: str = ""
+
+    def __post_init__(self) -> None:
+        self.whole = self.whole or self.reason
 
 
+@dataclass(eq=False, repr=False)
 class UnreachableError(Exception):
     """The server is gone, or fails again and again.
 
@@ -31,32 +36,22 @@ class UnreachableError(Exception):
         is_connected: Whether a connection was made.
     """
 
-    def __init__(
-        self, error: EngineError, wait: float = 0.0, *, status: int | None = None, is_connected: bool = True
-    ) -> None:
-        super().__init__(error.message)
-        self.error = error
-        self.wait = wait
-        self.status = status
-        self.is_connected = is_connected
+    error: EngineError
+    wait: float = 0.0
+    _: KW_ONLY
+    status: int | None = None
+    is_connected: bool = True
 
 
+@dataclass(eq=False, repr=False)
 class TransientError(Exception):
     """The same request may succeed later."""
 
-    def __init__(
-        self,
-        reason: str,
-        wait: float | None = None,
-        *,
-        status: int | None = None,
-        is_connected: bool = True,
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.wait = wait
-        self.status = status
-        self.is_connected = is_connected
+    reason: str
+    wait: float | None = None
+    _: KW_ONLY
+    status: int | None = None
+    is_connected: bool = True
 
     @property
     def is_unreachable(self) -> bool:

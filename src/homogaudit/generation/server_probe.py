@@ -7,7 +7,7 @@ draws nothing that is stored.
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from homogaudit.errors import ModelError
@@ -37,38 +37,24 @@ _LIKELIHOOD_SIGNALS = ("negative_log_likelihood", "perplexity")
 
 
 @dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What a server does with the parameters; `None` where it cannot be told.
+class ServerFacts(DialectFound):
+    """What a server does with the parameters, beside the dialect that it speaks; `None` where it cannot be told.
 
     Attributes:
-        dialect: What it takes.
         honours_n: Whether it gives several independent answers at once.
         honours_seed: Whether equal seeds give equal answers and others do not.
         honours_top_k: Whether `top_k` 1 leaves only the likeliest token.
         honours_min_p: Whether `min_p` 1 does.
         top_logprobs: Log-probabilities it gives of each token, k; 0 for none.
         no_statistics: Why its log-probabilities are of no use; empty where they are.
-        warnings: What of this the user should know.
-        folding: What to tell where a system prompt is used; empty where the server takes one.
-        system_line: How it is sent, in words.
-        thinking: What is known of the model's thinking, in words.
-        is_thinking_off: Whether a switch was seen to turn it off: what arrives as thinking alone is an answer then.
-        thinks: Whether the model thinks all the same.
     """
 
-    dialect: Dialect
     honours_n: bool = False
     honours_seed: bool | None = None
     honours_top_k: bool | None = None
     honours_min_p: bool | None = None
     top_logprobs: int = 0
     no_statistics: str = ""
-    warnings: tuple[str, ...] = ()
-    folding: str = ""
-    system_line: str = ""
-    thinking: str = ""
-    is_thinking_off: bool = False
-    thinks: bool = False
 
 
 class ServerProbe:
@@ -145,20 +131,16 @@ class ServerProbe:
             warnings.insert(0, found.drawn_greedy + are)
         if fault:
             warnings.append(f"no token statistics: {fault}")
+        told = {field.name: getattr(found, field.name) for field in fields(found)}
+        told |= {"dialect": replace(dialect, several=honours_n), "warnings": tuple(warnings)}
         return ServerFacts(
-            replace(dialect, several=honours_n),
-            honours_n,
-            seed,
-            top_k if varies else None,
-            min_p if varies else None,
-            k,
-            fault,
-            tuple(warnings),
-            found.folding,
-            found.system_line,
-            found.thinking,
-            found.is_thinking_off,
-            found.thinks,
+            **told,
+            honours_n=honours_n,
+            honours_seed=seed,
+            honours_top_k=top_k if varies else None,
+            honours_min_p=min_p if varies else None,
+            top_logprobs=k,
+            no_statistics=fault,
         )
 
     async def head(self, dialect: Dialect, decoding: Decoding, temperature: float) -> dict[str, float]:

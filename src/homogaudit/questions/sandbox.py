@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
 from typing import Any, NoReturn, cast
@@ -41,20 +42,19 @@ _WIDE_FORMAT = re.compile(r"%[^a-zA-Z%]*(?:\*|\d{5})|\{[^{}]*:[^{}]*(?:\{|\d{5})
 """A field of a format string whose width is five digits or more, or is itself an argument."""
 
 
+@dataclass(eq=False)
 class TemplateFailure(Exception):
     """A template that cannot be compiled or rendered.
 
-    Args:
+    Attributes:
         reason: One line in words.
         line: The template's line (from 1) where it failed, where that is known.
         refused: Whether the template itself refused the messages with `raise_exception`.
     """
 
-    def __init__(self, reason: str, line: int | None = None, *, refused: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.line = line
-        self.refused = refused
+    reason: str
+    line: int | None = None
+    refused: bool = False
 
 
 class CompiledTemplate:

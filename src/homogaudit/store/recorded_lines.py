@@ -68,10 +68,12 @@ class AnswerText(Protocol):
     @property
     def answer(self) -> str:
         """The answer, stripped; empty where there is none."""
+        ...
 
     @property
     def state(self) -> GenerationState:
         """What became of the draw."""
+        ...
 
 
 AnswerParser = Callable[[str], AnswerText]
@@ -102,13 +104,12 @@ class RecordedQuestion:
     calls: tuple[ModelCall, ...] = ()
 
 
+@dataclass(eq=False)
 class LineError(Exception):
     """Why a line is refused: a reason without file and line, and what to do about it."""
 
-    def __init__(self, reason: str, hint: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.hint = hint
+    reason: str
+    hint: str | None = None
 
 
 def _refuse_constant(name: str) -> float:
