@@ -18,17 +18,19 @@ from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import HomogauditError, StorageError
 from homogaudit.events import Job
 from homogaudit.launch.requests import RunRequest
-from homogaudit.report.text import plain
+from homogaudit.report.text import plain, shorten
 from homogaudit.tui.app_themes import DARK, LIGHT
 from homogaudit.tui.bridge import Engine
 from homogaudit.tui.engine_app import EngineApp
 from homogaudit.tui.run_panel import STATUS_STYLES, STATUS_WORDS, shown_status
 from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
 from homogaudit.tui.screens.placeholder import EmptyScreen
-from homogaudit.tui.terms import explain_a_term
 from homogaudit.tui.theme import MUTED
 
 __all__ = ["HomogauditApp"]
+
+_DEFINITION = 90
+"""Characters of a definition under its term: a line of the palette."""
 
 
 class HomogauditApp(EngineApp):
@@ -154,6 +156,16 @@ class HomogauditApp(EngineApp):
         except HomogauditError as error:
             self.complain(error)
 
+    def choose_term(self) -> None:
+        """Ask for a term of the report, and explain it."""
+        from homogaudit.report.glossary import all_terms
+
+        terms = [
+            (term.name, partial(self.explain, term.name), shorten(term.definition, _DEFINITION))
+            for term in all_terms().values()
+        ]
+        self.search_commands(terms, "Explain which term?")
+
     def open_question(self, question_id: str) -> None:
         """Show one question over the current screen."""
         if self.session is not None:
@@ -192,9 +204,7 @@ class HomogauditApp(EngineApp):
             yield SystemCommand(f"Go to {mode}", f"Key {number}", partial(self.call_later, self.action_go, mode))
         yield SystemCommand("Theme: light or dark", "Change the colours (F2)", self.action_toggle_theme)
         yield SystemCommand("Help", "What this screen shows, and its keys", self.action_help)
-        yield SystemCommand(
-            "Explain a term...", "What a figure, a signal or a word means", partial(explain_a_term, self)
-        )
+        yield SystemCommand("Explain a term...", "What a figure, a signal or a word means", self.choose_term)
         yield SystemCommand("Screenshot", "Save the screen as an SVG file in this folder", self.take_screenshot)
         if self.session is not None:
             yield SystemCommand("Export the report", "As JSON, Markdown or a picture", self.export_report)
