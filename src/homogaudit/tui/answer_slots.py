@@ -122,8 +122,8 @@ class AnswerSlots(Figure):
 
     groups: reactive[tuple[AnswerGroup, ...]] = reactive((), always_update=False)
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._plan = BlockPlan()
 
     def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:

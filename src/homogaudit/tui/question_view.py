@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ __all__ = [
     "load_question",
     "one_cluster_threshold",
     "read_tables",
+    "read_tokens",
     "recluster",
 ]
 
@@ -48,7 +50,7 @@ _EQUAL = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """One token of an answer: its text, `None` where it is not known, and its entropy in nats."""
+    """One token of an answer: its text, `None` where it is not known, and its entropy in nats, NaN where that is not."""
 
     text: str | None
     entropy: float
@@ -242,6 +244,19 @@ def load_question(run: RunFile, question_id: str, tables: RunTables | None = Non
         methods=tuple(_method_view(run, tables, sample_set, name) for name in tables.methods),
         signals=_ranked(tables, question_id),
     )
+
+
+def read_tokens(path: Path, question_id: str, sample_index: int) -> tuple[TokenView, ...]:
+    """Return the tokens of one answer; none where they are not stored.
+
+    Raises:
+        HomogauditError: The run file cannot be read.
+    """
+    with RunFile.open(path) as run:
+        (found,) = run.sample_sets([question_id])
+        draws = [*found.samples, *([found.greedy] if found.greedy else [])]
+        tokens = _tokens(run, next((x for x in draws if x.sample_index == sample_index), None))
+    return () if isinstance(tokens, Undefined) else tokens
 
 
 def groups_of(assignment: Sequence[int], similarity: Float64Array | None = None) -> tuple[ClusterGroup, ...]:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homogaudit.events import Event, Job, QuestionScored
-from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.report.homogenization import run_methods
 from homogaudit.report.labels import choose_judge
 from homogaudit.store import RunFile, RunState
 from homogaudit.tui.live_state import LiveReducer, QuestionRow
 
-__all__ = ["AnswerTokens", "TuiSession", "read_answer_tokens", "read_reducer", "read_session"]
+__all__ = ["TuiSession", "read_reducer", "read_session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +40,6 @@ class TuiSession:
         numbers = ", ".join(map(str, self.missing_shards[:5])) + (", ..." if len(self.missing_shards) > 5 else "")
         verb = "is" if len(self.missing_shards) == 1 else "are"
         return f"{noun} {numbers} {verb} missing: `homogaudit merge` this run with the rest"
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerTokens:
-    """The tokens of one stored answer.
-
-    Attributes:
-        tokens: (text or `None` where it is not stored, entropy in nats), thinking left out.
-    """
-
-    question_id: str
-    sample_index: int
-    tokens: tuple[tuple[str | None, float], ...] = ()
-
-
-def read_answer_tokens(path: Path, question_id: str, sample_index: int) -> AnswerTokens:
-    """Return the tokens of one answer with their entropies; none where they are not stored.
-
-    Raises:
-        HomogauditError: The run file cannot be read.
-    """
-    with RunFile.open(path) as run:
-        (found,) = run.sample_sets([question_id])
-        draws = [*found.samples, *([found.greedy] if found.greedy else [])]
-        draw = next((x for x in draws if x.sample_index == sample_index), None)
-        entropies = None if draw is None else draw.statistics.of_answer(draw.statistics.entropies)
-        if draw is None or entropies is None:
-            return AnswerTokens(question_id, sample_index)
-        texts = answer_token_texts(draw.statistics, run.token_pieces) or [None] * len(entropies)
-    return AnswerTokens(question_id, sample_index, tuple(zip(texts, map(float, entropies), strict=True)))
 
 
 def read_session(path: Path, job: Job | None = None) -> TuiSession:

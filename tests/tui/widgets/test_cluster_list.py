@@ -1,13 +1,19 @@
 import pytest
 
+from homogaudit.tui.question_view import DrawView
 from homogaudit.tui.theme import DARK_PALETTE
-from homogaudit.tui.widgets.cluster_list import AnswerGroup, GroupedAnswer, draw_cluster_list
+from homogaudit.tui.widgets.cluster_list import AnswerGroup, draw_cluster_list
 
-PARIS = GroupedAnswer("Paris.")
+
+def answer(text: str, *states: str) -> DrawView:
+    return DrawView(0, text, states, True, None)
+
+
+PARIS = answer("Paris.")
 GROUPS = [
-    AnswerGroup(0, 0.75, 4, (PARIS, GroupedAnswer("It is Paris, of course.", ("truncated",)), PARIS)),
-    AnswerGroup(1, 0.25, 4, (GroupedAnswer("[bold]Rome[/]\x1b[31m \U0001f389"),)),
-    AnswerGroup(None, 0.0, 0, (GroupedAnswer("", ("empty",)),)),
+    AnswerGroup(0, 0.75, 4, (PARIS, answer("It is Paris, of course.", "truncated"), PARIS)),
+    AnswerGroup(1, 0.25, 4, (answer("[bold]Rome[/]\x1b[31m \U0001f389"),)),
+    AnswerGroup(None, 0.0, 0, (answer("", "empty"),)),
 ]
 
 
@@ -36,7 +42,7 @@ def test_answers_without_a_cluster_stand_apart_with_their_state() -> None:
 
 
 def test_long_answers_are_short_until_they_are_asked_for() -> None:
-    group = [AnswerGroup(0, 1.0, 1, (GroupedAnswer("x" * 10_000),))]
+    group = [AnswerGroup(0, 1.0, 1, (answer("x" * 10_000),))]
     short, whole = lines(group), lines(group, full=True)
     assert "9,600 more characters" in short[-1]
     assert sum(line.count("x") for line in short[:-1]) == 400

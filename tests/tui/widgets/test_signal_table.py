@@ -1,12 +1,14 @@
 import pytest
 
-from homogaudit.tui.widgets.signal_table import SignalLine, draw_signal_table, table_height
+from homogaudit.report.undefined import Undefined
+from homogaudit.tui.question_view import RankedSignal
+from homogaudit.tui.widgets.signal_table import draw_signal_table, table_height
 
 LINES = [
-    SignalLine("token_entropy_mean", 1.25, 1, 0, 790),
-    SignalLine("response_length", 24.0, 100, 3, 790),
-    SignalLine("perplexity", None, reason="no token log-probabilities"),
-    SignalLine("mars", None, reason="no token log-probabilities"),
+    RankedSignal("token_entropy_mean", 1.25, 1, 0, 790),
+    RankedSignal("response_length", 24.0, 100, 3, 790),
+    RankedSignal("perplexity", Undefined("no token log-probabilities"), 0, 0, 0),
+    RankedSignal("mars", Undefined("no token log-probabilities"), 0, 0, 0),
 ]
 
 

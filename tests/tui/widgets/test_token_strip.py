@@ -3,13 +3,14 @@ import math
 import pytest
 from textual.style import Style
 
+from homogaudit.tui.question_view import TokenView
 from homogaudit.tui.theme import DARK_PALETTE
-from homogaudit.tui.widgets.token_strip import StripToken, draw_token_strip, strip_height, visible_token
+from homogaudit.tui.widgets.token_strip import draw_token_strip, strip_height, visible_token
 
-TOKENS = [StripToken("The", 0.0), StripToken(" answer", 2.0), StripToken(".", 1.0)]
+TOKENS = [TokenView("The", 0.0), TokenView(" answer", 2.0), TokenView(".", 1.0)]
 
 
-def strip(tokens: list[StripToken], width: int = 70, height: int = 3, *, color: bool = True) -> list[str]:
+def strip(tokens: list[TokenView], width: int = 70, height: int = 3, *, color: bool = True) -> list[str]:
     return draw_token_strip(tokens, width, height, DARK_PALETTE, color=color).plain.split("\n")
 
 
@@ -37,7 +38,7 @@ def test_the_legend_has_the_scale_and_the_extremes() -> None:
 
 
 def test_the_scale_of_a_calm_answer_ends_at_one_nat() -> None:
-    assert "1.00 nats" in strip([StripToken("a", 0.1)])[-1]
+    assert "1.00 nats" in strip([TokenView("a", 0.1)])[-1]
 
 
 def test_without_colour_bars_stand_under_the_tokens() -> None:
@@ -47,12 +48,12 @@ def test_without_colour_bars_stand_under_the_tokens() -> None:
 
 
 def test_without_text_a_token_is_a_cell() -> None:
-    lines = strip([StripToken(None, 0.0), StripToken(None, 1.0), StripToken(None, 2.0)], color=False, height=2)
+    lines = strip([TokenView(None, 0.0), TokenView(None, 1.0), TokenView(None, 2.0)], color=False, height=2)
     assert lines[0].rstrip() == " ░█"
 
 
 def test_tokens_wrap_and_the_height_fits_them() -> None:
-    tokens = [StripToken(" word", 0.5)] * 20
+    tokens = [TokenView(" word", 0.5)] * 20
     assert strip_height(tokens, 20, color=True) == 6
     assert strip_height(tokens, 20, color=False) == 11
     assert [line.rstrip() for line in strip(tokens, 20, 6)[:5]] == [" word word word word"] * 5
@@ -60,11 +61,11 @@ def test_tokens_wrap_and_the_height_fits_them() -> None:
 
 def test_tokens_without_room_are_counted() -> None:
     # Eight words of five cells fill the one line of tokens.
-    assert "+12 more" in strip([StripToken(" word", 0.5)] * 20, 40, 2)[-1]
+    assert "+12 more" in strip([TokenView(" word", 0.5)] * 20, 40, 2)[-1]
 
 
 def test_a_word_of_ten_thousand_characters_is_cut_into_lines() -> None:
-    lines = strip([StripToken("x" * 10_000, 0.5)], 80, 126)
+    lines = strip([TokenView("x" * 10_000, 0.5)], 80, 126)
     assert "".join(lines[:125]) == "x" * 10_000
 
 
@@ -89,12 +90,12 @@ def test_a_token_loses_its_control_characters_and_keeps_its_space(text: str, sho
 
 
 def test_wide_tokens_never_leave_the_line() -> None:
-    lines = strip([StripToken("東京", 0.5)] * 9, 7, 20)
+    lines = strip([TokenView("東京", 0.5)] * 9, 7, 20)
     assert all("東京" in line and line.count("東京") == 1 for line in lines[:9])
 
 
 def test_entropies_that_are_not_known_are_no_zero() -> None:
-    lines = strip([StripToken("a", math.nan), StripToken("b", math.nan)])
+    lines = strip([TokenView("a", math.nan), TokenView("b", math.nan)])
     assert lines[0].rstrip() == "ab"
     assert "no entropies were recorded" in lines[-1]
 

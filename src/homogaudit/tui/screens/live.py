@@ -22,14 +22,14 @@ from homogaudit.tui.answer_slots import AnswerSlots
 from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.live_state import LiveState
 from homogaudit.tui.question_list import QuestionList
+from homogaudit.tui.question_view import read_tokens
 from homogaudit.tui.rate_figure import RateFigure
 from homogaudit.tui.run_panel import RunPanel
-from homogaudit.tui.session import read_answer_tokens
 from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED
 from homogaudit.tui.widgets.histogram import Bar, Histogram
 from homogaudit.tui.widgets.line_plot import Axes, LinePlot, Series
-from homogaudit.tui.widgets.token_strip import StripToken, TokenStrip
+from homogaudit.tui.widgets.token_strip import TokenStrip
 
 if TYPE_CHECKING:
     from homogaudit.tui.app import HomogauditApp
@@ -148,13 +148,13 @@ class LiveScreen(Screen[None]):
             return
         self._is_reading = True
         try:
-            found = await asyncio.to_thread(read_answer_tokens, session.run, question_id, sample_index)
+            tokens = await asyncio.to_thread(read_tokens, session.run, question_id, sample_index)
         except HomogauditError:
             # The run file is busy or gone; the next answer tries again.
             return
         finally:
             self._is_reading = False
-        if not found.tokens:
+        if not tokens:
             return
         position = next((g.position for g in self.app.live_state.groups if g.question_id == question_id), None)
         name = "greedy answer" if sample_index == GREEDY else f"answer {sample_index + 1}"
@@ -162,7 +162,7 @@ class LiveScreen(Screen[None]):
         title = Content.styled(f"token entropy of the {name}{of}", MUTED)
         self.query_one("#strip-title", Static).update(title, layout=False)
         self.query_one("#slots-panel").add_class("-with-strip")
-        self.query_one(TokenStrip).tokens = tuple(StripToken(text, entropy) for text, entropy in found.tokens)
+        self.query_one(TokenStrip).tokens = tokens
 
     def _show_histogram(self, running: RunningRates) -> None:
         method = running.primary.method if running.primary else ""

@@ -23,10 +23,8 @@ from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.store import RunFile
 from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.question_view import (
-    DrawView,
     MethodView,
     QuestionView,
-    RankedSignal,
     RunTables,
     groups_of,
     load_question,
@@ -36,11 +34,11 @@ from homogaudit.tui.question_view import (
 from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED, state_mark
 from homogaudit.tui.widgets.choice_line import ChoiceLine
-from homogaudit.tui.widgets.cluster_list import AnswerGroup, ClusterList, GroupedAnswer
+from homogaudit.tui.widgets.cluster_list import AnswerGroup, ClusterList
 from homogaudit.tui.widgets.heat_map import HeatMap, HeatMapData
-from homogaudit.tui.widgets.signal_table import SignalLine, SignalTable
+from homogaudit.tui.widgets.signal_table import SignalTable
 from homogaudit.tui.widgets.slider import Slider, SliderMark
-from homogaudit.tui.widgets.token_strip import StripToken, TokenStrip
+from homogaudit.tui.widgets.token_strip import TokenStrip
 
 __all__ = ["QuestionScreen"]
 
@@ -147,7 +145,7 @@ class QuestionScreen(Screen[None]):
                 with VerticalScroll(classes="panel", id="question-map"):
                     yield HeatMap(id="question-similarity", empty="reading ...")
                 with VerticalScroll(classes="panel", id="question-signals"):
-                    yield SignalTable(id="question-values")
+                    yield SignalTable(id="question-values", empty="no signals are stored")
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -194,7 +192,7 @@ class QuestionScreen(Screen[None]):
         view, before = message.view, self._view
         self._view = view
         values = self.query_one(SignalTable)
-        values.lines = tuple(_signal_line(signal) for signal in view.signals)
+        values.lines = view.signals
         values.empty = "no signals are stored" if message.tables else "reading the signals of all questions ..."
         if before is not None and before.question.id == view.question.id:
             return
@@ -265,7 +263,7 @@ class QuestionScreen(Screen[None]):
                 group.number,
                 group.share,
                 len(assignment),
-                tuple(_grouped(samples[place]) for place in group.members),
+                tuple(samples[place] for place in group.members),
             )
             for group in groups_of(assignment, similarity)
         )
@@ -314,8 +312,7 @@ class QuestionScreen(Screen[None]):
         if isinstance(tokens, Undefined):
             strip.tokens, strip.empty = (), tokens.reason
         else:
-            strip.tokens = tuple(StripToken(token.text, token.entropy) for token in tokens)
-            strip.empty = "it has no tokens"
+            strip.tokens, strip.empty = tokens, "it has no tokens"
         has_text = not isinstance(tokens, Undefined) and any(token.text is not None for token in tokens)
         references = self.query_one("#question-references", Static)
         references.set_class(not strip.display, "-alone")
@@ -414,13 +411,9 @@ def _draws(view: QuestionView) -> str:
     return ", ".join(parts)
 
 
-def _grouped(draw: DrawView) -> GroupedAnswer:
-    return GroupedAnswer(draw.text, draw.states)
-
-
 def _unclustered(view: QuestionView, *, every: bool = False) -> tuple[AnswerGroup, ...]:
     """Return the samples without a cluster as a group of their own; `every` one where nothing is clustered."""
-    answers = tuple(_grouped(sample) for sample in view.samples if every or not sample.is_valid)
+    answers = tuple(sample for sample in view.samples if every or not sample.is_valid)
     return (AnswerGroup(None, 0.0, 0, answers),) if answers else ()
 
 
@@ -446,9 +439,3 @@ def _references(view: QuestionView, *, with_answer: bool) -> Content:
     if not view.question.answers and not view.question.incorrect_answers:
         lines.append(Content.styled("the question has no reference answers", MUTED))
     return Content("\n").join(lines)
-
-
-def _signal_line(signal: RankedSignal) -> SignalLine:
-    if isinstance(signal.value, Undefined):
-        return SignalLine(signal.name, None, n=signal.n, reason=signal.value.reason)
-    return SignalLine(signal.name, signal.value, signal.rank, signal.tied, signal.n)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from textual.content import Content, Span
+from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
@@ -148,6 +149,14 @@ class Figure(Widget):
     Figure { height: 1fr; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
     """
     ALLOW_SELECT: ClassVar[bool] = True
+
+    empty: reactive[str] = reactive("")
+    """What a figure says that has nothing to draw."""
+
+    def __init__(self, *, empty: str | None = None, id: str | None = None) -> None:
+        super().__init__(id=id)
+        if empty is not None:
+            self.set_reactive(Figure.empty, empty)
 
     def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
         """Return the figure on `width` x `height` cells.

@@ -91,15 +91,8 @@ class ChoiceLine(Figure, can_focus=True):
             self.line = line
             self.chosen = chosen
 
-        @property
-        def control(self) -> "ChoiceLine":
-            """The line."""
-            return self.line
-
-    def __init__(
-        self, choices: Sequence[str] = (), chosen: int = 0, *, id: str | None = None, classes: str | None = None
-    ) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, choices: Sequence[str] = (), chosen: int = 0, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self.set_reactive(ChoiceLine.choices, tuple(choices))
         self.set_reactive(ChoiceLine.chosen, chosen)
 

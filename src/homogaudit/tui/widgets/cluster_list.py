@@ -1,5 +1,6 @@
 """Answers in groups: each cluster with its letter, size, share, its representative and then its other members."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,26 +12,14 @@ from textual.style import Style
 
 from homogaudit.report.numbers import percent, share
 from homogaudit.report.text import plain
+from homogaudit.tui.question_view import DrawView
 from homogaudit.tui.theme import FAINT, MUTED, Palette, cluster_glyph, state_mark
 from homogaudit.tui.widgets.canvas import Figure
 
-__all__ = ["AnswerGroup", "ClusterList", "GroupedAnswer", "draw_cluster_list"]
+__all__ = ["AnswerGroup", "ClusterList", "draw_cluster_list"]
 
 _SHORT = 400
 """Characters shown of one answer until all of it is asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupedAnswer:
-    """One answer.
-
-    Attributes:
-        text: As it was drawn; made safe here.
-        states: Keys of `theme.STATES`; `valid` is not shown.
-    """
-
-    text: str
-    states: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +36,7 @@ class AnswerGroup:
     cluster: int | None
     share: float
     total: int
-    answers: tuple[GroupedAnswer, ...]
+    answers: tuple[DrawView, ...]
 
 
 class _Lines:
@@ -121,11 +110,9 @@ def _add_heading(
 
 
 def _add_answers(lines: _Lines, group: AnswerGroup, style: Style | str, width: int, *, full: bool) -> None:
-    seen: dict[GroupedAnswer, int] = {}
-    for answer in group.answers:
-        seen[answer] = seen.get(answer, 0) + 1
-    for place, (answer, times) in enumerate(seen.items()):
-        text = plain(answer.text)
+    seen = Counter((answer.text, answer.states) for answer in group.answers)
+    for place, ((drawn, states), times) in enumerate(seen.items()):
+        text = plain(drawn)
         left_out = 0
         if len(text) > _SHORT and not full:
             left_out = len(text) - _SHORT
@@ -136,7 +123,7 @@ def _add_answers(lines: _Lines, group: AnswerGroup, style: Style | str, width: i
         for number, line in enumerate(_wrapped(text, width - 1)):
             lead = f"{first:>3} " if number == 0 else "    "
             lines.add(("▎", style), (lead, MUTED), (line, ink))
-        notes = [state_mark(state) for state in answer.states if state != "valid"]
+        notes = [state_mark(state) for state in states if state != "valid"]
         pieces = [(f"{mark.glyph} {mark.word}  ", mark.style) for mark in notes]
         if left_out:
             pieces.append((f"{left_out:,} more characters: x shows all", MUTED))
@@ -152,32 +139,14 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 class ClusterList(Figure):
-    """The clusters of one question as groups of answers.
-
-    Args:
-        groups: In order.
-        empty: What to say without any.
-    """
+    """The clusters of one question as groups of answers."""
 
     DEFAULT_CSS = """
     ClusterList { height: auto; }
     """
 
     groups: reactive[tuple[AnswerGroup, ...]] = reactive((), layout=True)
-    empty: reactive[str] = reactive("no answers", layout=True)
     full: reactive[bool] = reactive(False, layout=True)
-
-    def __init__(
-        self,
-        groups: Sequence[AnswerGroup] = (),
-        *,
-        empty: str = "no answers",
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(id=id, classes=classes)
-        self.set_reactive(ClusterList.groups, tuple(groups))
-        self.set_reactive(ClusterList.empty, empty)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the lines of all groups."""

@@ -165,32 +165,13 @@ def draw_value_map(
 
 
 class HeatMap(Figure):
-    """Similarities as a map.
-
-    Args:
-        data: What to show, `None` for nothing.
-        empty: What to say then.
-    """
+    """Similarities as a map."""
 
     DEFAULT_CSS = """
     HeatMap { height: auto; min-height: 3; }
     """
 
     data: reactive[HeatMapData | None] = reactive(None, layout=True)
-    empty: reactive[str] = reactive("no similarities")
-
-    def __init__(
-        self,
-        data: HeatMapData | None = None,
-        *,
-        empty: str = "no similarities",
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
-        self.set_reactive(HeatMap.data, data)
-        self.set_reactive(HeatMap.empty, empty)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the lines of all answers, the letters and the legend, as far as the container has them."""

@@ -63,28 +63,10 @@ def _folded(bars: Sequence[Bar], room: int) -> list[Bar]:
 
 
 class Histogram(Figure):
-    """Counts as bars.
-
-    Args:
-        bars: In order.
-        empty: What to say while there is no data.
-    """
+    """Counts as bars."""
 
     bars: reactive[tuple[Bar, ...]] = reactive(())
 
-    def __init__(
-        self,
-        bars: Sequence[Bar] = (),
-        *,
-        empty: str = "no data yet",
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
-        self.set_reactive(Histogram.bars, tuple(bars))
-        self._empty = empty
-
     def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
         """Return the bars."""
-        return draw_histogram(self.bars, width, height, empty=self._empty)
+        return draw_histogram(self.bars, width, height, empty=self.empty)

@@ -1,7 +1,6 @@
 """The signals of one question: value, rank in the run, and where that rank lies between certain and uncertain."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -10,46 +9,31 @@ from textual.reactive import reactive
 
 from homogaudit.report.numbers import count, decimal
 from homogaudit.report.text import plain
+from homogaudit.report.undefined import Undefined
+from homogaudit.tui.question_view import RankedSignal
 from homogaudit.tui.theme import FAINT, MUTED, Palette
 from homogaudit.tui.widgets.canvas import Canvas, Figure, fit, fit_name
 
-__all__ = ["SignalLine", "SignalTable", "draw_signal_table"]
+__all__ = ["SignalTable", "draw_signal_table"]
 
 _TRACK = 12
 
 
-@dataclass(frozen=True, slots=True)
-class SignalLine:
-    """One signal.
-
-    Attributes:
-        name: As in reports.
-        value: `None` where it does not exist.
-        rank: 1 for the most uncertain of the run.
-        tied: Other questions with the same value.
-        n: Questions with a value.
-        reason: Why there is no value.
-    """
-
-    name: str
-    value: float | None
-    rank: int = 0
-    tied: int = 0
-    n: int = 0
-    reason: str = ""
-
-
-def _rank(line: SignalLine) -> str:
+def _rank(line: RankedSignal) -> str:
     # An equals sign, as in a list of results: others share the place.
-    return "" if line.value is None else f"{'=' if line.tied else ''}{count(line.rank)}"
+    return f"{'=' if line.tied else ''}{count(line.rank)}"
 
 
-def _missing(lines: Sequence[SignalLine], width: int) -> list[tuple[str, str]]:
+def _value(line: RankedSignal) -> str:
+    return decimal(None if isinstance(line.value, Undefined) else line.value)
+
+
+def _missing(lines: Sequence[RankedSignal], width: int) -> list[tuple[str, str]]:
     """Return the lines on signals without a value: each reason once, then the names that it holds for."""
     names: dict[str, list[str]] = {}
     for line in lines:
-        if line.value is None:
-            names.setdefault(plain(line.reason) or "no value is stored", []).append(plain(line.name))
+        if isinstance(line.value, Undefined):
+            names.setdefault(plain(line.value.reason), []).append(plain(line.name))
     shown: list[tuple[str, str]] = []
     for reason, belonging in names.items():
         shown.append(("", ""))
@@ -62,13 +46,13 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [line.plain.rstrip() for line in Content(text).wrap(max(width, 4))]
 
 
-def table_height(lines: Sequence[SignalLine], width: int) -> int:
+def table_height(lines: Sequence[RankedSignal], width: int) -> int:
     """Return the lines that the table needs at a width."""
-    return 1 + sum(line.value is not None for line in lines) + len(_missing(lines, width))
+    return 1 + sum(not isinstance(line.value, Undefined) for line in lines) + len(_missing(lines, width))
 
 
 def draw_signal_table(
-    lines: Sequence[SignalLine], width: int, height: int, *, empty: str = "no signals are stored"
+    lines: Sequence[RankedSignal], width: int, height: int, *, empty: str = "no signals are stored"
 ) -> Content:
     """Return a heading, a line for each signal with a value, and the others by the reason why they have none.
 
@@ -78,8 +62,8 @@ def draw_signal_table(
     if not lines:
         canvas.put(0, 0, fit(empty, width), MUTED)
         return canvas.content()
-    valued = [line for line in lines if line.value is not None]
-    values = max([5, *(len(decimal(line.value)) for line in valued)])
+    valued = [line for line in lines if not isinstance(line.value, Undefined)]
+    values = max([5, *(len(_value(line)) for line in valued)])
     ranks = max([5, *(len(_rank(line)) for line in valued)])
     total = max((len(count(line.n)) for line in valued), default=0) + 4
     numbers = 2 + values + 1 + ranks + total
@@ -96,7 +80,7 @@ def draw_signal_table(
             canvas.put(rank_end + total + 2, 0, f"unsure{'sure':>{track - 6}}", MUTED)
     for y, line in enumerate(valued, start=1):
         canvas.put(0, y, fit_name(plain(line.name), names))
-        canvas.right(value_end, y, decimal(line.value))
+        canvas.right(value_end, y, _value(line))
         canvas.right(rank_end, y, _rank(line))
         canvas.put(rank_end, y, f"of {count(line.n)}".rjust(total), MUTED)
         if track:
@@ -106,7 +90,7 @@ def draw_signal_table(
     return canvas.content()
 
 
-def _draw_track(canvas: Canvas, x: int, y: int, line: SignalLine, cells: int) -> None:
+def _draw_track(canvas: Canvas, x: int, y: int, line: RankedSignal, cells: int) -> None:
     """Draw where the rank lies: the most uncertain at the left, as in a list of the most uncertain."""
     canvas.put(x, y, "─" * cells, FAINT)
     if line.n > 1:
@@ -116,22 +100,14 @@ def _draw_track(canvas: Canvas, x: int, y: int, line: SignalLine, cells: int) ->
 
 
 class SignalTable(Figure):
-    """The signals of one question.
-
-    Args:
-        lines: In order.
-    """
+    """The signals of one question."""
 
     DEFAULT_CSS = """
     SignalTable { height: auto; }
     """
 
-    lines: reactive[tuple[SignalLine, ...]] = reactive((), layout=True)
+    lines: reactive[tuple[RankedSignal, ...]] = reactive((), layout=True)
     empty: reactive[str] = reactive("no signals are stored")
-
-    def __init__(self, lines: Sequence[SignalLine] = (), *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
-        self.set_reactive(SignalTable.lines, tuple(lines))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the lines of the whole table."""

@@ -17,6 +17,9 @@ from homogaudit.tui.widgets.canvas import Canvas, Figure
 
 __all__ = ["Slider", "SliderMark", "draw_slider"]
 
+_STEP = 0.01
+"""What one key press moves."""
+
 
 @dataclass(frozen=True, slots=True)
 class SliderMark:
@@ -103,7 +106,6 @@ class Slider(Figure, can_focus=True):
         value: At the start.
         low: Left end.
         high: Right end.
-        step: What one key press moves.
         marks: Places worth seeing.
         places: Decimals shown.
     """
@@ -127,15 +129,9 @@ class Slider(Figure, can_focus=True):
     class Changed(Message):
         """The handle was moved by a key or the mouse."""
 
-        def __init__(self, slider: "Slider", value: float) -> None:
+        def __init__(self, value: float) -> None:
             super().__init__()
-            self.slider = slider
             self.value = value
-
-        @property
-        def control(self) -> "Slider":
-            """The slider."""
-            return self.slider
 
     def __init__(
         self,
@@ -143,17 +139,14 @@ class Slider(Figure, can_focus=True):
         *,
         low: float = 0.0,
         high: float = 1.0,
-        step: float = 0.01,
         marks: Sequence[SliderMark] = (),
         places: int = 2,
-        name: str | None = None,
         id: str | None = None,
-        classes: str | None = None,
     ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
-        if not high > low or not step > 0:
-            raise ValueError(f"no range from {low} to {high} in steps of {step}")
-        self._low, self._high, self._step, self._places = low, high, step, places
+        super().__init__(id=id)
+        if not high > low:
+            raise ValueError(f"no range from {low} to {high}")
+        self._low, self._high, self._places = low, high, places
         self._dragging = False
         self.set_reactive(Slider.value, self._clamped(value))
         self.set_reactive(Slider.marks, tuple(marks))
@@ -174,7 +167,7 @@ class Slider(Figure, can_focus=True):
 
     def action_move(self, steps: int) -> None:
         """Move the handle by some steps, onto the grid of steps."""
-        self._choose((round(self.value / self._step) + steps) * self._step)
+        self._choose((round(self.value / _STEP) + steps) * _STEP)
 
     def action_end_of(self, side: int) -> None:
         """Move the handle to the left (-1) or the right (1) end."""
@@ -184,7 +177,7 @@ class Slider(Figure, can_focus=True):
         value = self._clamped(round(value, 9))
         if value != self.value:
             self.value = value
-            self.post_message(self.Changed(self, value))
+            self.post_message(self.Changed(value))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Put the handle under the mouse and follow it."""
@@ -206,7 +199,7 @@ class Slider(Figure, can_focus=True):
 
     def _choose_column(self, column: int) -> None:
         value = _track(self._low, self._high, self.content_size.width, self._places).value(column)
-        self._choose(round(value / self._step) * self._step)
+        self._choose(round(value / _STEP) * _STEP)
 
     def watch_has_focus(self, value: bool) -> None:
         """Show the other handle."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
@@ -14,24 +13,17 @@ from textual.style import Style
 
 from homogaudit.report.numbers import decimal
 from homogaudit.report.text import plain
+from homogaudit.tui.question_view import TokenView
 from homogaudit.tui.theme import MUTED, Palette, shade_glyph
 from homogaudit.tui.widgets.canvas import Canvas, Figure
 
-__all__ = ["StripToken", "TokenStrip", "draw_token_strip", "visible_token"]
+__all__ = ["TokenStrip", "draw_token_strip", "visible_token"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SCALE_CELLS = 10
 
 CALM = 1.0
 """The scale ends at this many nats at least: an answer without doubt must not look like one with."""
-
-
-@dataclass(frozen=True, slots=True)
-class StripToken:
-    """One token: its text, `None` where it is not known, and its entropy in nats, NaN where it is not known."""
-
-    text: str | None
-    entropy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +48,7 @@ def visible_token(text: str) -> str:
     return (front + body + back).removesuffix(" " if line else "") + line or (" " if text.isspace() else "▯")
 
 
-def _places(tokens: Sequence[StripToken], width: int) -> list[_Place]:
+def _places(tokens: Sequence[TokenView], width: int) -> list[_Place]:
     """Return the pieces of all tokens, wrapped at the width; a token that fits no line is cut into pieces."""
     places: list[_Place] = []
     x = y = 0
@@ -77,12 +69,12 @@ def _places(tokens: Sequence[StripToken], width: int) -> list[_Place]:
     return places
 
 
-def strip_top(tokens: Sequence[StripToken]) -> float:
+def strip_top(tokens: Sequence[TokenView]) -> float:
     """Return the entropy at the upper end of the scale: the highest there is, and `CALM` at least."""
     return max([CALM, *(token.entropy for token in tokens if math.isfinite(token.entropy))])
 
 
-def strip_height(tokens: Sequence[StripToken], width: int, *, color: bool) -> int:
+def strip_height(tokens: Sequence[TokenView], width: int, *, color: bool) -> int:
     """Return the lines that tokens and legend need at a width."""
     places = _places(tokens, max(width, 1))
     rows = places[-1].y + 1 if places else 1
@@ -91,7 +83,7 @@ def strip_height(tokens: Sequence[StripToken], width: int, *, color: bool) -> in
 
 
 def draw_token_strip(
-    tokens: Sequence[StripToken], width: int, height: int, palette: Palette, *, color: bool = True, empty: str = ""
+    tokens: Sequence[TokenView], width: int, height: int, palette: Palette, *, color: bool = True, empty: str = ""
 ) -> Content:
     """Return the tokens on `width` x `height` cells, with the legend in the last line from 2 lines on.
 
@@ -130,7 +122,7 @@ def draw_token_strip(
 
 
 def _draw_legend(
-    canvas: Canvas, tokens: Sequence[StripToken], top: float, hidden: int, palette: Palette, *, color: bool
+    canvas: Canvas, tokens: Sequence[TokenView], top: float, hidden: int, palette: Palette, *, color: bool
 ) -> None:
     y = canvas.height - 1
     entropies = [token.entropy for token in tokens if math.isfinite(token.entropy)]
@@ -163,33 +155,13 @@ def _draw_legend(
 
 
 class TokenStrip(Figure):
-    """The tokens of one answer shaded by entropy, with a legend; the token under the mouse says its entropy.
-
-    Args:
-        tokens: In order.
-        empty: What to say where there are none.
-    """
+    """The tokens of one answer shaded by entropy, with a legend; the token under the mouse says its entropy."""
 
     DEFAULT_CSS = """
     TokenStrip { height: auto; min-height: 2; }
     """
-    ALLOW_SELECT: ClassVar[bool] = True
 
-    tokens: reactive[tuple[StripToken, ...]] = reactive((), layout=True)
-    empty: reactive[str] = reactive("no tokens")
-
-    def __init__(
-        self,
-        tokens: Sequence[StripToken] = (),
-        *,
-        empty: str = "no tokens",
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
-        self.set_reactive(TokenStrip.tokens, tuple(tokens))
-        self.set_reactive(TokenStrip.empty, empty)
+    tokens: reactive[tuple[TokenView, ...]] = reactive((), layout=True)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Say text and entropy of the token under the mouse."""
