@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -52,12 +53,11 @@ class EngineApp(App[None]):
         make_engine: Makes an engine from a job and the path of its log.
     """
 
+    @dataclass
     class Told(Message):
         """The engine has done something."""
 
-        def __init__(self, state: LiveState) -> None:
-            super().__init__()
-            self.state = state
+        state: LiveState
 
     def __init__(self, make_engine: Callable[[Job, Path], Engine] = EngineSupervisor) -> None:
         super().__init__()

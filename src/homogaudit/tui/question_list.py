@@ -1,6 +1,7 @@
 """The questions of a run in the order of their start, drawn line by line: as quick with 50,000 as with 20."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -53,14 +54,13 @@ class QuestionList(SelectableLines, can_focus=True):
 
     cursor: reactive[int] = reactive(0)
 
+    @dataclass
     class Opened(Message):
         """The question under the cursor was chosen."""
 
-        def __init__(self, question_id: str) -> None:
-            super().__init__()
-            self.question_id = question_id
+        question_id: str
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *, id: str, classes: str) -> None:
         super().__init__(id=id, classes=classes)
         self._rows: Sequence[QuestionRow] = ()
         self._methods: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class QuestionList(SelectableLines, can_focus=True):
                 if position < len(rows) and rows[position] is not before[position]:
                     self.refresh(Region(0, line, self.size.width, 1))
         if self._follows and rows:
-            newest = next((i for i in range(len(rows) - 1, -1, -1) if rows[i].state not in ("waiting",)), 0)
+            newest = next((i for i in range(len(rows) - 1, -1, -1) if rows[i].state != "waiting"), 0)
             self.cursor = newest
 
     def watch_cursor(self, before: int, after: int) -> None:

@@ -50,7 +50,7 @@ _EQUAL = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """One token of an answer: its text, `None` where it is not known, and its entropy in nats, NaN where that is not."""
+    """One token of an answer: its text, `None` where it is not known, and its entropy in nats, NaN likewise."""
 
     text: str | None
     entropy: float

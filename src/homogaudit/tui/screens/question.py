@@ -278,7 +278,7 @@ class QuestionScreen(Screen[None]):
 
     @on(ChoiceLine.Changed)
     def _choose_method(self, message: ChoiceLine.Changed) -> None:
-        self._method_name = message.line.choices[message.chosen]
+        self._method_name = self.query_one(ChoiceLine).choices[message.chosen]
         self._start_method()
 
     @on(Slider.Changed)

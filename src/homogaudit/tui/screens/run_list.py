@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -46,20 +47,18 @@ class RunList(Vertical):
         Binding("delete", "delete", "Delete the run", show=False),
     ]
 
+    @dataclass
     class Opened(Message):
         """A run was chosen."""
 
-        def __init__(self, path: Path) -> None:
-            super().__init__()
-            self.path = path
+        path: Path
 
+    @dataclass
     class Deleted(Message):
         """A run is gone, or could not be deleted because of an error."""
 
-        def __init__(self, path: Path, error: HomogauditError | None = None) -> None:
-            super().__init__()
-            self.path = path
-            self.error = error
+        path: Path
+        error: HomogauditError | None = None
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="panel")

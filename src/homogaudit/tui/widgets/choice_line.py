@@ -1,6 +1,7 @@
 """A line of names of which one is chosen, by keys or the mouse."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -83,13 +84,11 @@ class ChoiceLine(Figure, can_focus=True):
     choices: reactive[tuple[str, ...]] = reactive(())
     chosen: reactive[int] = reactive(0)
 
+    @dataclass
     class Changed(Message):
         """Another name was chosen by a key or the mouse."""
 
-        def __init__(self, line: "ChoiceLine", chosen: int) -> None:
-            super().__init__()
-            self.line = line
-            self.chosen = chosen
+        chosen: int
 
     def __init__(self, choices: Sequence[str] = (), chosen: int = 0, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -109,7 +108,7 @@ class ChoiceLine(Figure, can_focus=True):
     def _choose(self, number: int) -> None:
         if number != self.chosen:
             self.chosen = number
-            self.post_message(self.Changed(self, number))
+            self.post_message(self.Changed(number))
 
     def on_click(self, event: events.Click) -> None:
         """Choose the name under the mouse."""

@@ -126,12 +126,11 @@ class Slider(Figure, can_focus=True):
     value: reactive[float] = reactive(0.0)
     marks: reactive[tuple[SliderMark, ...]] = reactive(())
 
+    @dataclass
     class Changed(Message):
         """The handle was moved by a key or the mouse."""
 
-        def __init__(self, value: float) -> None:
-            super().__init__()
-            self.value = value
+        value: float
 
     def __init__(
         self,
