@@ -23,7 +23,7 @@ from homogaudit.events import (
 )
 from homogaudit.records import GREEDY
 from homogaudit.tui.live_state import LiveReducer, QuestionRow
-from homogaudit.tui.screens.live import rate_series
+from homogaudit.tui.screens.live import rate_curve
 
 READY = EngineReady("CPU", 4, 2048, 10**8, "chat", 3, 9, 0, 90, 1.0)
 
@@ -89,7 +89,7 @@ def test_the_line_of_a_rate_has_wilson_intervals():
     live = reducer(questions=12)
     for position in range(12):
         live.apply(scored(position, 1 + position % 3))
-    series = rate_series(live.snapshot().running.rates[0])
+    series = rate_curve(live.snapshot().running.rates[0])
     interval = stats.binomtest(4, 12).proportion_ci(method="wilson")
     assert series.x[-1] == 12
     assert (series.y[-1], series.low[-1], series.high[-1]) == pytest.approx((4 / 12, interval.low, interval.high))
@@ -99,7 +99,7 @@ def test_a_long_line_is_thinned_and_keeps_its_last_point():
     live = reducer(questions=1000)
     for position in range(1000):
         live.apply(scored(position, 1))
-    series = rate_series(live.snapshot().running.rates[0], points=50)
+    series = rate_curve(live.snapshot().running.rates[0], points=50)
     assert len(series.x) <= 51
     assert series.x[-1] == 1000
 

@@ -16,7 +16,7 @@ from homogaudit.tui.theme import FAINT, MUTED, Palette
 from homogaudit.tui.widgets.dot_plot import draw_dot_plot
 from homogaudit.tui.widgets.heat_map import draw_value_map
 from homogaudit.tui.widgets.histogram import bar_of
-from homogaudit.tui.widgets.line_plot import Axes, Series, draw_line_plot
+from homogaudit.tui.widgets.line_plot import draw_line_plot
 
 __all__ = ["Drawn", "Stop", "draw_sections"]
 
@@ -121,16 +121,7 @@ def _figure(drawn: Drawn, at: tuple[int, int], part: Part, width: int, palette: 
         case Table() if part.rows:
             _table(drawn, at, part, width)
         case Curves() if part.curves:
-            series = [Series(x.name, x.x, x.y, x.low, x.high) for x in part.curves]
-            axes = Axes(
-                part.x_label,
-                y_range=part.y_range,
-                y_percent=True,
-                x_percent=part.x_percent,
-                x_marks=part.x_marks,
-                y_marks=part.y_marks,
-            )
-            plot = draw_line_plot(series, axes, width, _CURVE_LINES, palette, color=color)
+            plot = draw_line_plot(part, width, _CURVE_LINES, palette, color=color)
             points = [f"{x.name}\t{a:g}\t{b:.4f}" for x in part.curves for a, b in zip(x.x, x.y, strict=True)]
             _plot(drawn, at, part, points, plot.split("\n", allow_blank=True), width)
         case HeatMap() if part.names:

@@ -1,24 +1,27 @@
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from textual.color import Color
 from textual.style import Style
 
+from homogaudit.report.section import Curve, Curves
 from homogaudit.tui.theme import DARK_PALETTE, LIGHT_PALETTE
-from homogaudit.tui.widgets.line_plot import Axes, Series, draw_line_plot
+from homogaudit.tui.widgets.line_plot import draw_line_plot
 from homogaudit.tui.widgets.scale import even_ticks, format_tick, ticks
 
-LINE = Series(
+LINE = Curve(
     "embedding", [0, 1, 2, 3, 4], [0.0, 0.25, 0.5, 0.75, 1.0], [0, 0.1, 0.3, 0.5, 0.8], [0.2, 0.4, 0.7, 0.9, 1]
 )
-AXES = Axes("questions", "SCR", (0.0, 1.0), y_percent=True)
+AXES = Curves("SCR", "scr", (), "questions")
 
 
 def plot(
-    series: list[Series], width: int = 60, height: int = 14, axes: Axes = AXES, *, color: bool = True
+    series: list[Curve], width: int = 60, height: int = 14, axes: Curves = AXES, *, color: bool = True
 ) -> list[str]:
-    return draw_line_plot(series, axes, width, height, DARK_PALETTE, color=color).plain.split("\n")
+    shown = replace(axes, curves=tuple(series))
+    return draw_line_plot(shown, width, height, DARK_PALETTE, color=color).plain.split("\n")
 
 
 def test_the_plot_has_exactly_the_cells_that_it_is_given() -> None:
@@ -29,7 +32,7 @@ def test_the_plot_has_exactly_the_cells_that_it_is_given() -> None:
 
 def test_a_rising_line_rises() -> None:
     lines = plot([LINE])
-    assert lines[0].startswith("SCR   ● embedding")
+    assert lines[0].startswith("● embedding")
     assert lines[1].startswith("100% ┤")
     assert lines[1].rstrip().endswith("●")
     bottom = next(line for line in lines if line.lstrip().startswith("0%"))
@@ -44,7 +47,7 @@ def test_ticks_and_labels_stand_under_the_axis() -> None:
 
 
 def test_the_legend_stands_above_the_data_and_names_every_series() -> None:
-    second = Series("jaccard", [0, 4], [0.5, 0.5])
+    second = Curve("jaccard", [0, 4], [0.5, 0.5])
     lines = plot([LINE, second])
     assert "● embedding" in lines[0]
     assert "▲ jaccard" in lines[0]
@@ -52,14 +55,14 @@ def test_the_legend_stands_above_the_data_and_names_every_series() -> None:
 
 
 def test_what_lies_outside_the_range_is_cut_off() -> None:
-    high = Series("", [0, 1, 2], [5.0, 6.0, 5.0])
-    lines = plot([high], axes=Axes(y_range=(0.0, 1.0)))
+    high = Curve("", [0, 1, 2], [5.0, 6.0, 5.0])
+    lines = plot([high], axes=replace(AXES, x_label=""))
     assert not any(0x2800 < ord(char) < 0x2900 or char == "●" for line in lines for char in line)
 
 
 def test_a_gap_is_left_where_there_is_no_value() -> None:
-    whole = plot([Series("", [0, 1, 2, 3], [0.5, 0.5, 0.5, 0.5])])
-    gap = plot([Series("", [0, 1, 2, 3], [0.5, math.nan, math.nan, 0.5])])
+    whole = plot([Curve("", [0, 1, 2, 3], [0.5, 0.5, 0.5, 0.5])])
+    gap = plot([Curve("", [0, 1, 2, 3], [0.5, math.nan, math.nan, 0.5])])
     dots = [sum(0x2800 < ord(char) < 0x2900 for line in lines for char in line) for lines in (whole, gap)]
     assert dots[0] > 40
     assert dots[1] <= 2
@@ -72,9 +75,9 @@ def test_without_colour_the_interval_has_dotted_edges() -> None:
     assert dots(plot([LINE], color=False)) > dots(plot([LINE], color=True)) + 30
 
 
-def backgrounds(series: list[Series], width: int = 40, height: int = 12) -> list[set[Color]]:
+def backgrounds(series: list[Curve], width: int = 40, height: int = 12) -> list[set[Color]]:
     """Return the tints of each line of the plot."""
-    content = draw_line_plot(series, Axes("x", y_range=(0.0, 1.0)), width, height, DARK_PALETTE)
+    content = draw_line_plot(replace(AXES, curves=tuple(series)), width, height, DARK_PALETTE)
     found: list[set[Color]] = []
     for line in content.split(allow_blank=True):
         styles = [span.style for span in line.spans]
@@ -84,7 +87,7 @@ def backgrounds(series: list[Series], width: int = 40, height: int = 12) -> list
 
 def test_a_band_reaches_the_value_of_its_end() -> None:
     x = [0.0, 1.0]
-    tinted = [bool(line) for line in backgrounds([Series("a", x, [0.5, 0.5], [0.005, 0.005], [0.995, 0.995])])]
+    tinted = [bool(line) for line in backgrounds([Curve("a", x, [0.5, 0.5], [0.005, 0.005], [0.995, 0.995])])]
     first = tinted.index(True)
     # All lines between the legend and the axis, its labels and its name.
     assert tinted == [False] * first + [True] * (12 - first - 3) + [False] * 3
@@ -93,7 +96,7 @@ def test_a_band_reaches_the_value_of_its_end() -> None:
 def test_where_bands_overlap_the_tint_is_of_both_colours() -> None:
     x = [0.0, 1.0]
     low, high = ([0.1, 0.1], [0.6, 0.6]), ([0.4, 0.4], [0.9, 0.9])
-    tints = set().union(*backgrounds([Series("a", x, [0.3, 0.3], *low), Series("b", x, [0.7, 0.7], *high)]))
+    tints = set().union(*backgrounds([Curve("a", x, [0.3, 0.3], *low), Curve("b", x, [0.7, 0.7], *high)]))
     alone = {DARK_PALETTE.tint(0), DARK_PALETTE.tint(1)}
     assert alone < tints
     assert len(tints) == 3
@@ -101,15 +104,15 @@ def test_where_bands_overlap_the_tint_is_of_both_colours() -> None:
 
 def test_without_data_it_says_so() -> None:
     assert any("no data yet" in line for line in plot([]))
-    assert any("no data yet" in line for line in plot([Series("a", [1, 2], [math.nan, math.nan])]))
+    assert any("no data yet" in line for line in plot([Curve("a", [1, 2], [math.nan, math.nan])]))
 
 
 def test_a_series_of_one_point_is_a_marker() -> None:
-    assert sum(line.count("●") for line in plot([Series("", [3], [0.4])])) == 1
+    assert sum(line.count("●") for line in plot([Curve("", [3], [0.4])])) == 1
 
 
 def test_marks_are_dotted_lines() -> None:
-    lines = plot([LINE], axes=Axes(y_range=(0, 1), y_marks=(0.2,), x_marks=(2.0,)))
+    lines = plot([LINE], axes=replace(AXES, x_label="", y_marks=(0.2,), x_marks=(2.0,)))
     assert any(line.count("┈") > 30 for line in lines)
     assert sum("┊" in line for line in lines) >= 6
 
@@ -117,13 +120,13 @@ def test_marks_are_dotted_lines() -> None:
 @pytest.mark.parametrize("palette", [DARK_PALETTE, LIGHT_PALETTE])
 @pytest.mark.parametrize("size", [(0, 0), (1, 1), (7, 2), (20, 3), (20, 4), (300, 80)])
 def test_no_size_is_too_small_or_too_large(palette: object, size: tuple[int, int]) -> None:
-    content = draw_line_plot([LINE, LINE], AXES, *size, palette)  # type: ignore[arg-type]
+    content = draw_line_plot(replace(AXES, curves=(LINE, LINE)), *size, palette)  # type: ignore[arg-type]
     lines = content.plain.split("\n")
     assert all(len(line) <= size[0] for line in lines)
 
 
 def test_a_name_of_others_is_text() -> None:
-    lines = plot([Series("[red]\x1b[31mx\x07", [0, 1], [0, 1])])
+    lines = plot([Curve("[red]\x1b[31mx\x07", [0, 1], [0, 1])])
     assert "● [red]x" in lines[0]
     assert "\x1b" not in "".join(lines)
 
@@ -154,7 +157,7 @@ def test_even_ticks_have_equal_gaps_and_labels_that_do_not_touch(cells: int) -> 
 
 
 def test_an_axis_that_counts_has_whole_ticks() -> None:
-    lines = plot([Series("a", [1, 2, 3], [0.1, 0.2, 0.3])], width=80)
+    lines = plot([Curve("a", [1, 2, 3], [0.1, 0.2, 0.3])], width=80)
     assert lines[-2].split() == ["1", "2", "3"]
 
 
@@ -170,11 +173,11 @@ def test_a_line_of_many_points_looks_as_if_all_were_drawn() -> None:
     xs = [place / 1000 for place in range(20_000)]
     ys = [0.5 + 0.4 * math.sin(place) for place in xs]
 
-    def cells(series: Series) -> set[tuple[int, int]]:
+    def cells(series: Curve) -> set[tuple[int, int]]:
         drawn = enumerate(plot([series]))
         return {(x, y) for y, line in drawn for x, char in enumerate(line) if 0x2800 < ord(char) < 0x2900}
 
-    many, few = cells(Series("", xs, ys)), cells(Series("", xs[::100], ys[::100]))
+    many, few = cells(Curve("a", xs, ys)), cells(Curve("a", xs[::100], ys[::100]))
     assert len(many) > 80
     assert len(many ^ few) <= 10
 
@@ -182,5 +185,5 @@ def test_a_line_of_many_points_looks_as_if_all_were_drawn() -> None:
 def test_a_spike_among_many_points_is_not_lost() -> None:
     ys = [0.0] * 20_000
     ys[7_777] = 1.0
-    top = plot([Series("", list(range(20_000)), ys)], axes=Axes(y_range=(0, 1)))[0]
+    top = plot([Curve("", list(range(20_000)), ys)], axes=replace(AXES, x_label=""))[0]
     assert any(0x2800 < ord(char) < 0x2900 for char in top)

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from homogaudit.errors import HomogauditError
 from homogaudit.records import GREEDY
 from homogaudit.report.numbers import percent
+from homogaudit.report.section import Curve, Curves
 from homogaudit.statistics.rates import wilson
 from homogaudit.statistics.running_rate import RateSeries, RunningRates
 from homogaudit.tui.answer_slots import AnswerSlots
@@ -28,29 +29,29 @@ from homogaudit.tui.run_panel import RunPanel
 from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED
 from homogaudit.tui.widgets.histogram import Bar, Histogram
-from homogaudit.tui.widgets.line_plot import Axes, LinePlot, Series
+from homogaudit.tui.widgets.line_plot import LinePlot
 from homogaudit.tui.widgets.token_strip import TokenStrip
 
 if TYPE_CHECKING:
     from homogaudit.tui.app import HomogauditApp
 
-__all__ = ["LiveScreen", "rate_series"]
+__all__ = ["LiveScreen", "rate_curve"]
 
 _POINTS = 160
 """Points of a line: two a cell of the widest panel."""
 
 
-def rate_series(rate: RateSeries, points: int = _POINTS) -> Series:
+def rate_curve(rate: RateSeries, points: int = _POINTS) -> Curve:
     """Return the line of a running rate with its Wilson band, thinned to at most `points`, the last one kept."""
     step = max(1, -(-rate.n // points))
     places = sorted({*range(step, rate.n + 1, step), rate.n}) if rate.n else []
     rates = [wilson(rate.singles[n - 1], n) for n in places]
-    return Series(
+    return Curve(
         f"{rate.method} {percent(rates[-1].value)}" if rates else rate.method,
-        [float(n) for n in places],
-        [x.value for x in rates],
-        [x.low for x in rates],
-        [x.high for x in rates],
+        tuple(map(float, places)),
+        tuple(x.value for x in rates),
+        tuple(x.low for x in rates),
+        tuple(x.high for x in rates),
     )
 
 
@@ -88,8 +89,8 @@ class LiveScreen(Screen[None]):
                     questions.border_title = "Questions"
                     yield questions
                 with Vertical(id="adding-up"):
-                    plot = LinePlot(Axes("questions", y_range=(0.0, 1.0), y_percent=True, empty=""), id="rates")
-                    yield self._panel("Single-cluster rate", "rates-panel", RateFigure(id="rate"), plot)
+                    rates = (RateFigure(id="rate"), LinePlot(id="rates", empty=""))
+                    yield self._panel("Single-cluster rate", "rates-panel", *rates)
                     histogram = Histogram(id="histogram", empty="no question scored yet")
                     yield self._panel("Clusters a question", "histogram-panel", histogram)
         yield KeyLine()
@@ -128,8 +129,9 @@ class LiveScreen(Screen[None]):
             self.query_one(RateFigure).running = running
             is_wide = self.has_class("-wide")
             # Without the width for a legend the line is that of the large figure alone.
-            lines = [rate_series(rate) for rate in running.rates[: None if is_wide else 1]]
-            self.query_one(LinePlot).series = tuple(lines if is_wide else (replace(line, name="") for line in lines))
+            lines = [rate_curve(rate) for rate in running.rates[: None if is_wide else 1]]
+            shown = tuple(lines if is_wide else (replace(line, name="") for line in lines))
+            self.query_one(LinePlot).plot = Curves("Single-cluster rate", "scr", shown, "questions")
             self._show_histogram(running)
         if state.latest is not None and state.latest != self._latest and not self._is_reading:
             self._latest = state.latest

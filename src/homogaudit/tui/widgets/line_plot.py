@@ -11,66 +11,17 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.style import Style
 
+from homogaudit.report.section import Curve, Curves
 from homogaudit.report.text import shorten
 from homogaudit.tui.theme import FAINT, MUTED, Palette
 from homogaudit.tui.widgets.braille import DotGrid
 from homogaudit.tui.widgets.canvas import Canvas, Figure, draw_ticks, fit
 from homogaudit.tui.widgets.scale import Tick, even_ticks
 
-__all__ = ["Axes", "LinePlot", "Series", "draw_line_plot"]
+__all__ = ["LinePlot", "draw_line_plot"]
 
 _MARKERS = "●▲■◆▼○△□◇▽"
-
-
 _NO_TINT = Style.null()
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line.
-
-    Attributes:
-        name: As the legend shows it.
-        x: n places, ascending.
-        y: n heights; NaN leaves a gap.
-        low: n lower ends of the interval, empty for none.
-        high: n upper ends.
-        color: Number of its colour and marker; `None` for its place among the series.
-    """
-
-    name: str
-    x: Sequence[float]
-    y: Sequence[float]
-    low: Sequence[float] = ()
-    high: Sequence[float] = ()
-    color: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Axes:
-    """What the axes of a plot say.
-
-    Attributes:
-        x_label: Under the horizontal axis.
-        y_label: Above the vertical axis.
-        y_range: Explicit, so that lines can be compared between screens; `None` for the data's own.
-        x_range: `None` for the data's own.
-        y_percent: Heights are shares, written as per cent.
-        x_percent: Places are shares, written as per cent.
-        x_marks: Places of upright dotted lines, for example the threshold in use.
-        y_marks: Heights of level dotted lines, for example a limit.
-        empty: What stands in the plot while there is no data.
-    """
-
-    x_label: str = ""
-    y_label: str = ""
-    y_range: tuple[float, float] | None = None
-    x_range: tuple[float, float] | None = None
-    y_percent: bool = False
-    x_percent: bool = False
-    x_marks: tuple[float, ...] = ()
-    y_marks: tuple[float, ...] = ()
-    empty: str = "no data yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +51,7 @@ class _Frame:
 
 
 def draw_line_plot(
-    series: Sequence[Series], axes: Axes, width: int, height: int, palette: Palette, *, color: bool = True
+    plot: Curves, width: int, height: int, palette: Palette, *, color: bool = True, empty: str = "no data yet"
 ) -> Content:
     """Return the plot on `width` x `height` cells.
 
@@ -108,36 +59,36 @@ def draw_line_plot(
     to the border. Below 5 lines the legend goes, below 4 the axis of x.
     """
     canvas = Canvas(width, height)
-    shown = [line for line in series if any(math.isfinite(y) for y in line.y)]
-    legend = _legend_rows(series, axes.y_label, width) if height >= 5 else []
+    shown = [line for line in plot.curves if any(math.isfinite(y) for y in line.y)]
+    legend = _legend_rows(plot.curves, width) if height >= 5 else []
     legend = legend[: max(1, height // 4)]
-    own_row = height >= 12 and bool(axes.x_label)
+    own_row = height >= 12 and bool(plot.x_label)
     bottom = 3 if own_row else 2 if height >= 4 else 0
     rows = height - len(legend) - bottom
     if rows < 1 or width < 8:
         return canvas.content()
     _draw_legend(canvas, legend, palette)
     if not shown:
-        text = fit(axes.empty, min(width, cell_len(axes.empty)))
+        text = fit(empty, min(width, cell_len(empty)))
         canvas.put((width - cell_len(text)) // 2, len(legend) + rows // 2, text, MUTED)
         return canvas.content()
-    y0, y1 = axes.y_range or _extent([v for line in shown for part in (line.y, line.low, line.high) for v in part])
-    x0, x1 = axes.x_range or _extent([x for line in shown for x in line.x], pad=False)
+    y0, y1 = plot.y_range or _extent([v for line in shown for part in (line.y, line.low, line.high) for v in part])
+    x0, x1 = _extent([x for line in shown for x in line.x], pad=False)
     frame = _Frame(0, len(legend), width, rows, x0, x1, y0, y1)
     most = max(2, min(rows // 2 + 1, 6))
-    levels = even_ticks(y0, y1, most, frame.row, lambda _: 1, percent=axes.y_percent)
+    levels = even_ticks(y0, y1, most, frame.row, lambda _: 1, percent=True)
     left = max(len(level.label) for level in levels) + 1
     frame = replace(frame, left=left + 1, width=width - left - 1)
-    _draw_marks(canvas, frame, axes)
-    colors = [line.color if line.color is not None else series.index(line) for line in shown]
+    _draw_marks(canvas, frame, plot)
+    colors = [plot.curves.index(line) for line in shown]
     shown = [_thinned(line, frame) for line in shown]
     bands = _draw_bands(canvas, frame, shown, colors, palette) if color else {}
     _draw_lines(canvas, frame, shown, colors, palette, bands, edges=not color)
-    _draw_axes(canvas, frame, axes, levels, bottom, whole=_are_whole(shown))
+    _draw_axes(canvas, frame, plot, levels, bottom, whole=_are_whole(shown))
     return canvas.content()
 
 
-def _thinned(line: Series, frame: _Frame) -> Series:
+def _thinned(line: Curve, frame: _Frame) -> Curve:
     """Return a line of no more points than can be seen: of each column of dots the first, last, lowest and highest."""
     if len(line.x) <= 4 * frame.width:
         return line
@@ -149,11 +100,11 @@ def _thinned(line: Series, frame: _Frame) -> Series:
     by_height = np.lexsort((y, columns))
     kept = np.unique(np.concatenate([first, last, by_height[first], by_height[last]]))
 
-    def thin(values: Sequence[float]) -> list[float]:
-        return [float(values[place]) for place in kept]
+    def thin(values: Sequence[float]) -> tuple[float, ...]:
+        return tuple(float(values[place]) for place in kept)
 
     low, high = (thin(part) if part else () for part in (line.low, line.high))
-    return Series(line.name, thin(line.x), thin(line.y), low, high, line.color)
+    return Curve(line.name, thin(line.x), thin(line.y), low, high)
 
 
 def _extent(values: Sequence[float], *, pad: bool = True) -> tuple[float, float]:
@@ -165,19 +116,17 @@ def _extent(values: Sequence[float], *, pad: bool = True) -> tuple[float, float]
     return low - room, high + room
 
 
-_LegendRow = list[tuple[str, int | None]]
+_LegendRow = list[tuple[str, int]]
 
 
-def _legend_rows(series: Sequence[Series], y_label: str, width: int) -> list[_LegendRow]:
-    """Return the rows above the plot: the label of y, then marker and name of each series with its colour."""
-    entries: _LegendRow = [(y_label, None)] if y_label else []
-    for number, line in enumerate(series):
-        if line.name:
-            mark = number if line.color is None else line.color
-            entries.append((f"{_MARKERS[mark % len(_MARKERS)]} {shorten(line.name, max(width - 4, 4))}", mark))
+def _legend_rows(curves: Sequence[Curve], width: int) -> list[_LegendRow]:
+    """Return the rows above the plot: marker and name of each line with its colour."""
     rows: list[_LegendRow] = []
     used = width + 1
-    for text, mark in entries:
+    for mark, line in enumerate(curves):
+        if not line.name:
+            continue
+        text = f"{_MARKERS[mark % len(_MARKERS)]} {shorten(line.name, max(width - 4, 4))}"
         if used + 3 + cell_len(text) > width:
             rows.append([])
             used = -3
@@ -190,11 +139,11 @@ def _draw_legend(canvas: Canvas, rows: Sequence[_LegendRow], palette: Palette) -
     for y, row in enumerate(rows):
         x = 0
         for text, mark in row:
-            canvas.put(x, y, text, MUTED if mark is None else palette.cluster_style(mark))
+            canvas.put(x, y, text, palette.cluster_style(mark))
             x += cell_len(text) + 3
 
 
-def _draw_marks(canvas: Canvas, frame: _Frame, axes: Axes) -> None:
+def _draw_marks(canvas: Canvas, frame: _Frame, axes: Curves) -> None:
     for mark in axes.y_marks:
         if frame.y0 <= mark <= frame.y1:
             canvas.put(frame.left, frame.row(mark), "┈" * frame.width, FAINT)
@@ -205,7 +154,7 @@ def _draw_marks(canvas: Canvas, frame: _Frame, axes: Axes) -> None:
 
 
 def _draw_bands(
-    canvas: Canvas, frame: _Frame, shown: Sequence[Series], colors: Sequence[int], palette: Palette
+    canvas: Canvas, frame: _Frame, shown: Sequence[Curve], colors: Sequence[int], palette: Palette
 ) -> dict[tuple[int, int], Style]:
     """Tint the cells of the intervals; return the tint under each cell, for the lines that cross it."""
     tints: dict[tuple[int, int], Style] = {}
@@ -235,7 +184,7 @@ def _draw_bands(
     return tints
 
 
-def _at(line: Series, x: float) -> tuple[float, float] | None:
+def _at(line: Curve, x: float) -> tuple[float, float] | None:
     """Return the interval at place x, linear between the points, `None` outside them or where it is not defined."""
     if not line.low or not line.high or not line.x[0] <= x <= line.x[-1]:
         return None
@@ -251,7 +200,7 @@ def _at(line: Series, x: float) -> tuple[float, float] | None:
 def _draw_lines(
     canvas: Canvas,
     frame: _Frame,
-    shown: Sequence[Series],
+    shown: Sequence[Curve],
     colors: Sequence[int],
     palette: Palette,
     bands: dict[tuple[int, int], Style],
@@ -297,11 +246,11 @@ def _trace(
         before = place
 
 
-def _are_whole(shown: Sequence[Series]) -> bool:
+def _are_whole(shown: Sequence[Curve]) -> bool:
     return all(float(x).is_integer() for line in shown for x in line.x)
 
 
-def _draw_axes(canvas: Canvas, frame: _Frame, axes: Axes, levels: Sequence[Tick], below: int, *, whole: bool) -> None:
+def _draw_axes(canvas: Canvas, frame: _Frame, axes: Curves, levels: Sequence[Tick], below: int, *, whole: bool) -> None:
     axis = frame.left - 1
     for y in range(frame.top, frame.top + frame.height):
         canvas.put(axis, y, "│", FAINT)
@@ -325,22 +274,14 @@ def _draw_axes(canvas: Canvas, frame: _Frame, axes: Axes, levels: Sequence[Tick]
 
 
 class LinePlot(Figure):
-    """Several lines on one pair of axes; the most important first: it is drawn on top.
-
-    Args:
-        axes: What the axes say.
-    """
+    """Several lines on one pair of axes; the most important first: it is drawn on top."""
 
     DEFAULT_CSS = """
     LinePlot { min-height: 3; }
     """
 
-    series: reactive[tuple[Series, ...]] = reactive((), always_update=False)
-
-    def __init__(self, axes: Axes, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._axes = axes
+    plot: reactive[Curves] = reactive(Curves("", "", (), ""), always_update=False)
 
     def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
         """Return the plot."""
-        return draw_line_plot(self.series, self._axes, width, height, palette, color=color)
+        return draw_line_plot(self.plot, width, height, palette, color=color, empty=self.empty)
