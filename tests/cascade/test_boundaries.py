@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from homogaudit.cascade import Measured, order_stages, select_stages, stage_of
+from homogaudit.cascade.boundaries import Measured, order_stages, select_stages, stage_of
 from homogaudit.errors import UndefinedStatisticError, UsageError
 
 VALUES = np.arange(20.0)

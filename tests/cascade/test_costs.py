@@ -5,16 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homogaudit.cascade import (
-    Measured,
-    StageCosts,
-    expected_cost,
-    measured_costs,
-    saving,
-    stage_of,
-    token_costs,
-    unit_costs,
-)
+from homogaudit.cascade.boundaries import Measured, stage_of
+from homogaudit.cascade.costs import StageCosts, expected_cost, measured_costs, saving, token_costs, unit_costs
 from homogaudit.errors import UndefinedStatisticError
 
 STAGES = [stage_of(name) for name in ("token_entropy_mean", "density", "semantic_entropy_embedding", "sindex")]

@@ -5,7 +5,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from homogaudit.cascade import FREE_FEATURES, free_features, pointer_model
+from homogaudit.cascade.pointer import FREE_FEATURES, free_features, pointer_model
 from homogaudit.errors import UndefinedStatisticError
 
 

@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from homogaudit.cascade import Cascade, Policy, evaluate_cascade, fit_policy, stage_of, unit_costs
+from homogaudit.cascade.boundaries import stage_of
+from homogaudit.cascade.costs import unit_costs
 from homogaudit.cascade.fits import fit_cascades
-from homogaudit.cascade.policy import realised_saving
+from homogaudit.cascade.policy import Cascade, Policy, fit_policy, realised_saving
+from homogaudit.cascade.ucbd import evaluate_cascade
 from homogaudit.errors import ParametersDifferError, UndefinedStatisticError, UsageError
 
 STAGES = [stage_of(name) for name in ("token_entropy_mean", "density", "semantic_entropy_embedding")]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from homogaudit.cascade import published_protocol
+from homogaudit.cascade.published import published_protocol
 from homogaudit.errors import UndefinedStatisticError
 
 

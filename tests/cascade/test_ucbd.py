@@ -8,8 +8,9 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from homogaudit.cascade import evaluate_cascade, stage_of, unit_costs
-from homogaudit.cascade.ucbd import CascadeEvaluation
+from homogaudit.cascade.boundaries import stage_of
+from homogaudit.cascade.costs import unit_costs
+from homogaudit.cascade.ucbd import CascadeEvaluation, evaluate_cascade
 from homogaudit.errors import UndefinedStatisticError
 
 TWO = [stage_of(name) for name in ("token_entropy_mean", "density")]

@@ -50,20 +50,20 @@ class Column:
 
 def columns(questions: Questions) -> tuple[Column, ...]:
     """Return the columns of a table: those of every run, then one a clustering and one a signal."""
-    clusterings = [Column(f"clusters.{name}", "whole", _clusters(name)) for name in questions.clusterings]
+    clusterings = [
+        Column(f"clusters.{name}", "whole", lambda row, name=name: row.clusters.get(name))
+        for name in questions.clusterings
+    ]
     signals = [
-        Column(f"signals.{name}", "number", _signal(name), questions.directions.get(name) == -1)
+        Column(
+            f"signals.{name}",
+            "number",
+            lambda row, name=name: row.signals[name],
+            questions.directions.get(name) == -1,
+        )
         for name in questions.signals
     ]
     return (*_COLUMNS, *clusterings, *signals)
-
-
-def _clusters(name: str) -> Callable[[QuestionRow], int | None]:
-    return lambda row: row.clusters.get(name)
-
-
-def _signal(name: str) -> Callable[[QuestionRow], float | None]:
-    return lambda row: row.signals[name]
 
 
 def _of_greedy(value: Callable[[Generation], Any]) -> Callable[[QuestionRow], Any]:
