@@ -15,9 +15,7 @@ import typer
 from homogaudit.cli.options import JsonOption, ModelsOption
 
 if TYPE_CHECKING:
-    from homogaudit.config import EmbedderEntry, GeneratorEntry, NliEntry
-
-    Entry = GeneratorEntry | EmbedderEntry | NliEntry
+    from homogaudit.config import Entry
 
 __all__ = ["models"]
 
@@ -95,7 +93,8 @@ def _details(entry: "Entry") -> tuple[str, ...]:
 
     if isinstance(entry, GeneratorEntry):
         return (entry.stage or "-", entry.family or "-")
-    return ("-" if entry.size_mb is None else f"{entry.size_mb:.0f}",)
+    size: float | None = getattr(entry, "size_mb", None)
+    return ("-" if size is None else f"{size:.0f}",)
 
 
 def _print(entries: Iterable["Entry"], what: str, columns: tuple[str, ...]) -> None:

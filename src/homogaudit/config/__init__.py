@@ -5,20 +5,17 @@ downloads anything. Imports nothing heavier than the standard library.
 """
 
 from homogaudit.config.models_file import (
-    EmbedderEntry,
+    Entry,
     GeneratorEntry,
     ModelsFile,
-    NliEntry,
     load_models,
     resource,
     user_models_file,
 )
 from homogaudit.config.nearest import did_you_mean, nearest
 from homogaudit.config.resolve import (
-    DEFAULT_EMBEDDER,
-    ResolvedEmbedder,
     ResolvedGenerator,
-    ResolvedNli,
+    ResolvedScorer,
     how_to_get,
     is_present,
     resolve_embedder,
@@ -29,15 +26,12 @@ from homogaudit.config.settings import Settings, load_settings
 from homogaudit.config.trust import Consent, Trust, refuse
 
 __all__ = [
-    "DEFAULT_EMBEDDER",
     "Consent",
-    "EmbedderEntry",
+    "Entry",
     "GeneratorEntry",
     "ModelsFile",
-    "NliEntry",
-    "ResolvedEmbedder",
     "ResolvedGenerator",
-    "ResolvedNli",
+    "ResolvedScorer",
     "Settings",
     "Trust",
     "did_you_mean",

@@ -22,6 +22,7 @@ __all__ = [
     "SETTING_KEYS",
     "STAGES",
     "EmbedderEntry",
+    "Entry",
     "GeneratorEntry",
     "Mode",
     "ModelsFile",
@@ -48,83 +49,68 @@ _BITS_SHOWN = 256
 _TOML_PLACE = re.compile(r"(?P<reason>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
 
 
-@dataclass(frozen=True, slots=True)
-class GeneratorEntry:
-    """A generator model of models.toml.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What every model of models.toml has.
 
     Attributes:
         name: What the command line calls it.
         source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
         origin: The file that gave the entry or changed it last.
         found_in: The file that gave its source, where the user has not named that file; see `load_models`.
+        description: One line for people.
+    """
+
+    name: str
+    source: str
+    origin: Path
+    description: str = ""
+    found_in: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorEntry(Entry):
+    """A generator model.
+
+    Attributes:
         mode: `chat` renders a template, `base` does not, `auto` takes chat where the model has a template.
         stage: How far its training went.
         family: What the stages and sizes of one release have in common.
         training_cutoff: The last day that its training data can know of.
         context_length: Tokens.
         price_per_million_tokens: In the user's currency; `None` where it costs nothing but time.
-        description: One line for people.
     """
 
-    name: str
-    source: str
-    origin: Path
     mode: Mode = "auto"
     stage: Stage | None = None
     family: str | None = None
     training_cutoff: date | None = None
     context_length: int | None = None
     price_per_million_tokens: float | None = None
-    description: str = ""
-    found_in: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedderEntry:
-    """A sentence embedder of models.toml.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NliEntry(Entry):
+    """An NLI cross-encoder.
 
     Attributes:
-        name: What the command line calls it.
-        source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
-        origin: The file that gave the entry or changed it last.
-        found_in: The file that gave its source, where the user has not named that file; see `load_models`.
         revision: Branch, tag or commit of a Hugging Face source.
         size_mb: Size of its weights in megabytes.
+    """
+
+    revision: str | None = None
+    size_mb: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedderEntry(NliEntry):
+    """A sentence embedder.
+
+    Attributes:
         prompt: Text that the embedder wants before every answer, for example `query: `.
-        description: One line for people.
     """
 
-    name: str
-    source: str
-    origin: Path
-    revision: str | None = None
-    size_mb: float | None = None
     prompt: str = ""
-    description: str = ""
-    found_in: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NliEntry:
-    """An NLI cross-encoder of models.toml.
-
-    Attributes:
-        name: What the command line calls it.
-        source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
-        origin: The file that gave the entry or changed it last.
-        found_in: The file that gave its source, where the user has not named that file; see `load_models`.
-        revision: Branch, tag or commit of a Hugging Face source.
-        size_mb: Size of its weights in megabytes.
-        description: One line for people.
-    """
-
-    name: str
-    source: str
-    origin: Path
-    revision: str | None = None
-    size_mb: float | None = None
-    description: str = ""
-    found_in: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +140,10 @@ class ModelsFile:
         """The sources in files that the user has named, the user configuration among them."""
         entries = [*self.generators.values(), *self.embedders.values(), *self.nli.values()]
         return [parse_source(x.source, x.origin.parent).value for x in entries if x.found_in is None]
+
+
+_Check = Callable[[object, Path], Any]
+"""Returns a value of a file in our types; relative paths count from a folder."""
 
 
 class _BadValueError(ValueError):
@@ -191,7 +181,7 @@ def _source(value: object, folder: Path) -> str:
     return source.value if source.kind is SourceKind.PATH else text
 
 
-def _one_of(options: Iterable[str]) -> Callable[[object, Path], str]:
+def _one_of(options: Iterable[str]) -> _Check:
     names = tuple(options)
 
     def check(value: object, folder: Path) -> str:
@@ -210,7 +200,7 @@ def _date(value: object, _folder: Path) -> date:
     return value
 
 
-def _whole(low: int, high: int | None = None) -> Callable[[object, Path], int]:
+def _whole(low: int, high: int | None = None) -> _Check:
     rule = f"must be a whole number of at least {low}" + ("" if high is None else f" and at most {high}")
 
     def check(value: object, _folder: Path) -> int:
@@ -240,7 +230,7 @@ def _folder_path(value: object, folder: Path) -> Path:
         raise _BadValueError("names an unknown home folder") from error
 
 
-_GENERATOR_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
+_GENERATOR_KEYS: Mapping[str, _Check] = {
     "source": _source,
     "mode": _one_of(MODES),
     "stage": _one_of(STAGES),
@@ -250,7 +240,7 @@ _GENERATOR_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
     "price_per_million_tokens": _amount,
     "description": _text,
 }
-_EMBEDDER_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
+_EMBEDDER_KEYS: Mapping[str, _Check] = {
     "source": _source,
     "revision": _filled_text,
     "size_mb": _amount,
@@ -258,7 +248,7 @@ _EMBEDDER_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
     "description": _text,
 }
 _NLI_KEYS = {key: check for key, check in _EMBEDDER_KEYS.items() if key != "prompt"}
-SETTING_KEYS: Mapping[str, Callable[[object, Path], Any]] = {
+SETTING_KEYS: Mapping[str, _Check] = {
     "runs": _folder_path,
     "embedder": _filled_text,
     "judge": _filled_text,
@@ -294,7 +284,7 @@ def resource(name: str) -> Path:
     raise ConfigError(f"the packaged file `{name}` is missing", "install homogaudit again")
 
 
-def load_models(path: Path | None = None, *, folder: Path | None = None) -> ModelsFile:
+def load_models(path: Path | None = None) -> ModelsFile:
     """Read the packaged models.toml, the user configuration over it, and one more file over both.
 
     The user configuration is `models.toml` in the user's configuration folder of the platform. Both it and a file that
@@ -303,7 +293,6 @@ def load_models(path: Path | None = None, *, folder: Path | None = None) -> Mode
     Args:
         path: The file named by `--models`; `None` takes the one that HOMOGAUDIT_MODELS names, else `models.toml` of
             the working folder where there is one.
-        folder: The working folder; `None` takes the process's own.
 
     Raises:
         ConfigError: A file cannot be read or breaks a rule; the message names file, entry and key.
@@ -316,7 +305,7 @@ def load_models(path: Path | None = None, *, folder: Path | None = None) -> Mode
     if user.is_file() and not user.samefile(packaged):
         files.append(user)
     if overlay is None:
-        own = (folder or Path()) / _FILE_NAME
+        own = Path(_FILE_NAME)
         overlay = own if own.is_file() else None
     if overlay is not None and not (overlay.exists() and any(overlay.samefile(file) for file in files)):
         files.append(overlay)
@@ -402,7 +391,7 @@ def _cut(name: str) -> str:
 def _overlay(
     entries: dict[str, dict[str, Any]],
     given_entries: object,
-    keys: Mapping[str, Callable[[object, Path], Any]],
+    keys: Mapping[str, _Check],
     what: str,
     file: Path,
     *,
@@ -432,9 +421,7 @@ def _table(value: object, place: str, file: Path) -> dict[str, Any]:
     return value  # pyright: ignore[reportUnknownVariableType]  (TOML keys are strings)
 
 
-def _checked(
-    table: Mapping[str, Any], keys: Mapping[str, Callable[[object, Path], Any]], place: str, file: Path
-) -> dict[str, Any]:
+def _checked(table: Mapping[str, Any], keys: Mapping[str, _Check], place: str, file: Path) -> dict[str, Any]:
     """Check every key of one table and return its values in our types."""
     values: dict[str, Any] = {}
     for key, value in table.items():

@@ -1,12 +1,12 @@
 """From what the command line says to the model that is meant. Never downloads and never loads a model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
-from homogaudit.config.models_file import EmbedderEntry, GeneratorEntry, ModelsFile, NliEntry
+from homogaudit.config.models_file import Entry, GeneratorEntry, ModelsFile
 from homogaudit.config.nearest import did_you_mean
 from homogaudit.config.sources import (
     BARE_DOMAIN,
@@ -24,9 +24,8 @@ from homogaudit.errors import UsageError
 
 __all__ = [
     "DEFAULT_EMBEDDER",
-    "ResolvedEmbedder",
     "ResolvedGenerator",
-    "ResolvedNli",
+    "ResolvedScorer",
     "how_to_get",
     "is_present",
     "resolve_embedder",
@@ -38,6 +37,7 @@ DEFAULT_EMBEDDER = "all-minilm-l6-v2"
 """The embedder that the extra `demo` installs; it needs no network."""
 
 GeneratorKind = Literal["gguf", "huggingface", "server"]
+_AnyEntry = TypeVar("_AnyEntry", bound=Entry)
 
 _MODEL_FORMS = "a model is a .gguf file, a Hugging Face folder or id, a name from `homogaudit models`, or a URL"
 _EMBEDDER_FORMS = (
@@ -65,47 +65,27 @@ class ResolvedGenerator:
 
 
 @dataclass(frozen=True, slots=True)
-class ResolvedEmbedder:
-    """The embedder that is meant.
+class ResolvedScorer:
+    """The embedder or the NLI model that is meant.
 
     Attributes:
         name: Short name for reports and cache keys.
-        location: Folder, GGUF file, URL or Hugging Face id.
+        location: Folder, Hugging Face id, or of an embedder a GGUF file or a URL.
         revision: Branch, tag or commit of a Hugging Face id; `None` for its default.
-        entry: What models.toml says of it; `None` where it was not named there.
+        prompt: Text to put before every answer; empty for most.
     """
 
     name: str
     location: str
     revision: str | None = None
-    entry: EmbedderEntry | None = None
-
-    @property
-    def prompt(self) -> str:
-        """Text to put before every answer; empty for most embedders."""
-        return self.entry.prompt if self.entry else ""
+    prompt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedNli:
-    """The NLI model that is meant.
-
-    Attributes:
-        name: Short name for reports and cache keys.
-        location: Folder or Hugging Face id.
-        revision: Branch, tag or commit of a Hugging Face id; `None` for its default.
-    """
-
-    name: str
-    location: str
-    revision: str | None = None
-
-
-def _source_of(entry: GeneratorEntry | EmbedderEntry | NliEntry) -> Source:
+def _source_of(entry: Entry) -> Source:
     return parse_source(entry.source, entry.origin.parent)
 
 
-def is_present(entry: GeneratorEntry | EmbedderEntry | NliEntry) -> bool | None:
+def is_present(entry: Entry) -> bool | None:
     """Whether the entry can be used without a download or an installation; `None` for a server, which is not asked."""
     source = _source_of(entry)
     match source.kind:
@@ -122,7 +102,7 @@ def is_present(entry: GeneratorEntry | EmbedderEntry | NliEntry) -> bool | None:
             return folder is not None and (folder / source.value).exists()
 
 
-def how_to_get(entry: GeneratorEntry | EmbedderEntry | NliEntry) -> str:
+def how_to_get(entry: Entry) -> str:
     """Return in a few words how an absent entry is had; a command where there is one."""
     source = _source_of(entry)
     match source.kind:
@@ -136,19 +116,25 @@ def how_to_get(entry: GeneratorEntry | EmbedderEntry | NliEntry) -> str:
             return pip_command(source.module)
 
 
-def _admit(what: str, source: Source, found_in: Path | None, trust: Trust) -> None:
-    """Ask before a server is contacted or a function is called because a file says so that the user did not name.
+def _find(
+    what: str, text: str, entries: Mapping[str, _AnyEntry], forms: str, trust: Trust, found_in: Path | None = None
+) -> tuple[Source, _AnyEntry | None]:
+    """Return where the model lies that `text` means, and its entry where it has one.
 
-    Raises:
-        UsageError: The user does not agree.
+    Asks before a server is contacted or a function is called because a file says so that the user did not name.
     """
-    if source.kind not in (SourceKind.SERVER, SourceKind.PACKAGE_FUNCTION):
-        return
-    if found_in is None:
-        trust.name(source.value)
-    else:
-        is_server = source.kind is SourceKind.SERVER
-        trust.admit(what, source.value if is_server else f"package:{source.module}:{source.value}", found_in)
+    entry = entries.get(text)
+    source = _source_of_text(text, what, entries, forms) if entry is None else _source_of(entry)
+    if entry is not None:
+        found_in = entry.found_in
+    if source.kind in (SourceKind.SERVER, SourceKind.PACKAGE_FUNCTION):
+        if found_in is None:
+            trust.name(source.value)
+        else:
+            is_server = source.kind is SourceKind.SERVER
+            location = source.value if is_server else f"package:{source.module}:{source.value}"
+            trust.admit(f"{what} `{entry.name}`" if entry else f"the {what}", location, found_in)
+    return source, entry
 
 
 def resolve_generator(text: str, models: ModelsFile, trust: Trust | None = None) -> ResolvedGenerator:
@@ -165,22 +151,18 @@ def resolve_generator(text: str, models: ModelsFile, trust: Trust | None = None)
         UsageError: The user does not agree to what the file says.
         ModelError: The package that holds it failed to provide it.
     """
-    trust = trust or Trust(models.named_sources)
-    entry = models.generators.get(text)
-    if entry is not None:
-        _admit(f"model `{entry.name}`", _source_of(entry), entry.found_in, trust)
-        try:
-            return _generator_at(_source_of(entry), entry.name, entry)
-        except UsageError as error:
-            raise UsageError(f"model `{entry.name}`: {error.message}", error.hint) from error
-    source = _source_of_text(text, "model", models.generators, _MODEL_FORMS)
-    _admit("the model", source, None, trust)
-    return _generator_at(source, _short_name(source), None)
+    source, entry = _find("model", text, models.generators, _MODEL_FORMS, trust or Trust(models.named_sources))
+    try:
+        return _generator_at(source, entry.name if entry else _short_name(source), entry)
+    except UsageError as error:
+        if entry is None:
+            raise
+        raise UsageError(f"model `{entry.name}`: {error.message}", error.hint) from error
 
 
 def resolve_embedder(
     text: str | None, models: ModelsFile, trust: Trust | None = None, *, found_in: Path | None = None
-) -> ResolvedEmbedder:
+) -> ResolvedScorer:
     """Return the embedder that `text` means, the default one for `None`.
 
     Args:
@@ -195,30 +177,27 @@ def resolve_embedder(
         ModelError: The package that holds it failed to provide it.
     """
     trust = trust or Trust(models.named_sources)
-    entry = models.embedders.get(DEFAULT_EMBEDDER if text is None else text)
-    if entry is not None:
-        source = _source_of(entry)
-        _admit(f"embedder `{entry.name}`", source, entry.found_in, trust)
-        try:
-            location = locate(source)
-        except UsageError as error:
-            others = [name for name in models.embedders if name != entry.name]
-            instead = f", or choose another with `--embedder`, such as `{others[0]}`" if others else ""
-            hint = f"{error.hint}{instead}" if error.hint else None
-            raise UsageError(f"embedder `{entry.name}`: {error.message}", hint) from error
-        name, revision = entry.name, entry.revision
-    else:
-        source = _source_of_text(text or "", "embedder", models.embedders, _EMBEDDER_FORMS)
-        _admit("the embedder", source, found_in, trust)
-        location, name, revision = locate(source), _short_name(source), None
+    text = DEFAULT_EMBEDDER if text is None else text
+    source, entry = _find("embedder", text, models.embedders, _EMBEDDER_FORMS, trust, found_in)
+    try:
+        location = locate(source)
+    except UsageError as error:
+        if entry is None:
+            raise
+        others = [name for name in models.embedders if name != entry.name]
+        instead = f", or choose another with `--embedder`, such as `{others[0]}`" if others else ""
+        hint = f"{error.hint}{instead}" if error.hint else None
+        raise UsageError(f"embedder `{entry.name}`: {error.message}", hint) from error
     is_gguf = location.lower().endswith(".gguf") and Path(location).is_file()
     is_elsewhere = source.kind in (SourceKind.HUB, SourceKind.SERVER)
     if not is_elsewhere and not is_gguf and not (Path(location) / "config.json").is_file():
         raise UsageError(f"`{location}` holds no sentence-transformers model", "the folder has no config.json")
-    return ResolvedEmbedder(name, location, revision, entry)
+    if entry is None:
+        return ResolvedScorer(_short_name(source), location)
+    return ResolvedScorer(entry.name, location, entry.revision, entry.prompt)
 
 
-def resolve_nli(text: str, models: ModelsFile, trust: Trust | None = None) -> ResolvedNli:
+def resolve_nli(text: str, models: ModelsFile, trust: Trust | None = None) -> ResolvedScorer:
     """Return the NLI model that `text` means.
 
     Raises:
@@ -226,17 +205,12 @@ def resolve_nli(text: str, models: ModelsFile, trust: Trust | None = None) -> Re
         UsageError: The user does not agree to what a file says of it.
         ModelError: The package that holds it failed to provide it.
     """
-    entry = models.nli.get(text)
-    if entry is not None:
-        _admit(f"NLI model `{entry.name}`", _source_of(entry), entry.found_in, trust or Trust(models.named_sources))
-        found = ResolvedNli(entry.name, locate(_source_of(entry)), entry.revision)
-        kind = _source_of(entry).kind
-    else:
-        source = _source_of_text(text, "NLI model", models.nli, _NLI_FORMS)
-        found, kind = ResolvedNli(_short_name(source), locate(source)), source.kind
-    if kind is SourceKind.SERVER:
-        raise UsageError(f"NLI model `{found.name}` is a URL", _NLI_FORMS)
-    if kind is not SourceKind.HUB and not (Path(found.location) / "config.json").is_file():
+    source, entry = _find("NLI model", text, models.nli, _NLI_FORMS, trust or Trust(models.named_sources))
+    name, revision = (entry.name, entry.revision) if entry else (_short_name(source), None)
+    found = ResolvedScorer(name, locate(source), revision)
+    if source.kind is SourceKind.SERVER:
+        raise UsageError(f"NLI model `{name}` is a URL", _NLI_FORMS)
+    if source.kind is not SourceKind.HUB and not (Path(found.location) / "config.json").is_file():
         raise UsageError(f"`{found.location}` holds no NLI model", "the folder has no config.json")
     return found
 

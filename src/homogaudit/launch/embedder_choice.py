@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from homogaudit.config import ModelsFile, ResolvedEmbedder, ResolvedNli, Trust, resolve_embedder, resolve_nli
+from homogaudit.config import ModelsFile, ResolvedScorer, Trust, resolve_embedder, resolve_nli
 from homogaudit.config.thresholds import calibrated_thresholds
 from homogaudit.errors import EmbedderError, ModelError, UsageError
 from homogaudit.events import JobEmbedder, JobNli
@@ -87,7 +87,7 @@ def resolve_job_nli(
         raise ModelError(f"cannot read `{found.location}`: {error.strerror}") from error
 
 
-def _key(embedder: ResolvedEmbedder) -> str:
+def _key(embedder: ResolvedScorer) -> str:
     """Name everything that an embedding depends on: the model's files, its revision and its prompt."""
     try:
         return _files_key(embedder) + (f"+{embedder.prompt.strip()}" if embedder.prompt else "")
@@ -95,7 +95,7 @@ def _key(embedder: ResolvedEmbedder) -> str:
         raise EmbedderError(f"cannot read `{embedder.location}`: {error.strerror}") from error
 
 
-def _files_key(model: ResolvedEmbedder | ResolvedNli) -> str:
+def _files_key(model: ResolvedScorer) -> str:
     """Name a model with its files and its revision."""
     from homogaudit.generation.fingerprint import fingerprint, folder_fingerprint
 
