@@ -4,12 +4,11 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from typing import Any, cast
 
 from homogaudit.questions.layouts import ALIASES, normalised
-from homogaudit.recordings.draws import MISSING_CELLS, draw_of, label_of
+from homogaudit.recordings.draws import draw_of, label_of
 from homogaudit.recordings.grouping import chosen_model
 from homogaudit.recordings.names import (
     ANSWER_LISTS,
@@ -33,7 +32,6 @@ __all__ = [
     "answer_names",
     "drop_doubtful",
     "list_in_cell",
-    "of_others",
     "read_answers",
     "say_unused",
 ]
@@ -57,7 +55,6 @@ class AnswerNames:
     Attributes:
         samples: One column with a list, or several with one answer each; empty where there is none.
         greedy: The column of a single answer, `None` where there is none.
-        unused: Further columns that look like answers.
     """
 
     samples: tuple[str, ...]
@@ -75,7 +72,9 @@ def answer_names(values: Mapping[str, Any], options: ImportOptions) -> AnswerNam
     texts = [name for name in ANSWER_TEXTS if name in names and not _is_reference(name, names)]
     # A list of several answers is the samples under the name of one answer too.
     lists = [
-        names[x] for x in (*ANSWER_LISTS, *texts) if x in names and _holds(values[names[x]], more_than_one=x in texts)
+        names[x]
+        for x in (*ANSWER_LISTS, *texts)
+        if x in names and len(list_in_cell(values[names[x]]) or ()) > (x in texts)
     ]
     greedy = next((names[x] for x in texts if names[x] not in lists and _is_one_answer(values[names[x]])), None)
     lists = list(dict.fromkeys(lists))
@@ -85,7 +84,9 @@ def answer_names(values: Mapping[str, Any], options: ImportOptions) -> AnswerNam
             wanted = normalised(options.answer)
             if family := numbered_families(values, lambda stem: stem == wanted)[:1]:
                 return AnswerNames(tuple(column.name for column in family[0]), None)
-            raise LineError(f"no column {shown(options.answer)}", f"its columns: {_listed(values)}")
+            raise LineError(
+                f"no column {shown(options.answer)}", f"its columns: {', '.join(map(shown, list(values)[:12]))}"
+            )
         if not _is_list(values[named]):
             return AnswerNames(tuple(lists[:1]), named)
         return AnswerNames((named,), greedy, tuple(name for name in lists if name != named))
@@ -132,32 +133,27 @@ def _is_reference(name: str, names: Mapping[str, str]) -> bool:
     )
 
 
-def _holds(value: object, *, more_than_one: bool) -> bool:
-    """Whether a value is a list with answers in it."""
-    return len(list_in_cell(value) or ()) > more_than_one
-
-
-def read_answers(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def read_answers(source: Source) -> Iterator[Line]:
     """Yield the records of a file in the recorded format."""
-    reader = AnswerReader(source, options, notes)
-    for line in _of_one_model(source, options, notes):
-        yield Line(line.place, partial(_read, line, reader))
+    reader = AnswerReader(source)
+    for line in _of_one_model(source):
+        yield Line(line.place, lambda line=line: reader.read(line.read()))
 
 
-def _of_one_model(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def _of_one_model(source: Source) -> Iterator[Line]:
     """Yield the lines of a file, those of one model where they name several."""
     if not any(_model(record) for record in source.records):
         yield from source.lines()
         return
     read = [(line, _model_at(line)) for line in source.lines()]
-    chosen = chosen_model([model for _, model in read if model is not None], options)
+    chosen = chosen_model([model for _, model in read if model is not None], source.options)
     if chosen is not None and "format" not in source.records[0]:
         yield Line("its header", lambda: {"format": FORMAT, "model": chosen})
     for line, model in read:
         if model in (None, chosen):
             yield line
         else:
-            notes.leave_out_model(chosen)
+            source.notes.leave_out_model(chosen)
 
 
 def _model(record: Mapping[str, Any]) -> str | None:
@@ -173,10 +169,6 @@ def _model_at(line: Line) -> str | None:
         return _model(line.read())
     except LineError:
         return None
-
-
-def _read(line: Line, reader: "AnswerReader") -> Mapping[str, Any]:
-    return reader.read(line.read())
 
 
 _DOUBTFUL = frozenset({*ANSWER_TEXTS} & {*ALIASES["answers"]})
@@ -197,10 +189,10 @@ def drop_doubtful(values: dict[str, Any], options: ImportOptions, notes: Notes) 
         )
 
 
-def of_others(values: Mapping[str, Any], names: AnswerNames) -> list[str]:
-    """Return further columns whose names end as those of answers do, such as `gpt4_response`."""
+def say_unused(values: Mapping[str, Any], names: AnswerNames, notes: Notes) -> None:
+    """Say which columns of answers are left, those among them whose names end so, such as `gpt4_response`."""
     taken = {*names.samples, names.greedy, *names.unused}
-    return [
+    others = [
         name
         for name, value in values.items()
         if name not in taken
@@ -209,6 +201,8 @@ def of_others(values: Mapping[str, Any], names: AnswerNames) -> list[str]:
         and normalised(name) not in _NO_OTHERS
         and ends_like_answers(normalised(name))
     ]
+    for name in (*names.unused, *others):
+        notes.say(f"{shown(name)} looks like answers and is not used (`--answer-column NAME` chooses)")
 
 
 def _says_a_fact(text: str) -> bool:
@@ -219,19 +213,13 @@ def _says_a_fact(text: str) -> bool:
 _NO_OTHERS = frozenset({*DRAW_NUMBERS, *chain(*ALIASES.values()), *ANSWER_LISTS, *ANSWER_TEXTS, "filtered_resps"})
 
 
-def say_unused(name: str, notes: Notes) -> None:
-    """Say that a column of answers is left where others are taken."""
-    notes.say(f"{shown(name)} looks like answers and is not used (`--answer-column NAME` chooses)")
-
-
 class AnswerReader:
     """Reads the records of one file."""
 
-    def __init__(self, source: Source, options: ImportOptions, notes: Notes) -> None:
-        self._options = options
-        self._questions = QuestionFields(source, options, notes, [_without_answers(x, options) for x in source.records])
-        self._labels = LabelReader(source, notes)
-        self._notes = notes
+    def __init__(self, source: Source) -> None:
+        self._options, self._notes = source.options, source.notes
+        self._questions = QuestionFields(source, [_without_answers(x, source.options) for x in source.records])
+        self._labels = LabelReader(source)
         self._tabular = source.kind == "table"
 
     def read(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -245,8 +233,7 @@ class AnswerReader:
         values = dict(record)
         names = answer_names(values, self._options)
         result: dict[str, Any] = {}
-        for name in [*names.unused, *of_others(values, names)]:
-            say_unused(name, self._notes)
+        say_unused(values, names, self._notes)
         if names.greedy is not None:
             result["greedy"] = self._draw(values.pop(names.greedy), names.greedy)
             self._said(names.greedy, "greedy", "the greedy answer")
@@ -265,11 +252,8 @@ class AnswerReader:
         return {**self._questions.read(values), **result}
 
     def _draw(self, value: Any, name: str) -> dict[str, Any]:
-        if self._tabular and value in MISSING_CELLS:
-            value = ""
-            self._notes.count("empty cell counts as an empty answer", "empty cells count as empty answers")
         try:
-            return draw_of(value, self._notes)
+            return draw_of(value, self._notes, in_cell=self._tabular)
         except LineError as error:
             raise LineError(f"{shown(name)}: {error.reason}", error.hint) from None
 
@@ -285,8 +269,8 @@ class LabelReader:
     The first records show which columns hold verdicts rather than grades.
     """
 
-    def __init__(self, source: Source, notes: Notes) -> None:
-        self._notes = notes
+    def __init__(self, source: Source) -> None:
+        self._notes = source.notes
         columns = [by_normal_name(record) for record in source.records]
         self._names = [
             name
@@ -300,7 +284,7 @@ class LabelReader:
         ]
         for name in _GRADED - set(self._names):
             column = next(names[name] for names in columns if name in names)
-            notes.say(f"{shown(column)} holds values that are not labels and is not used")
+            source.notes.say(f"{shown(column)} holds values that are not labels and is not used")
 
     def take(self, values: dict[str, Any]) -> str | None:
         """Take the label out of a record, `None` where there is none; leave what spells none."""
@@ -384,7 +368,3 @@ def _is_one_answer(value: object) -> bool:
     if isinstance(value, list):
         return len(items_of(value)) == 1 and _is_one_answer(items_of(value)[0])
     return isinstance(value, str | dict)
-
-
-def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(shown(name) for name in list(values)[:12])

@@ -10,7 +10,6 @@ from homogaudit.store.recorded_lines import ARRAY_KEYS, LineError
 
 __all__ = [
     "EMPTY_DRAW",
-    "MISSING_CELLS",
     "content_text",
     "draw_of",
     "finish_reason",
@@ -19,7 +18,7 @@ __all__ = [
     "temperature_of",
 ]
 
-MISSING_CELLS = ("", "nan", "NaN", "<NA>")
+_MISSING_CELLS = ("", "nan", "NaN", "<NA>")
 """What stands in a cell of a table where pandas has no value."""
 
 EMPTY_DRAW: Mapping[str, Any] = {"text": ""}
@@ -62,12 +61,17 @@ _SPELLINGS = {
 _LABELS = {spelling: label for label, spellings in _SPELLINGS.items() for spelling in spellings}
 
 
-def draw_of(value: object, notes: Notes) -> dict[str, Any]:
+def draw_of(value: object, notes: Notes, *, in_cell: bool = False) -> dict[str, Any]:
     """Return one draw: a text, an object with a text under a usual name, or a chat message.
+
+    In the cell of a table a missing value is an empty answer.
 
     Raises:
         LineError: There is no text in it.
     """
+    if in_cell and value in _MISSING_CELLS:
+        notes.count("empty cell counts as an empty answer", "empty cells count as empty answers")
+        return dict(EMPTY_DRAW)
     if value is None:
         notes.count("answer is null and counts as empty", "answers are null and count as empty")
         return dict(EMPTY_DRAW)

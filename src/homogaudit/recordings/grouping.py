@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from homogaudit.recordings.draws import label_of_draws
-from homogaudit.recordings.source import ImportOptions, Notes
+from homogaudit.recordings.source import ImportOptions, Notes, Source
 from homogaudit.records import LabelValue, collapse
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import FORMAT, LineError, shown
@@ -18,12 +18,10 @@ class Drawn:
     """Some answers to one question, from one place of a file.
 
     Attributes:
-        place: Where they stand.
         key: What they have in common with the other answers to their question.
         question: What was asked, in the keys of the recorded format; that of the first place stands.
         draws: In the recorded format.
         is_greedy: Whether they were drawn at temperature 0; `None` where the file does not say.
-        label: The verdict that came with them.
         order: Sorts the answers to a question; equal ones keep the order of the file.
         model: Who answered, `None` where the file does not say.
     """
@@ -57,7 +55,7 @@ def question_key(question: Mapping[str, Any]) -> str:
     return "\0".join(collapse(str(question.get(name) or "")).casefold() for name in ("question", "context", "system"))
 
 
-def grouped(drawn: Iterable[Drawn], options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def grouped(drawn: Iterable[Drawn], source: Source) -> Iterator[Line]:
     """Yield a header with the model's name, then a line a question in the order of their first answers.
 
     A single answer drawn at temperature 0 is the greedy answer. Where every question has one answer and nothing says
@@ -67,8 +65,9 @@ def grouped(drawn: Iterable[Drawn], options: ImportOptions, notes: Notes) -> Ite
         LineError: The answers are those of several models and none of them was chosen.
     """
     groups: dict[str, _Group] = {}
+    notes = source.notes
     parts = list(drawn)
-    model = chosen_model([part.model for part in parts if part.model is not None], options)
+    model = chosen_model([part.model for part in parts if part.model is not None], source.options)
     if model is not None:
         header = {"format": FORMAT, "model": model}
         yield Line("its header", lambda: header)

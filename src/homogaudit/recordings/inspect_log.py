@@ -14,7 +14,7 @@ from homogaudit.recordings.draws import content_text, label_of, temperature_of
 from homogaudit.recordings.grouping import Drawn, grouped
 from homogaudit.recordings.openai_chat import draws_of_reply
 from homogaudit.recordings.question_fields import QuestionFields, request_question
-from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of, text_of
+from homogaudit.recordings.source import Notes, Source, items_of, object_of, text_of
 from homogaudit.records import LabelValue
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
@@ -42,7 +42,7 @@ def is_log_archive(names: list[str]) -> bool:
     return "header.json" in names or "_journal/start.json" in names
 
 
-def read_log(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def read_log(source: Source) -> Iterator[Line]:
     """Yield a header and a line a question."""
     if source.kind == "archive":
         header = _header(source.path)
@@ -55,19 +55,14 @@ def read_log(source: Source, options: ImportOptions, notes: Notes) -> Iterator[L
         **object_of(object_of(header.get("plan")).get("config")),
     }
     if header.get("status") not in (None, "success"):
-        notes.say(f"the evaluation ended with status {shown(header.get('status'))}: what it logged is read")
-    yield from grouped(_drawn(source, options, samples, header, settings, notes), options, notes)
+        source.notes.say(f"the evaluation ended with status {shown(header.get('status'))}: what it logged is read")
+    yield from grouped(_drawn(source, samples, header, settings), source)
 
 
 def _drawn(
-    source: Source,
-    options: ImportOptions,
-    samples: Iterator[Mapping[str, Any]],
-    header: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    notes: Notes,
+    source: Source, samples: Iterator[Mapping[str, Any]], header: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> Iterator[Drawn]:
-    fields = QuestionFields(source, options, notes)
+    fields, notes = QuestionFields(source), source.notes
     model = text_of(object_of(header.get("eval")).get("model"))
     temperature = temperature_of(settings)
     is_greedy = None if temperature is None else temperature == 0
@@ -102,26 +97,19 @@ def _reply(sample: Mapping[str, Any]) -> dict[str, Any]:
     for index, choice in enumerate(map(object_of, items_of(output.get("choices")))):
         message = object_of(choice.get("message"))
         thoughts = [text_of(object_of(part).get("reasoning")) for part in items_of(message.get("content"))]
-        content = content_text(message.get("content"))
+        content, reason = content_text(message.get("content")), text_of(choice.get("stop_reason"))
         rows.append(
             {
                 "index": index,
                 "message": {"content": content, "reasoning": "".join(x for x in thoughts if x)},
-                "finish_reason": _stop_reason(choice.get("stop_reason")),
+                "finish_reason": None if reason == "unknown" else reason,
                 "logprobs": choice.get("logprobs"),
             }
         )
     return {"choices": rows}
 
 
-def _stop_reason(value: object) -> str | None:
-    """Return inspect's stop reason in OpenAI's words."""
-    reason = text_of(value)
-    return None if reason == "unknown" else reason
-
-
 def _question(sample: Mapping[str, Any], fields: QuestionFields) -> dict[str, Any]:
-    """Return a sample's question, references and choices."""
     given = sample.get("input")
     keys = {key: sample[key] for key in ("target", "choices") if sample.get(key)}
     if isinstance(given, list):

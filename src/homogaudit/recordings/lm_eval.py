@@ -6,7 +6,7 @@ from typing import Any
 
 from homogaudit.recordings.draws import draw_of, label_of, temperature_of
 from homogaudit.recordings.question_fields import QuestionFields, prompt_question
-from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, number_of, object_of, text_of
+from homogaudit.recordings.source import Notes, Source, items_of, number_of, object_of, text_of
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
@@ -23,13 +23,13 @@ def is_logged_sample(record: Mapping[str, Any]) -> bool:
     return "resps" in record and ("doc" in record or "arguments" in record)
 
 
-def read_logged_samples(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def read_logged_samples(source: Source) -> Iterator[Line]:
     """Yield a line a document: repeats as samples, a single reply drawn without sampling as the greedy answer.
 
     A document stands once for every filter of its task; the first counts.
     """
     documents = [object_of(record.get("doc")) for record in source.records]
-    fields = QuestionFields(source, options, notes, documents)
+    fields, notes = QuestionFields(source, documents), source.notes
     filters: dict[str, str] = {}
     for place, record in ((record.place, record.values) for record in source.read()):
         document, used = str(record.get("doc_id")), str(record.get("filter"))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from homogaudit.questions.layouts import normalised
+from homogaudit.questions.layouts import by_column, normalised
 
 __all__ = [
     "ANSWER_LISTS",
@@ -143,10 +143,7 @@ _NUMBERED = re.compile(r"(.*?[^\d\s_.\-/\[#])[\s_.\-/\[#]*(\d{1,6})\]?")
 
 def by_normal_name(values: Mapping[str, Any]) -> dict[str, str]:
     """Return the names of a record by their normal form, the first of each."""
-    found: dict[str, str] = {}
-    for name in values:
-        found.setdefault(normalised(name), name)
-    return found
+    return by_column({name: name for name in values})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from homogaudit.recordings.draws import content_text, finish_reason, temperature
 from homogaudit.recordings.grouping import Drawn, grouped, question_key
 from homogaudit.recordings.question_fields import QuestionFields, request_question
 from homogaudit.recordings.question_list import question_values
-from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of, text_of
+from homogaudit.recordings.source import Notes, Source, items_of, object_of, text_of
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError
 
@@ -32,23 +32,21 @@ def is_reply(record: Mapping[str, Any]) -> bool:
     return _reply(record) is not None
 
 
-def read_replies(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def read_replies(source: Source) -> Iterator[Line]:
     """Yield a line a question; requests that failed are counted and left out."""
-    return grouped(_drawn(source, options, notes), options, notes)
+    return grouped(_drawn(source), source)
 
 
-def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Drawn]:
-    fields = QuestionFields(source, options, notes)
+def _drawn(source: Source) -> Iterator[Drawn]:
+    fields, notes = QuestionFields(source), source.notes
     for place, record in ((record.place, record.values) for record in source.read()):
         reply = _reply(record)
         if reply is None:
             notes.count("request failed and is left out", "requests failed and are left out", first=_failure(record))
             continue
         identifier = text_of(record.get("custom_id")) or text_of(record.get("id")) or text_of(reply.get("id"))
-        request = _request(record) or options.asked.requests.get(str(identifier), {})
-        question = fields.completed(
-            request_question(request, notes) or _of_id(identifier, options, notes, source, place)
-        )
+        request = _request(record) or source.options.asked.requests.get(str(identifier), {})
+        question = fields.completed(request_question(request, notes) or _of_id(identifier, source, place))
         temperature = temperature_of(request)
         with source.at(place):
             draws = draws_of_reply(reply, temperature, notes)
@@ -61,16 +59,17 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
         yield Drawn(place, key, question, draws, is_greedy, model=text_of(reply.get("model")))
 
 
-def _of_id(identifier: str | None, options: ImportOptions, notes: Notes, source: Source, place: str) -> dict[str, Any]:
+def _of_id(identifier: str | None, source: Source, place: str) -> dict[str, Any]:
     """Return the question of an id: that of a question file, else the id itself."""
+    asked = source.options.asked
     with source.at(place):
         if identifier is None:
             raise LineError("a reply without its question or an id", "give a file in which each request has one")
-        if (found := options.asked.find(identifier, None)) is not None:
+        if (found := asked.find(identifier, None)) is not None:
             return question_values(found)
-        if options.asked.names:
-            raise options.asked.unknown(identifier)
-    notes.say(
+        if asked.names:
+            raise asked.unknown(identifier)
+    source.notes.say(
         "the replies do not hold their questions: ids stand in their place; `--questions FILE` gives them (the input "
         "of the batch, or a question file with these ids)"
     )
@@ -127,27 +126,23 @@ def draws_of_reply(reply: Mapping[str, Any], temperature: float | None, notes: N
     rows = items_of(reply.get("choices"))
     if len(rows) > _MAX_CHOICES:
         raise LineError(f"a reply with {len(rows):,} answers", None)
-    rows = [{**row, "message": _plain_message(row["message"])} if "message" in row else row for row in rows]
-    choices = choices_of({"choices": rows}, _MAX_CHOICES)
+    messages = [object_of(row.get("message")) for row in rows]
+    # A content may come in parts.
+    plain = [{**message, "content": content_text(message.get("content"))} for message in messages]
+    whole = [{**row, "message": new} if "message" in row else row for row, new in zip(rows, plain, strict=True)]
+    choices = choices_of({"choices": whole}, _MAX_CHOICES)
     if len(choices) < len(rows):
         notes.count(
             "answer of a reply holds no text, such as a tool call, and is left out",
             "answers of a reply hold no text, such as tool calls, and are left out",
             len(rows) - len(choices),
         )
-    messages = [object_of(row.get("message")) for row in rows]
-    calls = sum(bool(message.get("tool_calls")) and not message.get("content") for message in messages)
+    calls = sum(bool(message.get("tool_calls")) and not message.get("content") for message in plain)
     if calls and len(choices) == len(rows):
         one, many = "answer calls a tool and holds no text", "answers call a tool and hold no text"
         notes.count(f"{one}: it counts as empty", f"{many}: they count as empty", calls)
     completion = usage_of(reply).completion if len(rows) == 1 else None
     return [draw_of_choice(choice, completion, temperature, notes) for choice in choices]
-
-
-def _plain_message(message: object) -> dict[str, Any]:
-    """Return a message whose content is one text, also where it came in parts."""
-    values = object_of(message)
-    return {**values, "content": content_text(values.get("content"))}
 
 
 def _of_parts(reply: Mapping[str, Any], notes: Notes) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 from homogaudit.recordings.draws import finish_reason, label_of
 from homogaudit.recordings.grouping import Drawn, grouped, question_key
 from homogaudit.recordings.question_fields import QuestionFields, prompt_question
-from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of, text_of
+from homogaudit.recordings.source import Notes, Source, items_of, object_of, text_of
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
@@ -37,9 +37,9 @@ def is_results(document: object) -> bool:
     )
 
 
-def read_results(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def read_results(source: Source) -> Iterator[Line]:
     """Yield a header and a line a question."""
-    return grouped(_drawn(source, options, notes), options, notes)
+    return grouped(_drawn(source), source)
 
 
 def _rows(document: object) -> list[dict[str, Any]]:
@@ -50,8 +50,8 @@ def _rows(document: object) -> list[dict[str, Any]]:
     return [object_of(row) for row in rows]
 
 
-def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Drawn]:
-    fields = QuestionFields(source, options, notes)
+def _drawn(source: Source) -> Iterator[Drawn]:
+    fields, notes = QuestionFields(source), source.notes
     has_prompts = len({_prompt_name(row) for row in _rows(source.document)}) > 1
     if has_prompts:
         notes.say("the tests were asked with several prompts: a question is the whole prompt")

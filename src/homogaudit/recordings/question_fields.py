@@ -13,7 +13,7 @@ from homogaudit.questions.references import read_references
 from homogaudit.recordings.draws import content_text
 from homogaudit.recordings.names import by_normal_name
 from homogaudit.recordings.question_list import question_values
-from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of
+from homogaudit.recordings.source import Notes, Source, items_of, object_of
 from homogaudit.store.recorded_lines import LineError, shown
 
 __all__ = ["QuestionFields", "prompt_question", "request_question"]
@@ -40,16 +40,10 @@ class QuestionFields:
     `probe` are records that show how the file counts the choices of its questions, by default its first ones.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        options: ImportOptions,
-        notes: Notes,
-        probe: Iterable[Mapping[str, Any]] | None = None,
-    ) -> None:
-        self._options = options
-        self._columns = Columns(question=options.question, answers=options.references)
-        self.notes = notes
+    def __init__(self, source: Source, probe: Iterable[Mapping[str, Any]] | None = None) -> None:
+        self._options = source.options
+        self._columns = Columns(question=source.options.question, answers=source.options.references)
+        self.notes = source.notes
         self._is_table = source.kind == "table"
         self._file = source.path.name
         self._probe: list[RawRecord] = []

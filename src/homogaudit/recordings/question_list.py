@@ -10,7 +10,7 @@ from homogaudit.errors import RecordedFileError
 from homogaudit.questions.loaders import load_questions
 from homogaudit.records import Question, collapse
 from homogaudit.store.recorded import lines_of
-from homogaudit.store.recorded_lines import LineError, read_object, shown
+from homogaudit.store.recorded_lines import QUESTION_FIELDS, LineError, question_line, read_object, shown
 
 __all__ = ["QuestionList", "question_values"]
 
@@ -80,17 +80,7 @@ class QuestionList:
 
 
 def question_values(question: Question) -> dict[str, Any]:
-    """Return a question as the recorded format writes it."""
-    values: dict[str, Any] = {
-        "id": question.id,
-        "question": question.text,
-        "category": question.category,
-        "answers": list(question.answers),
-        "incorrect_answers": list(question.incorrect_answers),
-        "passages": list(question.passages),
-        "context": question.context,
-        "system": question.system,
-        "choices": list(question.choices),
-    }
-    extra = {name: value for name, value in question.extra.items() if name not in values}
-    return {**extra, **{key: value for key, value in values.items() if value}}
+    """Return a question as the recorded format writes it, with what the format does not know."""
+    known = ("id", "question", *QUESTION_FIELDS)
+    extra = {name: value for name, value in question.extra.items() if name not in known}
+    return {**extra, **question_line(question)}

@@ -15,7 +15,7 @@ from homogaudit.recordings.lm_eval import is_logged_sample, read_logged_samples
 from homogaudit.recordings.names import ANSWER_LISTS
 from homogaudit.recordings.openai_chat import is_reply, read_replies
 from homogaudit.recordings.rows import holds_an_answer_a_row, read_rows
-from homogaudit.recordings.source import ImportOptions, Notes, Source, object_of, open_source
+from homogaudit.recordings.source import ImportOptions, Source, object_of, open_source
 from homogaudit.recordings.vllm_outputs import is_request_output, read_request_outputs
 from homogaudit.recordings.whole_file import settled
 from homogaudit.store.recorded import AnswerParser, Line, RecordedFile, RecordedQuestion, collect
@@ -35,8 +35,8 @@ class Layout:
     """
 
     name: str
-    recognises: Callable[[Source, ImportOptions], bool]
-    read: Callable[[Source, ImportOptions, Notes], Iterator[Line]]
+    recognises: Callable[[Source], bool]
+    read: Callable[[Source], Iterator[Line]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +53,20 @@ class ReadRecording:
     warnings: tuple[str, ...]
 
 
-def _all(recognises: Callable[[Mapping[str, Any]], bool]) -> Callable[[Source, ImportOptions], bool]:
+def _all(recognises: Callable[[Mapping[str, Any]], bool]) -> Callable[[Source], bool]:
     """Return a test of a file by its first records, most of which must be of the kind."""
-    return lambda source, _: 2 * sum(map(recognises, source.records)) > len(source.records) > 0
+    return lambda source: 2 * sum(map(recognises, source.records)) > len(source.records) > 0
 
 
 LAYOUTS: tuple[Layout, ...] = (
-    Layout(
-        "an inspect_ai log",
-        lambda source, _: source.kind == "archive" or is_log(source.document),
-        read_log,
-    ),
-    Layout("promptfoo results", lambda source, _: promptfoo.is_results(source.document), promptfoo.read_results),
+    Layout("an inspect_ai log", lambda source: source.kind == "archive" or is_log(source.document), read_log),
+    Layout("promptfoo results", lambda source: promptfoo.is_results(source.document), promptfoo.read_results),
     Layout("lm-evaluation-harness samples", _all(is_logged_sample), read_logged_samples),
     Layout("chat completions", _all(is_reply), read_replies),
     Layout("vLLM outputs", _all(is_request_output), read_request_outputs),
     Layout("a uqlm result", _all(uqlm_results.is_result), uqlm_results.read_results),
     Layout("one answer per row", holds_an_answer_a_row, read_rows),
-    Layout("one question per record", lambda source, options: True, read_answers),
+    Layout("one question per record", lambda source: True, read_answers),
 )
 """The surest first; the last takes what is left."""
 
@@ -95,14 +91,13 @@ def read_recording(
         collect(path, source.lines(), parse_answer=parse_answer)
         raise RecordedFileError(f"`{path}` holds no records", "`homogaudit guide recorded` shows the format")
     _refuse_other_files(source)
-    layout = next(layout for layout in LAYOUTS if layout.recognises(source, options))
-    notes = Notes()
-    lines = settled(_named(layout.read(source, options, notes), path), notes)
+    layout = next(layout for layout in LAYOUTS if layout.recognises(source))
+    lines = settled(_named(layout.read(source), path), source.notes)
     file = collect(path, lines, parse_answer=parse_answer)
     _require_answers(file, source)
     name = "recorded answers" if _is_own(source) else layout.name
     return ReadRecording(
-        file, f"read as {name}: {_counted(file.records)}", (*source.notes, *notes.lines(), *_missing(file.records))
+        file, f"read as {name}: {_counted(file.records)}", (*source.notes.lines(), *_missing(file.records))
     )
 
 
@@ -124,11 +119,7 @@ _OTHER_FILES: tuple[tuple[frozenset[str], str, str], ...] = (
 
 
 def _refuse_other_files(source: Source) -> None:
-    """Check that a file is none that is known to be something else.
-
-    Raises:
-        RecordedFileError: It is; the message names it.
-    """
+    """Check that a file is none that is known to be something else."""
     keys = source.records[0].keys() if source.records else frozenset[str]()
     keys = object_of(source.document).keys() or keys
     for marks, what, hint in _OTHER_FILES:
@@ -150,11 +141,7 @@ def _is_own(source: Source) -> bool:
 
 
 def _require_answers(file: RecordedFile, source: Source) -> None:
-    """Check that there is something to audit.
-
-    Raises:
-        RecordedFileError: No record holds an answer, nor a label with signals, or all answers are empty.
-    """
+    """Check that there is something to audit."""
     has_signals = any(x.label is not None and x.signals for x in file.records)
     draws = [draw for x in file.records for draw in (*x.samples, *([x.greedy] if x.greedy else ()))]
     # What this project has exported comes back as it was drawn.

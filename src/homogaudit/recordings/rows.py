@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from homogaudit.questions.layouts import normalised
-from homogaudit.recordings.answers import LabelReader, answer_names, drop_doubtful, of_others, say_unused
-from homogaudit.recordings.draws import MISSING_CELLS, draw_of, label_of
+from homogaudit.recordings.answers import LabelReader, answer_names, drop_doubtful, say_unused
+from homogaudit.recordings.draws import draw_of, label_of
 from homogaudit.recordings.grouping import Drawn, grouped, question_key
 from homogaudit.recordings.names import ANSWER_TEXTS, DRAW_NUMBERS, MODELS, by_normal_name
 from homogaudit.recordings.question_fields import QuestionFields
@@ -27,8 +27,9 @@ _REFERENCE = "answer"
 _MODES = ("is_greedy", "greedy", "mode", "kind", "type", "decoding", "strategy")
 
 
-def holds_an_answer_a_row(source: Source, options: ImportOptions) -> bool:
+def holds_an_answer_a_row(source: Source) -> bool:
     """Whether each record of a file holds one answer, and others to its question may follow."""
+    options = source.options
     if options.sample is not None:
         return True
     try:
@@ -38,7 +39,7 @@ def holds_an_answer_a_row(source: Source, options: ImportOptions) -> bool:
     if not found or any(names.samples for names in found):
         return False
     if options.answer is None and (not any(x.greedy for x in found)):
-        return _answers_repeat(source, options)
+        return _answers_repeat(source)
     named = {normalised(names.greedy) for names in found if names.greedy is not None}
     texts = all(
         not isinstance(record.get(x.greedy or ""), dict) for record, x in zip(source.records, found, strict=False)
@@ -46,31 +47,26 @@ def holds_an_answer_a_row(source: Source, options: ImportOptions) -> bool:
     return texts and not named & _GREEDY_NAMES
 
 
-def read_rows(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def read_rows(source: Source) -> Iterator[Line]:
     """Yield a header where the model is named, then a line a question."""
-    return grouped(_drawn(source, options, notes), options, notes)
+    return grouped(_drawn(source), source)
 
 
-def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Drawn]:
-    fields = QuestionFields(source, options, notes)
-    labels = LabelReader(source, notes)
+def _drawn(source: Source) -> Iterator[Drawn]:
+    options, notes = source.options, source.notes
+    fields, labels = QuestionFields(source), LabelReader(source)
     temperatures: set[float] = set()
     for record in source.read():
         with source.at(record.place):
             values = dict(record.values)
             names = by_normal_name(values)
             chosen = answer_names(values, options)
-            for name in [*chosen.unused, *of_others(values, chosen)]:
-                say_unused(name, notes)
+            say_unused(values, chosen, notes)
             answer = chosen.greedy or (names.get(_REFERENCE) if options.answer is None else None)
             if answer is None:
                 notes.count("row holds no answer and is left out", "rows hold no answer and are left out")
                 continue
-            given = values.pop(answer)
-            if source.kind == "table" and given in MISSING_CELLS:
-                given = ""
-                notes.count("empty cell counts as an empty answer", "empty cells count as empty answers")
-            draw = draw_of(given, notes)
+            draw = draw_of(values.pop(answer), notes, in_cell=source.kind == "table")
             if normalised(answer) != "response":
                 notes.say(f"{shown(answer)} is taken as the model's answer, one per row")
             drop_doubtful(values, options, notes)
@@ -89,10 +85,9 @@ def _drawn(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Dra
                 if key in names:
                     draw = draw_of({**draw, "finish_reason": values.pop(names[key])}, notes)
             question = fields.read(values)
-            key = question_key(question)
             yield Drawn(
                 record.place,
-                key,
+                question_key(question),
                 question,
                 [draw],
                 is_greedy,
@@ -142,14 +137,14 @@ def _is_greedy(values: Mapping[str, Any], number: float | str | None, temperatur
     return degree == 0
 
 
-def _answers_repeat(source: Source, options: ImportOptions) -> bool:
+def _answers_repeat(source: Source) -> bool:
     """Whether `answer` holds what a model said: the same question stands on several rows with other answers."""
     if not any(_REFERENCE in by_normal_name(record) for record in source.records):
         return False
     if any({"label", "signals"} & record.keys() for record in source.records):
         return False
     first: dict[str, str] = {}
-    for line in open_source(source.path, options).lines():
+    for line in open_source(source.path, source.options).lines():
         try:
             values = line.read()
         except LineError:

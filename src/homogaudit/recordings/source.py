@@ -39,10 +39,8 @@ class ImportOptions:
     """What the user says of a file; `None` leaves a column to its usual names.
 
     Attributes:
-        question: The column of the question's text.
         answer: The column of what the model answered: one answer per row, or a list.
         sample: The column that tells the answers to one question apart.
-        references: The column of the reference answers.
         model: Whose answers to take where a file holds those of several models.
         asked: Questions and requests that were read beside the file.
     """
@@ -111,14 +109,14 @@ class Source:
         kind: `lines`, `document`, `table` or `archive`.
         document: The whole value of a JSON document; `None` for the others.
         records: The first records, readable ones only; of a document those of its outer list.
-        notes: What was left out or guessed so far, a line each.
     """
 
     path: Path
     kind: str
     document: Any
     records: tuple[Mapping[str, Any], ...]
-    notes: tuple[str, ...]
+    options: ImportOptions
+    notes: Notes
     _lines: Iterator[Line]
 
     def lines(self) -> Iterator[Line]:
@@ -162,22 +160,24 @@ def open_source(path: Path, options: ImportOptions, *, is_archive: bool = False)
         RecordedFileError: It cannot be read, or is no text.
     """
     if is_archive:
-        return Source(path, "archive", None, (), (), iter(()))
+        return Source(path, "archive", None, (), options, Notes(), iter(()))
     refuse_what_is_no_text(path)
     content = _Content.open(path)
     kind = _kind(content)
     document = None
-    notes: tuple[str, ...] = ()
+    notes = Notes()
     if kind == "lines":
         lines: Iterator[Line] = (
-            Line(f"line {number}", partial(_line_object, line)) for number, line in content.lines()
+            Line(f"line {number}", lambda line=line: _flat(read_object(line))) for number, line in content.lines()
         )
     elif kind == "document":
         document = _document(content)
-        lines = _of_document(document)
+        rows = enumerate(_rows(document), start=1)
+        lines = (Line(f"record {number}", partial(_record, row)) for number, row in rows)
     else:
         table = _table(content, options)
-        notes = table.notes
+        for note in table.notes:
+            notes.say(note)
         lines = (Line(f"line {record.line}", partial(dict, record.values)) for record in table.records)
     first = tuple(islice(lines, _PROBED))
     records: list[Mapping[str, Any]] = []
@@ -186,7 +186,7 @@ def open_source(path: Path, options: ImportOptions, *, is_archive: bool = False)
             records.append(line.read())
         except LineError:
             continue
-    return Source(path, kind, document, tuple(records), notes, chain(first, lines))
+    return Source(path, kind, document, tuple(records), options, notes, chain(first, lines))
 
 
 def object_of(value: object) -> dict[str, Any]:
@@ -295,11 +295,8 @@ def _is_document(value: dict[str, Any]) -> bool:
     return bool(holders) and "question" not in value
 
 
-def _refuse_nothing(name: str) -> None:
-    """A document with `NaN` in it was written by Python: its value is missing."""
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_nothing)
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+"""A document with `NaN` in it was written by Python: its value is missing."""
 
 
 def _document(content: _Content) -> Any:
@@ -326,16 +323,6 @@ def _document(content: _Content) -> Any:
 
 
 # Records of a document
-
-
-def _of_document(document: Any) -> Iterator[Line]:
-    rows = _rows(document)
-    for number, row in enumerate(rows, start=1):
-        yield Line(f"record {number}", partial(_record, row))
-
-
-def _line_object(line: bytes) -> Mapping[str, Any]:
-    return _flat(dict(read_object(line)))
 
 
 def _record(row: Any) -> Mapping[str, Any]:
@@ -454,7 +441,6 @@ def _of_questions(outer: Mapping[str, Any], *, is_inner: bool = False) -> list[d
 
 
 def _table(content: _Content, options: ImportOptions) -> RawFile:
-    """Return the rows of a table, read as question files are."""
     try:
         raw = read_file(content.read(), content.name, Columns(question=options.question))
     except QuestionFileError as error:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from homogaudit.recordings.answers import AnswerReader, list_in_cell
-from homogaudit.recordings.source import ImportOptions, Notes, Source, number_of
+from homogaudit.recordings.source import Source, number_of
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import FORMAT
 
@@ -47,14 +47,14 @@ def is_result(record: Mapping[str, Any]) -> bool:
     return is_named and list_in_cell(response) is None and bool(names & {"sampled_responses", *_SCORES})
 
 
-def read_results(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def read_results(source: Source) -> Iterator[Line]:
     """Yield a header with the directions of the scores, then a line a prompt."""
     scores = [name for name in source.columns() if name in _SCORES]
     if scores:
         header = {"format": FORMAT, "directions": dict.fromkeys(scores, -1)}
         yield Line("its header", lambda: header)
-        notes.say(f"uqlm's scores are read as signals, lower is more uncertain: {', '.join(scores)}")
-    reader = AnswerReader(source, options, notes)
+        source.notes.say(f"uqlm's scores are read as signals, lower is more uncertain: {', '.join(scores)}")
+    reader = AnswerReader(source)
     for line in source.lines():
         yield Line(line.place, partial(_line, line, reader))
 

@@ -8,7 +8,7 @@ from homogaudit.generation.openai_format import ServerToken
 from homogaudit.recordings.draws import draw_of, temperature_of
 from homogaudit.recordings.openai_chat import token_fields
 from homogaudit.recordings.question_fields import QuestionFields
-from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, object_of
+from homogaudit.recordings.source import Notes, Source, items_of, object_of
 from homogaudit.store.recorded import Line
 
 __all__ = ["is_request_output", "read_request_outputs"]
@@ -23,18 +23,15 @@ def is_request_output(record: Mapping[str, Any]) -> bool:
     return bool(outputs) and all("text" in item and _OUTPUT_KEYS & item.keys() for item in outputs)
 
 
-def read_request_outputs(source: Source, options: ImportOptions, notes: Notes) -> Iterator[Line]:
+def read_request_outputs(source: Source) -> Iterator[Line]:
     """Yield a line a prompt; one output drawn at temperature 0 is the greedy answer."""
-    fields = QuestionFields(source, options, notes)
+    fields = QuestionFields(source)
     for line in source.lines():
-        yield Line(line.place, partial(_of_line, line, fields, notes))
+        yield Line(line.place, partial(_of_line, line, fields, source.notes))
 
 
 def _of_line(line: Line, fields: QuestionFields, notes: Notes) -> dict[str, Any]:
-    return _record(line.read(), fields, notes)
-
-
-def _record(record: Mapping[str, Any], fields: QuestionFields, notes: Notes) -> dict[str, Any]:
+    record = line.read()
     left_out = ("outputs", "request_id", "prompt_token_ids", "prompt_logprobs", "finished", "metrics", "encoder_prompt")
     values = fields.read({key: value for key, value in record.items() if key not in left_out})
     if any(mark in values["question"] for mark in _MARKUP):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from homogaudit.questions.reading import beside
+from homogaudit.questions.reading import beside, told_apart
 from homogaudit.recordings.source import Notes, items_of, object_of, text_of
 from homogaudit.records import make_question_id
 from homogaudit.store.recorded import Line
@@ -37,13 +37,10 @@ def _refuse(error: LineError) -> Mapping[str, Any]:
 
 def _tell_apart(values: list[dict[str, Any]]) -> None:
     """Put what was asked beside a question into the ids that were made of its text, where another has that text."""
-    told: dict[str, set[str]] = {}
-    for value in values:
-        told.setdefault(make_question_id(value["question"]), set()).add(_beside(value))
-    for value in values:
+    for value, name in zip(values, told_apart([(x["question"], _beside(x)) for x in values]), strict=True):
         made = make_question_id(value["question"])
-        if value.get("id") in (None, made) and len(told[made]) > 1:
-            value["id"] = make_question_id(value["question"], _beside(value))
+        if value.get("id") in (None, made) and name != made:
+            value["id"] = name
 
 
 def _beside(value: Mapping[str, Any]) -> str:
@@ -55,7 +52,9 @@ def _leave_out_prompts(values: list[dict[str, Any]], notes: Notes) -> None:
     """Leave out of the answers the question that all of them begin with, as text completion returns it."""
     asked = [(value["question"].strip(), draw) for value in values for draw in _draws(value)]
     told = [(question, draw) for question, draw in asked if str(draw.get("text", "")).strip()]
-    if len(told) < 2 or not all(_begins(question, draw) for question, draw in told):
+    if len(told) < 2 or not all(
+        (text_of(draw.get("text")) or "").lstrip().startswith(question) for question, draw in told
+    ):
         return
     if any(key in draw for _, draw in told for key in ARRAY_KEYS):
         notes.say("every answer begins with its question, which is kept: its tokens cannot be told from the answer's")
@@ -73,11 +72,6 @@ def _draws(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for item in (value.get("greedy"), *items_of(value.get("samples"))):
         if item is not None:
             yield object_of(item) or {"text": item}
-
-
-def _begins(question: str, draw: Mapping[str, Any]) -> bool:
-    text = draw.get("text")
-    return isinstance(text, str) and text.lstrip().startswith(question)
 
 
 def _without(question: str, item: Any) -> Any:

@@ -32,12 +32,13 @@ from homogaudit.store.recorded_lines import (
     AnswerText,
     LineError,
     RecordedQuestion,
+    question_line,
     read_header,
     read_object,
     read_question,
     shown,
 )
-from homogaudit.store.run_file import RunFile
+from homogaudit.store.run_file import RunFile, remove_run
 from homogaudit.store.run_lock import RunLock
 
 __all__ = [
@@ -215,14 +216,9 @@ def write_run(
 ) -> RunFile:
     """Write a run file that holds what was recorded; scoring it is what completes it.
 
-    Args:
-        recorded: What was read.
-        path: Where; must not exist.
-        own_signals: Names that the project computes; a recorded signal of such a name is stored as `recorded:NAME`.
-        model: Stands before the name in the header.
-        warnings: What was guessed or left out when the file was read, for the report.
-        think_markers: What opens and closes thinking, where the user named it.
-        warn: Told of what an earlier run of this name has left beside it.
+    A recorded signal whose name is one of `own_signals`, which the project computes, is stored as `recorded:NAME`;
+    `model` stands before the name in the header. `warnings` are kept for the report, and `warn` is told of what an
+    earlier run of this name has left beside it.
 
     Returns:
         The run, open for writing, its status `started`. The fact `recorded` keeps what the tables have no place for.
@@ -271,9 +267,7 @@ def write_run(
             run.given_answers = {x.question.id: list(x.given_answers) for x in recorded.records if x.given_answers}
     except BaseException:
         run.close()
-        path.unlink(missing_ok=True)
-        for suffix in ("-wal", "-shm", "-journal"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        remove_run(path)
         raise
     return run
 
@@ -354,18 +348,7 @@ def export_run(
     for draws in run.sample_sets():
         question = draws.question
         extra = facts.generation_extra.get(question.id, {})
-        line: dict[str, Any] = {"id": question.id, "question": question.text}
-        for key, value in (("context", question.context), ("system", question.system), ("category", question.category)):
-            if value is not None:
-                line[key] = value
-        for key, texts in (
-            ("answers", question.answers),
-            ("incorrect_answers", question.incorrect_answers),
-            ("passages", question.passages),
-            ("choices", question.choices),
-        ):
-            if texts:
-                line[key] = texts
+        line = question_line(question)
         answers = [draws.greedy] if draws.greedy is not None else []
         answers += draws.samples
         written = [_exported(answer, extra, parse_answer, options.digits) for answer in answers]
@@ -399,7 +382,6 @@ def _told(call: ModelCall) -> dict[str, Any]:
 def _exported(
     generation: Generation, extra: Mapping[str, Any], parse_answer: AnswerParser, digits: int | None
 ) -> dict[str, Any]:
-    """Return one draw as the format writes it."""
     statistics = generation.statistics
     parsed = parse_answer(generation.text)
     is_given_by_text = (parsed.answer, parsed.state) == (generation.answer, generation.state)

@@ -29,6 +29,7 @@ __all__ = [
     "ARRAY_KEYS",
     "FORMAT",
     "HEADER_KEYS",
+    "QUESTION_FIELDS",
     "QUESTION_KEYS",
     "VECTOR_PREFIX",
     "VERSION",
@@ -36,6 +37,7 @@ __all__ = [
     "AnswerText",
     "LineError",
     "RecordedQuestion",
+    "question_line",
     "read_header",
     "read_object",
     "read_question",
@@ -49,6 +51,9 @@ HEADER_KEYS = frozenset({"format", "version", "model", "decoding", "directions",
 QUESTION_KEYS = frozenset(
     {"id", "question", "category", "answers", "incorrect_answers", "greedy", "samples", "label", "signals"}
 )
+QUESTION_FIELDS = ("context", "system", "category", "answers", "incorrect_answers", "passages", "choices")
+"""Of a `Question`, as an exported line has them behind its id and its text."""
+
 VECTOR_PREFIX = "float16:"
 ARRAY_KEYS = ("token_ids", "token_entropies", "token_logprobs", "token_logits")
 _MAX_DEPTH = 64
@@ -459,6 +464,16 @@ def _kind(value: object) -> str:
         "dict": "an object",
     }
     return kinds[type(value).__name__]
+
+
+def question_line(question: Question) -> dict[str, Any]:
+    """Return what is known of a question in the keys of the format."""
+    line: dict[str, Any] = {"id": question.id, "question": question.text}
+    for key in QUESTION_FIELDS:
+        value = getattr(question, key)
+        if value not in (None, ()):
+            line[key] = list(value) if isinstance(value, tuple) else value
+    return line
 
 
 def shown(value: object) -> str:
