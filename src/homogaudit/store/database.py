@@ -16,10 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.store.journals import JOURNAL, next_mark
-from homogaudit.store.run_schema import (
-    SCHEMA_VERSION,
-    storage_errors,
-)
+from homogaudit.store.run_schema import SCHEMA_VERSION, storage_errors
 
 __all__ = ["Database", "chunks", "from_blob", "now", "text_hash", "to_blob"]
 

@@ -249,7 +249,6 @@ class Draws(RunFacts):
 
 
 def _question(row: Sequence[Any]) -> Question:
-    """Return the record behind one row of `questions`."""
     question_id, text, category, *lists, extra, context, system, choices = row
     answers, incorrect_answers, passages = (tuple(json.loads(texts)) for texts in lists)
     return Question(
@@ -267,7 +266,6 @@ def _question(row: Sequence[Any]) -> Question:
 
 
 def _generation(question_id: str, row: Sequence[Any]) -> Generation:
-    """Return the record behind one row of `generations`."""
     index, text, answer, state, finish_reason, tokens, seconds, *blobs = row
     statistics = _NO_STATISTICS
     if blobs:

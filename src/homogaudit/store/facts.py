@@ -26,10 +26,8 @@ class ModelSource:
     """The model that a run is drawn from, and where it lay.
 
     Attributes:
-        name: As reports show it.
         kind: `gguf`, `huggingface` or `server`; `None` of recorded answers.
         fingerprint: What tells the model's files from others.
-        server_model: Its name on the server.
         location: Path of a file or a folder, or addresses of servers.
         stage: This and the next four as models.toml names them.
         sha256: Of the whole file; `None` where it was not asked for.
@@ -76,7 +74,6 @@ class ThinkingFacts:
     """How the thinking of the model is told from its answers.
 
     Attributes:
-        families: Names of the markers.
         reason: What told them, in words.
         begins_in_prompt: Whether thinking begins before the text; `None` where the answers were not asked.
         warnings: What a reader of the figures should know of it.

@@ -34,7 +34,6 @@ class _Identity:
     """What tells one run from another.
 
     Attributes:
-        run: The run's id.
         journal: The id that the last commit carried; `None` in files that only version 0.1.0 has written.
         begun: The commit that the file held when the log was begun which the last commit went to; `None` where the
             last commit does not say.

@@ -18,7 +18,7 @@ from homogaudit.records import Question, questions_digest
 from homogaudit.store.journals import missing_journal
 from homogaudit.store.progress import RunState
 from homogaudit.store.run_facts import differences
-from homogaudit.store.run_file import RunFile, put_in_place
+from homogaudit.store.run_file import RunFile, put_in_place, remove_run
 from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.run_schema import reading_mode, storage_errors
 from homogaudit.store.shards import Shards
@@ -39,7 +39,6 @@ class Merged:
     """What came together.
 
     Attributes:
-        shards: That the merged run holds.
         warnings: What of it the user should know, a line each.
         unfinished: The questions, by their id, whose draws are not all there.
     """
@@ -70,7 +69,8 @@ def merge_runs(paths: Sequence[Path], output: Path, *, run_signals: Iterable[str
     with contextlib.ExitStack() as opened:
         runs = [opened.enter_context(RunFile.open(path)) for path in paths]
         _check_alike(runs)
-        shards = _together(runs)
+        each = [Shards.of_parameters(run.parameters) for run in runs]
+        shards = Shards(tuple(sorted({number for part in each for number in part.held})), each[0].of)
         warnings = notes + _warnings(runs)
         draft = output.with_name(f".{output.name}.{uuid4().hex[:8]}")
         try:
@@ -84,9 +84,7 @@ def merge_runs(paths: Sequence[Path], output: Path, *, run_signals: Iterable[str
                 unfinished = tuple(name for name, state in states if state in (RunState.WAITING, RunState.UNFINISHED))
             put_in_place(draft, output, warnings.append)
         finally:
-            for suffix in ("", "-journal", "-wal", "-shm"):
-                with contextlib.suppress(OSError):
-                    draft.with_name(draft.name + suffix).unlink()
+            remove_run(draft)
     return Merged(shards, tuple(warnings), unfinished)
 
 
@@ -121,12 +119,6 @@ def _facts(run: RunFile) -> dict[str, Any]:
     if modes:
         facts |= {"prompt mode": modes, "chat_template": run.chat_template}
     return facts
-
-
-def _together(runs: Sequence[RunFile]) -> Shards:
-    """Return the shards that the runs hold together."""
-    each = [Shards.of_parameters(run.parameters) for run in runs]
-    return Shards(tuple(sorted({number for shards in each for number in shards.held})), each[0].of)
 
 
 def _warnings(runs: Sequence[RunFile]) -> list[str]:
@@ -182,7 +174,6 @@ def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
 
 
 def _copy(source: Path, draft: Path) -> None:
-    """Copy the rows of one run in one transaction."""
     connection = sqlite3.connect(draft.resolve().as_uri(), uri=True, isolation_level=None)
     try:
         connection.execute("ATTACH ? AS other", (f"{source.resolve().as_uri()}?{reading_mode(source)}",))

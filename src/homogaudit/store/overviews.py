@@ -5,10 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from homogaudit.records import (
-    ClusteringMethod,
-    LabelValue,
-)
+from homogaudit.records import ClusteringMethod, LabelValue
 from homogaudit.store.draws import DrawCount, Draws
 from homogaudit.store.progress import STATE, STATE_TABLES, UNASKED, RunProgress, RunState
 
@@ -21,11 +18,7 @@ class QuestionOverview:
 
     Attributes:
         position: Its place in the file, from 0.
-        state: How far it is.
-        drawn: How much of it is drawn.
         assignment: Of its valid samples by one clustering, `None` where it is not clustered.
-        label: Of one judge.
-        signal: The value of one signal.
         scoring: Under which it is scored, `None` before.
     """
 

@@ -25,13 +25,11 @@ class RunProgress:
     """How many questions of a run have come how far; answers that came with a file are drawn as they came.
 
     Attributes:
-        questions: Of the run.
         samples: N, to be drawn for each; of recorded answers the most that a question has.
         begun: Questions with an answer.
         drawn: Questions all of whose answers are stored.
         asked: Of these, those about whose greedy answer the model has said all that it is to be asked.
         scored: Of the drawn ones, those clustered, labelled and measured as the run was last asked to.
-        state: Of the run.
     """
 
     questions: int

@@ -41,13 +41,9 @@ class RunFacts(Database):
         duplicates: Questions of the file that were left out because they stand in it twice.
         reader: Of the way in which the question file was read; runs of version 0.1.0 are without one.
         missing_shards: Numbers of the shards that a merged run lacks.
-        merged: The runs that a merged one is made of.
         scoring: The last one; `None` before the first.
-        wanted_calls: What the model is to be asked about its own answers.
         run_signals: Key of the scoring that the signals over all questions are stored under.
         token_arrays_dropped: Whether token arrays were there and were forgotten.
-        embedders: Those that any scoring used, by key.
-        judge_models: The models that ever judged, by key.
         given_answers: Sample indexes of recorded answers that the file told beside the text, by question id.
     """
 

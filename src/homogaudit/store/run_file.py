@@ -13,9 +13,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from homogaudit.errors import RunFileError, StorageError
-from homogaudit.records import (
-    Question,
-)
+from homogaudit.records import Question
 from homogaudit.store.database import now
 from homogaudit.store.derived import Derived
 from homogaudit.store.draws import COLUMNS_SINCE_3, QUESTION_COLUMNS
@@ -33,7 +31,7 @@ from homogaudit.store.run_schema import (
 )
 from homogaudit.store.sessions import Sessions
 
-__all__ = ["RunFile", "put_in_place"]
+__all__ = ["RunFile", "put_in_place", "remove_run"]
 
 
 def put_in_place(draft: Path, path: Path, warn: Callable[[str], None] = lambda _: None) -> None:
@@ -65,6 +63,13 @@ def put_in_place(draft: Path, path: Path, warn: Callable[[str], None] = lambda _
         raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
 
 
+def remove_run(path: Path) -> None:
+    """Remove a run file that is not to stay, with what SQLite has left beside it."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()
+
+
 class RunFile(Overviews, Derived, Sessions):
     """A run file: its facts, its draws, what is derived from them, and the processes that worked on it."""
 
@@ -82,14 +87,9 @@ class RunFile(Overviews, Derived, Sessions):
     ) -> Self:
         """Create a run file that holds its questions and parameters and no generation yet.
 
-        Args:
-            path: Where; must not exist.
-            model: The model's name as reports show it.
-            question_source: The question file's name as reports show it.
-            questions: In the order they will be started.
-            parameters: Everything that the draws depend on; a resumed run must have the same.
-            directions: -1 for recorded signals where lower is more uncertain.
-            warn: Told of what an earlier run of this name has left beside it.
+        `parameters` are all that the draws depend on; a resumed run must have the same. `directions` are -1 for
+        recorded signals where lower is more uncertain. `warn` is told of what an earlier run of this name has left
+        beside it.
 
         Raises:
             RunFileError: `path` exists, or is on a network file system.
@@ -150,9 +150,7 @@ class RunFile(Overviews, Derived, Sessions):
         except OSError as error:
             raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
         finally:
-            for leftover in (draft, draft.with_name(draft.name + "-journal")):
-                with contextlib.suppress(OSError):
-                    leftover.unlink()
+            remove_run(draft)
         return cls.open(path, writable=True)
 
     @classmethod
