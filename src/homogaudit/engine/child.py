@@ -19,12 +19,10 @@ from typing import IO, TYPE_CHECKING
 
 from homogaudit import events
 from homogaudit.errors import HomogauditError
-from homogaudit.events import Event, Job, JobEmbedder, JobMachine, JobModel, JobNli, Progress
+from homogaudit.events import Event, Job, JobMachine, JobModel, Progress
 from homogaudit.records import Prompting
 
 if TYPE_CHECKING:
-    from homogaudit.clustering.embedders import Embedder
-    from homogaudit.clustering.entailment import EntailmentModel
     from homogaudit.generation import Generator
 
 __all__ = ["main"]
@@ -190,6 +188,8 @@ def _log_traceback() -> None:
 
 
 def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
+    from homogaudit.clustering.entailment import CrossEncoderEntailment
+    from homogaudit.clustering.load_embedder import load_embedder
     from homogaudit.pipeline import Audit
     from homogaudit.store import RunFile, RunLock
 
@@ -200,8 +200,8 @@ def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
             job,
             control,
             load_generator=partial(_load_generator, machine=job.machine),
-            load_embedder=partial(_load_embedder, key_origins=job.machine.key_origins),
-            load_nli=_load_nli,
+            load_embedder=partial(load_embedder, key_origins=job.machine.key_origins),
+            load_nli=lambda nli: CrossEncoderEntailment(nli.name, nli.location, revision=nli.revision),
         )
         for event in audit.events():
             writer.put(event)
@@ -234,18 +234,6 @@ def _load_generator(model: JobModel, prompting: Prompting, now: datetime, machin
         threads=machine.threads,
         slots=machine.slots,
     )
-
-
-def _load_embedder(embedder: JobEmbedder, key_origins: tuple[str, ...]) -> "Embedder":
-    from homogaudit.clustering.load_embedder import load_embedder
-
-    return load_embedder(embedder, key_origins)
-
-
-def _load_nli(nli: JobNli) -> "EntailmentModel":
-    from homogaudit.clustering.entailment import CrossEncoderEntailment
-
-    return CrossEncoderEntailment(nli.name, nli.location, revision=nli.revision)
 
 
 if __name__ == "__main__":

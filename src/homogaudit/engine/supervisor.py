@@ -107,22 +107,14 @@ class EngineSupervisor:
         process = self._process
         if process is None or process.returncode is not None:
             return
-        for end in (self.cancel, self._terminate, self._kill):
-            await end()
+        await self.cancel()
+        for end in (process.terminate, process.kill):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
                 return
+            with contextlib.suppress(ProcessLookupError):
+                end()
         await process.wait()
-
-    async def _terminate(self) -> None:
-        if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-
-    async def _kill(self) -> None:
-        if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
 
     def _open_log(self) -> BinaryIO:
         try:
