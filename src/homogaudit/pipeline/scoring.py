@@ -364,11 +364,8 @@ class Scorer:
 
     def _vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return vectors as they are stored, so that a figure is the same whether its vector is new or old."""
-        return (
-            self._run.embeddings(self._scoring.embedder_source.key, texts)
-            if self._scoring.embedder_source is not None
-            else {}
-        )
+        source = self._scoring.embedder_source
+        return {} if source is None else self._run.embeddings(source.key, texts)
 
     def _rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of `texts` as rows, through the run file's store."""

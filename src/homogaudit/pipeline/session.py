@@ -51,6 +51,7 @@ from homogaudit.records import (
 )
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.store import RunFile, RunState
+from homogaudit.store.database import chunks
 from homogaudit.store.facts import ThinkingFacts
 
 __all__ = ["Audit", "Control"]
@@ -118,6 +119,9 @@ class Audit:
         self._questions = run.questions()
         self._ids = {question.id for question in self._questions}
         self._expected_samples = run.expected_samples()
+        self._draws = len(self._questions) * (self._expected_samples + 1)
+        self._stored = 0
+        self._remaining: dict[str, int] = {}
         self._scorer = Scorer(run, job, self._questions, load_embedder, load_nli)
         self._states = ThinkingStates(run)
         self._told: set[str] = set()
@@ -192,8 +196,8 @@ class Audit:
     def _generate(self, model: JobModel, missing: Mapping[str, tuple[int, ...]]) -> Iterator[Event]:
         parameters = self._run.parameters
         decoding = Decoding(**parameters["decoding"])
-        draws = len(self._questions) * (decoding.samples + 1)
-        stored = draws - sum(map(len, missing.values()))
+        self._remaining = {question_id: len(indexes) for question_id, indexes in missing.items()}
+        self._stored = self._draws - sum(self._remaining.values())
         yield Loading("model", self._run.model)
         created = datetime.fromisoformat(self._run.created)
         generator = self._load_generator(model, Prompting(**parameters["prompting"]), created)
@@ -211,13 +215,12 @@ class Audit:
                 self._drawing = generator.draw(requests, decoding)
                 self._run.chat_template = getattr(generator, "chat_template", None)
             self._begin_session("generate", drawing_facts(generator, self._drawing))
-            yield self._ready(generator, decoding, missing, stored)
+            yield self._ready(generator, decoding, missing)
             yield from self._new_warnings(generator)
             yield from self._scorer.scored_before()
             try:
-                remaining = {question_id: len(indexes) for question_id, indexes in missing.items()}
                 if self._drawing is not None:
-                    yield from self._draw(generator, self._drawing, decoding, remaining, stored)
+                    yield from self._draw(generator, self._drawing, decoding)
                 if not self._control.is_cancelled:
                     self._settle_states()
                     yield from self._ask(generator, decoding, is_server=model.kind == "server")
@@ -228,9 +231,7 @@ class Audit:
             self._drawing = None
             generator.close()
 
-    def _ready(
-        self, generator: Generator, decoding: Decoding, missing: Mapping[str, tuple[int, ...]], stored: int
-    ) -> EngineReady:
+    def _ready(self, generator: Generator, decoding: Decoding, missing: Mapping[str, tuple[int, ...]]) -> EngineReady:
         facts = generator.facts
         passes = sum(
             decoding.greedy_max_tokens if index == GREEDY else decoding.max_tokens
@@ -245,18 +246,15 @@ class Audit:
             memory_bytes=facts.memory_bytes,
             mode=facts.mode,
             questions=len(self._questions),
-            draws=len(self._questions) * (decoding.samples + 1),
-            draws_done=stored,
+            draws=self._draws,
+            draws_done=self._stored,
             passes_at_most=passes,
             seconds_at_most=seconds,
             details=facts.details,
             serial_tokens_per_second=1 / facts.seconds_per_single_step if facts.seconds_per_single_step else None,
         )
 
-    def _draw(
-        self, generator: Generator, drawing: Drawing, decoding: Decoding, remaining: dict[str, int], stored: int
-    ) -> Iterator[Event]:
-        draws = len(self._questions) * (decoding.samples + 1)
+    def _draw(self, generator: Generator, drawing: Drawing, decoding: Decoding) -> Iterator[Event]:
         by_id = {question.id: question for question in self._questions}
         last_progress = 0.0
         while not drawing.is_done:
@@ -268,17 +266,14 @@ class Audit:
             for question_id in drawing.take_started():
                 yield QuestionStarted(question_id, by_id[question_id].text)
             for generation in finished:
-                yield from self._store(generator, drawing, generation, remaining)
+                yield from self._store(generator, drawing, generation)
             now = time.perf_counter()
             if now - last_progress >= _PROGRESS_SECONDS or drawing.is_done:
                 last_progress = now
-                deltas = _deltas(drawing, self._texts)
-                self._progress = self._measure(drawing, decoding, remaining, stored, draws, deltas)
+                self._progress = self._measure(drawing, decoding)
                 yield self._progress
 
-    def _store(
-        self, generator: Generator, drawing: Drawing, generation: Generation, remaining: dict[str, int]
-    ) -> Iterator[Event]:
+    def _store(self, generator: Generator, drawing: Drawing, generation: Generation) -> Iterator[Event]:
         """Commit one draw before anybody hears of it, and score its question when it was the last."""
         generation = self._states.read(generation)
         ids = generation.statistics.token_ids
@@ -299,8 +294,8 @@ class Audit:
                 generation.tokens,
                 generation.seconds,
             )
-        remaining[generation.question_id] -= 1
-        if not remaining[generation.question_id]:
+        self._remaining[generation.question_id] -= 1
+        if not self._remaining[generation.question_id]:
             self._store_costs(generation.question_id, drawing)
             self._note_details(generator)
             if self._scorer.is_ready or not self._has_told_of_cuts:
@@ -382,32 +377,24 @@ class Audit:
         yield from map(Warning, warnings[self._warned :])
         self._warned = len(warnings)
 
-    def _measure(
-        self,
-        drawing: Drawing,
-        decoding: Decoding,
-        remaining: Mapping[str, int],
-        stored: int,
-        draws: int,
-        deltas: tuple[TextDelta, ...],
-    ) -> Progress:
+    def _measure(self, drawing: Drawing, decoding: Decoding) -> Progress:
         counts = drawing.counts
         speed = counts.tokens / counts.seconds if counts.seconds else 0.0
-        left = draws - stored - self._drawn
+        left = self._draws - self._stored - self._drawn
         # What is finished first is short, so the tokens of answers still being written count for the finished ones too.
         tokens_per_answer = min(decoding.max_tokens, counts.tokens / max(1, self._drawn))
         return Progress(
-            questions_done=len(self._questions) - sum(1 for count in remaining.values() if count),
+            questions_done=len(self._questions) - sum(1 for count in self._remaining.values() if count),
             questions=len(self._questions),
-            draws_done=stored + self._drawn,
-            draws=draws,
+            draws_done=self._stored + self._drawn,
+            draws=self._draws,
             tokens=counts.tokens,
             passes=counts.passes,
             tokens_per_second=speed,
             seconds=time.perf_counter() - self._begun,
             seconds_left=left * tokens_per_answer / speed if speed else None,
             slots_in_use=drawing.live,
-            deltas=deltas,
+            deltas=_deltas(drawing, self._texts),
         )
 
     def _obey(self, drawing: Drawing | None = None) -> Iterator[Event]:
@@ -459,7 +446,8 @@ class Audit:
         total, done, last = sum(map(len, uncalled.values())), 0, 0.0
         if total:
             yield Planned(0, total, len(self._waiting()), len(self._scorer.unjudged()))
-        for kind, question_ids in _chunks(uncalled, _ASKING_CHUNK if is_server else total):
+        size = _ASKING_CHUNK if is_server else max(1, total)
+        for kind, question_ids in ((kind, part) for kind, found in uncalled.items() for part in chunks(found, size)):
             sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False, samples=False))
             by_id = {x.question.id: x for x in sample_sets}
             replies: Iterator[ModelCall | None] = (
@@ -497,8 +485,8 @@ class Audit:
         if self._session is None:
             self._begin_session("score", machine_facts())
         yield Planned(scorings=len(waiting), judgements=len(self._scorer.unjudged()))
-        for start in range(0, len(waiting), _SCORING_CHUNK):
-            sample_sets = list(self._run.sample_sets(waiting[start : start + _SCORING_CHUNK]))
+        for part in chunks(waiting, _SCORING_CHUNK):
+            sample_sets = list(self._run.sample_sets(part))
             self._scorer.embed_answers(sample_sets)
             for sample_set in sample_sets:
                 yield from self._obey()
@@ -526,8 +514,8 @@ class Audit:
             self._begin_session("judge", judging_facts(generator))
             yield Planned(judgements=len(waiting))
             done, total, last = 0, len(waiting), 0.0
-            for start in range(0, total, _JUDGED_CHUNK):
-                sample_sets = list(self._run.sample_sets(waiting[start : start + _JUDGED_CHUNK], token_arrays=False))
+            for part in chunks(waiting, _JUDGED_CHUNK):
+                sample_sets = list(self._run.sample_sets(part, token_arrays=False))
                 by_id = {x.question.id: x for x in sample_sets}
                 for judgement in ask_judge(generator, judge, sample_sets):
                     yield from self._new_warnings(generator)
@@ -582,13 +570,6 @@ class Audit:
 
     def _session_seconds(self) -> float:
         return time.perf_counter() - self._session_begun
-
-
-def _chunks(of_kinds: Mapping[str, list[str]], size: int) -> Iterator[tuple[str, list[str]]]:
-    """Yield each kind with at most `size` of its questions at a time."""
-    for kind, question_ids in of_kinds.items():
-        for start in range(0, len(question_ids), max(1, size)):
-            yield kind, question_ids[start : start + size]
 
 
 def _deltas(drawing: Drawing, known: dict[tuple[str, int], str]) -> tuple[TextDelta, ...]:

@@ -29,7 +29,6 @@ class Settlement:
 
     Attributes:
         changed: Ids of the questions some of whose answers are read otherwise than they were stored.
-        lines: What is to be said of it.
     """
 
     changed: tuple[str, ...] = ()
@@ -51,7 +50,8 @@ class ThinkingStates:
             self._given = self._given_answers()
         self._settled: Settlement | None = None
         self._finished = self._unopened = 0
-        self._begins_in_prompt = False
+        self.begins_in_prompt = False
+        """Whether the answers, when they were last looked at, have shown that thinking begins where nobody sees it."""
         self._looked_at = 0
         self._names: tuple[str, ...] = ()
 
@@ -62,13 +62,8 @@ class ThinkingStates:
         self._settled = None
         alone = self._split(generation.text, False)
         self._count(alone, generation)
-        parsed = self._split(generation.text, True) if self._begins_in_prompt else alone
+        parsed = self._split(generation.text, True) if self.begins_in_prompt else alone
         return replace(generation, answer=parsed.answer, state=parsed.state)
-
-    @property
-    def begins_in_prompt(self) -> bool:
-        """Whether the answers, when they were last looked at, have shown that thinking begins where nobody sees it."""
-        return self._begins_in_prompt
 
     @property
     def is_due(self) -> bool:
@@ -79,7 +74,7 @@ class ThinkingStates:
         if not self.is_open or self._finished < 2 * self._looked_at:
             return False
         self._looked_at = self._finished
-        return self._opens_in_prompt() != self._begins_in_prompt
+        return self._opens_in_prompt() != self.begins_in_prompt
 
     def settle(self) -> Settlement:
         """Read every stored raw text again and store what is read otherwise now."""
@@ -96,13 +91,13 @@ class ThinkingStates:
                 holds[parsed.family] += 1
         # Plain words are markers where another text of the run shows that they are.
         self._names = tuple(name for name, family in families().items() if name in holds and family.prose)
-        self._begins_in_prompt = self._opens_in_prompt()
+        self.begins_in_prompt = self._opens_in_prompt()
         self._looked_at = self._finished
         changes: list[Generation] = []
         ends: Counter[str] = Counter()
         unclosed = cut = 0
         for draw in self._open_draws():
-            parsed = self._split(draw.text, self._begins_in_prompt)
+            parsed = self._split(draw.text, self.begins_in_prompt)
             if parsed.state is GenerationState.THINKING_UNCLOSED:
                 unclosed += 1
                 cut += draw.is_truncated
@@ -116,7 +111,7 @@ class ThinkingStates:
         reason = f"{total:,} answer{'s hold' if total > 1 else ' holds'} such markers" if holds else ""
         choice = ThinkingChoice(names, reason)
         warnings = [*self._warnings(unclosed, cut), *_ends_told(ends)]
-        facts = ThinkingFacts(names, reason, self._begins_in_prompt, tuple(warnings))
+        facts = ThinkingFacts(names, reason, self.begins_in_prompt, tuple(warnings))
         if facts != self._run.thinking:
             self._run.thinking = facts
         lines = (*([choice.line] if holds else []), *warnings)
@@ -158,7 +153,7 @@ class ThinkingStates:
         if not self._unopened:
             return []
         found = f"{self._unopened:,} of {self._finished:,} finished answers close thinking that they never opened"
-        if self._begins_in_prompt:
+        if self.begins_in_prompt:
             others = f"the {unclosed:,} that never close it are no answers" if unclosed != 1 else "1 never closes it"
             more = "; start again with more `--max-tokens`" if cut and self._is_served else ""
             return [f"{found}: it began in the prompt, and {others}{more}"]
