@@ -13,7 +13,6 @@ import io
 import lzma
 import math
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, BinaryIO, cast
@@ -55,7 +54,10 @@ def unpack(data: bytes, name: str) -> tuple[bytes, str]:
         stream = io.BytesIO(data)
         try:
             return _limited(_opened(stream, magic, name), name), inner
-        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except QuestionFileError:
+            raise
+        # `OSError`, `EOFError`, and an error of its own for each of the libraries.
+        except Exception as error:
             raise QuestionFileError(f"{quoted(name)} is a broken archive: {error}", "download it again") from None
     return data, name
 
@@ -69,22 +71,7 @@ def _opened(stream: BinaryIO, magic: bytes, name: str) -> Any:
         case b"\xfd":
             return lzma.LZMAFile(stream)
         case _:
-            zstandard = _library("zstandard", "compressed with Zstandard", name)
-            return _ZstandardStream(zstandard.ZstdDecompressor().stream_reader(stream), zstandard.ZstdError)
-
-
-class _ZstandardStream(io.RawIOBase):
-    """Reads a Zstandard stream; its library's own error is an `OSError` here, as those of the others are."""
-
-    def __init__(self, stream: Any, error: type[Exception]) -> None:
-        self._stream = stream
-        self._error = error
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return self._stream.read(size)
-        except self._error as error:
-            raise OSError(str(error)) from None
+            return _library("zstandard", "compressed with Zstandard", name).ZstdDecompressor().stream_reader(stream)
 
 
 def _limited(stream: Any, name: str) -> bytes:
@@ -118,7 +105,6 @@ def read_binary(data: bytes, name: str, columns: Columns) -> RawRecords | None:
 
 
 def _read(kind: str, read: Callable[[], Any], name: str, columns: Columns) -> RawRecords:
-    """Return the records of what pyarrow reads."""
     pyarrow = _library("pyarrow", kind, name)
     try:
         table = read()
@@ -238,11 +224,6 @@ def _too_large(name: str) -> QuestionFileError:
 
 
 def _library(module: str, what: str, name: str) -> Any:
-    """Return an optional library.
-
-    Raises:
-        QuestionFileError: It is not installed.
-    """
     try:
         return importlib.import_module(module)
     except ImportError:

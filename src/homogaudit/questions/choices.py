@@ -103,7 +103,6 @@ class Choices:
     """The choices of one question.
 
     Attributes:
-        texts: In the order of the file.
         right: Places of the right ones, from 0; empty where the file does not say.
     """
 
@@ -143,10 +142,8 @@ class _Listed:
 class ChoiceReader:
     """Reads the choices of one file.
 
-    Args:
-        records: The records of the file by normalised column, each with the words that name its line.
-        key: The column that the user named for answers; `None` leaves it to the usual names.
-        taken: Columns that hold something else, such as the question.
+    Records are by normalised column, each with the words that name its line. `key` is the column that the user named
+    for answers, and `taken` are those that hold something else.
 
     Raises:
         QuestionFileError: A record names a choice that it does not have.

@@ -55,7 +55,6 @@ def passages_of(value: object, where: str) -> tuple[str, ...]:
 
 
 def _pair(item: object, where: str) -> tuple[Any, Any]:
-    """Return title and text of one paragraph."""
     if isinstance(item, str):
         return "", item
     if isinstance(item, dict):

@@ -25,7 +25,6 @@ class Conversation:
     """What is asked of a conversation.
 
     Attributes:
-        text: The first user turn.
         system: The system message before it; `None` where there is none.
         reply: The assistant's turn right after it; empty where there is none.
         left_out: Turns that are not used: those after the reply, and what the assistant said before the user.

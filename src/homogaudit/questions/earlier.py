@@ -4,11 +4,10 @@ A run that it left unfinished goes on with the questions that it stored, though 
 tells whether it is that file's run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from homogaudit.questions.layouts import Columns, normalised
+from homogaudit.questions.layouts import Columns, by_column, normalised
 from homogaudit.questions.raw_records import RawRecord
 from homogaudit.records import make_question_id
 
@@ -30,8 +29,8 @@ class EarlierQuestion:
 
 def read_earlier(records: Sequence[RawRecord], columns: Columns) -> list[EarlierQuestion] | None:
     """Return a question a record, duplicates included; `None` where 0.1.0 would have refused the file."""
-    by_column = [_by_column(record.values) for record in records]
-    names = {name for values in by_column for name in values}
+    found_columns = [by_column(record.values) for record in records]
+    names = {name for values in found_columns for name in values}
     chosen: dict[str, str | None] = {}
     for field, given, usual in (
         ("question", columns.question, _QUESTION),
@@ -43,7 +42,7 @@ def read_earlier(records: Sequence[RawRecord], columns: Columns) -> list[Earlier
     if chosen["question"] is None:
         return None
     found: list[EarlierQuestion] = []
-    for values in by_column:
+    for values in found_columns:
         text = values.get(chosen["question"])
         if not isinstance(text, str) or not text.strip():
             return None
@@ -53,13 +52,6 @@ def read_earlier(records: Sequence[RawRecord], columns: Columns) -> list[Earlier
         identifier = _scalar(values.get(chosen["id"] or "")) or make_question_id(text.strip())
         found.append(EarlierQuestion(identifier, text.strip(), category))
     return found
-
-
-def _by_column(record: Mapping[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, value in record.items():
-        values.setdefault(normalised(name), value)
-    return values
 
 
 def _scalar(value: object) -> str | None:

@@ -17,6 +17,7 @@ __all__ = [
     "ALIASES",
     "FINAL_ANSWER",
     "Columns",
+    "by_column",
     "family_of",
     "has_question_column",
     "normalised",
@@ -123,6 +124,14 @@ class Columns:
 def normalised(name: str) -> str:
     """Return a column's name without case, with `_` for spaces and hyphens."""
     return re.sub(r"[\s\-]+", "_", name.strip()).casefold()
+
+
+def by_column(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a record by normalised column; of two names that become one the first stays."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found.setdefault(normalised(name), value)
+    return found
 
 
 def has_question_column(names: Iterable[str], columns: Columns) -> bool:

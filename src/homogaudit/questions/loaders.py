@@ -33,7 +33,6 @@ class Duplicate:
         id: Of the question that was left out.
         first_line: Where the question that stays began.
         line: Where the one that was left out began.
-        differs: Whether its choices or references are others.
     """
 
     id: str
@@ -50,9 +49,6 @@ class QuestionFile:
         name: The file's name, or `stdin`.
         layout: `truthfulqa`, `gsm8k`, `webquestions`, `hotpotqa`, `homogaudit` (the project's own), `generic` or
             `text`.
-        questions: At least one.
-        duplicates: Of the whole file.
-        warnings: What the user should know, a line each.
         earlier: The questions that version 0.1.0 chose by the same parameters; empty where it refused the file.
         cut: That only the first ones in the file's own order are asked, in words; empty where all are, or drawn ones.
     """

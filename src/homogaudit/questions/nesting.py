@@ -59,7 +59,10 @@ def find_records(value: Mapping[str, Any], columns: Columns, file: str) -> Found
         asking = [key for key in of_objects if any(_asks(item, columns) for item in lists[key])]
         of_objects = asking if len(asking) == 1 else of_objects
     if len(of_objects) == 1:
-        return FoundRecords(of_objects[0], notes=_viewer_notes(value, lists[of_objects[0]]))
+        held, total = len(lists[of_objects[0]]), value.get("num_rows_total")
+        is_part = isinstance(total, int) and total > held
+        notes = (f"the file holds {held} of the {total} rows of its data set",) if is_part else ()
+        return FoundRecords(of_objects[0], notes=notes)
     of_texts = [key for key, items in lists.items() if all(isinstance(item, str) for item in items)]
     named = [key for key in of_texts if key.casefold() in _LISTS_OF_QUESTIONS]
     if not of_objects and len(of_texts) == 1 and len(value) == 1:
@@ -155,15 +158,7 @@ def _asks(value: object, columns: Columns) -> bool:
     if not isinstance(value, dict):
         return False
     record = cast("dict[str, Any]", value)
-    return has_question_column(record, columns) or any(_asks(record.get(key), columns) for key in ("row",))
-
-
-def _viewer_notes(value: Mapping[str, Any], rows: Sequence[Any]) -> tuple[str, ...]:
-    """Return what the viewer of a data set left out of its rows."""
-    total = value.get("num_rows_total")
-    if isinstance(total, int) and total > len(rows):
-        return (f"the file holds {len(rows)} of the {total} rows of its data set",)
-    return ()
+    return has_question_column(record, columns) or _asks(record.get("row"), columns)
 
 
 def _split_table(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:

@@ -7,7 +7,7 @@ Knows where data sets put a question's text, choices and short answers inside ot
 from collections.abc import Mapping
 from typing import Any, cast
 
-from homogaudit.questions.layouts import normalised
+from homogaudit.questions.layouts import by_column
 from homogaudit.questions.raw_records import RawRecord
 from homogaudit.questions.references import decoded, lowered_keys
 from homogaudit.questions.wording import quoted
@@ -21,7 +21,6 @@ class OpenedRecord:
     Attributes:
         line: Where it began, from 1.
         where: File and line, for error lines.
-        given: As it was read.
         values: By normalised column; of two names that become one the first stays.
     """
 
@@ -29,9 +28,7 @@ class OpenedRecord:
         self.line = record.line
         self.where = f"{quoted(file)} line {record.line}"
         self.given = record.values
-        self.values: dict[str, Any] = {}
-        for name, value in record.values.items():
-            self.values.setdefault(normalised(name), value)
+        self.values = by_column(record.values)
         asked = decoded(self.values.get("question"), self.where) if "question" in self.values else None
         if isinstance(asked, dict):
             # ARC and CommonsenseQA write the choices into the question, Natural Questions its tokens.

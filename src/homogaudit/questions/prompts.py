@@ -55,8 +55,6 @@ class Prompt:
 
     Attributes:
         segments: The text in parts; joined they are `text`.
-        mode: `chat` or `base`.
-        stop: Strings at which the answer ends.
         starts_in_thinking: The prompt itself opens a thinking block and leaves it open.
         system: The system prompt that stands beside a text which is the user's turn alone, for a server to render.
         families: Names of the families whose thinking the model is known to write.
@@ -91,13 +89,8 @@ class _Plan:
 class PromptRenderer:
     """Renders questions for one model.
 
-    Args:
-        prompting: Mode, system prompt, template, thinking.
-        chat_template: The model's own template, `None` or empty where it has none.
-        bos_token: Text of the model's beginning-of-sequence token, for the template.
-        eos_token: Text of its end-of-sequence token.
-        now: What a template's date functions say; give the run's start, so that a resumed run renders the same.
-        has_token: Whether the model's vocabulary has a control token of this text; `None` where it is not known.
+    `now` is what a template's date functions say; give the run's start, so that a resumed run renders the same.
+    `has_token` tells whether the vocabulary has a control token of a text; `None` where that is not known.
 
     Attributes:
         mode: `chat` or `base`.
@@ -163,19 +156,16 @@ class PromptRenderer:
         except TemplateFailure as failure:
             raise self._error(failure) from None
         segments = _segments(text, plan, {_QUESTION: question, _SYSTEM: line})
+        # The template opens thinking behind the question; before it, it may speak of the markers.
+        own_end = segments[-1].text if segments and segments[-1].trusted else ""
         return Prompt(
             text="".join(segment.text for segment in segments),
             segments=segments,
             mode=self.mode,
             stop=_BASE_STOP if self.mode == "base" else (),
-            starts_in_thinking=self._is_left_thinking(segments),
+            starts_in_thinking=leaves_thinking(own_end, self._prompting, self.thinking.families),
             families=self.thinking.families,
         )
-
-    def _is_left_thinking(self, segments: Sequence[Segment]) -> bool:
-        """Whether the template opens thinking behind the question; before it, it may speak of the markers."""
-        own = segments[-1].text if segments and segments[-1].trusted else ""
-        return leaves_thinking(own, self._prompting, self.thinking.families)
 
     def _try_silence(self) -> None:
         """Ask for no thinking in the system prompt, where the template has no other switch and takes it out again."""
@@ -311,7 +301,6 @@ def load_template(path: str | Path) -> str:
 
 
 def _resolve_mode(prompting: Prompting, chat_template: str | None) -> str:
-    """Return `chat` or `base`."""
     if prompting.mode not in _MODES:
         raise ConfigError(
             f"no prompt mode {quoted(prompting.mode)}",
@@ -356,7 +345,7 @@ def _segments(text: str, plan: _Plan, texts: dict[str, str]) -> tuple[Segment, .
     if not plan.literals:
         return (Segment(text, True),)
     plain = [texts[hole] for hole in plan.holes]
-    if _joined(plan.literals, plain) != text:
+    if "".join(literal + filling for literal, filling in zip(plan.literals, [*plain, ""], strict=True)) != text:
         plain = _between(text, plan.literals) or plain
     parts: list[Segment] = []
     for index, literal in enumerate(plan.literals):
@@ -364,10 +353,6 @@ def _segments(text: str, plan: _Plan, texts: dict[str, str]) -> tuple[Segment, .
         if index < len(plain):
             parts.append(Segment(plain[index], False))
     return tuple(part for part in parts if part.text)
-
-
-def _joined(literals: Sequence[str], fillings: Sequence[str]) -> str:
-    return "".join(literal + filling for literal, filling in zip(literals, [*fillings, ""], strict=True))
 
 
 def _between(text: str, literals: Sequence[str]) -> list[str] | None:

@@ -27,7 +27,7 @@ from homogaudit.questions.unused_columns import unused_notes
 from homogaudit.questions.wording import kind_of, listed, quoted
 from homogaudit.records import CHOICE_LETTERS, Question, make_question_id
 
-__all__ = ["Asking", "LocatedQuestion", "Reading", "beside", "read_questions"]
+__all__ = ["Asking", "LocatedQuestion", "Reading", "beside", "read_questions", "told_apart"]
 
 _RECORDED_KEYS = frozenset({"greedy", "samples", "label", "signals"})
 """What a recorded file says of another model's answers: none of it holds for the answers of this run."""
@@ -403,23 +403,19 @@ class _Reader:
 
 def _with_ids(found: Sequence[tuple[int, Question]]) -> list[LocatedQuestion]:
     """Return questions with an id each; where equal texts come with other contexts, the context is in it."""
+    made = told_apart([(q.text, beside(q.context, q.system, q.choices)) for _, q in found])
+    return [
+        LocatedQuestion(line, replace(question, id=question.id or name))
+        for (line, question), name in zip(found, made, strict=True)
+    ]
+
+
+def told_apart(asked: Sequence[tuple[str, str]]) -> list[str]:
+    """Return an id for each text and what is asked beside it, which is in the id of texts that are equal."""
     told: dict[str, set[str]] = {}
-    for _, question in found:
-        told.setdefault(make_question_id(question.text), set()).add(_beside(question))
-    located: list[LocatedQuestion] = []
-    for line, question in found:
-        identifier = question.id
-        if not identifier:
-            identifier = make_question_id(question.text)
-            if len(told[identifier]) > 1:
-                identifier = make_question_id(question.text, _beside(question))
-        located.append(LocatedQuestion(line, replace(question, id=identifier)))
-    return located
-
-
-def _beside(question: Question) -> str:
-    """Return what is asked beside a question's text."""
-    return beside(question.context, question.system, question.choices)
+    for text, others in asked:
+        told.setdefault(make_question_id(text), set()).add(others)
+    return [make_question_id(text, others if len(told[make_question_id(text)]) > 1 else "") for text, others in asked]
 
 
 def beside(context: str | None, system: str | None, choices: Sequence[str]) -> str:

@@ -75,7 +75,9 @@ def decoded(value: Any, where: str, *, in_cell: bool = True) -> Any:
         except ElidedError:
             hint = "write out the whole list, for example as JSON"
             raise QuestionFileError(f"{where} is a list with `...` in it: part of it is missing", hint) from None
-    if found is NOT_A_LITERAL or (not in_cell and isinstance(found, list) and not _holds_text(found)):
+    if found is NOT_A_LITERAL:
+        return value
+    if not in_cell and isinstance(found, list) and found and not any(isinstance(x, str | dict | list) for x in found):
         return value
     return found
 
@@ -99,10 +101,6 @@ def last_boxed(text: str) -> str | None:
         if depth == 0:
             return text[start + len(_BOXED) : position].strip() or None
     return None
-
-
-def _holds_text(items: list[Any]) -> bool:
-    return not items or any(isinstance(item, str | dict | list) for item in items)
 
 
 def _texts(value: object, split: bool, in_cell: bool, where: str, depth: int) -> list[str]:

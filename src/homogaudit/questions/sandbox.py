@@ -47,14 +47,11 @@ class TemplateFailure(Exception):
     """A template that cannot be compiled or rendered.
 
     Attributes:
-        reason: One line in words.
         line: The template's line (from 1) where it failed, where that is known.
-        refused: Whether the template itself refused the messages with `raise_exception`.
     """
 
     reason: str
     line: int | None = None
-    refused: bool = False
 
 
 class CompiledTemplate:
@@ -116,12 +113,8 @@ class _RunawayError(jinja2.TemplateError):
     """The template went beyond the bounds."""
 
 
-class _RefusedError(jinja2.TemplateError):
-    """The template called `raise_exception`."""
-
-
 def _raise_exception(message: object = "") -> NoReturn:
-    raise _RefusedError(str(message))
+    raise jinja2.TemplateError(str(message))
 
 
 def _to_json(
@@ -303,4 +296,4 @@ def _failure(error: Exception) -> TemplateFailure:
         reason = "it needs too much memory"
     else:
         reason = " ".join(str(error).split()) or type(error).__name__
-    return TemplateFailure(reason, line, refused=isinstance(error, _RefusedError))
+    return TemplateFailure(reason, line)

@@ -32,13 +32,9 @@ def has_no_word_spaces(texts: Sequence[str]) -> bool:
             letters += sum(map(str.isalpha, text))
             continue
         for char in text:
-            if _is_of_script_without_spaces(ord(char)):
+            if any(low <= ord(char) <= high for low, high in _SCRIPTS_WITHOUT_SPACES):
                 letters += 1
                 without_spaces += 1
             elif char.isalpha():
                 letters += 1
     return letters > 0 and without_spaces >= _MOSTLY * letters
-
-
-def _is_of_script_without_spaces(code: int) -> bool:
-    return any(low <= code <= high for low, high in _SCRIPTS_WITHOUT_SPACES)

@@ -3,8 +3,10 @@
 Knows delimiters, headers and quotes only; what the columns mean is `layouts`' business.
 """
 
+import contextlib
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -159,13 +161,8 @@ def _rows(text: str, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> Iterat
 
 def _first_rows(text: str, delimiter: str) -> list[Row]:
     found: list[Row] = []
-    try:
-        for row in _rows(text, delimiter):
-            found.append(row)
-            if len(found) == _PREAMBLE:
-                break
-    except csv.Error:
-        pass
+    with contextlib.suppress(csv.Error):
+        found.extend(itertools.islice(_rows(text, delimiter), _PREAMBLE))
     return found
 
 
@@ -178,12 +175,10 @@ def _broken_table(text: str, delimiter: str, error: csv.Error, file: str) -> Que
     """Return the error line for a quote that does not close or does not end its cell."""
     line = 1
     lines = text.split("\n")
-    try:
+    with contextlib.suppress(csv.Error):
         for row in _rows(text, delimiter):
             # The broken row begins behind the last good one.
             line = row.line + 1 + sum(cell.count("\n") for cell in row.cells)
-    except csv.Error:
-        pass
     while line < len(lines) and not lines[line - 1].strip():
         line += 1
     return QuestionFileError(

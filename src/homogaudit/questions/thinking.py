@@ -32,7 +32,6 @@ class ParsedAnswer:
         answer: Without thinking and surrounding white space; empty unless `state` is valid.
         start: Offset in the text, in characters, where the part that holds the answer begins; the length of the text
             where the thinking never ends. `text[start:stop].strip()` is the answer.
-        stop: Offset where that part ends.
         closes_unopened: Whether it closes thinking that it never opened.
         family: Of the markers of the thinking that was left out or never closed; empty where there are none.
         end_token: The control token at the end of the text that is no part of the answer; empty where there is none.
@@ -261,7 +260,8 @@ def _choose_part(text: str, family: Family, channels: Channels, parts: Sequence[
     plain = [part for part in parts if part.channel is None]
     # Thoughts whose header stands in the prompt end like a message and have none.
     first = parts[0]
-    if first.channel is None and first.is_closed and _has_text(text, first) and _goes_on(text, parts[1:]):
+    goes_on = any(part.channel is not None or _has_text(text, part) for part in parts[1:])
+    if first.channel is None and first.is_closed and _has_text(text, first) and goes_on:
         found.closes_unopened, found.family = True, family.name
         plain = plain[1:]
     answers = [part for part in parts if part.channel is not None and part.channel in channels.answers]
@@ -286,11 +286,6 @@ def _choose_part(text: str, family: Family, channels: Channels, parts: Sequence[
 
 def _has_text(text: str, part: _Part) -> bool:
     return bool(text[part.start : part.stop].strip())
-
-
-def _goes_on(text: str, parts: Sequence[_Part]) -> bool:
-    """Whether anything was written behind a first end."""
-    return any(part.channel is not None or _has_text(text, part) for part in parts)
 
 
 # Markers of plain words

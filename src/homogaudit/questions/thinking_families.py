@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from homogaudit.codec import from_values
 from homogaudit.questions.wording import listed, quoted
 from homogaudit.records import Prompting
 
@@ -38,7 +39,7 @@ class Channels:
     begins: tuple[str, ...]
     thinks: frozenset[str]
     answers: frozenset[str]
-    remarks: frozenset[str]
+    remarks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,16 @@ class Family:
     """One way of writing thinking and answers. See `thinking.toml` for what each field means."""
 
     name: str
-    template: tuple[str, ...]
-    vocabulary: tuple[str, ...]
-    pairs: tuple[tuple[str, str], ...]
-    prose: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]
-    wrappers: tuple[tuple[str, str], ...]
-    tokens: tuple[str, ...]
-    shows: bool
-    ends_message: tuple[str, ...]
-    ends_answer: tuple[str, ...]
-    channels: Channels | None
+    template: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    prose: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = ()
+    wrappers: tuple[tuple[str, str], ...] = ()
+    tokens: tuple[str, ...] = ()
+    shows: bool = True
+    ends_message: tuple[str, ...] = ()
+    ends_answer: tuple[str, ...] = ()
+    channels: Channels | None = None
 
     @property
     def markers(self) -> tuple[str, ...]:
@@ -97,7 +98,7 @@ class ThinkingChoice:
 @cache
 def families() -> Mapping[str, Family]:
     """Return the table, by name, the more special families first."""
-    return {entry["name"]: _family(entry) for entry in _table()["family"]}
+    return {entry["name"]: from_values(Family, entry) for entry in _table()["family"]}
 
 
 @cache
@@ -133,7 +134,8 @@ def choose_families(
     folded = source.casefold()
     found: dict[str, str] = {}
     for family in families().values():
-        evidence = next((text for text in family.template if text.casefold() in folded), None)
+        texts = family.template or [text for pair in family.pairs for text in pair if text]
+        evidence = next((text for text in texts if text.casefold() in folded), None)
         if evidence is not None:
             found.setdefault(family.name, f"the chat template holds {quoted(evidence, 60)}")
         elif has_token is not None and (token := next(filter(has_token, family.vocabulary), None)):
@@ -154,33 +156,3 @@ def choose_families(
         return replace(choice, families=tuple(found), reason=next(iter(found.values())))
     speaks = _SPEAKS_OF_THINKING.search(source)
     return replace(choice, unknown=speaks[0] if speaks else "")
-
-
-def _family(entry: Mapping[str, Any]) -> Family:
-    pairs = tuple((opens, closes) for opens, closes in entry.get("pairs", ()))
-    channels = entry.get("channels")
-    return Family(
-        name=entry["name"],
-        template=tuple(entry.get("template") or (text for pair in pairs for text in pair if text)),
-        vocabulary=tuple(entry.get("vocabulary", ())),
-        pairs=pairs,
-        prose=tuple((re.compile(opens), re.compile(closes)) for opens, closes in entry.get("prose", ())),
-        wrappers=tuple((opens, closes) for opens, closes in entry.get("wrappers", ())),
-        tokens=tuple(entry.get("tokens", ())),
-        shows=bool(entry.get("shows", True)),
-        ends_message=tuple(entry.get("ends_message", ())),
-        ends_answer=tuple(entry.get("ends_answer", ())),
-        channels=None if channels is None else _channels(channels),
-    )
-
-
-def _channels(entry: Mapping[str, Any]) -> Channels:
-    return Channels(
-        signature=tuple(entry["signature"]),
-        header=re.compile(entry["header"]),
-        end=re.compile(entry["end"]),
-        begins=tuple(entry["begins"]),
-        thinks=frozenset(entry["thinks"]),
-        answers=frozenset(entry["answers"]),
-        remarks=frozenset(entry.get("remarks", ())),
-    )
