@@ -12,16 +12,19 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.generator import DrawRequest, SamplerCounts
-from homogaudit.generation.token_statistics import Sampler, TokenSampler, uniform_draws
+from homogaudit.generation.token_statistics import TokenSampler, uniform_draws
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, Prompting, TokenStatistics
+
+if TYPE_CHECKING:
+    from homogaudit.generation.torch_statistics import TorchTokenSampler
 
 __all__ = ["BatchedSampler", "DeviceMemoryError", "NoRoomError", "SequenceModel", "answer_mask", "decoded_answer"]
 
@@ -132,16 +135,9 @@ class _Branch:
 class BatchedSampler:
     """Draws every requested answer, a batched step at a time.
 
-    Args:
-        model: The sequences.
-        requests: Draws wanted, in the order in which questions start.
-        prompt_tokens: Token ids of each request's prompt.
-        prefix: Number of leading tokens that all prompts share; they are computed once.
-        decoding: How tokens are chosen.
-        prompting: Thinking markers.
-        slots: Answers drawn at the same time; needs `slots + 2` sequences of the model.
-        share_prefixes: Whether equal prefixes of a question's samples share a pass; off only to measure it.
-        sampler: What turns the model's logits into tokens; `None` for the one that takes NumPy arrays.
+    `prefix` is the number of leading tokens that all prompts share, which are computed once; `slots` answers are drawn
+    at the same time and need two more sequences of the model. `share_prefixes` is off only to measure it, and `sampler`
+    is `None` for the one that takes NumPy arrays.
 
     Raises:
         ContextTooShortError: While stepping, when not even one answer fits.
@@ -159,7 +155,7 @@ class BatchedSampler:
         slots: int,
         prefix: int = 0,
         share_prefixes: bool = True,
-        sampler: Sampler | None = None,
+        sampler: "TorchTokenSampler | None" = None,
     ) -> None:
         self._model = model
         self._decoding = decoding
@@ -180,7 +176,7 @@ class BatchedSampler:
         self._free_sequences = list(range(slots + 1, 0, -1))
         self._prefix_tokens = list(prompt_tokens[0][:prefix]) if prefix and model.can_fork else []
         self._prefix_is_ready = False
-        self._sampler: Sampler = sampler or TokenSampler(slots, model.vocabulary, decoding)
+        self._sampler = sampler or TokenSampler(slots, model.vocabulary, decoding)
         self._branches: list[_Branch] = []
         self._is_holding = False
         self._started: list[str] = []

@@ -58,11 +58,7 @@ def llama_devices() -> list[LlamaDevice]:
 
 
 def _listed(library: ctypes.CDLL) -> list[LlamaDevice]:
-    """Read the device list of ggml-backend.h.
-
-    Raises:
-        AttributeError: The library lacks `ggml_backend_dev_count` or `ggml_backend_dev_get`.
-    """
+    """Read the device list of ggml-backend.h."""
     count = _function(library, "ggml_backend_dev_count", ctypes.c_size_t)
     get = _function(library, "ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
     return [_device(library, ctypes.c_void_p(get(index))) for index in range(count())]

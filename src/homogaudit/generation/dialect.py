@@ -58,16 +58,12 @@ class Dialect:
         chat: Whether prompts go to `chat/completions` rather than `completions`.
         extensions: Send `top_k`, `min_p` and the multiplicative repetition penalty, which OpenAI's own API lacks.
         top_k_off: What turns `top_k` off: -1, or 0 where -1 is refused.
-        seed: Send a seed.
-        seed_name: Under which name.
-        penalties: Send `presence_penalty` and `frequency_penalty`.
         sampling: Send `temperature` and `top_p`; some hosted models refuse them.
         neutral_top_p: Send `top_p` where it is 1, too; some servers refuse it then, or beside a temperature.
         greedy_temperature: What the greedy answer is asked with: 0, or the lowest that is taken; `None` to send none.
         top_logprobs: How many log-probabilities a token to ask for; 0 for none.
         limit_name: `max_tokens`, or `max_completion_tokens`.
         least_tokens: Fewest that may be asked for.
-        several: Ask for several answers in one request.
         count: Send `n`, even for one answer.
         system_role: Send the system prompt as a message of its own; else it stands at the head of the user's turn.
         typed_content: Send a message's content as a list of typed parts.
@@ -86,7 +82,6 @@ class Dialect:
     top_logprobs: int = _TOP_LOGPROBS[0]
     limit_name: str = "max_tokens"
     least_tokens: int = 1
-    several: bool = True
     count: bool = True
     system_role: bool = True
     typed_content: bool = False
@@ -99,16 +94,8 @@ class Dialect:
 
     def bare(self) -> "Dialect":
         """Return the dialect that sends nothing but the prompt and the limit."""
-        return replace(
-            self,
-            extensions=False,
-            seed=False,
-            penalties=False,
-            sampling=False,
-            neutral_top_p=False,
-            top_logprobs=0,
-            count=False,
-        )
+        optional = ("extensions", "seed", "penalties", "sampling", "neutral_top_p", "count")
+        return replace(self, top_logprobs=0, **dict.fromkeys(optional, False))
 
     def additions(self) -> "list[Dialect]":
         """Return what a bare dialect could send beside, one thing each, the most missed first."""

@@ -291,7 +291,8 @@ class DialectSearch:
             said = "left on by `--thinking`" if self._thinking else ""
             return dialect, said, False, plain.thinks
         first, *others = THINKING_OFF
-        if not _may_think(plain):
+        # A reply that shows nothing at all may be thinking that the server keeps.
+        if not plain.thinks and plain.first.text.strip():
             switched = await self._requests.try_once(replace(dialect, thinking_switch=first), max_tokens=self._tokens)
             if isinstance(switched, ProbeReply) and _template_heeds(switched, plain):
                 return self._switched(dialect, first, "the template heeds it")
@@ -330,11 +331,6 @@ class DialectSearch:
                 found[name] = reply.thoughts
         name = min(found, key=lambda name: found[name], default=None)
         return name if name is not None and found[name] <= _ACCEPTED_LESS * base.thoughts else None
-
-
-def _may_think(reply: ProbeReply) -> bool:
-    """Whether a short reply shows thinking, or nothing at all, which may be thinking that the server keeps."""
-    return reply.thinks or not reply.first.text.strip()
 
 
 def _is_off(switched: ProbeReply, base: ProbeReply) -> bool:

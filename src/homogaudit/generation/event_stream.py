@@ -56,7 +56,6 @@ def _pieces(body: bytes) -> list[dict[str, Any]]:
 
 
 def _append(choice: dict[str, Any], row: Mapping[str, Any]) -> None:
-    """Add one piece to its answer."""
     part = row.get("delta", row.get("message"))
     if isinstance(part, dict):
         message = choice.setdefault("message", {})

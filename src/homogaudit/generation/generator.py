@@ -60,10 +60,7 @@ class SamplerCounts:
     Attributes:
         passes: Tokens of branches forwarded; samples with the same prefix share one.
         tokens: Answer tokens drawn, all samples together.
-        prompt_tokens: Prompt tokens forwarded.
-        steps: Batched steps.
         model_seconds: Time inside the model.
-        seconds: Time in all.
     """
 
     passes: int = 0
@@ -79,10 +76,8 @@ class NextTokens:
     """Some of the tokens that a model may write next.
 
     Attributes:
-        texts: Of the tokens.
         logprobs: ln p of each over the full vocabulary, untempered, nats.
         prompt_tokens: Length of the prompt.
-        seconds: Wall time.
         reason: Why nothing is known of them; empty where something is.
     """
 

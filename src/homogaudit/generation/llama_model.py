@@ -293,11 +293,8 @@ def _metadata(model: Any, key: str) -> str | None:
 class LlamaSequences:
     """The sequences of one llama.cpp context, in one unified cache.
 
-    Args:
-        model: The loaded model.
-        sequences: How many there may be, at most `MAX_SEQUENCES`.
-        cells: Tokens that all sequences together may hold; shared prefixes count once.
-        threads: Threads of both kinds.
+    There may be `MAX_SEQUENCES` at most. `cells` are the tokens that they may hold together; shared prefixes count
+    once.
 
     Raises:
         ModelError: The context does not fit into memory.

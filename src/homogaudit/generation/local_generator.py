@@ -20,12 +20,12 @@ from homogaudit.config.machine import physical_cores
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.batched_sampler import BatchedSampler, NoRoomError, SequenceModel
 from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens
-from homogaudit.generation.token_statistics import Sampler
 from homogaudit.questions.prompts import Prompt, PromptRenderer
 from homogaudit.records import Decoding, Prompting
 
 if TYPE_CHECKING:
     from homogaudit.generation.llama_model import LlamaModel
+    from homogaudit.generation.torch_statistics import TorchTokenSampler
     from homogaudit.generation.transformers_tokens import ModelTokens
 
 __all__ = [
@@ -61,7 +61,6 @@ class Preparation:
     """What an engine has made ready for a drawing.
 
     Attributes:
-        slots: Answers drawn at the same time.
         wanted: Slots that it would have taken with more memory.
         prefix: Leading tokens that all prompts share.
         context: Tokens of context shared by all slots.
@@ -78,7 +77,7 @@ class Preparation:
     memory_bytes: int
     seconds: StepSeconds | None
     warnings: tuple[str, ...]
-    sampler: Sampler | None = None
+    sampler: "TorchTokenSampler | None" = None
 
 
 class LocalGenerator(ABC, Generic[Tokens]):

@@ -231,7 +231,8 @@ class OpenAIGenerator:
             return
 
         def asked(number: int, server: Server) -> dict[str, Any]:
-            return self._payload(prompts[number], server.model, _NEUTRAL, 1.0, 1, seed=0, n=1)
+            fields = self._prompt_fields(prompts[number], server)
+            return payload(self._found.dialect, **fields, decoding=_NEUTRAL, temperature=1.0, max_tokens=1, seed=0)
 
         queue = self._queue(asked)
         waiting = deque(range(len(prompts)))
@@ -279,39 +280,19 @@ class OpenAIGenerator:
 
     def _work_payload(self, work: ServerWork, server: Server, decoding: Decoding) -> dict[str, Any]:
         is_greedy = work.sample_indexes[0] == GREEDY
-        return self._payload(
-            work.request.prompt,
-            server.model,
-            decoding,
-            0.0 if is_greedy else decoding.temperature,
-            decoding.greedy_max_tokens if is_greedy else decoding.max_tokens,
+        return payload(
+            self._found.dialect,
+            **self._prompt_fields(work.request.prompt, server),
+            decoding=decoding,
+            temperature=0.0 if is_greedy else decoding.temperature,
+            max_tokens=decoding.greedy_max_tokens if is_greedy else decoding.max_tokens,
             seed=draw_seed(decoding.seed, work),
             n=len(work.sample_indexes),
         )
 
-    def _payload(
-        self,
-        prompt: Prompt,
-        model: str | None,
-        decoding: Decoding,
-        temperature: float,
-        max_tokens: int,
-        *,
-        seed: int,
-        n: int,
-    ) -> dict[str, Any]:
-        return payload(
-            self._found.dialect,
-            model=model,
-            prompt=prompt.text,
-            system=prompt.system,
-            decoding=decoding,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            seed=seed,
-            n=n,
-            stop=prompt.stop,
-        )
+    def _prompt_fields(self, prompt: Prompt, server: Server) -> dict[str, Any]:
+        """Return what a request says of one prompt, and to which model."""
+        return {"model": server.model, "prompt": prompt.text, "system": prompt.system, "stop": prompt.stop}
 
     @property
     def _path(self) -> str:

@@ -112,7 +112,7 @@ class OpenAIClient:
         key: str | None = None,
         connections: int = 16,
         policy: RetryPolicy | None = None,
-        on_trouble: Callable[[str], None] | None = None,
+        on_trouble: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.address = address
         self.policy = policy or RetryPolicy()
@@ -195,7 +195,9 @@ class OpenAIClient:
                 if attempt >= most and not is_patient:
                     gone = self._gone(failure.reason)
                     raise UnreachableError(gone, status=status, is_connected=failure.is_connected) from None
-                self._tell(f"{failure.reason}; trying again")
+                if not self._is_in_trouble:
+                    self._is_in_trouble = True
+                    self._on_trouble(f"the server `{self.address.url}` {failure.reason}; trying again")
                 if wait is None:
                     longest = min(policy.most_seconds, policy.first_seconds * 2 ** min(attempt - 1, 16))
                     # Requests that failed together must not come back together.
@@ -204,8 +206,7 @@ class OpenAIClient:
             else:
                 if self._is_in_trouble:
                     self._is_in_trouble = False
-                    if self._on_trouble:
-                        self._on_trouble(f"the server `{self.address.url}` answers again")
+                    self._on_trouble(f"the server `{self.address.url}` answers again")
                 return found
 
     async def _once(
@@ -258,7 +259,7 @@ class OpenAIClient:
         key = (self._key or "").encode()
         if len(key) < _LEAST_OF_KEY or key not in body:
             return body
-        if not self._repeats_key and self._on_trouble:
+        if not self._repeats_key:
             self._on_trouble(f"the server `{self.address.url}` repeats the key in its reply; `***` is stored for it")
         self._repeats_key = True
         return body.replace(key, b"***")
@@ -334,12 +335,6 @@ class OpenAIClient:
         if "a web page in place" in reason:
             hint = f"check its base URL, which usually ends in `/v1`, and whether it requires a login; {hint}"
         return EngineError(f"the server `{self.address.url}` {reason}", hint)
-
-    def _tell(self, reason: str) -> None:
-        if not self._is_in_trouble:
-            self._is_in_trouble = True
-            if self._on_trouble:
-                self._on_trouble(f"the server `{self.address.url}` {reason}")
 
     def _safe(self, value: object) -> str:
         """Return somebody else's words on one printable line without the key."""

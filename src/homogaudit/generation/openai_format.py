@@ -34,7 +34,6 @@ class ServerToken:
         text: As bytes; a token can hold part of a character.
         logprob: ln p of it.
         head: ln p of the likeliest tokens, descending; empty where none were given.
-        head_texts: Their texts.
     """
 
     text: bytes

@@ -79,9 +79,10 @@ def find_location(location: str, policy: RetryPolicy | None = None) -> LocationF
 async def _best(address: ServerAddress, policy: RetryPolicy) -> str:
     guesses = _guesses(address.url)
     reason = ""
-    for look in (_look_at_list, _look_at_chat):
+    for at_list in (True, False):
+        looks = (_look(ServerAddress(url, address.model), policy, at_list=at_list) for url in guesses)
         try:
-            seen = await asyncio.gather(*(look(ServerAddress(url, address.model), policy) for url in guesses))
+            seen = await asyncio.gather(*looks)
         except UnreachableError:
             return address.url
         right = [url for url, x in zip(guesses, seen, strict=True) if x.is_right]
@@ -105,44 +106,33 @@ def _guesses(url: str) -> list[str]:
     return [root + path + mark + query for path in dict.fromkeys(paths)]
 
 
-async def _look_at_list(address: ServerAddress, policy: RetryPolicy) -> _Seen:
-    client = OpenAIClient(address, policy=policy)
-    try:
-        async with asyncio.timeout(_SECONDS):
-            answer = await client.get("models", attempts=1)
-        is_list = bool(listed_models(answer)) or answer.get("object") == "list"
-        return _Seen(is_list, reason="" if is_list else "it answers with something else")
-    except RefusedError as refusal:
-        return _Seen(False, refusal.status == 403, refusal.reason)
-    except ModelError as error:
-        # Status 401; a redirect to another server is no guess.
-        return _Seen(False, "requires a key" in error.message, error.message)
-    except EngineError as error:
-        if isinstance(error.__cause__, UnreachableError) and not error.__cause__.is_connected:
-            raise error.__cause__ from None
-        return _Seen(False, reason=error.message)
-    except TimeoutError:
-        return _Seen(False, reason="it does not answer in time")
-    finally:
-        await client.close()
-
-
-async def _look_at_chat(address: ServerAddress, policy: RetryPolicy) -> _Seen:
-    """Look whether a server that has no list takes requests; an empty one, which no model is asked for."""
+async def _look(address: ServerAddress, policy: RetryPolicy, *, at_list: bool) -> _Seen:
+    """Look whether a server lists its models, or else takes requests: an empty one, which no model is asked for."""
     client = OpenAIClient(address, policy=policy)
     request = {"messages": [], "max_tokens": 1} | ({"model": address.model} if address.model else {})
     try:
         async with asyncio.timeout(_SECONDS):
-            answer = await client.send("chat/completions", request, attempts=1)
-        return _Seen("choices" in answer)
+            if not at_list:
+                return _Seen("choices" in await client.send("chat/completions", request, attempts=1))
+            answer = await client.get("models", attempts=1)
+        is_list = bool(listed_models(answer)) or answer.get("object") == "list"
+        return _Seen(is_list, reason="" if is_list else "it answers with something else")
     except RefusedError as refusal:
-        is_there = refusal.status in (400, 422) or (refusal.status == 404 and "model" in refusal.whole.casefold())
-        return _Seen(is_there, refusal.status == 403)
+        is_of_model = refusal.status == 404 and "model" in refusal.whole.casefold()
+        is_there = not at_list and (refusal.status in (400, 422) or is_of_model)
+        return _Seen(is_there, refusal.status == 403, refusal.reason)
     except ModelError as error:
-        return _Seen(False, "requires a key" in error.message)
+        # Status 401; a redirect to another server is no guess.
+        return _Seen(False, "requires a key" in error.message, error.message)
+    except EngineError as error:
+        if not at_list:
+            raise
+        if isinstance(error.__cause__, UnreachableError) and not error.__cause__.is_connected:
+            raise error.__cause__ from None
+        return _Seen(False, reason=error.message)
     except UnreachableError as failure:
         return _Seen(False, failure.status in (500, 429, 503))
     except TimeoutError:
-        return _Seen(False)
+        return _Seen(False, reason="it does not answer in time")
     finally:
         await client.close()

@@ -47,7 +47,6 @@ class ServerWork:
     """The draws of one request, all of one temperature.
 
     Attributes:
-        is_first: Whether it is the first of its question.
         tries: Requests that came back without these draws.
     """
 
@@ -60,17 +59,9 @@ class ServerWork:
 class ServerDrawing:
     """Draws every requested answer over one or several servers.
 
-    Args:
-        requests: Draws wanted, in the order in which questions start; read once, as they start.
-        queue: Of the servers.
-        decoding: Of the run.
-        prompting: Thinking markers.
-        several: Whether one request may ask for several answers.
-        is_thinking_off: Whether thinking was seen to be off, so that what arrives as thinking alone is an answer.
-        thinks: Whether the model was seen to think all the same.
-        plan: Of the token statistics.
-        token_budget: Prompt and answer tokens to spend at most; `None` for no limit.
-        note: Told what the user should know, once or more often.
+    With `several` one request may ask for several answers. Where thinking was seen to be off, what arrives as thinking
+    alone is an answer; `thinks` is whether the model was seen to think all the same. `token_budget` are prompt and
+    answer tokens to spend at most, `None` for no limit; `note` is told what the user should know, once or more often.
 
     Raises:
         EngineError: While stepping, when every server fails again and again, or the budget is spent.
@@ -144,8 +135,10 @@ class ServerDrawing:
                     )
                 elif self._next is None and not self._again:
                     finished += self._failed_before(math.inf)
+            # Nothing may come of the requests that are under way either.
+            is_urgent = self._queue.is_waiting or isinstance(self._error, ModelError)
             # What has arrived is stored before the reason to stop is told.
-            if self._error is not None and not finished and (not self._queue.live or self._is_urgent()):
+            if self._error is not None and not finished and (not self._queue.live or is_urgent):
                 raise self._error
             return finished
         finally:
@@ -336,10 +329,6 @@ class ServerDrawing:
         is_estimated = plan.is_unbiased and not is_greedy
         entropies = np.array([x.estimate if is_estimated else x.low for x in found], np.float32)
         return TokenStatistics(entropies=entropies, logprobs=logprobs, answer_mask=mask)
-
-    def _is_urgent(self) -> bool:
-        """Whether to stop without waiting for the requests that are under way: nothing will come of them either."""
-        return self._queue.is_waiting or isinstance(self._error, ModelError)
 
 
 def _is_textless_cut(choice: Choice) -> bool:

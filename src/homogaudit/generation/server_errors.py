@@ -12,7 +12,6 @@ class RefusedError(Exception):
     """The server will never answer this request.
 
     Attributes:
-        status: Of HTTP.
         reason: On one line, for people.
         whole: All that it says, for whoever looks for the name of a parameter in it.
     """
@@ -33,7 +32,6 @@ class UnreachableError(Exception):
         error: Says so to the user.
         wait: Seconds that the server asks to be left alone.
         status: Of its last answer; `None` where it gave none.
-        is_connected: Whether a connection was made.
     """
 
     error: EngineError

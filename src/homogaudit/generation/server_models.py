@@ -45,7 +45,6 @@ class ServerModel:
         vocabulary: V; `None` where not told.
         identity: What tells it from another model of the same name.
         others: What else the server lists; empty where it has no list.
-        is_listed: Whether it was found in a list.
         warning: What the user should know of the list; empty for nothing.
     """
 
@@ -117,7 +116,7 @@ def server_model(
     model: str | None = None,
     policy: RetryPolicy | None = None,
     key_origins: Collection[str] | None = None,
-    on_trouble: Callable[[str], None] | None = None,
+    on_trouble: Callable[[str], None] = lambda _: None,
 ) -> ServerModel:
     """Return what the first server of `location` that can be reached says of its model, without drawing anything.
 

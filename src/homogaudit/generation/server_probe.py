@@ -7,7 +7,7 @@ draws nothing that is stored.
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from homogaudit.errors import ModelError
@@ -44,7 +44,6 @@ class ServerFacts(DialectFound):
         honours_n: Whether it gives several independent answers at once.
         honours_seed: Whether equal seeds give equal answers and others do not.
         honours_top_k: Whether `top_k` 1 leaves only the likeliest token.
-        honours_min_p: Whether `min_p` 1 does.
         top_logprobs: Log-probabilities it gives of each token, k; 0 for none.
         no_statistics: Why its log-probabilities are of no use; empty where they are.
     """
@@ -126,13 +125,14 @@ class ServerProbe:
                 )
         k, fault = _log_probabilities(first, reply.usage.completion)
         if found.drawn_greedy:
-            read = f"signals read from their tokens ({_token_signals(k)})"
+            names = (*_ENTROPY_SIGNALS, *_LIKELIHOOD_SIGNALS) if k else _LIKELIHOOD_SIGNALS
+            read = f"signals read from their tokens ({', '.join(f'`{name}`' for name in names)})"
             are = "" if fault else f"; {read} are those of a draw, not of the likeliest answer"
             warnings.insert(0, found.drawn_greedy + are)
         if fault:
             warnings.append(f"no token statistics: {fault}")
-        told = {field.name: getattr(found, field.name) for field in fields(found)}
-        told |= {"dialect": replace(dialect, several=honours_n), "warnings": tuple(warnings)}
+        told: dict[str, Any] = {field.name: getattr(found, field.name) for field in fields(found)}
+        told["warnings"] = tuple(warnings)
         return ServerFacts(
             **told,
             honours_n=honours_n,
@@ -214,12 +214,6 @@ def _log_probabilities(choice: Choice, completion: int | None) -> tuple[int, str
     if aligned_tokens(choice, completion) is None and not choice.reasoning:
         return k, "the server's log-probabilities are of another length than its tokens"
     return k, head_fault([token.head for token in choice.tokens])
-
-
-def _token_signals(k: int) -> str:
-    """Return the names of the signals that are read from the tokens of the greedy answer."""
-    names = (*_ENTROPY_SIGNALS, *_LIKELIHOOD_SIGNALS) if k else _LIKELIHOOD_SIGNALS
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def head_fault(heads: Sequence[Sequence[float]]) -> str:

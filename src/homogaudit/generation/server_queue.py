@@ -43,9 +43,6 @@ class Server:
 
     Attributes:
         model: As its requests name it.
-        capacity: Requests at the same time.
-        live: Requests under way.
-        answered: Requests answered so far.
         failure: Why it is set aside; `None` while it is used.
         relapses: Times that it came back and was lost again before it answered a request.
         probes: Times that it was asked whether it is back.
@@ -57,7 +54,6 @@ class Server:
     model: str | None
     capacity: int
     live: int = 0
-    answered: int = 0
     failure: HomogauditError | None = None
     relapses: int = 0
     probes: int = 0
@@ -77,13 +73,11 @@ class Reply(Generic[W]):
     Attributes:
         number: Of the request, in the order in which they start.
         seconds: From its start to the answer.
-        answer: The server's; `None` where there is none.
         error: Why there is none: this request is refused, or the whole run must stop. `None` without an answer: its
             server is gone, and it is to be sent again.
     """
 
     work: W
-    server: Server
     number: int
     seconds: float
     answer: dict[str, Any] | None = None
@@ -93,12 +87,8 @@ class Reply(Generic[W]):
 class RequestQueue(Generic[W]):
     """Sends requests to the servers that are free, and takes their answers as they come.
 
-    Args:
-        servers: Each takes from one queue as it gets free, so that a faster one does more.
-        loop: Where requests run.
-        send: Returns the coroutine of one request to one server.
-        probe: Returns the coroutine that asks a server whether it is back: raises where it is not.
-        warn: Told when a server is set aside.
+    Each server takes from one queue as it gets free, so that a faster one does more. `probe` asks whether one is back,
+    and raises where it is not; `warn` is told when one is set aside.
     """
 
     def __init__(
@@ -161,18 +151,17 @@ class RequestQueue(Generic[W]):
         try:
             answer = future.result()
         except UnreachableError as gone:
-            return Reply(work, server, number, seconds, error=self._set_aside(server, gone.error, gone.wait))
+            return Reply(work, number, seconds, error=self._set_aside(server, gone.error, gone.wait))
         except RefusedError as refusal:
-            return Reply(work, server, number, seconds, error=_meaning(refusal, server))
+            return Reply(work, number, seconds, error=_meaning(refusal, server))
         except HomogauditError as error:
-            return Reply(work, server, number, seconds, error=error)
+            return Reply(work, number, seconds, error=error)
         except CancelledError:
-            return Reply(work, server, number, seconds)
-        server.answered += 1
+            return Reply(work, number, seconds)
         server.relapses = server.probes = 0
         # It answers, whatever became of another request.
         server.failure = None
-        return Reply(work, server, number, seconds, answer)
+        return Reply(work, number, seconds, answer)
 
     # Servers that are gone
 

@@ -17,7 +17,6 @@ class BoundSums:
     """Bounds of the entropies of some tokens, summed, in nats.
 
     Attributes:
-        tokens: Tokens whose entropy was bounded.
         low: Sum of their lower bounds.
         high: Sum of their upper bounds; meaningless where V is not known.
     """
@@ -43,10 +42,8 @@ class StatisticsPlan:
         is_unbiased: Whether samples are of the untempered and untruncated distribution.
         is_likeliest: Whether a token of a greedy answer is the likeliest one, as at temperature 0.
         greedy_fault: Why the greedy answer has none; empty where it may.
-        sample_fault: The same of samples.
         missing: Answers without statistics, by reason.
         greedy: Bounds of the tokens of the greedy answers.
-        samples: Bounds of those of the samples.
     """
 
     k: int

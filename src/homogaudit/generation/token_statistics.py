@@ -6,7 +6,6 @@ untempered distribution over the full vocabulary; temperature and truncation tou
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,57 +13,12 @@ from numpy.typing import NDArray
 from homogaudit.errors import ModelError
 from homogaudit.records import Decoding
 
-__all__ = ["BLOCK", "Choices", "Distribution", "Sampler", "TokenSampler", "uniform_draws"]
+__all__ = ["BLOCK", "Distribution", "TokenSampler", "uniform_draws"]
 
 BLOCK = 512
 """Tokens a block sum covers: a draw then scans V/512 block sums and one block instead of the vocabulary."""
 
 Float32Array = NDArray[np.float32]
-
-
-class Choices(Protocol):
-    """The next-token distributions of B branches, to choose from; see `Distribution`."""
-
-    @property
-    def entropies(self) -> NDArray[np.float64]:
-        """(B,) entropies in nats."""
-        ...
-
-    def greedy_tokens(self, branches: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the most probable token of each row named by `branches` (ties go to the lowest id)."""
-        ...
-
-    def sampled_tokens(self, branches: NDArray[np.intp], uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Draw one token a member by inverting the cumulative distribution.
-
-        Args:
-            branches: (M,) row of each member.
-            uniforms: (M,) independent uniform numbers in [0, 1).
-
-        Returns:
-            (M,) token ids, each with a positive weight.
-        """
-        ...
-
-    def logprobs(self, branches: NDArray[np.intp], tokens: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return ln p of each member's token."""
-        ...
-
-    def logits(self, branches: NDArray[np.intp], tokens: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return the raw logit of each member's token."""
-        ...
-
-
-class Sampler(Protocol):
-    """What turns a model's logits into distributions; it takes the kind of array that the model gives."""
-
-    def distribution(self, logits: Any) -> Choices:
-        """Return the distributions behind (B, V) logits; valid until the next call."""
-        ...
-
-    def keep(self, logits: Any) -> Any:
-        """Return logits that stay valid when the model is called again."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +46,15 @@ class Distribution:
         return self.shifted[branches].argmax(axis=1)
 
     def sampled_tokens(self, branches: NDArray[np.intp], uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Draw one token a member by inverting the cumulative distribution."""
+        """Draw one token a member by inverting the cumulative distribution.
+
+        Args:
+            branches: (M,) row of each member.
+            uniforms: (M,) independent uniform numbers in [0, 1).
+
+        Returns:
+            (M,) token ids, each with a positive weight.
+        """
         ends = self.block_ends[branches]
         targets = uniforms * ends[:, -1]
         # The last block whose end is not past the target; the clip guards a target rounded up to the total.
@@ -117,10 +79,7 @@ class Distribution:
 class TokenSampler:
     """Turns logits into distributions, with buffers that live as long as the run.
 
-    Args:
-        rows: Largest number of branches in one step.
-        vocabulary: Number of tokens V.
-        decoding: Temperature and truncation of the draws.
+    `rows` is the largest number of branches in one step.
     """
 
     def __init__(self, rows: int, vocabulary: int, decoding: Decoding) -> None:

@@ -19,16 +19,7 @@ __all__ = ["TorchDistribution", "TorchTokenSampler"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TorchDistribution:
-    """The next-token distributions of B branches.
-
-    Attributes:
-        shifted: (B, V) float32 logits minus their row maximum.
-        maximum: (B,) row maxima of the logits.
-        log_normalizer: (B,) ln sum exp(shifted).
-        entropies: (B,) float64 entropies in nats, on the host.
-        weights: (B, blocks, BLOCK) float32 unnormalised sampling weights, zero past the vocabulary.
-        block_ends: (B, blocks) cumulative sums of the weights by block.
-    """
+    """As `Distribution`, on a device; the entropies are on the host."""
 
     shifted: Tensor
     maximum: Tensor

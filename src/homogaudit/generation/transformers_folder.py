@@ -9,7 +9,7 @@ from typing import Any, cast
 from homogaudit.config.sources import hub_folder
 from homogaudit.errors import ModelError
 
-__all__ = ["check_folder", "find_folder"]
+__all__ = ["check_folder", "find_folder", "one_line"]
 
 _PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 """What is downloaded: no pickled weights, no code."""
@@ -69,11 +69,6 @@ def _shards(index: Path) -> list[str]:
 
 
 def _download(hub_id: str, warn: Callable[[str], None]) -> Path:
-    """Download a repository into the local cache.
-
-    Raises:
-        ModelError: It is not to be had.
-    """
     hint = f"download it with `hf download {hub_id}` where there is a network, or name its folder"
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise ModelError(f"`{hub_id}` is not downloaded, and HF_HUB_OFFLINE forbids asking the Hub", hint)
@@ -86,6 +81,11 @@ def _download(hub_id: str, warn: Callable[[str], None]) -> Path:
         return Path(snapshot_download(hub_id, allow_patterns=list(_PATTERNS)))
     # The Hub's client and what lies below it raise nearly every class there is.
     except Exception as error:
-        lines = str(error).strip().splitlines()
-        reason = lines[0].strip() if lines else type(error).__name__
-        raise ModelError(f"`{hub_id}` is not downloaded, and the Hub does not give it: {reason}", hint) from error
+        message = f"`{hub_id}` is not downloaded, and the Hub does not give it: {one_line(error)}"
+        raise ModelError(message, hint) from error
+
+
+def one_line(error: BaseException) -> str:
+    """Return the first line of what a library says of its error."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__

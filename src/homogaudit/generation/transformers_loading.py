@@ -11,6 +11,7 @@ import transformers
 
 from homogaudit.config.machine import machine_memory
 from homogaudit.errors import ModelError
+from homogaudit.generation.transformers_folder import one_line
 from homogaudit.generation.transformers_tokens import ModelTokens
 
 __all__ = ["best_device", "free_memory", "load_model", "load_tokens"]
@@ -44,7 +45,7 @@ def load_model(folder: Path, device: torch.device) -> Any:
     # transformers raises nearly every class there is for a folder that it cannot load.
     except Exception as error:
         hint = "is the folder complete, and its architecture supported by this transformers without code of its own?"
-        raise ModelError(f"cannot load `{folder}`: {_one_line(error)}", hint) from error
+        raise ModelError(f"cannot load `{folder}`: {one_line(error)}", hint) from error
     missing = sorted(report["missing_keys"])
     if missing:
         # transformers fills the gaps with random numbers and goes on.
@@ -55,7 +56,7 @@ def load_model(folder: Path, device: torch.device) -> Any:
     try:
         return model.to(device).eval()
     except RuntimeError as error:
-        raise ModelError(f"`{folder}` does not fit on the device: {_one_line(error)}", _SMALLER_HINT) from error
+        raise ModelError(f"`{folder}` does not fit on the device: {one_line(error)}", _SMALLER_HINT) from error
 
 
 def best_device() -> str:
@@ -101,15 +102,10 @@ def load_tokens(folder: Path, model: Any) -> ModelTokens:
         )
     # A broken tokenizer raises nearly every class there is.
     except Exception as error:
-        raise ModelError(f"cannot load the tokenizer of `{folder}`: {_one_line(error)}", _TOKENIZER_HINT) from error
+        raise ModelError(f"cannot load the tokenizer of `{folder}`: {one_line(error)}", _TOKENIZER_HINT) from error
     config: Any = model.config.get_text_config(decoder=True)
     ends: set[int] = set()
     for holder in (model.generation_config, config, tokenizer):
         found = getattr(holder, "eos_token_id", None)
         ends.update(found if isinstance(found, list) else [] if found is None else [found])
     return ModelTokens(tokenizer, int(config.vocab_size), ends)
-
-
-def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__

@@ -169,11 +169,7 @@ class TransformersGenerator(LocalGenerator[ModelTokens]):
         return 2 * cache_bytes + _LOGIT_COPIES * 4 * self._tokens.vocabulary
 
     def _warm_up(self, prompt: Sequence[int], slots: int) -> tuple[int, StepSeconds]:
-        """Return the slots that fit, at most `slots`, and the seconds of a step.
-
-        Raises:
-            ModelError: There is no memory for a single answer.
-        """
+        """Return the slots that fit, at most `slots`, and the seconds of a step."""
         while True:
             try:
                 return slots, warm_up(BatchedSequences(self._model, self._tokens), prompt, slots)

@@ -33,16 +33,13 @@ _INNER_STATES = ("recurrent_states", "conv1d_state")
 
 @contextmanager
 def _memory_guard() -> Generator[None]:
-    """Turn what the device says when it has no memory left into one error.
-
-    Raises:
-        DeviceMemoryError: The device ran out of memory.
-    """
+    """Turn what the device says when it has no memory left into one error."""
     try:
         yield
         return
     except RuntimeError as error:
-        if not _is_out_of_memory(error):
+        said = ("out of memory", "can't allocate memory")
+        if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error) for words in said):
             raise
     # Behind the block, where the traceback no longer holds the tensors of the failed pass.
     if torch.cuda.is_available():
@@ -50,17 +47,8 @@ def _memory_guard() -> Generator[None]:
     raise DeviceMemoryError
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
-
-
 def _forward(model: Any, accepted: Collection[str], **arguments: Any) -> Any:
-    """Call the model with those of `arguments` that it takes, for the logits after the last token.
-
-    Raises:
-        DeviceMemoryError: The device ran out of memory.
-    """
+    """Call the model with those of `arguments` that it takes, for the logits after the last token."""
     arguments |= {"use_cache": True, "logits_to_keep": 1}
     with _memory_guard(), torch.inference_mode():
         return model(**{name: value for name, value in arguments.items() if name in accepted})
@@ -89,12 +77,8 @@ class _Sequences:
 class BatchedSequences(_Sequences):
     """Sequences that step together and can be forked.
 
-    Args:
-        model: The loaded model; `can_batch` says whether it can be used here.
-        tokens: Its tokens.
-        prompts: Token ids of the prompts to come, in order, so that several can be computed in one pass.
-        prefix: Number of leading tokens that they share.
-        together: Prompts in one pass.
+    The model is one that `can_batch`. `prompts` are the token ids of those to come, in order, so that `together` of
+    them can be computed in one pass; `prefix` is the number of leading tokens that they share.
     """
 
     can_fork = True
@@ -232,11 +216,7 @@ class BatchedSequences(_Sequences):
         return (torch.arange(width)[None, :] >= width - torch.tensor(lengths)[:, None]).long().to(self._device)
 
     def _block_of(self, rows: Sequence[Row]) -> Block:
-        """Return a block whose rows are these and end where they end: their own, or a new one that they are copied to.
-
-        Raises:
-            DeviceMemoryError: There is no memory for the copy.
-        """
+        """Return a block whose rows are these and end where they end: their own, or a copy of them."""
         own = rows[0].block
         lengths = [row.length for row in rows]
         if all(row.block is own and row.row == number for number, row in enumerate(rows)) and lengths == own.lengths:

@@ -36,10 +36,8 @@ _SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 class ModelTokens:
     """The tokens of one model.
 
-    Args:
-        tokenizer: A transformers tokenizer.
-        vocabulary: Number of tokens that the model has logits for; may exceed the tokenizer's.
-        ends: Token ids that end an answer by the model's own configuration.
+    `vocabulary` is the number of tokens that the model has logits for, which may exceed the tokenizer's, and `ends` are
+    the ids that end an answer by the model's own configuration.
     """
 
     def __init__(self, tokenizer: Any, vocabulary: int, ends: Iterable[int]) -> None:
@@ -137,18 +135,18 @@ class ModelTokens:
         if not isinstance(text, str):
             return b""
         if "ByteLevel" in self._decoder:
-            return _byte_level(text)
+            # The bytes behind the printable characters that byte-level tokenizers write for them.
+            return b"".join(_BYTES[character] if character in _BYTES else character.encode() for character in text)
         if "ByteFallback" in self._decoder and (byte := _BYTE.fullmatch(text)):
             return bytes([int(byte[1], 16)])
         if self._decoder & {"ByteFallback", "Metaspace"}:
             return text.replace(_SPACE, " ").encode()
         # Behind another token, because many decoders strip the space in front of the first.
         anchor = self.tokenize("x")
-        before, after = (self._decoded(tokens) for tokens in (anchor, [*anchor, token]))
+        before, after = (
+            self._tokenizer.decode(tokens, clean_up_tokenization_spaces=False) for tokens in (anchor, [*anchor, token])
+        )
         return after[len(before) :].encode() if after.startswith(before) else after.encode()
-
-    def _decoded(self, tokens: list[int]) -> str:
-        return self._tokenizer.decode(tokens, clean_up_tokenization_spaces=False)
 
 
 def _decoder_types(tokenizer: Any) -> frozenset[str]:
@@ -163,11 +161,6 @@ def _decoder_types(tokenizer: Any) -> frozenset[str]:
         found.add(step["type"])
         waiting += step.get("decoders", [])
     return frozenset(found)
-
-
-def _byte_level(text: str) -> bytes:
-    """Return the bytes behind the printable characters that byte-level tokenizers write for them."""
-    return b"".join(_BYTES[character] if character in _BYTES else character.encode() for character in text)
 
 
 def _printable_bytes() -> dict[str, bytes]:
