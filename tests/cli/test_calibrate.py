@@ -29,6 +29,10 @@ def test_the_packaged_embedder_gets_a_threshold_that_is_stored_under_its_key(
     assert found["false_merges"]["value"] <= 0.05
     assert found["interval"]["low"] <= found["threshold"] <= found["interval"]["high"]
     assert found["held_out_false_merges"]["n"] == found["false_merges"]["n"] >= 200
+    assert sum(rate["n"] for rate in found["merged_by_kind"].values()) == found["false_merges"]["n"]
+    assert sum(rate["k"] for rate in found["merged_by_kind"].values()) == found["false_merges"]["k"]
+    assert sum(rate["n"] for rate in found["split_by_kind"].values()) == found["false_splits"]["n"]
+    assert sum(rate["k"] for rate in found["split_by_kind"].values()) == found["false_splits"]["k"]
     (stored,) = calibrated_thresholds().items()
     assert stored[0] == found["embedder_key"]
     assert stored[1].threshold == found["threshold"]

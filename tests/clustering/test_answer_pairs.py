@@ -42,6 +42,20 @@ def test_a_file_of_pairs_is_read_with_its_checksum(tmp_path: Path) -> None:
     assert len(found.sha256) == 64
 
 
+def test_a_pair_may_tell_its_subject_and_its_source(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(json.dumps(PAIR | {"subject": "history", "source": "run"}), encoding="utf-8")
+    (pair,) = load_answer_pairs(file).pairs
+    assert (pair.subject, pair.source) == ("history", "run")
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_most_kinds_of_pair_may_mean_the_same_or_not(tmp_path: Path, same: bool) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(json.dumps(PAIR | {"kind": "unit", "same": same}), encoding="utf-8")
+    assert load_answer_pairs(file).pairs[0].same is same
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -53,6 +67,9 @@ def test_a_file_of_pairs_is_read_with_its_checksum(tmp_path: Path) -> None:
         json.dumps(PAIR | {"kind": "date"}),
         json.dumps(PAIR | {"same": False}),
         json.dumps(PAIR | {"same": "yes"}),
+        json.dumps(PAIR | {"kind": "other"}),
+        json.dumps(PAIR | {"subject": 3}),
+        json.dumps(PAIR | {"source": "web"}),
         json.dumps(PAIR | {"more": 1}),
     ],
 )

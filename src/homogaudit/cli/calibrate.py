@@ -15,6 +15,12 @@ from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, ModelsOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from homogaudit.clustering.answer_pairs import AnswerPair
     from homogaudit.events import JobEmbedder
     from homogaudit.statistics.pair_threshold import PairThreshold
     from homogaudit.statistics.rates import Rate
@@ -56,7 +62,6 @@ def calibrate(
     from homogaudit.errors import UsageError
     from homogaudit.launch.embedder_choice import resolve_job_embedder
     from homogaudit.statistics.pair_threshold import pair_threshold
-    from homogaudit.statistics.rates import wilson
 
     named = load_models(models_file)
     settings = load_settings(named, embedder=embedder)
@@ -69,10 +74,9 @@ def calibrate(
     file = load_answer_pairs(resource("samples") / "answer_pairs.jsonl" if pairs is None else pairs)
     cosines = pair_cosines(file.pairs, load_embedder(chosen, trust.key_origins))
     found = pair_threshold(cosines, [pair.same for pair in file.pairs], [pair.question for pair in file.pairs])
-    by_kind: dict[str, Rate] = {}
-    for kind in dict.fromkeys(pair.kind for pair in file.pairs):
-        merged = [bool(c >= found.threshold) for c, pair in zip(cosines, file.pairs, strict=True) if pair.kind == kind]
-        by_kind[kind] = wilson(sum(merged), len(merged))
+    merges = cosines >= found.threshold
+    merged_by_kind = _rates(file.pairs, merges, same=False)
+    split_by_kind = _rates(file.pairs, ~merges, same=True)
     stored = store_threshold(
         chosen.key,
         CalibratedThreshold(
@@ -86,13 +90,30 @@ def calibrate(
         ),
     )
     if as_json:
-        typer.echo(json.dumps(_document(chosen, found, by_kind, file.sha256, stored), indent=2))
+        typer.echo(json.dumps(_document(chosen, found, merged_by_kind, split_by_kind, file.sha256, stored), indent=2))
     else:
-        _print(chosen, found, by_kind, stored)
+        _print(chosen, found, merged_by_kind, split_by_kind, stored)
+
+
+def _rates(pairs: "Sequence[AnswerPair]", wrong: "NDArray[np.bool_]", *, same: bool) -> "dict[str, Rate]":
+    """Return for each kind how many of its pairs of one meaning, or of different ones, are judged wrongly."""
+    from homogaudit.clustering.answer_pairs import KINDS
+    from homogaudit.statistics.rates import wilson
+
+    by_kind = {
+        kind: [bool(w) for w, pair in zip(wrong, pairs, strict=True) if pair.kind == kind and pair.same == same]
+        for kind in KINDS
+    }
+    return {kind: wilson(sum(found), len(found)) for kind, found in by_kind.items() if found}
 
 
 def _document(
-    embedder: "JobEmbedder", found: "PairThreshold", by_kind: "dict[str, Rate]", sha256: str, stored: Path
+    embedder: "JobEmbedder",
+    found: "PairThreshold",
+    merged_by_kind: "dict[str, Rate]",
+    split_by_kind: "dict[str, Rate]",
+    sha256: str,
+    stored: Path,
 ) -> dict[str, Any]:
     return {
         "schema": "homogaudit.calibration/1",
@@ -100,13 +121,20 @@ def _document(
         "embedder_key": embedder.key,
         "pairs_sha256": sha256,
         **asdict(found),
-        "merged_by_kind": {kind: asdict(rate) for kind, rate in by_kind.items()},
+        "merged_by_kind": {kind: asdict(rate) for kind, rate in merged_by_kind.items()},
+        "split_by_kind": {kind: asdict(rate) for kind, rate in split_by_kind.items()},
         "note": _TRANSFER,
         "stored": str(stored),
     }
 
 
-def _print(embedder: "JobEmbedder", found: "PairThreshold", by_kind: "dict[str, Rate]", stored: Path) -> None:
+def _print(
+    embedder: "JobEmbedder",
+    found: "PairThreshold",
+    merged_by_kind: "dict[str, Rate]",
+    split_by_kind: "dict[str, Rate]",
+    stored: Path,
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -126,7 +154,8 @@ def _print(embedder: "JobEmbedder", found: "PairThreshold", by_kind: "dict[str, 
         "one meaning, not merged": found.false_splits,
         "different meaning, merged (held out)": found.held_out_false_merges,
         "one meaning, not merged (held out)": found.held_out_false_splits,
-        **{f"{kind}, merged": rate for kind, rate in by_kind.items()},
+        **{f"{kind}, merged": rate for kind, rate in merged_by_kind.items()},
+        **{f"{kind}, not merged": rate for kind, rate in split_by_kind.items()},
     }
     for name, rate in rows.items():
         table.add_row(name, percent(rate.value), percent_interval(rate.low, rate.high), str(rate.n))

@@ -16,10 +16,27 @@ from numpy.typing import NDArray
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.errors import UsageError
 
-__all__ = ["KINDS", "AnswerPair", "AnswerPairs", "load_answer_pairs", "pair_cosines"]
+__all__ = ["KINDS", "SOURCES", "AnswerPair", "AnswerPairs", "load_answer_pairs", "pair_cosines"]
 
-KINDS = ("paraphrase", "number", "name", "negation", "other")
-"""What tells the two answers of a pair apart; `paraphrase` alone leaves the meaning as it is."""
+KINDS = (
+    "paraphrase",
+    "number",
+    "number_in_words",
+    "unit",
+    "name",
+    "negation",
+    "hedge",
+    "more_specific",
+    "reordered",
+    "contradiction",
+    "roles",
+    "other",
+)
+"""What sets the two answers of a pair apart. A `paraphrase` means the same and `other` does not; pairs of the kinds
+between them may do either."""
+
+SOURCES = ("written", "run")
+"""A pair was written for the purpose, or its answers are samples of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +46,8 @@ class AnswerPair:
     Attributes:
         same: Whether they mean the same.
         kind: One of `KINDS`.
+        subject: What the question is about, such as `history`; subjects can be held out.
+        source: One of `SOURCES`.
     """
 
     question: str
@@ -36,6 +55,8 @@ class AnswerPair:
     b: str
     same: bool
     kind: str
+    subject: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +72,7 @@ class AnswerPairs:
 
 
 def load_answer_pairs(path: Path) -> AnswerPairs:
-    """Read a file of pairs: JSON Lines with `question`, `a`, `b`, `same` and `kind`.
+    """Read a file of pairs: JSON Lines with `question`, `a`, `b`, `same`, `kind`; maybe `subject` and `source`.
 
     Raises:
         UsageError: It cannot be read; the message names the line.
@@ -89,8 +110,11 @@ def _pair(line: str, place: str) -> AnswerPair:
     texts: list[Any] = [row["question"], row["a"], row["b"]]
     if not all(isinstance(text, str) and text.strip() for text in texts):
         raise UsageError(f"{place}: `question`, `a` and `b` must be texts")
-    if row["same"] not in (True, False) or pair.kind not in KINDS or pair.same != (pair.kind == "paraphrase"):
+    if row["same"] not in (True, False) or pair.kind not in KINDS or pair.kind == ("paraphrase", "other")[pair.same]:
         raise UsageError(
-            f"{place}: `same` and `kind` do not fit", f"kinds are {', '.join(KINDS)}; only the first is the same"
+            f"{place}: `same` and `kind` do not fit",
+            f"kinds are {', '.join(KINDS)}; a `paraphrase` is the same, and `other` is not",
         )
+    if not isinstance(row.get("subject", ""), str) or row.get("source", "run") not in SOURCES:
+        raise UsageError(f"{place}: `subject` must be a text", f"and `source` one of {', '.join(SOURCES)}")
     return pair
