@@ -97,3 +97,18 @@ def test_most_pairs_of_runs_are_samples_of_the_example_run(pairs: tuple[AnswerPa
     drawn = [pair for pair in pairs if pair.source == "run"]
     assert {pair.question for pair in drawn} <= set(samples)
     assert sum({pair.a, pair.b} <= samples[pair.question] for pair in drawn) * 2 > len(drawn)
+
+
+@pytest.mark.parametrize(
+    ("source", "count", "agreement", "kappa"), [(None, 770, 0.990, 0.977), ("run", 314, 0.978, 0.923)]
+)
+def test_two_people_agree_on_what_means_the_same(
+    pairs: tuple[AnswerPair, ...], source: str | None, count: int, agreement: float, kappa: float
+) -> None:
+    from sklearn.metrics import accuracy_score, cohen_kappa_score
+
+    twice = [pair for pair in pairs if pair.second is not None and source in (None, pair.source)]
+    first, second = [pair.same for pair in twice], [pair.second for pair in twice]
+    assert len(twice) == count
+    assert accuracy_score(first, second) == pytest.approx(agreement, abs=5e-4)
+    assert cohen_kappa_score(first, second) == pytest.approx(kappa, abs=5e-4)
