@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 if TYPE_CHECKING:
     from pydantic import ConfigDict, TypeAdapter
 
-__all__ = ["STRICT", "Count", "Share", "Signed", "Within", "from_json", "from_values", "to_values"]
+__all__ = ["STRICT", "Count", "Share", "Signed", "Within", "from_json", "from_values", "kind_of", "to_values"]
 
 _Record = TypeVar("_Record")
 
@@ -41,6 +41,18 @@ Share = Annotated[float, Within(0, 1)]
 
 Signed = Annotated[float, Within(-1, 1)]
 """A number from -1 to 1: a correlation, a difference of shares."""
+
+
+def kind_of(value: object) -> str:
+    """Return the JSON name of a value's type, for error lines."""
+    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
+        (bool, "true or false"),
+        ((int, float), "a number"),
+        (str, "a text"),
+        (list, "a list"),
+        (dict, "an object"),
+    )
+    return next((name for kind, name in kinds if isinstance(value, kind)), "null")
 
 
 @cache

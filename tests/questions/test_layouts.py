@@ -190,7 +190,7 @@ def test_a_json_item_is_named_by_the_line_where_it_begins(tmp_path: Path):
         ('{"question": 5}', "`question` is a number, not a text"),
         ('{"question": [{"role": "user"}]}', "`question` is a list"),
         ('{"question": "x", "id": [1]}', "`id` is a list"),
-        ('{"question": "x", "id": true}', "`id` is a truth value"),
+        ('{"question": "x", "id": true}', "`id` is true or false"),
         ('{"question": "x", "answers": {"texxt": ["a"]}}', "`answers` holds an object"),
         ('{"question": "x", "answers": [{"a": ["b"]}]}', "`answers` holds an object"),
         ('{"question": "x", "answers": "a", "passages": {}}', "`passages` holds an object"),

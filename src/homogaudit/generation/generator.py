@@ -77,7 +77,6 @@ class NextTokens:
 
     Attributes:
         logprobs: ln p of each over the full vocabulary, untempered, nats.
-        prompt_tokens: Length of the prompt.
         reason: Why nothing is known of them; empty where something is.
     """
 

@@ -170,22 +170,24 @@ class LlamaModel:
     @property
     def cache_bytes_per_token(self) -> int:
         """Bytes of float16 keys and values that one cell holds, over all layers."""
-        heads = max(1, int(llama_cpp.llama_model_n_head(self.pointer)))
-        default = int(llama_cpp.llama_model_n_embd(self.pointer)) // heads
-        architecture = self.metadata("general.architecture") or ""
-        key, value = (
-            int(self.metadata(f"{architecture}.attention.{name}_length") or default) for name in ("key", "value")
-        )
-        return self.layers * max(1, int(llama_cpp.llama_model_n_head_kv(self.pointer))) * (key + value) * 2
+        numbers = sum(self._head_length(name) for name in ("key", "value"))
+        return self.layers * max(1, int(llama_cpp.llama_model_n_head_kv(self.pointer))) * numbers * 2
 
     @property
     def attention_share_per_cell(self) -> float:
         """Operations that attention over one more cell adds to a token, over those of its matrix products."""
-        heads = max(1, int(llama_cpp.llama_model_n_head(self.pointer)))
-        width = int(llama_cpp.llama_model_n_embd(self.pointer))
+        numbers = self._heads * self._head_length("key")
+        return 4 * self.layers * numbers / (2 * max(1, int(llama_cpp.llama_model_n_params(self.pointer))))
+
+    @property
+    def _heads(self) -> int:
+        return max(1, int(llama_cpp.llama_model_n_head(self.pointer)))
+
+    def _head_length(self, name: str) -> int:
+        """Return the length of a head's `key` or `value`."""
         architecture = self.metadata("general.architecture") or ""
-        key_length = int(self.metadata(f"{architecture}.attention.key_length") or width // heads)
-        return 4 * self.layers * heads * key_length / (2 * max(1, int(llama_cpp.llama_model_n_params(self.pointer))))
+        default = int(llama_cpp.llama_model_n_embd(self.pointer)) // self._heads
+        return int(self.metadata(f"{architecture}.attention.{name}_length") or default)
 
     def metadata(self, key: str) -> str | None:
         """Return one metadata value of the file as text."""

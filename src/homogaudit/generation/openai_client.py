@@ -70,7 +70,6 @@ class RetryPolicy:
         first_seconds: Before the second attempt; doubled before each further one, up to `most_seconds`.
         most_seconds: Also the longest wait that a server may ask for.
         timeout_seconds: For one attempt from its start to the last byte.
-        connect_seconds: For the connection alone.
         unreachable_attempts: Of one request that gets no answer of any kind: its server is gone, not busy.
         loading_seconds: A model that its server is still loading is waited for so long, however few the attempts.
     """

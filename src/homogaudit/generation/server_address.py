@@ -39,9 +39,7 @@ class _Seen:
     """What one guess answered.
 
     Attributes:
-        is_right: Whether it is a server of models.
         may_be: Whether it may be one: it requires a key, or is busy.
-        reason: Why it is none.
     """
 
     is_right: bool

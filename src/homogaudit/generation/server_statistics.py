@@ -43,7 +43,6 @@ class StatisticsPlan:
         is_likeliest: Whether a token of a greedy answer is the likeliest one, as at temperature 0.
         greedy_fault: Why the greedy answer has none; empty where it may.
         missing: Answers without statistics, by reason.
-        greedy: Bounds of the tokens of the greedy answers.
     """
 
     k: int

@@ -22,7 +22,6 @@ class Block:
 
     Attributes:
         lengths: Tokens of each row; the rest of its cells, on the left, is padding.
-        width: Cells of every row.
     """
 
     cache: Cache

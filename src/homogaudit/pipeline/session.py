@@ -156,7 +156,7 @@ class Audit:
             self._run.status = "started"
         if (model := self._job.model) is not None and (missing or self._uncalled()):
             yield from self._generate(model, missing)
-        yield from self._tell(self._settle_states())
+        yield from self._tell(self._settle_states().lines)
         if not self._control.is_cancelled:
             yield from self._score_stored()
         if not self._control.is_cancelled:
@@ -330,9 +330,8 @@ class Audit:
             if self._scorer.is_ready:
                 yield self._scorer.score(sample_set)
 
-    def _tell(self, warnings: Settlement | Sequence[str]) -> Iterator[Event]:
+    def _tell(self, lines: Sequence[str]) -> Iterator[Event]:
         """Pass on warnings, each once."""
-        lines = warnings.lines if isinstance(warnings, Settlement) else warnings
         for line in lines:
             if line not in self._told:
                 self._told.add(line)

@@ -130,7 +130,6 @@ class _Listed:
     Attributes:
         labels: Their own, as the record gives them; empty where it gives none.
         right: Places of the right ones, where the list says so itself.
-        are_numbers: Whether the record gives them as numbers.
     """
 
     texts: tuple[str, ...]

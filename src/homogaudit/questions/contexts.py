@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from homogaudit.codec import kind_of
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.references import decoded, lowered_keys
-from homogaudit.questions.wording import kind_of
 
 __all__ = ["CONTEXT_COLUMNS", "PASSAGE_COLUMNS", "passages_of"]
 

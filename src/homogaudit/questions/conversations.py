@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from homogaudit.codec import kind_of
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.raw_records import RawRecord
 from homogaudit.questions.references import decoded, lowered_keys
-from homogaudit.questions.wording import kind_of, quoted
+from homogaudit.questions.wording import quoted
 
 __all__ = ["Conversation", "first_messages", "is_conversation", "read_conversation"]
 

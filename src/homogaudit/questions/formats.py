@@ -66,7 +66,6 @@ class RawFile:
 
     Attributes:
         format: `jsonl`, `json`, `yaml`, `table`, `binary` or `text`.
-        columns: Every column in the order of its first appearance.
         notes: What was left out or guessed, a line each.
         lines: The text's own lines where 0.1.0 asked those, though the file holds records; else empty.
     """

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
+from homogaudit.codec import kind_of
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.layouts import Columns, has_question_column
 from homogaudit.questions.nesting import expand, find_records, is_side_by_side
 from homogaudit.questions.raw_records import RawRecord, RawRecords, check_value
-from homogaudit.questions.wording import kind_of, quoted
+from homogaudit.questions.wording import quoted
 
 __all__ = ["is_json_lines", "is_one_document", "json_lines_records", "json_records"]
 

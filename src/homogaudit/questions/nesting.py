@@ -31,7 +31,6 @@ class FoundRecords:
     Attributes:
         key: Of the list that holds them; `None` where `records` were put together from elsewhere.
         records: Empty where `key` says where they stand.
-        notes: What was left out, a line each.
     """
 
     key: str | None

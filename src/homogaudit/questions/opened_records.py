@@ -19,8 +19,6 @@ class OpenedRecord:
     """One record by normalised column.
 
     Attributes:
-        line: Where it began, from 1.
-        where: File and line, for error lines.
         values: By normalised column; of two names that become one the first stays.
     """
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from homogaudit.codec import kind_of
 from homogaudit.errors import QuestionFileError, UsageError
 from homogaudit.questions.choices import ChoiceReader, lettered_options, named_option
 from homogaudit.questions.contexts import CONTEXT_COLUMNS, PASSAGE_COLUMNS, passages_of
@@ -24,7 +25,7 @@ from homogaudit.questions.opened_records import OpenedRecord
 from homogaudit.questions.raw_records import RawRecord
 from homogaudit.questions.references import decoded, last_boxed, read_references, unique_texts
 from homogaudit.questions.unused_columns import unused_notes
-from homogaudit.questions.wording import kind_of, listed, quoted
+from homogaudit.questions.wording import listed, quoted
 from homogaudit.records import CHOICE_LETTERS, Question, make_question_id
 
 __all__ = ["Asking", "LocatedQuestion", "Reading", "beside", "read_questions", "told_apart"]
@@ -66,7 +67,6 @@ class Reading:
 
     Attributes:
         layout: Its name, as `recognise_layout` tells it.
-        located: A question a record, in the order of the file.
         notes: What was read otherwise than a user may expect, and what was left out, a line each.
     """
 

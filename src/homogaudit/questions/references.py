@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from homogaudit.codec import kind_of
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.literals import NOT_A_LITERAL, ElidedError, read_literal
-from homogaudit.questions.wording import kind_of
 
 __all__ = ["decoded", "last_boxed", "lowered_keys", "read_references", "unique_texts"]
 

@@ -7,19 +7,7 @@ from collections.abc import Iterable
 
 from homogaudit.config.nearest import did_you_mean
 
-__all__ = ["kind_of", "listed", "quoted", "with_nearest"]
-
-
-def kind_of(value: object) -> str:
-    """Return the JSON name of a value's type, for error lines."""
-    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (bool, "a truth value"),
-        ((int, float), "a number"),
-        (str, "a text"),
-        (list, "a list"),
-        (dict, "an object"),
-    )
-    return next((name for kind, name in kinds if isinstance(value, kind)), "null")
+__all__ = ["listed", "quoted", "with_nearest"]
 
 
 def quoted(value: object, limit: int = 60) -> str:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
+from homogaudit.codec import kind_of
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.layouts import Columns, has_question_column
 from homogaudit.questions.nesting import expand, find_records
 from homogaudit.questions.raw_records import RawRecord, RawRecords, check_value
-from homogaudit.questions.wording import kind_of, quoted
+from homogaudit.questions.wording import quoted
 
 __all__ = ["is_yaml", "yaml_records"]
 

@@ -20,10 +20,10 @@ from homogaudit.recordings.names import (
     numbered_families,
 )
 from homogaudit.recordings.question_fields import QuestionFields
-from homogaudit.recordings.source import ImportOptions, Notes, Source, items_of, number_of
+from homogaudit.recordings.source import ImportOptions, Notes, Source, header_line, items_of, number_of
 from homogaudit.records import LabelValue
 from homogaudit.store.recorded import Line
-from homogaudit.store.recorded_lines import FORMAT, LineError, shown
+from homogaudit.store.recorded_lines import LineError, shown
 
 __all__ = [
     "AnswerNames",
@@ -143,12 +143,12 @@ def read_answers(source: Source) -> Iterator[Line]:
 def _of_one_model(source: Source) -> Iterator[Line]:
     """Yield the lines of a file, those of one model where they name several."""
     if not any(_model(record) for record in source.records):
-        yield from source.lines()
+        yield from source.lines
         return
-    read = [(line, _model_at(line)) for line in source.lines()]
+    read = [(line, _model_at(line)) for line in source.lines]
     chosen = chosen_model([model for _, model in read if model is not None], source.options)
     if chosen is not None and "format" not in source.records[0]:
-        yield Line("its header", lambda: {"format": FORMAT, "model": chosen})
+        yield header_line(model=chosen)
     for line, model in read:
         if model in (None, chosen):
             yield line

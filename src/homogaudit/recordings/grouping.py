@@ -1,14 +1,14 @@
 """Answers that stand one at a time, put together by their question."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from homogaudit.recordings.draws import label_of_draws
-from homogaudit.recordings.source import ImportOptions, Notes, Source
+from homogaudit.recordings.source import ImportOptions, Notes, Source, header_line
 from homogaudit.records import LabelValue, collapse
 from homogaudit.store.recorded import Line
-from homogaudit.store.recorded_lines import FORMAT, LineError, shown
+from homogaudit.store.recorded_lines import LineError, shown
 
 __all__ = ["Drawn", "chosen_model", "grouped", "question_key"]
 
@@ -36,17 +36,6 @@ class Drawn:
     model: str | None = None
 
 
-@dataclass(slots=True)
-class _Group:
-    place: str
-    question: Mapping[str, Any]
-    parts: list[Drawn] = field(default_factory=list["Drawn"])
-
-    @property
-    def count(self) -> int:
-        return sum(len(part.draws) for part in self.parts)
-
-
 def question_key(question: Mapping[str, Any]) -> str:
     """Return what the answers to one question have in common: its text and what was asked with it.
 
@@ -64,25 +53,23 @@ def grouped(drawn: Iterable[Drawn], source: Source) -> Iterator[Line]:
     Raises:
         LineError: The answers are those of several models and none of them was chosen.
     """
-    groups: dict[str, _Group] = {}
+    groups: dict[str, list[Drawn]] = {}
     notes = source.notes
     parts = list(drawn)
     model = chosen_model([part.model for part in parts if part.model is not None], source.options)
     if model is not None:
-        header = {"format": FORMAT, "model": model}
-        yield Line("its header", lambda: header)
+        yield header_line(model=model)
     for part in parts:
-        if part.model not in (None, model):
+        if part.model in (None, model):
+            groups.setdefault(part.key, []).append(part)
+        else:
             notes.leave_out_model(model, len(part.draws))
-            continue
-        group = groups.setdefault(part.key, _Group(part.place, part.question))
-        group.parts.append(part)
-    is_single = all(group.count == 1 for group in groups.values())
-    if is_single and any(part.is_greedy is None for group in groups.values() for part in group.parts):
+    is_single = all(sum(len(part.draws) for part in group) == 1 for group in groups.values())
+    if is_single and any(part.is_greedy is None for group in groups.values() for part in group):
         notes.say("one answer per question: taken as the greedy answer")
     for group in groups.values():
         values = _line(group, is_single, notes)
-        yield Line(group.place, lambda values=values: values)
+        yield Line(group[0].place, lambda values=values: values)
 
 
 def chosen_model(named_models: Iterable[str], options: ImportOptions) -> str | None:
@@ -100,8 +87,8 @@ def chosen_model(named_models: Iterable[str], options: ImportOptions) -> str | N
     return (named or models or [None])[0]
 
 
-def _line(group: _Group, is_single: bool, notes: Notes) -> dict[str, Any]:
-    parts = sorted(group.parts, key=lambda part: part.order)
+def _line(group: Sequence[Drawn], is_single: bool, notes: Notes) -> dict[str, Any]:
+    parts = sorted(group, key=lambda part: part.order)
     greedy = [part for part in parts if part.is_greedy and len(part.draws) == 1]
     if is_single and parts[0].is_greedy is None:
         greedy = parts
@@ -120,7 +107,7 @@ def _line(group: _Group, is_single: bool, notes: Notes) -> dict[str, Any]:
             )
     left_out = {id(part) for part in greedy}
     samples = [part for part in parts if id(part) not in left_out]
-    values: dict[str, Any] = dict(group.question)
+    values: dict[str, Any] = dict(group[0].question)
     if greedy:
         values["greedy"] = greedy[0].draws[0]
     if samples:

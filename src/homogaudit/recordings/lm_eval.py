@@ -31,13 +31,14 @@ def read_logged_samples(source: Source) -> Iterator[Line]:
     documents = [object_of(record.get("doc")) for record in source.records]
     fields, notes = QuestionFields(source, documents), source.notes
     filters: dict[str, str] = {}
-    for place, record in ((record.place, record.values) for record in source.read()):
+    for line in source.lines:
+        record = source.read(line)
         document, used = str(record.get("doc_id")), str(record.get("filter"))
         first = filters.setdefault(document, used)
         if first != used:
             notes.say(f"the answers are the same under every filter: {shown(used)} is left out, {shown(first)} counts")
             continue
-        yield Line(place, partial(_line, record, fields, notes))
+        yield Line(line.place, partial(_line, record, fields, notes))
 
 
 def _line(record: Mapping[str, Any], fields: QuestionFields, notes: Notes) -> dict[str, Any]:

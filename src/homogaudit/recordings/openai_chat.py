@@ -39,7 +39,8 @@ def read_replies(source: Source) -> Iterator[Line]:
 
 def _drawn(source: Source) -> Iterator[Drawn]:
     fields, notes = QuestionFields(source), source.notes
-    for place, record in ((record.place, record.values) for record in source.read()):
+    for line in source.lines:
+        place, record = line.place, source.read(line)
         reply = _reply(record)
         if reply is None:
             notes.count("request failed and is left out", "requests failed and are left out", first=_failure(record))

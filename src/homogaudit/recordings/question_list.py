@@ -23,7 +23,6 @@ class QuestionList:
     """Questions by their ids and by their texts, and requests by their ids.
 
     Attributes:
-        names: Of the files.
         requests: Bodies of requests by `custom_id`.
     """
 

@@ -29,7 +29,6 @@ class Layout:
     """A way in which answers are written down.
 
     Attributes:
-        name: As the user is told of it.
         recognises: Whether a file has it, by its first records or its document.
         read: Yields a header, where the file names its model, and a line a question.
     """
@@ -45,7 +44,6 @@ class ReadRecording:
 
     Attributes:
         summary: What it was taken for and what it holds, one line.
-        warnings: What was guessed or left out, a line each.
     """
 
     file: RecordedFile
@@ -88,7 +86,7 @@ def read_recording(
     source = open_source(path, options, is_archive=is_log_archive(archive_names(path)))
     if source.kind != "archive" and not source.records:
         # Its lines name what is wrong with them.
-        collect(path, source.lines(), parse_answer=parse_answer)
+        collect(path, source.lines, parse_answer=parse_answer)
         raise RecordedFileError(f"`{path}` holds no records", "`homogaudit guide recorded` shows the format")
     _refuse_other_files(source)
     layout = next(layout for layout in LAYOUTS if layout.recognises(source))

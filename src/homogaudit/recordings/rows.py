@@ -56,9 +56,9 @@ def _drawn(source: Source) -> Iterator[Drawn]:
     options, notes = source.options, source.notes
     fields, labels = QuestionFields(source), LabelReader(source)
     temperatures: set[float] = set()
-    for record in source.read():
-        with source.at(record.place):
-            values = dict(record.values)
+    for line in source.lines:
+        with source.at(line.place):
+            values = dict(line.read())
             names = by_normal_name(values)
             chosen = answer_names(values, options)
             say_unused(values, chosen, notes)
@@ -86,7 +86,7 @@ def _drawn(source: Source) -> Iterator[Drawn]:
                     draw = draw_of({**draw, "finish_reason": values.pop(names[key])}, notes)
             question = fields.read(values)
             yield Drawn(
-                record.place,
+                line.place,
                 question_key(question),
                 question,
                 [draw],
@@ -144,7 +144,7 @@ def _answers_repeat(source: Source) -> bool:
     if any({"label", "signals"} & record.keys() for record in source.records):
         return False
     first: dict[str, str] = {}
-    for line in open_source(source.path, source.options).lines():
+    for line in open_source(source.path, source.options).lines:
         try:
             values = line.read()
         except LineError:

@@ -23,9 +23,19 @@ from homogaudit.recordings.archives import refuse_what_is_no_text
 from homogaudit.recordings.names import ANSWER_LISTS, ANSWER_TEXTS
 from homogaudit.recordings.question_list import QuestionList
 from homogaudit.store.recorded import Line, lines_of, numbered_lines, opened
-from homogaudit.store.recorded_lines import LineError, read_object, shown
+from homogaudit.store.recorded_lines import FORMAT, LineError, read_object, shown
 
-__all__ = ["ImportOptions", "Notes", "Record", "Source", "items_of", "number_of", "object_of", "open_source", "text_of"]
+__all__ = [
+    "ImportOptions",
+    "Notes",
+    "Source",
+    "header_line",
+    "items_of",
+    "number_of",
+    "object_of",
+    "open_source",
+    "text_of",
+]
 
 _PROBED = 50
 """Records that decide which layout a file has."""
@@ -93,14 +103,6 @@ class Notes:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One object of a file, and its place there as error lines name it."""
-
-    place: str
-    values: Mapping[str, Any]
-
-
 @dataclass(slots=True)
 class Source:
     """An opened file.
@@ -109,6 +111,7 @@ class Source:
         kind: `lines`, `document`, `table` or `archive`.
         document: The whole value of a JSON document; `None` for the others.
         records: The first records, readable ones only; of a document those of its outer list.
+        lines: All of them with their places, once.
     """
 
     path: Path
@@ -117,22 +120,16 @@ class Source:
     records: tuple[Mapping[str, Any], ...]
     options: ImportOptions
     notes: Notes
-    _lines: Iterator[Line]
+    lines: Iterator[Line]
 
-    def lines(self) -> Iterator[Line]:
-        """Yield the records with their places; can be called once."""
-        return self._lines
-
-    def read(self) -> Iterator[Record]:
-        """Yield the records themselves; can be called once.
+    def read(self, line: Line) -> Mapping[str, Any]:
+        """Return the record of a line.
 
         Raises:
-            RecordedFileError: One cannot be read.
+            RecordedFileError: It cannot be read.
         """
-        for line in self._lines:
-            with self.at(line.place):
-                values = line.read()
-            yield Record(line.place, values)
+        with self.at(line.place):
+            return line.read()
 
     @contextlib.contextmanager
     def at(self, place: str) -> Generator[None]:
@@ -187,6 +184,11 @@ def open_source(path: Path, options: ImportOptions, *, is_archive: bool = False)
         except LineError:
             continue
     return Source(path, kind, document, tuple(records), options, notes, chain(first, lines))
+
+
+def header_line(**facts: Any) -> Line:
+    """Return the header of the recorded format that says these facts."""
+    return Line("its header", lambda: {"format": FORMAT, **facts})
 
 
 def object_of(value: object) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from functools import partial
 from typing import Any
 
 from homogaudit.recordings.answers import AnswerReader, list_in_cell
-from homogaudit.recordings.source import Source, number_of
+from homogaudit.recordings.source import Source, header_line, number_of
 from homogaudit.store.recorded import Line
-from homogaudit.store.recorded_lines import FORMAT
 
 __all__ = ["is_result", "read_results"]
 
@@ -51,11 +50,10 @@ def read_results(source: Source) -> Iterator[Line]:
     """Yield a header with the directions of the scores, then a line a prompt."""
     scores = [name for name in source.columns() if name in _SCORES]
     if scores:
-        header = {"format": FORMAT, "directions": dict.fromkeys(scores, -1)}
-        yield Line("its header", lambda: header)
+        yield header_line(directions=dict.fromkeys(scores, -1))
         source.notes.say(f"uqlm's scores are read as signals, lower is more uncertain: {', '.join(scores)}")
     reader = AnswerReader(source)
-    for line in source.lines():
+    for line in source.lines:
         yield Line(line.place, partial(_line, line, reader))
 
 

@@ -26,7 +26,7 @@ def is_request_output(record: Mapping[str, Any]) -> bool:
 def read_request_outputs(source: Source) -> Iterator[Line]:
     """Yield a line a prompt; one output drawn at temperature 0 is the greedy answer."""
     fields = QuestionFields(source)
-    for line in source.lines():
+    for line in source.lines:
         yield Line(line.place, partial(_of_line, line, fields, source.notes))
 
 

@@ -48,7 +48,6 @@ class FailedDraws:
     """How many of the stored draws failed.
 
     Attributes:
-        draws: All that are stored.
         failed: Those that hold a reason in place of an answer.
         reason: The commonest; empty where none failed.
     """

@@ -93,7 +93,6 @@ class RecordedFacts:
         header: Keys of its header that the format does not know.
         signals: Its names of signals, and the names that they are stored under.
         generation_extra: Unknown keys of draws, by question id and sample index.
-        warnings: What was guessed or left out when it was read.
     """
 
     header: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from homogaudit.errors import RunFileError
 from homogaudit.store.run_lock import beside, lock_owner
+from homogaudit.store.run_schema import sqlite_header
 
 __all__ = ["JOURNAL", "check_journal", "missing_journal", "next_mark", "set_aside_leftovers"]
 
@@ -121,19 +122,11 @@ def next_mark(path: Path, run: str | None, last: str | None) -> str:
 def missing_journal(path: Path) -> str | None:
     """Return what the user should know of a run that was stopped hard and whose log is not beside it any more.
 
-    A writer that ends in good order leaves the file in another mode. Not for a process that has the run open: closing
-    a descriptor of the file drops the locks that SQLite holds on it.
+    A writer that ends in good order leaves the file in another mode. Not for a process that has the run open.
     """
     log = beside(path, "-wal")
-    if _size(log) or lock_owner(path) is not None:
-        return None
-    try:
-        with path.open("rb") as file:
-            header = file.read(20)
-    except OSError:
-        return None
     # Byte 18 of the SQLite file format: the version that a writer needs, 2 for the write-ahead log.
-    if not header.startswith(b"SQLite format 3\0") or header[18:19] != b"\2":
+    if _size(log) or lock_owner(path) is not None or sqlite_header(path)[18:19] != b"\2":
         return None
     return (
         f"the run `{path}` was stopped hard and has no journal beside it: if it was renamed or copied since, its last "

@@ -39,7 +39,6 @@ class Merged:
     """What came together.
 
     Attributes:
-        warnings: What of it the user should know, a line each.
         unfinished: The questions, by their id, whose draws are not all there.
     """
 

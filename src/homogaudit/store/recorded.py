@@ -74,7 +74,6 @@ class RecordedFile:
     """A recorded file whose every line was found good.
 
     Attributes:
-        model: The name in the header; `None` where there is none.
         decoding: As recorded; nothing is assumed about its keys.
         directions: -1 for signals where lower is more uncertain.
         embedder: What the header says of the embedder that made the embeddings.
@@ -292,7 +291,6 @@ class ExportOptions:
         judge: Whose labels to write; `None` for none.
         computed_signals: Whether to add the signals that the project computed, oriented so that higher is more
             uncertain, except where one was recorded under the same name.
-        embeddings: Whether to write the vectors of questions and answers.
         digits: Significant digits of token arrays; `None` for as many as give them back.
         model: The model's name; `None` for that of the run.
         redact: Whether to leave out what tells of the machine, and every key that the format does not know.

@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.codec import kind_of
 from homogaudit.records import (
     GREEDY,
     Generation,
@@ -90,12 +91,10 @@ class RecordedQuestion:
 
     Attributes:
         greedy: `None` where it was not recorded.
-        label: The label that came with the line.
         signals: Values as recorded, not oriented; a null in the file is left out.
         generation_extra: Keys of a generation that the format does not know, by sample index.
         given_answers: Sample indexes of the draws whose answer and state came with the line.
         embeddings: Vectors that came with the line, by the text that they are of: the question or an answer.
-        calls: What the model said of its own answer.
     """
 
     question: Question
@@ -145,7 +144,7 @@ def read_object(line: bytes) -> dict[str, Any]:
         # The json module reads integers with int(), which refuses thousands of digits.
         raise LineError("a number too long to read", hint) from None
     if not isinstance(value, dict):
-        raise LineError(f"{_kind(value)}, expected an object", hint)
+        raise LineError(f"{kind_of(value)}, expected an object", hint)
     return cast("dict[str, Any]", value)
 
 
@@ -190,7 +189,7 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
     elif identifier is None:
         identifier = make_question_id(text)
     elif not isinstance(identifier, str) or not identifier.strip():
-        raise LineError(f"`id` is {_kind(identifier)}, expected a text", "leave it out to have one made")
+        raise LineError(f"`id` is {kind_of(identifier)}, expected a text", "leave it out to have one made")
     extra = {key: item for key, item in value.items() if key not in QUESTION_KEYS}
     passages: tuple[str, ...] = ()
     if _is_texts(extra.get("passages")):
@@ -214,7 +213,7 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
     )
     listed = value.get("samples")
     if listed is not None and not isinstance(listed, list):
-        raise LineError(f"`samples` is {_kind(listed)}, expected a list", "one answer per line goes under `response`")
+        raise LineError(f"`samples` is {kind_of(listed)}, expected a list", "one answer per line goes under `response`")
     generation_extra: dict[int, Mapping[str, Any]] = {}
     given_answers: list[int] = []
 
@@ -259,7 +258,7 @@ class _ReadGeneration:
 def _generation(item: object, question_id: str, index: int, parse_answer: AnswerParser | None) -> _ReadGeneration:
     """Return one draw and the keys of it that the format does not know."""
     if not isinstance(item, str | dict):
-        raise LineError(f"{_kind(item)}, expected a text or an object", 'an answer is `"..."` or `{"text": "..."}`')
+        raise LineError(f"{kind_of(item)}, expected a text or an object", 'an answer is `"..."` or `{"text": "..."}`')
     extra: dict[str, Any] = {"text": item} if isinstance(item, str) else dict(cast("dict[str, Any]", item))
     if extra.get("text") is None:
         raise LineError("no `text`", "every answer needs its `text`; it may be empty")
@@ -366,10 +365,10 @@ def _numbers(value: Mapping[str, Any], key: str) -> NDArray[np.float64] | None:
     if items is None:
         return None
     if not isinstance(items, list):
-        raise LineError(f"`{key}` is {_kind(items)}, expected a list of numbers")
+        raise LineError(f"`{key}` is {kind_of(items)}, expected a list of numbers")
     if set(map(type, cast("list[object]", items))) - {int, float}:
         wrong = next(item for item in cast("list[object]", items) if type(item) not in (int, float))
-        raise LineError(f"`{key}` holds {_kind(wrong)}, expected numbers")
+        raise LineError(f"`{key}` holds {kind_of(wrong)}, expected numbers")
     with contextlib.suppress(OverflowError):
         array = np.array(items, dtype=np.float64)
         # Rounded first: the shortest decimal of the largest float32 lies above it.
@@ -387,7 +386,7 @@ def _signals(value: Mapping[str, Any]) -> dict[str, float]:
         if number is None:
             continue
         if type(number) not in (int, float):
-            raise LineError(f"the signal {shown(name)} is {_kind(number)}, expected a number")
+            raise LineError(f"the signal {shown(name)} is {kind_of(number)}, expected a number")
         try:
             signals[name] = float(number)
         except OverflowError:
@@ -408,7 +407,7 @@ def _label(value: object) -> LabelValue | None:
 
 def _text(value: Mapping[str, Any], key: str) -> str:
     if not isinstance(value[key], str):
-        raise LineError(f"`{key}` is {_kind(value[key])}, expected a text")
+        raise LineError(f"`{key}` is {kind_of(value[key])}, expected a text")
     return value[key]
 
 
@@ -432,7 +431,7 @@ def _texts(value: Mapping[str, Any], key: str) -> tuple[str, ...]:
 def _object_or_empty(value: Mapping[str, Any], key: str) -> dict[str, Any]:
     item = value.get(key)
     if item is not None and not isinstance(item, dict):
-        raise LineError(f"`{key}` is {_kind(item)}, expected an object")
+        raise LineError(f"`{key}` is {kind_of(item)}, expected an object")
     return cast("dict[str, Any]", item or {})
 
 
@@ -449,21 +448,6 @@ def _check_unknown(value: Mapping[str, Any]) -> None:
             pending.extend((member, depth + 1) for member in cast("dict[str, Any]", item).values())
         elif isinstance(item, list):
             pending.extend((member, depth + 1) for member in cast("list[Any]", item))
-
-
-def _kind(value: object) -> str:
-    """Return the JSON name of a value's type."""
-    if value is None:
-        return "null"
-    kinds: dict[str, str] = {
-        "bool": "true or false",
-        "int": "a number",
-        "float": "a number",
-        "str": "a text",
-        "list": "a list",
-        "dict": "an object",
-    }
-    return kinds[type(value).__name__]
 
 
 def question_line(question: Question) -> dict[str, Any]:

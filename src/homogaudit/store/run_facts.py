@@ -43,7 +43,6 @@ class RunFacts(Database):
         missing_shards: Numbers of the shards that a merged run lacks.
         scoring: The last one; `None` before the first.
         run_signals: Key of the scoring that the signals over all questions are stored under.
-        token_arrays_dropped: Whether token arrays were there and were forgotten.
         given_answers: Sample indexes of recorded answers that the file told beside the text, by question id.
     """
 

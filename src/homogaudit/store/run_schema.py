@@ -17,6 +17,7 @@ __all__ = [
     "migrate",
     "reading_mode",
     "schema_version",
+    "sqlite_header",
     "storage_errors",
 ]
 
@@ -128,15 +129,21 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
 def schema_version(path: Path) -> int | None:
     """Return the schema version in the header of a run file, `None` where the file is no run file.
 
-    Reads the first 100 bytes only, so it is safe on any file and on a run of a newer schema. Not for a process that
-    has the run open: closing a descriptor of the file drops the locks that SQLite holds on it.
+    Not for a process that has the run open, see `sqlite_header`.
+    """
+    header = sqlite_header(path)
+    # Offsets of the SQLite file format: 60 user version, 68 application id, both big-endian.
+    return int.from_bytes(header[60:64], "big") if int.from_bytes(header[68:72], "big") == APPLICATION_ID else None
+
+
+def sqlite_header(path: Path) -> bytes:
+    """Return the first 100 bytes of a SQLite file, nothing of any other, so that it is safe on any file.
+
+    Not for a process that has the file open: closing a descriptor of it drops the locks that SQLite holds on it.
     """
     try:
         with path.open("rb") as file:
             header = file.read(100)
     except OSError:
-        return None
-    # Offsets of the SQLite file format: 60 user version, 68 application id, both big-endian.
-    if not header.startswith(b"SQLite format 3\0") or int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        return None
-    return int.from_bytes(header[60:64], "big")
+        return b""
+    return header if header.startswith(b"SQLite format 3\0") else b""
