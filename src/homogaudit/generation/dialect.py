@@ -189,8 +189,8 @@ def payload(
 ) -> dict[str, Any]:
     """Return one request with every sampling parameter set, because servers differ in their defaults.
 
-    `model` is `None` where the server takes none, `system` is empty for none and for chat alone; temperature 0, that of
-    the greedy answer, goes without truncation. `seed` is in [0, 2^31).
+    `model` is `None` where the server takes none, and `system`, which only chat has, is empty for none. Temperature 0,
+    that of the greedy answer, goes without truncation. `seed` is in [0, 2^31).
     """
     request: dict[str, Any] = {"stream": False, dialect.limit_name: max(max_tokens, dialect.least_tokens)}
     if dialect.count or n > 1:

@@ -212,10 +212,8 @@ class LlamaModel:
     def tokenize(self, text: str, *, add_special: bool = False, parse_special: bool = False) -> list[int]:
         """Return the token ids of `text`.
 
-        Args:
-            text: Any text; lone surrogates become `?`.
-            add_special: Whether to add the begin-of-sequence token where the model wants one.
-            parse_special: Whether text such as `<|im_end|>` becomes the control token.
+        Lone surrogates become `?`. With `add_special` the begin-of-sequence token is added where the model wants one,
+        and with `parse_special` text such as `<|im_end|>` becomes the control token.
         """
         encoded = text.encode("utf-8", "replace")
         room = len(encoded) + 8

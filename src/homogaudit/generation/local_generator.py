@@ -83,13 +83,9 @@ class Preparation:
 class LocalGenerator(ABC, Generic[Tokens]):
     """Draws answers from a model on this machine.
 
-    Args:
-        path: The model's file or folder.
-        prompting: How questions become prompts.
-        now: The run's date, so that a resumed run renders the same prompts.
-        gpu_layers: Layers on the GPU; `None` for as many as fit. Of a folder 0 alone means something: none.
-        threads: CPU threads; `None` for the physical cores.
-        slots: Answers drawn at the same time; `None` to choose from device, model and memory.
+    Prompts are rendered with the run's date, `now`, so that a resumed run renders the same. `gpu_layers` is `None` for
+    as many as fit; of a folder 0 alone means something: none. `threads` are the physical cores by default, and `slots`,
+    answers drawn at the same time, are chosen from device, model and memory.
 
     Raises:
         ModelError: The model cannot be loaded.

@@ -42,16 +42,10 @@ _HEAD_TRIES = 3
 class OpenAIGenerator:
     """Draws answers from one or several servers of one model.
 
-    Args:
-        location: `URL[#MODEL][,URL[#MODEL]...]`.
-        prompting: How questions become prompts. In chat mode the server renders its own template; a template given
-            here is rendered here and goes to `completions`.
-        now: The run's date, so that a resumed run renders the same prompts.
-        model: The model's name where an address holds none; `None` for the only one of the server.
-        concurrency: Requests at the same time on each server; `None` for the default.
-        token_budget: Prompt and answer tokens to spend at most; `None` for no limit.
-        policy: When to try again.
-        key_origins: The servers that may be told the key, see `api_key`.
+    `location` is `URL[#MODEL][,URL[#MODEL]...]`, and `model` for the addresses that name none. In chat mode the server
+    renders its own template; one that is given is rendered here with the run's date, so that a resumed run renders the
+    same prompts, and goes to `completions`. `concurrency` are requests at the same time on each server, and
+    `token_budget` prompt and answer tokens to spend at most, `None` for no limit. For `key_origins` see `api_key`.
 
     Raises:
         ModelError: A server cannot be reached, refuses the key or lacks the model.

@@ -189,8 +189,9 @@ class OpenAIClient:
                 if wait is not None and wait > policy.most_seconds:
                     gone = self._gone(f"{failure.reason}, and asks to wait for {wait:,.0f} s")
                     raise UnreachableError(gone, wait, status=status) from None
-                most = min(attempts, policy.unreachable_attempts) if failure.is_unreachable else attempts
-                is_patient = failure.is_loading and time.monotonic() - begun < policy.loading_seconds
+                most = min(attempts, policy.unreachable_attempts) if status is None else attempts
+                is_loading = status == 503 and "loading" in failure.reason.casefold()
+                is_patient = is_loading and time.monotonic() - begun < policy.loading_seconds
                 if attempt >= most and not is_patient:
                     gone = self._gone(failure.reason)
                     raise UnreachableError(gone, status=status, is_connected=failure.is_connected) from None

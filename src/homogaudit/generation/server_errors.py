@@ -43,20 +43,10 @@ class UnreachableError(Exception):
 
 @dataclass(eq=False, repr=False)
 class TransientError(Exception):
-    """The same request may succeed later."""
+    """The same request may succeed later; without a status there was no answer of any kind."""
 
     reason: str
     wait: float | None = None
     _: KW_ONLY
     status: int | None = None
     is_connected: bool = True
-
-    @property
-    def is_unreachable(self) -> bool:
-        """Whether there was no answer of any kind."""
-        return self.status is None
-
-    @property
-    def is_loading(self) -> bool:
-        """Whether the server only wants time for its model."""
-        return self.status == 503 and "loading" in self.reason.casefold()

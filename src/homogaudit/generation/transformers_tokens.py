@@ -63,9 +63,7 @@ class ModelTokens:
     def tokenize(self, text: str, *, parse_special: bool = False) -> list[int]:
         """Return the token ids of `text`, with nothing added.
 
-        Args:
-            text: Any text; lone surrogates become `?`.
-            parse_special: Whether text such as `<|im_end|>` becomes the special token.
+        Lone surrogates become `?`; with `parse_special` text such as `<|im_end|>` becomes the special token.
         """
         text = text.encode("utf-8", "replace").decode()
         encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=not parse_special, verbose=False)

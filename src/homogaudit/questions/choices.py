@@ -352,8 +352,7 @@ class _Key:
 def lettered_options(text: str) -> dict[str, str]:
     """Return the choices that a text lists by their letters; empty where it lists none.
 
-    Args:
-        text: Of a question, with lines such as `(A) Venus` and `B. Mercury`, or `A) Venus B) Mercury` in one line.
+    Such lines are `(A) Venus` and `B. Mercury`, or `A) Venus B) Mercury` in one.
     """
     for pattern in (_OPTION_LINE, _OPTION_INLINE):
         found = [(match[1].upper(), match[2].strip()) for match in pattern.finditer(text)]

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, cast
 from homogaudit.codec import kind_of
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.layouts import Columns, has_question_column
-from homogaudit.questions.nesting import expand, find_records, is_side_by_side
+from homogaudit.questions.nesting import expand, find_records, side_by_side
 from homogaudit.questions.raw_records import RawRecord, RawRecords, check_value
 from homogaudit.questions.wording import quoted
 
@@ -58,7 +58,7 @@ def is_json_lines(text: str, columns: Columns) -> bool:
         return line.endswith("}") and line != "{}"
     if first[end:].strip():
         return True
-    is_record = has_question_column(value, columns) and not is_side_by_side(value, columns)
+    is_record = has_question_column(value, columns) and side_by_side(value, columns) is None
     is_record = is_record and not isinstance(value.get("questions"), list)
     return "\n" not in first[:end] and is_record
 

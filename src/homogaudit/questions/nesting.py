@@ -11,7 +11,7 @@ from homogaudit.errors import QuestionFileError
 from homogaudit.questions.layouts import Columns, has_question_column
 from homogaudit.questions.wording import quoted
 
-__all__ = ["FoundRecords", "expand", "find_records", "is_side_by_side"]
+__all__ = ["FoundRecords", "expand", "find_records", "side_by_side"]
 
 _UNDER = ("qas", "qa_pairs", "questions", "question_answer_pairs")
 """Where the questions about one text stand beside it (SQuAD, DROP)."""
@@ -46,7 +46,7 @@ def find_records(value: Mapping[str, Any], columns: Columns, file: str) -> Found
     """
     if (table := _split_table(value)) is not None:
         return FoundRecords(None, tuple(table))
-    if (table := _side_by_side(value, columns)) is not None:
+    if (table := side_by_side(value, columns)) is not None:
         return FoundRecords(None, tuple(table))
     asked = value.get("questions")
     is_list = isinstance(asked, list) and not has_question_column(value.keys() - {"questions"}, columns)
@@ -78,11 +78,6 @@ def find_records(value: Mapping[str, Any], columns: Columns, file: str) -> Found
     keys = ", ".join(quoted(key) for key in of_objects)
     reason = f"holds several lists of objects: {keys}" if of_objects else "is an object that holds no list of objects"
     raise QuestionFileError(f"{quoted(file)} {reason}", "give a list of objects, or one object per line in a .jsonl")
-
-
-def is_side_by_side(value: Mapping[str, Any], columns: Columns) -> bool:
-    """Whether an object holds the columns of a table rather than one record."""
-    return _side_by_side(value, columns) is not None
 
 
 def expand(values: Mapping[str, Any], columns: Columns) -> Iterator[tuple[Mapping[str, Any], str]]:
@@ -173,7 +168,7 @@ def _split_table(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _side_by_side(value: Mapping[str, Any], columns: Columns) -> list[dict[str, Any]] | None:
+def side_by_side(value: Mapping[str, Any], columns: Columns) -> list[dict[str, Any]] | None:
     """Return the records of `{"question": [...], "answer": [...]}`, `None` where it is none.
 
     Pandas writes objects with the row's number as key in place of the lists.

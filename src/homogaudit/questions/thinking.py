@@ -74,11 +74,8 @@ def split_thinking(
     Thinking that is never closed is no answer (`thinking_unclosed`); nothing but white space is `empty`. A marker that
     is only spoken of, in quotes, in code or within a sentence, is text like any other.
 
-    Args:
-        text: Whole, as it was generated.
-        prompting: Markers other than the default ones are the only ones.
-        starts_in_thinking: Whether the prompt opened thinking and left it open.
-        names: The families that the model is known to use.
+    Markers of `prompting` other than the default ones are the only ones. `starts_in_thinking` is whether the prompt
+    opened thinking and left it open, and `names` are the families that the model is known to use.
     """
     written, token = without_end_tokens(text)
     if own_markers(prompting):

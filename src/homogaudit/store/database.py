@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from homogaudit.store.journals import JOURNAL, next_mark
 from homogaudit.store.run_schema import SCHEMA_VERSION, storage_errors
 
-__all__ = ["Database", "chunks", "from_blob", "now", "text_hash", "to_blob"]
+__all__ = ["Database", "chunks", "now", "text_hash", "to_blob"]
 
 
 _Item = TypeVar("_Item")
@@ -38,11 +38,6 @@ def text_hash(text: str) -> bytes:
 def to_blob(array: NDArray[Any] | None, dtype: str) -> bytes | None:
     """Return the little-endian bytes of `array`."""
     return None if array is None else np.ascontiguousarray(array, dtype=dtype).tobytes()
-
-
-def from_blob(blob: bytes | None, dtype: str) -> NDArray[Any] | None:
-    """Return the array behind `to_blob`."""
-    return None if blob is None else np.frombuffer(blob, dtype=dtype)
 
 
 def now() -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from homogaudit.records import (
     GREEDY,
     Generation,
@@ -16,7 +18,7 @@ from homogaudit.records import (
     SampleSet,
     TokenStatistics,
 )
-from homogaudit.store.database import chunks, from_blob, to_blob
+from homogaudit.store.database import chunks, to_blob
 from homogaudit.store.run_facts import RunFacts
 
 __all__ = ["COLUMNS_SINCE_3", "QUESTION_COLUMNS", "DrawCount", "Draws", "FailedDraws"]
@@ -269,5 +271,6 @@ def _generation(question_id: str, row: Sequence[Any]) -> Generation:
     statistics = _NO_STATISTICS
     if blobs:
         dtypes = ("<i4", "<f4", "<f4", "<f4", "|b1")
-        statistics = TokenStatistics(*(from_blob(blob, dtype) for blob, dtype in zip(blobs, dtypes, strict=True)))
+        pairs = zip(blobs, dtypes, strict=True)
+        statistics = TokenStatistics(*(None if blob is None else np.frombuffer(blob, kind) for blob, kind in pairs))
     return Generation(question_id, index, text, answer, _STATES[state], finish_reason, tokens, statistics, seconds)
