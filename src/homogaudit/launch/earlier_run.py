@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from homogaudit.questions import EarlierQuestion, QuestionFile
+from homogaudit.questions import QuestionFile
 from homogaudit.records import Question
 from homogaudit.store import RunFile
 from homogaudit.store.run_facts import differences
@@ -42,5 +42,5 @@ def earlier_questions(
         return None
     if stored["questions"].get("count") != len(question_file.earlier) or shards.of > len(question_file.earlier):
         return None
-    asked = [EarlierQuestion(question.id, question.text, question.category) for question in questions]
+    asked = [Question(question.id, question.text, question.category) for question in questions]
     return questions if asked == shards.take(question_file.earlier) else None

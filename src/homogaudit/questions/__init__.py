@@ -3,7 +3,6 @@
 Knows nothing of models, tokens or clusters.
 """
 
-from homogaudit.questions.earlier import EarlierQuestion
 from homogaudit.questions.layouts import Columns
 from homogaudit.questions.loaders import Duplicate, QuestionFile, load_questions
 from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment, load_template
@@ -15,7 +14,6 @@ __all__ = [
     "Asking",
     "Columns",
     "Duplicate",
-    "EarlierQuestion",
     "ParsedAnswer",
     "Prompt",
     "PromptRenderer",

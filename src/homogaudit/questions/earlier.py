@@ -5,30 +5,23 @@ tells whether it is that file's run.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from homogaudit.questions.layouts import Columns, by_column, normalised
 from homogaudit.questions.raw_records import RawRecord
-from homogaudit.records import make_question_id
+from homogaudit.records import Question, make_question_id
 
-__all__ = ["EarlierQuestion", "read_earlier"]
+__all__ = ["read_earlier"]
 
 _QUESTION = ("question", "prompt", "text", "query", "problem", "input", "utterance", "instruction")
 _ID = ("id", "_id", "question_id", "qid")
 _CATEGORY = ("category", "topic", "subject")
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierQuestion:
-    """A question as 0.1.0 stored it, as far as it is compared."""
+def read_earlier(records: Sequence[RawRecord], columns: Columns) -> list[Question] | None:
+    """Return a question a record, duplicates included, as far as they are compared.
 
-    id: str
-    text: str
-    category: str | None
-
-
-def read_earlier(records: Sequence[RawRecord], columns: Columns) -> list[EarlierQuestion] | None:
-    """Return a question a record, duplicates included; `None` where 0.1.0 would have refused the file."""
+    `None` where 0.1.0 would have refused the file.
+    """
     found_columns = [by_column(record.values) for record in records]
     names = {name for values in found_columns for name in values}
     chosen: dict[str, str | None] = {}
@@ -41,7 +34,7 @@ def read_earlier(records: Sequence[RawRecord], columns: Columns) -> list[Earlier
         chosen[field] = next((name for name in accepted if name in names), None)
     if chosen["question"] is None:
         return None
-    found: list[EarlierQuestion] = []
+    found: list[Question] = []
     for values in found_columns:
         text = values.get(chosen["question"])
         if not isinstance(text, str) or not text.strip():
@@ -50,7 +43,7 @@ def read_earlier(records: Sequence[RawRecord], columns: Columns) -> list[Earlier
         if chosen["category"] is None and isinstance(values.get("context"), list | dict):
             category = _scalar(values.get("type"))
         identifier = _scalar(values.get(chosen["id"] or "")) or make_question_id(text.strip())
-        found.append(EarlierQuestion(identifier, text.strip(), category))
+        found.append(Question(identifier, text.strip(), category))
     return found
 
 

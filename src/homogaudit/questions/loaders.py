@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from homogaudit.errors import QuestionFileError, UsageError
-from homogaudit.questions.earlier import EarlierQuestion, read_earlier
+from homogaudit.questions.earlier import read_earlier
 from homogaudit.questions.formats import RawFile, read_file
 from homogaudit.questions.layouts import Columns
 from homogaudit.questions.reading import Asking, LocatedQuestion, Reading, read_questions
@@ -21,8 +21,6 @@ from homogaudit.questions.wording import listed, quoted, with_nearest
 from homogaudit.records import Question, collapse
 
 __all__ = ["Duplicate", "QuestionFile", "load_questions"]
-
-T = TypeVar("T", Question, EarlierQuestion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class QuestionFile:
     questions: tuple[Question, ...]
     duplicates: tuple[Duplicate, ...]
     warnings: tuple[str, ...]
-    earlier: tuple[EarlierQuestion, ...] = ()
+    earlier: tuple[Question, ...] = ()
     cut: str = ""
 
 
@@ -105,7 +103,7 @@ def load_questions(
     reading = _questions(raw, columns, asking or Asking(), name)
     kept, duplicates = _without_duplicates(reading.located, name)
 
-    def ordered(questions: list[T]) -> list[T]:
+    def ordered(questions: list[Question]) -> list[Question]:
         found = _of_categories(questions, categories, name)
         if shuffle is not None:
             # A sort by digest: the same order on every Python version, whatever else the file holds.
@@ -122,8 +120,8 @@ def load_questions(
 
 
 def _earlier(
-    raw: RawFile, columns: Columns, chosen: Callable[[list[EarlierQuestion]], list[EarlierQuestion]]
-) -> tuple[EarlierQuestion, ...]:
+    raw: RawFile, columns: Columns, chosen: Callable[[list[Question]], list[Question]]
+) -> tuple[Question, ...]:
     """Return what version 0.1.0 chose of the file, empty where it could not read it."""
     found = None if raw.format == "binary" else read_earlier(raw.lines or raw.records, columns)
     if found is None:
@@ -196,7 +194,7 @@ def _references(question: Question) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(question.answers), frozenset(question.incorrect_answers)
 
 
-def _of_categories(questions: list[T], categories: Sequence[str], name: str) -> list[T]:
+def _of_categories(questions: list[Question], categories: Sequence[str], name: str) -> list[Question]:
     """Return the questions of the categories; a category that the file does not have is an error."""
     if not categories:
         return questions
