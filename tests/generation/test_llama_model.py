@@ -300,7 +300,7 @@ def test_a_fork_goes_on_as_its_source_and_leaves_it_alone(sequences: LlamaSequen
     prompt = model_f16.tokenize("The capital of France is")
     sequences.prefill(0, prompt, 0)
     alone = sequences.step(i32(0), i32(prompt[0]), i32(len(prompt))).copy()
-    sequences.clear()
+    sequences.free(0)
     sequences.prefill(0, prompt, 0)
     sequences.fork(0, 1)
     sequences.fork(0, 2)
@@ -335,7 +335,7 @@ def test_a_step_without_room_changes_nothing(sequences: LlamaSequences, model_f1
     prompt = model_f16.tokenize("one two " * 100)[:120]
     sequences.prefill(0, prompt, 0)
     expected = sequences.step(i32(0), i32(5), i32(120)).copy()
-    sequences.clear()
+    sequences.free(0)
     sequences.prefill(0, prompt, 0)
     # 120 cells are taken of 256: another 120 fit, a third do not.
     sequences.prefill(1, prompt, 0)
@@ -355,7 +355,7 @@ def test_a_prompt_longer_than_a_batch_is_computed_in_parts(model_f16: LlamaModel
     assert len(prompt) == 513
     sequences = LlamaSequences(model_f16, sequences=2, cells=1280, threads=1)
     at_once = sequences.prefill(0, prompt, 0).copy()
-    sequences.clear()
+    sequences.free(0)
     sequences.prefill(1, prompt[:300], 0)
     in_two = sequences.prefill(1, prompt[300:], 300)
     assert_alike(at_once, in_two)

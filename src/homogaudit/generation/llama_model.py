@@ -367,10 +367,6 @@ class LlamaSequences:
         """Let `target` share every cell of `source`."""
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
-    def clear(self) -> None:
-        """Forget every sequence."""
-        llama_cpp.llama_memory_clear(self._memory, False)
-
     def free(self, sequence: int) -> None:
         """Give the cells of a sequence back."""
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
