@@ -111,10 +111,7 @@ class ModelError(HomogauditError):
 class ContextTooShortError(ModelError):
     """A prompt and its answer do not fit the model's context.
 
-    Args:
-        message: As of every error.
-        hint: As of every error.
-        question_ids: The questions whose prompts are too long; empty where it is not the prompts.
+    `question_ids` names the questions whose prompts are too long; it is empty where it is not the prompts.
     """
 
     kind = "context"

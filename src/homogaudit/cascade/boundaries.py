@@ -116,11 +116,7 @@ class StageSelection:
 
 
 def stage_of(name: str) -> Stage:
-    """Return a signal as a stage, by its declaration in the registry.
-
-    Args:
-        name: As it is stored. A recorded signal that the project does not know costs one unit.
-    """
+    """Return a stored signal as a stage, by its declaration in the registry; one that is not in it costs one unit."""
     signal = SIGNALS.get(name.removeprefix(_RECORDED_PREFIX))
     if signal is None:
         return Stage(name, "recorded", "recorded", frozenset())

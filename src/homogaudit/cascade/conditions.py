@@ -91,15 +91,7 @@ def single_stages(
     errors: Sequence[float],
     costs: Sequence[float],
 ) -> tuple[SingleStage, ...]:
-    """Test every stage's signal against the cascade, with Holm over the stages.
-
-    Args:
-        stages: Of the cascade.
-        aurocs: Of each signal alone.
-        differences: Each minus the cascade.
-        errors: Standard errors of the differences.
-        costs: Of each alone.
-    """
+    """Test every stage's signal against the cascade, with Holm over the stages, by the differences' standard errors."""
     p_values = [_two_sided(x.value, se) for x, se in zip(differences, errors, strict=True)]
     adjusted = [float(p) for p in holm(p_values)]
     return tuple(
@@ -117,15 +109,7 @@ def _two_sided(difference: float, se: float) -> float:
 def recommend(
     parallel: HeldOutValue, p: float, cost: HeldOutValue, full: float, singles: Sequence[SingleStage]
 ) -> Recommendation:
-    """Judge the three conditions.
-
-    Args:
-        parallel: Held-out AUROC of running every stage.
-        p: Of non-inferiority.
-        cost: Expected cost of the cascade, of the kind that decides.
-        full: Cost of running every stage; 0 where all are free.
-        singles: The stages alone.
-    """
+    """Judge the three conditions; costs are of the kind that decides, `full` is 0 where every stage is free."""
     conditions = (_works(parallel), _non_inferior(p), _saves(cost, full, singles))
     unmet = [condition.sentence for condition in conditions if not condition.met]
     return Recommendation(not unmet, conditions, "; ".join(unmet) or "; ".join(x.sentence for x in conditions))

@@ -48,10 +48,7 @@ class StageCosts:
 
 
 def unit_costs(stages: Sequence[Stage]) -> StageCosts:
-    """Return 0 for a stage that is free or whose resources are paid, else 1.
-
-    Args:
-        stages: In their order in the cascade.
+    """Return 0 for a stage that is free or whose resources are paid by those before it, else 1.
 
     Source:
         arXiv 2603.24124; with one free stage and one other the saving is one minus the share that escalates.

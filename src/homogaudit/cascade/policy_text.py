@@ -23,25 +23,13 @@ def policy_error(problem: str) -> UsageError:
 
 
 def write_record(record: Any, name: str, version: int) -> str:
-    """Return a frozen dataclass of finite numbers, texts and records as JSON text.
-
-    Args:
-        record: The dataclass.
-        name: Of the format.
-        version: Of the format.
-    """
+    """Return a frozen dataclass of finite numbers, texts and records as JSON text."""
     body = {"format": name, "version": version, **to_values(record)}
     return json.dumps({**body, "checksum": _checksum(body)}, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def read_record(text: str, kind: type[_Record], name: str, version: int) -> _Record:
     """Read what `write_record` wrote.
-
-    Args:
-        text: JSON.
-        kind: The dataclass.
-        name: Of the format.
-        version: The newest one that is known.
 
     Raises:
         UsageError: The text is not such a record, is newer, or was changed.

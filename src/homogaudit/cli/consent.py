@@ -13,11 +13,7 @@ __all__ = ["make_consent"]
 
 
 def make_consent(*, is_agreed: bool) -> Consent:
-    """Return what asks the user about each source once.
-
-    Args:
-        is_agreed: Whether `--yes` was given: then it is only told.
-    """
+    """Return what asks the user about each source once; where they have agreed to all, it only tells."""
     agreed: set[ForeignSource] = set()
 
     def ask(source: ForeignSource) -> None:

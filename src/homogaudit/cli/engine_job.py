@@ -19,11 +19,6 @@ __all__ = ["agree_to_cost", "carry_out"]
 def carry_out(plan: Plan, *, is_agreed: bool, quiet: bool) -> None:
     """Do what was planned, to its end.
 
-    Args:
-        plan: What to do.
-        is_agreed: Whether the user has agreed to any cost.
-        quiet: Whether to show no progress.
-
     Raises:
         UsageError: The user does not agree.
         HomogauditError: As `work`.

@@ -437,13 +437,7 @@ def _checked(table: Mapping[str, Any], keys: Mapping[str, _Check], place: str, f
 
 
 def check_setting(key: str, value: object, folder: Path, place: str) -> Any:
-    """Return the checked value of one setting.
-
-    Args:
-        key: A key of `[settings]`.
-        value: What the flag or the environment gave.
-        folder: Where relative paths count from.
-        place: What to call the value in an error, for example `HOMOGAUDIT_SLOTS`.
+    """Return the checked value of one setting; `place` is what an error calls it, for example `HOMOGAUDIT_SLOTS`.
 
     Raises:
         ConfigError: The value breaks the key's rule.

@@ -140,11 +140,9 @@ def _find(
 def resolve_generator(text: str, models: ModelsFile, trust: Trust | None = None) -> ResolvedGenerator:
     """Return the generator that `text` means.
 
-    Args:
-        text: A name of models.toml, a path to a GGUF file, a Hugging Face folder or id, a URL, or any source that
-            models.toml could hold. A name goes before a file of the same name; write `./NAME` for the file.
-        models: The names.
-        trust: Asks about what only a file names; `None` refuses it.
+    It is a name of models.toml, a path to a GGUF file, a Hugging Face folder or id, a URL, or any source that
+    models.toml could hold. A name goes before a file of the same name; write `./NAME` for the file. Without `trust`
+    what only a file names is refused.
 
     Raises:
         UsageError: It is none of these, the path is missing, or its package is not installed.
@@ -165,11 +163,8 @@ def resolve_embedder(
 ) -> ResolvedScorer:
     """Return the embedder that `text` means, the default one for `None`.
 
-    Args:
-        text: A name of models.toml, a folder, a Hugging Face id, a GGUF file or a URL.
-        models: The names.
-        trust: Asks about what only a file names; `None` refuses it.
-        found_in: The file that gave `text`, where the user has named neither.
+    It is a name of models.toml, a folder, a Hugging Face id, a GGUF file or a URL; `found_in` is the file that gave it,
+    where the user has named neither. Without `trust` what only a file names is refused.
 
     Raises:
         UsageError: It is no name, folder or Hugging Face id, or its package is not installed.

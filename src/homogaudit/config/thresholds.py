@@ -71,10 +71,6 @@ def calibrated_thresholds() -> Mapping[str, CalibratedThreshold]:
 def store_threshold(key: str, calibrated: CalibratedThreshold) -> Path:
     """Store one embedder's threshold in place of an earlier one; return the file.
 
-    Args:
-        key: Names everything that an embedding of this embedder depends on.
-        calibrated: What was found.
-
     Raises:
         ConfigError: The file is there and cannot be read.
         StorageError: It cannot be written.

@@ -49,11 +49,6 @@ def _packaged(text: str) -> str | None:
 def check_order(model: str, questions: str | None, models: ModelsFile) -> None:
     """Check that MODEL is not a question file and QUESTIONS not a model.
 
-    Args:
-        model: As the user wrote it.
-        questions: As the user wrote it; `None` where it was left out.
-        models: The names of models.
-
     Raises:
         UsageError: They stand in the wrong order, or one stands in the other's place.
     """

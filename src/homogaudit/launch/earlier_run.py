@@ -21,12 +21,6 @@ def earlier_questions(
 ) -> list[Question] | None:
     """Return the questions of a run that version 0.1.0 began with the same command; `None` where it is none.
 
-    Args:
-        path: Of the run file.
-        question_file: As it is read today, by the same parameters.
-        parameters: Of the run as it would be begun today.
-        shards: Which questions of the file it asks.
-
     Raises:
         RunFileError: The run file cannot be read.
     """

@@ -30,12 +30,8 @@ def resolve_job_embedder(
 ) -> tuple[JobEmbedder | None, str]:
     """Return the embedder of a job, or `None` with the reason why there is none.
 
-    Args:
-        name: What the user asked for; `None` for the default, which may be absent.
-        models: The names.
-        wanted: Whether an embedder is wanted at all.
-        trust: Asks about what only a file names; `None` refuses it.
-        found_in: The file that gave `name`, where the user has named neither.
+    Without a `name` it is the default, which may be absent; `found_in` is the file that gave one, where the user has
+    named neither. Without `trust` what only a file names is refused.
 
     Raises:
         UsageError: The embedder that was asked for cannot be found.

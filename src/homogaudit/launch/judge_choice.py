@@ -64,12 +64,7 @@ class JudgeChoice:
             raise UsageError("`--max-cost` is for a judge on a server", "leave it out")
 
     def estimate(self, questions: Sequence[Question], answer_tokens: int) -> "ServerEstimate | None":
-        """Return what the judge asks of its server at most, `None` where it is on none.
-
-        Args:
-            questions: Of the run.
-            answer_tokens: Length of a greedy answer at most.
-        """
+        """Return what the judge asks of its server at most, `None` where it is on none."""
         from homogaudit.launch.server_choice import estimate_judging
 
         if self.model is None or not self.is_on_server:
@@ -172,10 +167,6 @@ def check_judge_name(asked: str, place: str = "--judge") -> None:
 
 def stored_judge(scoring: Scoring, models: ModelsFile | None = None) -> JudgeChoice:
     """Return the judge of a run's last scoring, at the price that models.toml names by now.
-
-    Args:
-        scoring: Of the run.
-        models: The names of models; read from the default places where left out.
 
     Raises:
         ConfigError: The names cannot be read.

@@ -27,11 +27,7 @@ def resolve_drawable(
 ) -> ResolvedGenerator:
     """Return the model that `text` means; one of the Hugging Face Hub lies in a folder then.
 
-    Args:
-        text: As `resolve_generator` takes it.
-        models: The names.
-        warn: Told before a download begins.
-        trust: Asks about what only a file names; `None` refuses it.
+    `warn` is told before a download begins. Without `trust` what only a file names is refused.
 
     Raises:
         UsageError: It is no model.

@@ -29,12 +29,7 @@ def plan_resume(
 ) -> Plan:
     """Return what finishes a run: the same model, and the scoring that it was begun with.
 
-    Args:
-        path: The run file.
-        draws: Whether the job draws what is missing; for one that only scores the model need not be there.
-        max_cost: Of a job that only scores, see `ScoringRequest`.
-        models_file: A models.toml over those of the default places.
-        consent: Asks before the servers that the run file names are contacted.
+    Where it only scores, and so draws nothing, the model need not be there, and `max_cost` limits what a judge costs.
 
     Raises:
         UsageError: The user does not agree.
@@ -61,11 +56,6 @@ def plan_resume(
 
 def stored_job(path: Path, *, draws: bool = True, models_file: Path | None = None) -> Job:
     """Return the job that a run file describes; the servers that it names are no more than read, and told no key.
-
-    Args:
-        path: The run file.
-        draws: As `plan_resume` takes it.
-        models_file: As `plan_resume` takes it.
 
     Raises:
         RunFileError: Another process is at work on it.

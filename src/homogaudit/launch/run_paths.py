@@ -92,14 +92,7 @@ def find_run(text: str | None, folder: Path) -> Path:
 
 
 def new_run_path(folder: Path, model: str, questions: str, part: str = "") -> Path:
-    """Return the path of a new run: named after its model, its questions and the time, and not there yet.
-
-    Args:
-        folder: Where.
-        model: The model's name or path.
-        questions: The question file's name or path.
-        part: Of the questions; empty for all.
-    """
+    """Return the path of a new run: named after its model, its questions and the time, and not there yet."""
     time = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     stem = "-".join([_slug(model), _slug(questions), *([part] if part else []), time])
     path, number = folder / (stem + SUFFIX), 2

@@ -16,12 +16,7 @@ __all__ = ["check_score", "plan_score"]
 
 
 def plan_score(request: ScoreRequest, warn: Callable[[str], None], consent: Consent = refuse) -> Plan:
-    """Return what labels, clusters and measures stored answers, without the model that drew them.
-
-    Args:
-        request: What the user asks for; what it leaves out is that of the run's last scoring.
-        warn: Told at once what the user should know and what stops nothing.
-        consent: Asks before what only a file names is contacted or called.
+    """Return what labels, clusters and measures stored answers again, without the model that drew them.
 
     Raises:
         HomogauditError: Something that was asked for is not there or does not fit; the run file is unchanged.

@@ -163,10 +163,7 @@ def resolve_density_pool(path: Path | None) -> str | None:
 def stored_scoring(scoring: Scoring, default_embedder: str | None, models: ModelsFile) -> Scoring:
     """Return a run's last scoring, with its models where they lie on this machine and at the price of today.
 
-    Args:
-        scoring: As the run file holds it.
-        default_embedder: That of the settings, which may be the run's by another name.
-        models: The names of models.
+    The embedder of the settings may be the run's by another name.
 
     Raises:
         ConfigError: The names cannot be read.

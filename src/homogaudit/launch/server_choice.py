@@ -135,12 +135,6 @@ def choose_server(
 ) -> ServerChoice:
     """Ask the server for its model.
 
-    Args:
-        generator: Of the kind `server`.
-        model: The name that the user gave; `None` for the one in the address, or the only one.
-        warn: Told what was guessed of its address, and that its model is being loaded.
-        key_origins: The servers that may be told the key.
-
     Raises:
         ModelError: The server cannot be reached, refuses the key, or does not say which model is meant.
     """
@@ -185,10 +179,7 @@ def estimate_requests(
 def estimate_judging(asked: Sequence[tuple[Question, int]], template: str, price: float | None) -> ServerEstimate:
     """Return what a judge on a server is asked at most: once about each answer that has something to be judged by.
 
-    Args:
-        asked: Questions, each with the tokens of its greedy answer at most.
-        template: Of what the judge is asked.
-        price: Of a million tokens; `None` where it is not known.
+    Each question comes with the tokens of its greedy answer at most; the price is that of a million tokens.
     """
     judged = [(x, tokens) for x, tokens in asked if x.answers or x.incorrect_answers]
     characters = sum(

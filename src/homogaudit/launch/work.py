@@ -25,9 +25,7 @@ def work(job: Job, on_event: Callable[[Event], None] = lambda _: None) -> RunFin
     A Ctrl+C or a terminate stops the engine after its current step. Under an event loop, as in a notebook, the engine
     is watched from another thread.
 
-    Args:
-        job: What to do, as one of the planners returns it.
-        on_event: Called with each event, from the thread that watches the engine.
+    Each event is told from the thread that watches the engine.
 
     Raises:
         InterruptedRunError: The user stopped it; what was finished is in the run file.

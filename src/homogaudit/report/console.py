@@ -30,13 +30,7 @@ _WIDE = 110
 
 
 def render_console(report: Report, console: Console, *, full: bool = False) -> None:
-    """Print the short report, which comes last: the end of an output is what a terminal shows.
-
-    Args:
-        report: The report.
-        console: Where; its width, colours and encoding are respected.
-        full: Whether to print all sections before it.
-    """
+    """Print the short report, which comes last: the end of an output is what a terminal shows."""
     render_sections((*(sections(report) if full else ()), summary(report)), console)
 
 

@@ -100,8 +100,7 @@ class QuestionRow:
     def clusters_of_samples(self, clustering: str | None = None) -> tuple[int | None, ...]:
         """Return the cluster of each sample, `None` for one without an answer or where nothing is clustered.
 
-        Args:
-            clustering: A key of `assignments`; `None` for the primary one.
+        The clustering is a key of `assignments`, without one the primary.
         """
         found = iter(self.assignments.get(clustering or self.primary or "", ()))
         return tuple(next(found, None) if sample.is_valid else None for sample in self.samples)
@@ -243,11 +242,7 @@ class Questions(Sequence[QuestionRow]):
 
 
 def question_rows(data: RunData, judge: str | None = None) -> Questions:
-    """Return the questions of a run one by one, unfinished ones too.
-
-    Args:
-        data: Of the run.
-        judge: Whose labels; `None` for the run's own.
+    """Return the questions of a run one by one, unfinished ones too, with the labels of a judge or the run's own.
 
     Raises:
         UsageError: The judge has no stored labels.

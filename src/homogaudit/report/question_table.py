@@ -144,12 +144,7 @@ def check_suffix(path: Path) -> None:
 
 
 def write_table(questions: Questions, path: Path, suffix: str) -> None:
-    """Write the table to a file.
-
-    Args:
-        questions: Its rows.
-        path: The file, which is overwritten.
-        suffix: What kind of table, one of `SUFFIXES`.
+    """Write the table to a file, over one that is there; `suffix` is one of `SUFFIXES`.
 
     Raises:
         UsageError: pyarrow is not installed.

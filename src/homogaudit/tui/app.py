@@ -34,15 +34,7 @@ _DEFINITION = 90
 
 
 class HomogauditApp(EngineApp):
-    """The live terminal.
-
-    Args:
-        request: What to audit at once; `None` to choose on the start screen.
-        run: A run file to open in place of that.
-        defaults: What the start screen offers at first.
-        theme: `dark` or `light`.
-        make_engine: Makes an engine from a job and the path of its log.
-    """
+    """The live terminal: at a run that it starts or opens at once, else at the start screen with some defaults."""
 
     TITLE = "homogaudit"
     CSS_PATH = "app.tcss"

@@ -112,15 +112,7 @@ class Pace:
 
 
 class EngineBridge:
-    """One engine at work for the screens.
-
-    Args:
-        job: What it does.
-        reducer: Knows the questions; takes the events.
-        tell: Called with what holds now, on the loop that `run` runs on.
-        make_engine: Makes the engine from the job and the path of its log.
-        earlier: Seconds a step that earlier runs measured, by phase.
-    """
+    """One engine at work for the screens, which are told what holds now on the loop that `run` runs on."""
 
     def __init__(
         self,

@@ -47,11 +47,7 @@ _LOG_LINES = 12
 
 
 class EngineApp(App[None]):
-    """An application with at most one engine at work.
-
-    Args:
-        make_engine: Makes an engine from a job and the path of its log.
-    """
+    """An application with at most one engine at work."""
 
     @dataclass
     class Told(Message):

@@ -80,11 +80,7 @@ class _Radio(RadioButton):
 
 
 class ExportScreen(ModalScreen[Export | None]):
-    """Asks for a form and a path.
-
-    Args:
-        run: The run file, beside which the file goes unless another place is named.
-    """
+    """Asks for a form and a path, which is beside the run unless another place is named."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Close")]
     AUTO_FOCUS = "RadioSet"

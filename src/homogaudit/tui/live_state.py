@@ -135,12 +135,7 @@ class LiveState:
 
 
 class LiveReducer:
-    """Folds events.
-
-    Args:
-        rows: All questions in the order of their start, with what is stored of them.
-        draws: Draws of a question, the greedy one included.
-    """
+    """Folds events over all questions in the order of their start; `draws` are those of each, with the greedy one."""
 
     def __init__(self, rows: Iterable[QuestionRow], draws: int) -> None:
         self._rows = list(rows)

@@ -196,13 +196,7 @@ class RunTables:
 
 
 def read_tables(run: RunFile, *, signals: bool = True) -> RunTables:
-    """Read what the views of all questions of a run share.
-
-    Args:
-        run: Open for reading.
-        signals: Whether to read the signals of all questions, which takes the longest by far; without them a view has
-            none.
-    """
+    """Read what the views of all questions share; without `signals`, which take longest by far, a view has none."""
     methods = run_methods(run)
     main = choose_judge(run, None)
     judges = sorted(run.judges(), key=lambda judge: judge != main)
@@ -219,11 +213,6 @@ def read_tables(run: RunFile, *, signals: bool = True) -> RunTables:
 
 def load_question(run: RunFile, question_id: str, tables: RunTables | None = None) -> QuestionView:
     """Return everything that a run file knows of one question.
-
-    Args:
-        run: Open for reading.
-        question_id: Of a question of the run.
-        tables: What `read_tables` gave, where several questions are read.
 
     Raises:
         UsageError: The run has no such question.

@@ -63,9 +63,7 @@ def read_session(path: Path, job: Job | None = None) -> TuiSession:
 def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
     """Return a reducer that knows the questions of a run and how much of each is drawn.
 
-    Args:
-        path: The run file.
-        scored: Whether to fold in what is scored already. Not where an engine starts: it tells that itself.
+    What is scored is not folded in where an engine starts: it tells that itself.
 
     Raises:
         RunFileError: It is not there, is none, or is of a newer version.

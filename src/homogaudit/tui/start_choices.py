@@ -153,13 +153,7 @@ def _question_count(source: str, _modified: int) -> int:
 
 
 def path_completion(text: str, suffixes: Sequence[str], names: Sequence[str] = ()) -> str | None:
-    """Return `text` completed to a name or a path, `None` where nothing fits.
-
-    Args:
-        text: What is typed so far.
-        suffixes: Of files that fit; folders always do.
-        names: Go before paths.
-    """
+    """Return `text` completed to a name, else to a folder or a file of these suffixes, `None` where nothing fits."""
     if not text:
         return None
     for name in names:
@@ -182,11 +176,7 @@ def path_completion(text: str, suffixes: Sequence[str], names: Sequence[str] = (
 
 
 class PathSuggester(Suggester):
-    """Completes names and paths while one types.
-
-    Args:
-        kind: `model` or `questions`.
-    """
+    """Completes names and paths of a kind, `model` or `questions`, while one types."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(use_cache=False, case_sensitive=True)

@@ -10,11 +10,7 @@ __all__ = ["StatusLine"]
 
 
 class StatusLine(Static):
-    """One line; the app tells it what to say, and without an app of ours it says its title alone.
-
-    Args:
-        title: Name of the screen.
-    """
+    """One line; the app tells it what to say, and without an app of ours it says its title alone."""
 
     DEFAULT_CSS = """
     StatusLine { dock: top; height: 1; padding: 0 1; background: $panel; color: $foreground; }

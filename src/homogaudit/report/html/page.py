@@ -39,12 +39,7 @@ _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff
 
 
 def to_html(report: Report, questions: Questions) -> str:
-    """Return the page.
-
-    Args:
-        report: With everything that the full report has.
-        questions: Of the same run; each filter that holds of some becomes a button.
-    """
+    """Return the page of a full report and of the questions of its run; each filter that holds of some is a button."""
     listed = question_data(questions)
     shown = (summary(report), *sections(report))
     named = lookup_all({name: None for section in shown for name in section.terms()})

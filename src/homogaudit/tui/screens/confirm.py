@@ -12,14 +12,7 @@ __all__ = ["ConfirmScreen"]
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Ask before something stops.
-
-    Args:
-        question: One sentence.
-        consequence: What a yes does, and what it does not do.
-        yes: Word of the button that does it.
-        no: Word of the button that leaves things as they are; it has the focus.
-    """
+    """Ask before something stops; the button that leaves things as they are has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes"),

@@ -18,14 +18,7 @@ ErrorChoice = Literal["resume", "look"]
 
 
 class EngineErrorScreen(ModalScreen[ErrorChoice]):
-    """Stands in front of the live screen after a failure.
-
-    Args:
-        failure: What the engine or its supervisor said.
-        log: Name of the log file.
-        lines: Its last lines.
-        stored: How much is stored, in words.
-    """
+    """Stands in front of the live screen after a failure, with the last lines of the log and how much is stored."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "choose('resume')", "Resume"),

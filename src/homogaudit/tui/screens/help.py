@@ -46,11 +46,7 @@ _TERMS = {
 
 
 class HelpScreen(ModalScreen[None]):
-    """Help for one screen.
-
-    Args:
-        screen: The screen in front of which it opens.
-    """
+    """Help for the screen in front of which it opens."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", "Close")]
 

@@ -11,12 +11,7 @@ __all__ = ["EmptyScreen"]
 
 
 class EmptyScreen(Screen[None]):
-    """Says why there is nothing to see.
-
-    Args:
-        title: Name of the screen that would stand here.
-        reason: One sentence.
-    """
+    """Says why there is nothing to see."""
 
     def __init__(self, title: str, reason: str) -> None:
         super().__init__()

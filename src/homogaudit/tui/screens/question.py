@@ -49,12 +49,7 @@ _MANY = 50
 
 
 class QuestionScreen(Screen[None]):
-    """One question.
-
-    Args:
-        run_path: The run file; it may still be growing.
-        question_id: Of the question to show first.
-    """
+    """One question of a run that may still be growing."""
 
     DEFAULT_CSS = """
     QuestionScreen {

@@ -74,12 +74,7 @@ def _changes(path: Path, source: RowSource, rows: Sequence[QuestionRow]) -> _Loa
 
 
 class QuestionsScreen(Screen[None]):
-    """All questions of a run.
-
-    Args:
-        run_path: The run file, finished or not.
-        wanted: Which questions are shown at first, and again after Escape.
-    """
+    """All questions of a run; those that are `wanted` at first, and again after Escape."""
 
     HELP_TEXT = (
         "All questions of the run. Sort and filter to find those whose answers all fell into one cluster and are "
@@ -379,12 +374,7 @@ class _Chips(Static):
 
 
 class CategoryScreen(ModalScreen[str | None]):
-    """A choice of one category; answers with its name, with an empty text for all, or with nothing.
-
-    Args:
-        found: Questions of each category, by name.
-        chosen: The category that is shown now.
-    """
+    """A choice of one category; answers with its name, with an empty text for all, or with nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,c,q", "dismiss", "Close")]
     DEFAULT_CSS = """

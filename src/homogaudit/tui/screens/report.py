@@ -40,12 +40,7 @@ Build = Callable[[Path], Awaitable[BuiltReport]]
 
 
 class ReportScreen(Screen[None]):
-    """The report of a run.
-
-    Args:
-        run_path: The run file.
-        build: Builds the report; takes seconds to minutes and can be cancelled.
-    """
+    """The report of a run; building it takes seconds to minutes and can be cancelled."""
 
     HELP_TEXT = (
         "The audit's result: the short report, and below it every section. Up and down go from line to line, [ and ] "

@@ -36,12 +36,7 @@ _FIELDS = (
 
 
 class ScoreScreen(ModalScreen[ScoreRequest | None]):
-    """Ask how a run is to be scored again; closed without a request where it is to stay as it is.
-
-    Args:
-        run: The run file.
-        models_file: A models.toml over those of the default places.
-    """
+    """Ask how a run is to be scored again; closed without a request where it is to stay as it is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "score", "Score"),

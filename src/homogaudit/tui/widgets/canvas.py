@@ -115,15 +115,7 @@ def draw_ticks(
 ) -> int:
     """Draw the ticks of a level axis on line `y` and their labels under it; return the first free cell behind them.
 
-    Args:
-        canvas: Where.
-        y: Line of the axis.
-        left: First cell of the axis.
-        right: The cell behind the last one that a label may take.
-        ends: Both ends of the axis.
-        column: The cell of a value.
-        percent: Labels are per cent.
-        whole: Only whole numbers are ticks.
+    Labels lie left of the cell `right`; `column` gives the cell of a value. With `whole` only whole numbers are ticks.
     """
     most = max(2, (right - left) // 8)
     found = even_ticks(*ends, most, column, lambda label: len(label) + 2, percent=percent, whole=whole)
@@ -159,14 +151,7 @@ class Figure(Widget):
             self.set_reactive(Figure.empty, empty)
 
     def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
-        """Return the figure on `width` x `height` cells.
-
-        Args:
-            width: Cells across, 0 or more.
-            height: Lines, 0 or more.
-            palette: The colours.
-            color: Whether there is colour; without it characters alone must do.
-        """
+        """Return the figure on `width` x `height` cells; without colour characters alone must do."""
         raise NotImplementedError
 
     def render(self) -> Content:

@@ -63,12 +63,7 @@ def draw_choices(choices: Sequence[str], chosen: int, width: int, *, focused: bo
 
 
 class ChoiceLine(Figure, can_focus=True):
-    """One of a few names; left and right change it, a click takes the name under the mouse.
-
-    Args:
-        choices: The names.
-        chosen: Number of the one that is chosen at the start.
-    """
+    """One of a few names; left and right change it, a click takes the name under the mouse."""
 
     DEFAULT_CSS = """
     ChoiceLine { height: 1; }

@@ -64,15 +64,7 @@ class _Lines:
 def draw_cluster_list(
     groups: Sequence[AnswerGroup], width: int, palette: Palette, *, full: bool = False, empty: str = ""
 ) -> Content:
-    """Return the groups, wrapped at `width` cells; equal answers stand once, with how often they were drawn.
-
-    Args:
-        groups: In order.
-        width: Cells across, at least 8.
-        palette: The colours.
-        full: Whether to show long answers whole.
-        empty: What to say without groups.
-    """
+    """Return the groups, wrapped at `width` cells; equal answers stand once, with how often they were drawn."""
     if not groups:
         return Content.styled(plain(empty) or "no answers", MUTED)
     lines = _Lines()

@@ -21,11 +21,7 @@ def draw_dot_plot(
     The dot is full where the interval leaves every mark out and hollow where it holds one. What lies outside the axis
     ends in an arrow.
 
-    Args:
-        spans: From the top; a line without one shows the marks alone.
-        axis: Where it begins and ends, and its marks.
-        width: Cells.
-        styles: Of each dot and its interval; none, or an empty one, for the theme's.
+    A line without a span shows the marks alone; an empty style is the theme's.
     """
     canvas = Canvas(width, len(spans) + 2)
     if canvas.width >= 2 and axis.high > axis.low:

@@ -59,14 +59,7 @@ def even_ticks(
 ) -> list[Tick]:
     """Return as many ticks as stand evenly, none of whose labels touches or repeats another.
 
-    Args:
-        low: Lower end of the axis.
-        high: Upper end.
-        most: Ticks at most.
-        cell: The cell of a value.
-        room: Cells that a label takes along the axis, the gap to the next one included.
-        percent: Labels are per cent.
-        whole: Only whole numbers are ticks.
+    `cell` gives the cell of a value, `room` the cells that a label takes along the axis, the gap to the next included.
     """
     for number in range(most, 1, -1):
         values = ticks(low, high, number, whole=whole)

@@ -101,13 +101,6 @@ class Slider(Figure, can_focus=True):
 
     Left and right move by one step, with shift by ten (or with `[` and `]`), home and end go to the ends; a click or a
     drag puts the handle under the mouse.
-
-    Args:
-        value: At the start.
-        low: Left end.
-        high: Right end.
-        marks: Places worth seeing.
-        places: Decimals shown.
     """
 
     DEFAULT_CSS = """
