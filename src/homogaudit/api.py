@@ -44,11 +44,7 @@ class Questions(QuestionRows):
 
 
 class Run:
-    """A run, open for reading; what `open_run` and `audit` return. It is also a context manager.
-
-    Attributes:
-        path: The run file.
-    """
+    """A run, open for reading; what `open_run` and `audit` return. It is also a context manager."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -13,7 +13,6 @@ class ClusteringMethod:
         similarity: `jaccard`, `embedding`, `answer` (or `entailment`).
         linkage: `single`, `average` or `leader`.
         threshold: `None` where the similarity is an equality.
-        embedder: Name of the embedder behind `embedding`.
     """
 
     similarity: str

@@ -57,11 +57,8 @@ class JobEmbedder:
     """Where an embedder lies.
 
     Attributes:
-        name: As reports show it.
         key: Names everything that an embedding depends on, so that two embedders never share stored ones.
         location: Folder or Hugging Face id; empty where only its vectors came with recorded answers.
-        revision: Of a Hugging Face id.
-        prompt: Put before every text.
         calibrated_threshold: The cosine that `homogaudit calibrate` found for it, `None` where it never ran.
     """
 
@@ -78,10 +75,7 @@ class JobNli:
     """Where an NLI model lies.
 
     Attributes:
-        name: As reports show it.
         key: Names everything that the scores of a pair depend on.
-        location: Folder or Hugging Face id.
-        revision: Of a Hugging Face id.
         question_first: Whether it reads the question before both answers.
     """
 
@@ -102,15 +96,11 @@ class JobJudge:
     """A model that judges the greedy answers.
 
     Attributes:
-        name: As reports show it.
         key: Under which its labels are stored: its name, and what else a verdict depends on.
         kind: `gguf`, `huggingface` or `server`.
         location: Path, or addresses of servers.
         prompt: The Jinja template of what it is asked.
-        prompt_sha256: Of that template.
         seed: Of the order in which it is shown the reference answers.
-        fingerprint: What tells the model from another one.
-        server_model: Name of the model on a server.
         price: Of a million tokens of a model on a server; `None` where it is not known.
     """
 
@@ -131,7 +121,6 @@ class JobModel:
     """The model that draws.
 
     Attributes:
-        location: Path of a file or a folder, or addresses of servers.
         kind: `gguf`, `huggingface` or `server`; which generator draws.
         server_model: Name of the model on a server; `None` for its only one, or the one in its address.
         concurrency: Requests at the same time on each server; `None` for the default.
@@ -172,10 +161,7 @@ class Scoring:
 
     Attributes:
         judge: Who labels the greedy answers; `None` for nobody. Of a model its key.
-        judge_reason: Why this judge, in words.
-        judge_source: The model that judges; `None` where the judge is none.
         embedder_source: `None` where answers are clustered by wording alone.
-        embedder_reason: Why there is no embedder, in words.
         nli_source: `None` without clustering by entailment.
         methods: The clusterings; empty for the defaults, and where an early version did not store them.
         signals: Names of the signals to compute, the calls to the model that they need included; empty for all.

@@ -59,8 +59,6 @@ class Question:
 
     Attributes:
         id: Unique in the file; taken from it, or a hash of the text.
-        text: What the model is asked.
-        category: The file's own grouping.
         answers: Reference answers, any of which is correct.
         incorrect_answers: Reference answers known to be wrong.
         passages: Texts that the answer can be grounded in.
@@ -288,7 +286,6 @@ class SignalValue:
 
     Attributes:
         value: `None` where it is not defined for this question.
-        reason: Why it is `None`.
         seconds: What computing it cost beyond what was there already.
     """
 
@@ -306,10 +303,8 @@ class ModelCall:
     Attributes:
         kind: `p_true` or `verbalized`.
         value: P(True), or the confidence in [0, 1] that it put into words; `None` where there is none.
-        reason: Why it is `None`.
         text: Its reply; empty where only the probabilities of the next token were read.
         tokens: Prompt and reply together.
-        seconds: Wall time.
     """
 
     question_id: str

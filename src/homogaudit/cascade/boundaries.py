@@ -49,7 +49,6 @@ class Stage:
     """One signal as a stage.
 
     Attributes:
-        signal: Its name as it is stored.
         boundary: As the registry says; `recorded` for a recorded signal that the project does not know.
         cost_class: As the registry says, or `recorded`.
         resources: What it reads and shares with other stages, each paid for once; without the greedy answer.

@@ -27,7 +27,6 @@ class SingleStage:
     """One stage's signal used alone, on the same held-out folds.
 
     Attributes:
-        stage: The stage.
         auroc: Of the signal itself.
         difference: This AUROC minus the cascade's.
         p_holm: Two-sided p of the difference, adjusted over the stages.
@@ -57,8 +56,6 @@ class Recommendation:
     """Whether the cascade is recommended.
 
     Attributes:
-        recommended: Whether all conditions are met.
-        conditions: (a), (b) and (c).
         reason: Why not, in words; why, where it is recommended.
     """
 

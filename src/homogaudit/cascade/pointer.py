@@ -87,9 +87,6 @@ class PointerModel:
 
     Attributes:
         auroc: Mean over five held-out folds, with the interval of a cross-validated AUROC.
-        n: Questions.
-        positives: Incorrect answers among them.
-        features: Names of the 20 features.
         coefficients: Of the features in units of their standard deviation, fitted on all questions: description only.
         components: Of the question embeddings that joined, 0 without.
     """

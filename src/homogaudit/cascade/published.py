@@ -45,13 +45,8 @@ class PublishedProtocol:
     """The published protocol, in sample.
 
     Attributes:
-        n: Questions.
-        positives: Incorrect answers among them.
-        auroc_first: Of the first signal.
-        auroc_second: Of the second.
         weight_first: Of the first signal in the best weighted sum.
         auroc_parallel: Of that sum.
-        points: One a band.
     """
 
     n: int

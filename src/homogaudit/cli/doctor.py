@@ -51,8 +51,6 @@ class Device:
     """A device that a library can compute on.
 
     Attributes:
-        name: What the library calls it.
-        description: The hardware's name.
         kind: `cpu`, `gpu`, `igpu`, `accelerator` or `unknown`.
         memory_total: Bytes; `None` where unknown.
         memory_free: Bytes; `None` where unknown.

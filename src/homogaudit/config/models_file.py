@@ -58,7 +58,6 @@ class Entry:
         source: Where it lies, see `homogaudit.config.sources`; paths are absolute.
         origin: The file that gave the entry or changed it last.
         found_in: The file that gave its source, where the user has not named that file; see `load_models`.
-        description: One line for people.
     """
 
     name: str
@@ -74,7 +73,6 @@ class GeneratorEntry(Entry):
 
     Attributes:
         mode: `chat` renders a template, `base` does not, `auto` takes chat where the model has a template.
-        stage: How far its training went.
         family: What the stages and sizes of one release have in common.
         training_cutoff: The last day that its training data can know of.
         context_length: Tokens.
@@ -118,12 +116,8 @@ class ModelsFile:
     """The packaged models.toml with the files laid over it.
 
     Attributes:
-        generators: Generator models by name, in the order of the files.
-        embedders: Embedders by name, in the order of the files.
         settings: The `[settings]` table, checked; see `homogaudit.config.settings`.
         files: The files that were read, the packaged one first.
-        nli: NLI models by name, in the order of the files.
-        setting_files: The file that gave each setting.
         found: The file that only lies in the working folder, so that the user has not named it; `None` for none.
     """
 

@@ -53,7 +53,6 @@ class ResolvedGenerator:
 
     Attributes:
         name: Short name for reports and file names.
-        kind: Which backend runs it.
         location: Path, Hugging Face id or URL.
         entry: What models.toml says of it; `None` where it was not named there.
     """

@@ -19,13 +19,8 @@ class Settings:
     """What holds for this process; `None` leaves the choice to the command or the engine.
 
     Attributes:
-        runs: The folder of the run files.
-        embedder: Name, folder or Hugging Face id of the embedder.
         judge: Who labels the greedy answers of a new run.
         samples: Samples per question of a new run; so temperature, max_tokens and greedy_max_tokens.
-        temperature: See `samples`.
-        max_tokens: See `samples`.
-        greedy_max_tokens: See `samples`.
         threads: Threads of the generator; the physical cores where `None`.
         gpu_layers: Layers of the generator on the GPU; as many as fit where `None`, all of them for -1.
         slots: Sequences that the generator decodes in one step.

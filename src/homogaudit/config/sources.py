@@ -71,7 +71,6 @@ class Source:
     """A parsed source.
 
     Attributes:
-        kind: Which kind of place it is.
         value: The path, the file inside the package, the function's name, ORG/NAME, or the URL.
         module: The package's module; empty for the other kinds.
     """

@@ -20,12 +20,9 @@ class CalibratedThreshold:
     """What calibrating one embedder gave.
 
     Attributes:
-        embedder: Its name.
         threshold: Cosine from which a pair counts as one meaning.
         low: Lower end of its 95% interval, `None` where there is none.
-        high: Upper end of it.
         pairs: How many pairs set it.
-        pairs_sha256: Which pairs.
         created: Day and time, UTC.
     """
 

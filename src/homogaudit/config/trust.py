@@ -25,7 +25,6 @@ class ForeignSource:
     Attributes:
         what: For example ``model `demo` ``.
         location: URLs of servers, or `package:MODULE:FUNCTION`.
-        file: That says so.
     """
 
     what: str

@@ -28,7 +28,6 @@ class JudgeChoice:
 
     Attributes:
         judge: Its name; of a model the key of its labels.
-        model: The model that judges, `None` where it is none.
     """
 
     judge: str | None

@@ -53,7 +53,6 @@ class ScoringRequest:
         judge: auto, none, a judge's name, or `model:` with a model; `None` for the run's own or auto.
         judge_prompt: The template of what a model that judges is asked; `None` for the packaged one.
         embedder: A name of models.toml, a folder or a Hugging Face id.
-        use_embedder: Whether to embed at all.
         nli: An NLI model, named as an embedder is; `none` for no clustering by entailment.
         nli_question: Whether it reads the question before each answer.
         clusterings: In place of the defaults, as `--clustering` takes them.
@@ -78,11 +77,7 @@ class ScoringRequest:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest(ScoringRequest):
-    """To score the stored answers of a run again.
-
-    Attributes:
-        run: The run file.
-    """
+    """To score the stored answers of a run again."""
 
     run: Path
 
@@ -98,7 +93,6 @@ class RunRequest(ScoringRequest):
         new: Start anew even where an unfinished run could go on.
         categories: Take these alone; empty for all.
         context: `ask` or `hide` the text that a question comes with.
-        with_choices: Ask the choices of a question, with letters.
         system: System line; empty for none.
         server_model: The model's name on the server; `None` for the one in the URL, or the only one.
         concurrency: Requests at the same time on each server; `None` for the default.

@@ -28,7 +28,6 @@ class RunSummary:
         location: Path of the model's file when the run was made.
         state: How far it is, whoever is at work on it.
         questions_scored: Questions that are scored as the run was last asked to.
-        question_source: Name of its question file.
     """
 
     name: str

@@ -35,10 +35,6 @@ class ScoringPlanner:
     """Plans the scoring of one run.
 
     Attributes:
-        request: What the user asks for.
-        models: The names of models.
-        settings: With the request's flags.
-        trust: Asks about what only a file names.
         warn: Told what the user should know and what stops nothing.
         own: The run's last scoring, as `stored_scoring` gives it; `None` where there is none.
         recorded_embedder: That of vectors that came with recorded answers.

@@ -154,12 +154,7 @@ class QuestionRow:
 
 @dataclass(frozen=True, slots=True)
 class QuestionFilter:
-    """Some questions of a run, by what is known of them.
-
-    Attributes:
-        title: As people choose it.
-        holds: Whether a question is one of them.
-    """
+    """Some questions of a run, by what is known of them."""
 
     title: str
     holds: Callable[[QuestionRow], bool]
@@ -183,11 +178,7 @@ class Questions(Sequence[QuestionRow]):
     """The questions of a run in the order of their file, or some of them.
 
     Attributes:
-        rows: One a question.
-        clusterings: Names of all clusterings of the run, the primary one among them.
         primary: The clustering that the report goes by, `None` where nothing is clustered.
-        judge: Whose labels, `None` where nobody judged.
-        signals: Names of all signals of the run.
         directions: -1 for signals where lower is more uncertain; of all others higher is.
     """
 

@@ -38,7 +38,6 @@ class Column:
 
     Attributes:
         kind: Of its values, any of which may be `None`.
-        of: The value of a question.
         lower_is_uncertain: A signal that falls where the model is uncertain; all others rise.
     """
 

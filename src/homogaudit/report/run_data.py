@@ -41,7 +41,6 @@ class Similarities:
     """How similar the answers of each fully valid question are to each other.
 
     Attributes:
-        question_ids: Of the q questions.
         matrices: Shape (q, N, N).
     """
 

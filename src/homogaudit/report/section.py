@@ -52,8 +52,6 @@ class Axis:
     """What the spans of a table are drawn on.
 
     Attributes:
-        low: Where it begins.
-        high: Where it ends.
         marks: Values that matter on it, such as 0.5 of an AUROC.
         label: What the marks are.
         percent: Whether its values read as per cent.
@@ -122,9 +120,7 @@ class Curves:
     """Lines on one pair of axes; y values are shares.
 
     Attributes:
-        term: What explains it.
         x_marks: Values of x that matter, such as the threshold in use.
-        y_marks: Values of y that matter.
         y_range: `None` for that of the lines.
     """
 

@@ -48,7 +48,6 @@ class QuestionRow:
         draws: Stored draws, the greedy one included.
         clusters: D by clustering name.
         entropy: Semantic entropy under the primary clustering, in nats.
-        label: The judge's word on the greedy answer.
     """
 
     question_id: str
@@ -94,9 +93,7 @@ class LiveState:
         status: `starting`, `loading`, `generating`, `asking`, `judging`, `scoring`, `pausing`, `paused`,
             `cancelling`,
             `cancelled`, `complete`, `unfinished` (the engine is done and the run is not) or `failed`.
-        loading: What is being loaded, while that is so.
         ahead: How much of all phases is done, and how long the rest takes.
-        running: The rates of what is scored.
         latest: Question id and sample index of the answer finished last.
         draws_planned: Draws of the whole run, the greedy ones included.
         can_resume: Whether an engine could complete the run.

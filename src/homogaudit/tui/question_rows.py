@@ -42,13 +42,9 @@ class QuestionRow:
     Attributes:
         position: Its place in the question file, from 0; also its place among all rows.
         text: One line, made safe for a terminal.
-        state: How far it is.
-        samples: Stored samples.
         sizes: Answers in each cluster, by the cluster's number; empty where nothing is clustered.
         is_single: All samples hold an answer and form one cluster; such questions make the SCR.
         entropy: Semantic entropy in nats, `None` where nothing is clustered.
-        label: The judge's word on the greedy answer.
-        signal: The primary signal's value.
         search: What a search looks through, in lower case.
         mark: Differs once the question was drawn on or scored again.
     """
@@ -80,13 +76,7 @@ class QuestionRow:
 
 @dataclass(frozen=True, slots=True)
 class RowSource:
-    """What the columns of a run's list are read from.
-
-    Attributes:
-        method: The primary clustering.
-        judge: Whose labels.
-        samples: N.
-    """
+    """What the columns of a run's list are read from."""
 
     method: ClusteringMethod | None
     judge: str | None

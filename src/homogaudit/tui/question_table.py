@@ -43,7 +43,6 @@ class _ColumnSpec:
 
     Attributes:
         column: What it is sorted by.
-        title: Above it.
         width: Cells; 0 takes what is left.
         right: Numbers stand to the right.
         least: Cells that the table must have for the column to be shown.

@@ -80,8 +80,6 @@ class MethodView:
     """One clustering of the question's valid samples.
 
     Attributes:
-        name: As in reports.
-        method: Similarity, linkage and threshold.
         assignment: Cluster of each valid sample as it is stored, or why there is none.
         similarity: (valid, valid), or why it is not known.
         one_cluster_to: The highest threshold at which the samples still form one cluster, or why there is none.
@@ -144,15 +142,12 @@ class QuestionView:
     """Everything that is known of one question.
 
     Attributes:
-        question: The question itself.
         position: From 0, in the order of the run.
         ids: Of all questions of the run, in order.
         labels: One a judge, that of the run's main judge first.
         greedy: The greedy answer, or why there is none.
         greedy_tokens: Its tokens, or why they are not known.
-        samples: In the order of their index.
         expected: Samples a question of the run.
-        methods: The run's clusterings by name.
         signals: In the order of `signals.registry`, those without a value last.
     """
 
@@ -178,12 +173,10 @@ class RunTables:
     """What is read once for all questions of a run.
 
     Attributes:
-        methods: The run's clusterings by name.
         clusterings: By method name, then by question id.
         labels: By judge, the run's main judge first, then by question id.
         signals: By name, then by question id.
         directions: -1 for recorded signals where lower is more uncertain.
-        expected: Samples a question.
     """
 
     ids: tuple[str, ...]

@@ -18,10 +18,7 @@ class TuiSession:
     """One run on the screen.
 
     Attributes:
-        run: Path of the run file.
         job: What an engine is to do; `None` for a run that is only looked at.
-        model: Name of the model.
-        questions: Name of the question file.
         status: Of the run file when it was opened: `complete` or `started`.
         missing_shards: Numbers of the shards that a merged run lacks; no engine can complete it.
     """

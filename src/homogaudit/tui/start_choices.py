@@ -51,7 +51,6 @@ class ModelChoice:
     """A model that can be chosen.
 
     Attributes:
-        text: What goes into the field.
         state: `recent`, `present` or `absent`.
         note: What it is, or how an absent one is had.
     """

@@ -27,7 +27,6 @@ class AnswerGroup:
     """One cluster, or the answers that have none.
 
     Attributes:
-        cluster: Number of the cluster, `None` for answers that have none.
         share: Of all answers with a cluster.
         total: How many those are.
         answers: The representative first.
