@@ -199,24 +199,12 @@ def audit(
         InterruptedRunError: Ctrl+C; what was finished is in the run file.
         HomogauditError: Anything else that fails, as `homogaudit.errors` draws it.
     """
-    request = RunRequest(
-        str(model),
-        None if questions is None else str(questions),
-        samples=samples,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        seed=seed,
-        limit=limit,
-        preset=preset,
-        judge=judge,
-        embedder=embedder,
-        use_embedder=use_embedder,
-        signals=signals,
-        system=system,
-        threads=threads,
+    arguments = dict(locals())
+    request = RunRequest.of(
+        arguments,
+        model=str(model),
+        questions=None if questions is None else str(questions),
         output=None if output is None else Path(output),
-        new=new,
-        max_cost=max_cost,
     )
     plan = plan_run(request, lambda message: warnings.warn(message, stacklevel=3), note=lambda _: None)
     try:

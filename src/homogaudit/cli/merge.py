@@ -41,15 +41,13 @@ def merge(
     """
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
-    from homogaudit.cli.error_line import after_report
-    from homogaudit.cli.report import check_complete, check_drawn, print_report
+    from homogaudit.cli.report import report_done
     from homogaudit.launch.resume import plan_resume
     from homogaudit.launch.run_paths import find_run, runs_folder
     from homogaudit.questions.wording import listed
     from homogaudit.report.text import plain
     from homogaudit.signals.registry import SIGNALS, RunSignal
     from homogaudit.store.merge import merge_runs
-    from homogaudit.store.run_file import RunFile
 
     folder = runs_folder()
     paths = list(dict.fromkeys(find_run(run, folder) for run in runs))
@@ -68,8 +66,4 @@ def merge(
             f"merged but not scored: continue with `homogaudit score {plain(shlex.quote(str(output)))}`", err=True
         )
         raise
-    with RunFile.open(output) as stored:
-        print_report(stored, as_json=as_json)
-        with after_report(as_json=as_json):
-            check_drawn(stored)
-            check_complete(stored)
+    report_done(output, as_json=as_json)

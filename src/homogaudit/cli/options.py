@@ -8,38 +8,6 @@ import typer
 
 from homogaudit.cli import completion
 
-__all__ = [
-    "ClusteringOption",
-    "ContextOption",
-    "DensityPoolOption",
-    "EmbedderOption",
-    "ExampleOption",
-    "JsonOption",
-    "JudgeOption",
-    "JudgePromptOption",
-    "LimitOption",
-    "MaxScrOption",
-    "MaxTokensOption",
-    "ModelsOption",
-    "NliOption",
-    "NliQuestionOption",
-    "NoEmbedderOption",
-    "OutputOption",
-    "PresetOption",
-    "QuestionsArgument",
-    "QuietOption",
-    "RunArgument",
-    "SamplesOption",
-    "SeedOption",
-    "SignalsOption",
-    "TemperatureOption",
-    "WithChoicesOption",
-    "asking",
-    "drawing",
-    "scoring",
-    "split_names",
-]
-
 drawing = partial(typer.Option, rich_help_panel="Drawing")
 asking = partial(typer.Option, rich_help_panel="Questions")
 scoring = partial(typer.Option, rich_help_panel="Scoring")

@@ -81,6 +81,7 @@ def import_(
     vLLM outputs, promptfoo results, uqlm data frames. More about them in
     `homogaudit guide recorded`.
     """
+    flags = dict(locals())
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import warn
@@ -108,14 +109,7 @@ def import_(
     recorded = recording.file
     name = model or recorded.model or file.stem
     path = output or new_run_path(runs_folder(), name, file.name)
-    request = ScoreRequest(
-        path,
-        judge=judge,
-        judge_prompt=judge_prompt,
-        embedder=embedder,
-        use_embedder=not no_embedder,
-        max_cost=max_cost,
-    )
+    request = ScoreRequest.of(flags, run=path, use_embedder=not no_embedder)
     consent = make_consent(is_agreed=yes)
     # Refuses an unknown judge before anything is written.
     has_labels = any(record.label for record in recorded.records)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from homogaudit.report.records import Report
     from homogaudit.store import RunFile
 
-__all__ = ["check_complete", "check_drawn", "check_gate", "check_max_scr", "print_report", "report"]
+__all__ = ["check_complete", "check_drawn", "check_max_scr", "report", "report_done"]
 
 
 def report(
@@ -146,13 +146,23 @@ def _write_page(built: "Report", rows: "Questions", file: Path | None, *, is_ope
         typer.echo("no browser to open it with", err=True)
 
 
-def print_report(run: "RunFile", *, as_json: bool = False, full: bool = False) -> "Report":
-    """Build the report of a run, print it to stdout, and return it."""
-    from homogaudit.report.build import build
+def report_done(path: Path, *, as_json: bool, full: bool = False, max_scr: float | None = None) -> None:
+    """Print the report of a run that was worked on, and tell then what is missing or wrong.
 
-    built = build(run, full=full)
-    _print(built, as_json=as_json, full=full)
-    return built
+    Raises:
+        HomogauditError: As `check_drawn`, `check_complete` and `check_gate`.
+    """
+    from homogaudit.cli.error_line import after_report
+    from homogaudit.report.build import build
+    from homogaudit.store import RunFile
+
+    with RunFile.open(path) as stored:
+        built = build(stored, full=full)
+        _print(built, as_json=as_json, full=full)
+        with after_report(as_json=as_json):
+            check_drawn(stored)
+            check_complete(stored)
+            check_gate(built, max_scr)
 
 
 def _print(built: "Report", *, as_json: bool = False, markdown: bool = False, full: bool = False) -> None:

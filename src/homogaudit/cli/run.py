@@ -123,71 +123,30 @@ def run(
 
     If a run of the same command was interrupted, it continues there.
     """
+    flags = dict(locals())
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
-    from homogaudit.cli.error_line import after_report, ignore, warn
-    from homogaudit.cli.report import check_complete, check_drawn, check_gate, check_max_scr, print_report
+    from homogaudit.cli.error_line import ignore, warn
+    from homogaudit.cli.report import check_max_scr, report_done
     from homogaudit.launch.requests import RunRequest
     from homogaudit.launch.run import plan_run
     from homogaudit.launch.run_choice import remove_if_empty
     from homogaudit.launch.run_paths import log_path
     from homogaudit.questions import Columns
-    from homogaudit.store import RunFile
 
     check_max_scr(max_scr)
-    plan = plan_run(
-        RunRequest(
-            model,
-            questions,
-            output=output,
-            new=new,
-            preset=preset,
-            samples=samples,
-            temperature=temperature,
-            top_p=top_p,
-            top_k=top_k,
-            min_p=min_p,
-            max_tokens=max_tokens,
-            greedy_max_tokens=greedy_max_tokens,
-            seed=seed,
-            limit=limit,
-            shuffle=shuffle,
-            categories=tuple(category or ()),
-            columns=Columns(
-                question_column, id_column, category_column, answers_column, incorrect_answers_column, context_column
-            ),
-            context=context,
-            with_choices=with_choices,
-            mode=mode,
-            system=system,
-            prompt_template=prompt_template,
-            thinking=thinking,
-            think_markers=think_markers,
-            judge=judge,
-            judge_prompt=judge_prompt,
-            embedder=embedder,
-            use_embedder=not no_embedder,
-            nli=nli,
-            nli_question=nli_question,
-            clusterings=tuple(clustering or ()),
-            signals=options.split_names(signals),
-            density_pool=density_pool,
-            defer_embedding=defer_embedding,
-            token_arrays=not no_token_arrays,
-            slots=slots,
-            threads=threads,
-            gpu_layers=gpu_layers,
-            hash_model=hash_model,
-            models_file=models_file,
-            server_model=server_model,
-            concurrency=concurrency,
-            max_cost=max_cost,
-            shard=shard,
+    request = RunRequest.of(
+        flags,
+        categories=tuple(category or ()),
+        columns=Columns(
+            question_column, id_column, category_column, answers_column, incorrect_answers_column, context_column
         ),
-        warn,
-        make_consent(is_agreed=yes),
-        note=ignore if quiet else warn,
+        use_embedder=not no_embedder,
+        clusterings=tuple(clustering or ()),
+        signals=options.split_names(signals),
+        token_arrays=not no_token_arrays,
     )
+    plan = plan_run(request, warn, make_consent(is_agreed=yes), note=ignore if quiet else warn)
     path = plan.path
     if not quiet:
         going_on = "; continuing where it stopped, `--new` starts another" if plan.goes_on else ""
@@ -200,9 +159,4 @@ def run(
         if not path.exists() and not isinstance(error, EngineError):
             log_path(path).unlink(missing_ok=True)
         raise
-    with RunFile.open(path) as stored:
-        built = print_report(stored, as_json=as_json, full=full)
-        with after_report(as_json=as_json):
-            check_drawn(stored)
-            check_complete(stored)
-            check_gate(built, max_scr)
+    report_done(path, as_json=as_json, full=full, max_scr=max_scr)

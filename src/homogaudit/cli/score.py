@@ -26,38 +26,27 @@ def score(
 
     What you leave out is done as in the last scoring. Prints the report.
     """
+    flags = dict(locals())
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
-    from homogaudit.cli.error_line import after_report, warn
-    from homogaudit.cli.report import check_complete, check_drawn, print_report
+    from homogaudit.cli.error_line import warn
+    from homogaudit.cli.report import report_done
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.requests import ScoreRequest
     from homogaudit.launch.run_paths import find_run
     from homogaudit.launch.score import plan_score
-    from homogaudit.store import RunFile
     from homogaudit.store.journals import missing_journal
 
     path = find_run(run, load_settings(load_models(models_file)).runs)
     if line := missing_journal(path):
         warn(line)
-    request = ScoreRequest(
-        path,
-        judge=judge,
-        judge_prompt=judge_prompt,
-        embedder=embedder,
+    request = ScoreRequest.of(
+        flags,
+        run=path,
         use_embedder=not no_embedder,
-        nli=nli,
-        nli_question=nli_question,
         clusterings=tuple(clustering or ()),
         signals=options.split_names(signals),
-        density_pool=density_pool,
-        max_cost=max_cost,
-        models_file=models_file,
     )
     plan = plan_score(request, warn, make_consent(is_agreed=yes))
     carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
-    with RunFile.open(path) as stored:
-        print_report(stored, as_json=as_json)
-        with after_report(as_json=as_json):
-            check_drawn(stored)
-            check_complete(stored)
+    report_done(path, as_json=as_json)

@@ -54,6 +54,7 @@ def tui(
 
     Without MODEL and `--run` you choose on the start screen.
     """
+    flags = dict(locals())
     if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise UsageError("the live screen needs a terminal", "`homogaudit run MODEL` does the same without one")
     if theme not in _THEMES:
@@ -68,22 +69,7 @@ def tui(
     from homogaudit.launch.run_paths import find_run
     from homogaudit.tui.app import HomogauditApp
 
-    request = RunRequest(
-        model or "demo",
-        questions,
-        output=output,
-        preset=preset,
-        samples=samples,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        limit=limit,
-        seed=seed,
-        context=context,
-        with_choices=with_choices,
-        judge=judge,
-        embedder=embedder,
-        models_file=models_file,
-    )
+    request = RunRequest.of(flags, model=model or "demo")
     # A slip of the pen is told before the screen changes.
     settings = load_settings(load_models(models_file))
     request = completed(request, asdict(settings))

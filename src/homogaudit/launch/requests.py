@@ -1,9 +1,9 @@
 """What a user asks for, whoever asks: a command, a screen or a program. Looks nothing up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from homogaudit.config import did_you_mean
 from homogaudit.errors import UsageError
@@ -73,6 +73,11 @@ class ScoringRequest:
     density_pool: Path | None = None
     max_cost: float | None = None
     models_file: Path | None = None
+
+    @classmethod
+    def of(cls, flags: Mapping[str, Any], **given: Any) -> Self:
+        """Return the request behind the flags that have the names of its fields; what is given goes before them."""
+        return cls(**{field.name: flags[field.name] for field in fields(cls) if field.name in flags} | given)
 
 
 @dataclass(frozen=True, slots=True)
