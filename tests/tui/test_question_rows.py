@@ -20,7 +20,6 @@ from homogaudit.report.question_rows import question_rows
 from homogaudit.report.run_data import read_run
 from homogaudit.store import RunFile, Scoring
 from homogaudit.tui.question_rows import (
-    FILTERS,
     Column,
     Filter,
     QuestionRow,
@@ -112,11 +111,11 @@ def test_a_search_finds_all_its_words_in_any_case(run: RunFile) -> None:
 
 def test_filters_hold_together(run: RunFile) -> None:
     rows = load_rows(run)
-    assert ids(rows, select(rows, Filter(only_single=True))) == "a"
-    assert ids(rows, select(rows, Filter(only_wrong=True))) == "a"
-    assert ids(rows, select(rows, Filter(only_unfinished=True))) == "de"
+    assert ids(rows, select(rows, Filter.by("one_cluster"))) == "a"
+    assert ids(rows, select(rows, Filter.by("wrong"))) == "a"
+    assert ids(rows, select(rows, Filter.by("unfinished"))) == "de"
     assert ids(rows, select(rows, Filter(category="animals"))) == "ac"
-    assert select(rows, Filter(category="physics", only_single=True)) == []
+    assert select(rows, Filter(frozenset({"one_cluster"}), category="physics")) == []
 
 
 def test_rows_without_a_value_come_last_in_both_directions(run: RunFile) -> None:
@@ -148,10 +147,10 @@ def test_a_scoring_is_a_change(run: RunFile) -> None:
     assert changed_positions(run, rows) == [1]
 
 
-@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("name", ["one_cluster", "wrong", "missed", "unlabelled"])
 def test_a_filter_of_the_report_shows_the_questions_that_the_report_means(run: RunFile, name: str) -> None:
     meant = [row.position for row in question_rows(read_run(run)).where(name)]
-    assert select(load_rows(run), FILTERS[name]) == meant
+    assert select(load_rows(run), Filter.by(name)) == meant
     assert meant
 
 

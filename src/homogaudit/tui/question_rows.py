@@ -3,9 +3,11 @@
 It knows the run file and no widget.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 from types import MappingProxyType
 
 from homogaudit.records import ClusteringMethod, LabelValue
@@ -18,8 +20,8 @@ from homogaudit.store import RunFile, RunState
 from homogaudit.store.overviews import QuestionOverview
 
 __all__ = [
-    "FILTERS",
     "NO_FILTER",
+    "TESTS",
     "Column",
     "Filter",
     "QuestionRow",
@@ -31,8 +33,6 @@ __all__ = [
     "row_source",
     "select",
 ]
-
-SINGLE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def changed_positions(run: RunFile, rows: Sequence[QuestionRow]) -> list[int]:
 
 def _row(found: QuestionOverview, source: RowSource) -> QuestionRow:
     text, category = plain(found.text), plain(found.category or "")
-    sizes = _sizes(found.assignment or ())
+    sizes = tuple(size for _, size in sorted(Counter(found.assignment or ()).items()))
     valid = sum(sizes)
     return QuestionRow(
         position=found.position,
@@ -117,20 +117,13 @@ def _row(found: QuestionOverview, source: RowSource) -> QuestionRow:
         state=found.state,
         samples=found.drawn.samples,
         sizes=sizes,
-        is_single=len(sizes) == SINGLE and valid == max(source.samples, found.drawn.samples),
+        is_single=len(sizes) == 1 and valid == max(source.samples, found.drawn.samples),
         entropy=semantic_entropy(found.assignment) if found.assignment else None,
         label=found.label,
         signal=found.signal,
         search=f"{text}\n{category}\n{plain(found.id)}".casefold(),
         mark=(found.drawn.samples + found.drawn.greedy, found.scoring),
     )
-
-
-def _sizes(assignment: Sequence[int]) -> tuple[int, ...]:
-    counts: dict[int, int] = {}
-    for cluster in assignment:
-        counts[cluster] = counts.get(cluster, 0) + 1
-    return tuple(counts[cluster] for cluster in sorted(counts))
 
 
 # What is shown of them, and in which order
@@ -141,31 +134,34 @@ class Filter:
     """Which rows are shown; every part must hold.
 
     Attributes:
+        names: Keys of `TESTS`.
         text: All of its words stand in the question, its category or its id; case does not matter.
         category: Exactly this one; `None` for all.
     """
 
+    names: frozenset[str] = frozenset()
     text: str = ""
-    only_single: bool = False
-    only_wrong: bool = False
-    only_unlabelled: bool = False
-    only_unfinished: bool = False
     category: str | None = None
+
+    @classmethod
+    def by(cls, name: str) -> "Filter":
+        """Return the filter by the name by which a sentence of the report names it."""
+        return cls(frozenset({"one_cluster", "wrong"} if name == "missed" else {name}))
 
 
 NO_FILTER = Filter()
 
-FILTERS: Mapping[str, Filter] = MappingProxyType(
+_LABELLED = (LabelValue.CORRECT, LabelValue.INCORRECT)
+
+TESTS: Mapping[str, tuple[str, Callable[[QuestionRow], bool]]] = MappingProxyType(
     {
-        "one_cluster": Filter(only_single=True),
-        "wrong": Filter(only_wrong=True),
-        "missed": Filter(only_single=True, only_wrong=True),
-        "unlabelled": Filter(only_unlabelled=True),
+        "one_cluster": ("one cluster", lambda row: row.is_single),
+        "wrong": ("answered wrong", lambda row: row.label is LabelValue.INCORRECT),
+        "unlabelled": ("unlabelled", lambda row: row.state in ("drawn", "scored") and row.label not in _LABELLED),
+        "unfinished": ("unfinished", lambda row: row.state != "scored"),
     }
 )
-"""By the names by which sentences of the report name them."""
-
-_LABELLED = (LabelValue.CORRECT, LabelValue.INCORRECT)
+"""What a filter asks of a row, in words and as a function."""
 
 
 class Column(StrEnum):
@@ -207,14 +203,8 @@ def select(rows: Sequence[QuestionRow], wanted: Filter = NO_FILTER, order: Sort 
     order = order or Sort()
     # One plain pass a part: with tens of thousands of rows this runs at every key that is typed.
     shown = list(rows)
-    if wanted.only_single:
-        shown = [row for row in shown if row.is_single]
-    if wanted.only_wrong:
-        shown = [row for row in shown if row.label is LabelValue.INCORRECT]
-    if wanted.only_unlabelled:
-        shown = [row for row in shown if row.state in ("drawn", "scored") and row.label not in _LABELLED]
-    if wanted.only_unfinished:
-        shown = [row for row in shown if row.state != "scored"]
+    for name in wanted.names:
+        shown = list(filter(TESTS[name][1], shown))
     if wanted.category is not None:
         shown = [row for row in shown if row.category == wanted.category]
     for word in wanted.text.casefold().split():
@@ -224,19 +214,12 @@ def select(rows: Sequence[QuestionRow], wanted: Filter = NO_FILTER, order: Sort 
         keyed = [(value, row.position) for row in shown if (value := key(row)) is not None]
         without = [row.position for row in shown if key(row) is None]
         # Python's sort keeps equal ones in their order in both directions.
-        keyed.sort(key=_value, reverse=order.descending)
+        keyed.sort(key=itemgetter(0), reverse=order.descending)
         return [position for _, position in keyed] + without
     return [row.position for row in shown]
 
 
-def _value(pair: tuple[float | str, int]) -> float | str:
-    return pair[0]
-
-
 def categories(rows: Sequence[QuestionRow]) -> dict[str, int]:
     """Return how many questions each category has, by name."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        if row.category:
-            counts[row.category] = counts.get(row.category, 0) + 1
+    counts = Counter(row.category for row in rows if row.category)
     return dict(sorted(counts.items(), key=lambda item: item[0].casefold()))

@@ -27,6 +27,7 @@ from homogaudit.store import RunFile
 from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.question_rows import (
     NO_FILTER,
+    TESTS,
     Column,
     Filter,
     QuestionRow,
@@ -83,9 +84,9 @@ class QuestionsScreen(Screen[None]):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "search", "Search", key_display="/"),
-        Binding("s", "narrow('only_single')", "One cluster", show=False),
-        Binding("w", "narrow('only_wrong')", "Wrong", show=False),
-        Binding("u", "narrow('only_unfinished')", "Unfinished", show=False),
+        Binding("s", "narrow('one_cluster')", "One cluster", show=False),
+        Binding("w", "narrow('wrong')", "Wrong", show=False),
+        Binding("u", "narrow('unfinished')", "Unfinished", show=False),
         Binding("c", "category", "Category", show=False),
         Binding("o", "sort", "Sort"),
         Binding("r", "reverse", "Reverse", show=False),
@@ -231,10 +232,7 @@ class QuestionsScreen(Screen[None]):
     def _in_words(self) -> str:
         chosen = self._filter
         parts = [f"the search for `{plain(chosen.text)}`"] if chosen.text.strip() else []
-        parts += ["one cluster"] if chosen.only_single else []
-        parts += ["answered wrong"] if chosen.only_wrong else []
-        parts += ["unlabelled"] if chosen.only_unlabelled else []
-        parts += ["unfinished"] if chosen.only_unfinished else []
+        parts += [words for name, (words, _) in TESTS.items() if name in chosen.names]
         parts += [f"category {plain(chosen.category)}"] if chosen.category is not None else []
         return ", ".join(parts)
 
@@ -244,12 +242,13 @@ class QuestionsScreen(Screen[None]):
         chosen = self._filter
         category = "all" if chosen.category is None else plain(chosen.category)
         chips = [
-            ("s", "one cluster", chosen.only_single, "narrow('only_single')"),
-            ("w", "wrong", chosen.only_wrong, "narrow('only_wrong')"),
+            ("s", "one cluster", "one_cluster" in chosen.names, "narrow('one_cluster')"),
+            ("w", "wrong", "wrong" in chosen.names, "narrow('wrong')"),
             ("c", f"category: {category}", chosen.category is not None, "category"),
         ]
-        if chosen.only_unfinished or any(row.state != "scored" for row in self._rows):
-            chips.insert(2, ("u", "unfinished", chosen.only_unfinished, "narrow('only_unfinished')"))
+        is_on = "unfinished" in chosen.names
+        if is_on or any(row.state != "scored" for row in self._rows):
+            chips.insert(2, ("u", "unfinished", is_on, "narrow('unfinished')"))
         self.query_one(_Chips).update(Content("   ").join(_chip(*chip) for chip in chips))
 
     def _show_detail(self, row: QuestionRow | None) -> None:
@@ -278,7 +277,7 @@ class QuestionsScreen(Screen[None]):
 
     def action_narrow(self, name: str) -> None:
         """Turn one filter on or off."""
-        self._narrow(replace(self._filter, **{name: not getattr(self._filter, name)}))
+        self._narrow(replace(self._filter, names=self._filter.names ^ {name}))
 
     def action_category(self) -> None:
         """Choose a category, or all of them again."""

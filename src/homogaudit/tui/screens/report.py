@@ -24,7 +24,7 @@ from homogaudit.report.text import plain, shorten
 from homogaudit.store import RunFile
 from homogaudit.tui.export import Export, ExportScreen, write_export
 from homogaudit.tui.key_line import KeyLine
-from homogaudit.tui.question_rows import FILTERS
+from homogaudit.tui.question_rows import Filter
 from homogaudit.tui.report_blocks import Stop
 from homogaudit.tui.report_process import BuiltReport, build_report
 from homogaudit.tui.report_view import ReportView
@@ -135,7 +135,7 @@ class ReportScreen(Screen[None]):
     @on(ReportView.Opened)
     def _on_opened(self, event: ReportView.Opened) -> None:
         """List the questions over the report: Escape comes back to the sentence."""
-        self.app.push_screen(QuestionsScreen(self._path, FILTERS[event.questions]))
+        self.app.push_screen(QuestionsScreen(self._path, Filter.by(event.questions)))
 
     def action_explain(self) -> None:
         """Say what is under the cursor."""
