@@ -33,7 +33,7 @@ from homogaudit.store import RunFile, Scoring
 from homogaudit.tui.export import Export, ExportScreen, default_path, write_export
 from homogaudit.tui.question_rows import TESTS
 from homogaudit.tui.report_blocks import Stop, draw_sections
-from homogaudit.tui.report_process import BuiltReport, build_report
+from homogaudit.tui.report_process import build_report
 from homogaudit.tui.report_view import ReportView
 from homogaudit.tui.screens.help import ExplainScreen
 from homogaudit.tui.screens.questions import QuestionsScreen
@@ -103,11 +103,11 @@ class ReportApp(App[None]):
     def on_mount(self) -> None:
         self.push_screen(ReportScreen(self.path, build=self.build))
 
-    async def build(self, path: Path) -> BuiltReport:
+    async def build(self, path: Path) -> Report:
         self.built += 1
         if self.waits is not None:
             await self.waits.wait()
-        return BuiltReport(self.report, dumps(self.report))
+        return self.report
 
     def copy_to_clipboard(self, text: str) -> None:
         self.copied.append(text)
@@ -319,7 +319,7 @@ def test_the_default_path_is_one_that_no_file_has(path: Path) -> None:
 
 async def test_an_error_is_said_in_words(path: Path, report: Report) -> None:
     class Failing(ReportApp):
-        async def build(self, path: Path) -> BuiltReport:
+        async def build(self, path: Path) -> Report:
             raise RunFileError(
                 f"`{path.name}` has schema 9, and this version of homogaudit reads up to 2", "upgrade homogaudit"
             )
@@ -342,7 +342,7 @@ async def test_a_tiny_terminal_does_not_break_it(path: Path, report: Report, siz
 
 async def test_a_process_builds_it_and_is_gone_when_cancelled(path: Path) -> None:
     built = await build_report(path)
-    assert built.report.run.questions == 12
+    assert built.run.questions == 12
     with pytest.raises(RunFileError):
         await build_report(path.with_name("none.audit"))
     # A server of other tests may be a child of this process too.

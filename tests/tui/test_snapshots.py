@@ -19,12 +19,11 @@ from homogaudit.events import EngineFailed, Event, Job
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.report.build import build
 from homogaudit.report.headline import Headline
-from homogaudit.report.json import dumps
+from homogaudit.report.records import Report
 from homogaudit.statistics import Rate
 from homogaudit.store import RunFile
 from homogaudit.tui.app import HomogauditApp
 from homogaudit.tui.question_table import QuestionTable
-from homogaudit.tui.report_process import BuiltReport
 from homogaudit.tui.report_view import ReportView
 from homogaudit.tui.screens import report as report_screen
 from homogaudit.tui.screens import run_list, start
@@ -192,18 +191,18 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built(small_run: Path) -> BuiltReport:
+def built(small_run: Path) -> Report:
     """The full report, of few draws."""
     with RunFile.open(small_run) as run:
         report = build(run, draws=100, full=True)
-    return BuiltReport(report, dumps(report))
+    return report
 
 
 @pytest.fixture
-def opened(runs: Path, small_run: Path, built: BuiltReport, monkeypatch: pytest.MonkeyPatch) -> HomogauditApp:
+def opened(runs: Path, small_run: Path, built: Report, monkeypatch: pytest.MonkeyPatch) -> HomogauditApp:
     """The application on a finished run, whose report is there at once."""
 
-    async def at_once(path: Path) -> BuiltReport:
+    async def at_once(path: Path) -> Report:
         return built
 
     make = partial(report_screen.ReportScreen, build=at_once)

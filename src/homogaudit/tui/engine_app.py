@@ -243,7 +243,7 @@ class EngineApp(App[None]):
     async def _begin(self, job: Job, warnings: tuple[str, ...] = ()) -> None:
         path = Path(job.run)
         try:
-            session = await asyncio.to_thread(read_session, path, job)
+            session = await asyncio.to_thread(read_session, path)
             reducer = await asyncio.to_thread(read_reducer, path, scored=False)
         except Exception as error:
             self._set_preparing(False)

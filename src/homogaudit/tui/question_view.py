@@ -61,18 +61,14 @@ class DrawView:
     """One draw, greedy or sampled.
 
     Attributes:
-        index: Sample index; -1 is the greedy answer.
         text: The answer, or the raw text where there is none.
         states: What is to be said of it, keys of `theme.STATES`; `valid` alone where there is nothing.
         is_valid: It holds an answer, and so has a cluster.
-        tokens: Tokens drawn, `None` where that was not recorded.
     """
 
-    index: int
     text: str
     states: tuple[str, ...]
     is_valid: bool
-    tokens: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,20 +99,13 @@ class ClusterGroup:
 
     Attributes:
         number: From 0, in the order of first appearance.
-        members: Places among the valid samples, the representative first.
+        members: Places among the valid samples, that with the highest mean similarity to the others first.
         share: Of the valid samples.
-        representative: The member with the highest mean similarity to the others; the first where none is known.
     """
 
     number: int
     members: tuple[int, ...]
     share: float
-    representative: int
-
-    @property
-    def size(self) -> int:
-        """Number of members."""
-        return len(self.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +235,7 @@ def groups_of(assignment: Sequence[int], similarity: Float64Array | None = None)
 
     Args:
         assignment: Cluster number of each of n samples.
-        similarity: (n, n), for the representative: the medoid, the first of equal ones.
+        similarity: (n, n), for the first member: the medoid, the first of equal ones.
     """
     members: dict[int, list[int]] = {}
     for place, cluster in enumerate(assignment):
@@ -257,8 +246,8 @@ def groups_of(assignment: Sequence[int], similarity: Float64Array | None = None)
         if similarity is not None and len(places) > 2:
             best = places[int(similarity[np.ix_(places, places)].mean(axis=1).argmax())]
         ordered = (best, *(place for place in places if place != best))
-        groups.append(ClusterGroup(number, ordered, len(places) / len(assignment), best))
-    return tuple(sorted(groups, key=lambda group: (-group.size, group.number)))
+        groups.append(ClusterGroup(number, ordered, len(places) / len(assignment)))
+    return tuple(sorted(groups, key=lambda group: (-len(group.members), group.number)))
 
 
 def recluster(method: MethodView, threshold: float) -> tuple[int, ...]:
@@ -320,7 +309,7 @@ def _draw(generation: Generation) -> DrawView:
     if generation.is_truncated:
         states.append("truncated")
     text = generation.answer or generation.text
-    return DrawView(generation.sample_index, text, tuple(states) or ("valid",), generation.is_valid, generation.tokens)
+    return DrawView(text, tuple(states) or ("valid",), generation.is_valid)
 
 
 def _tokens(run: RunFile, greedy: Generation | None) -> tuple[TokenView, ...] | Undefined:

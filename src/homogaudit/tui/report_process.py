@@ -4,7 +4,6 @@ Building takes seconds to minutes of work in Python: in a thread it would hold u
 """
 
 import asyncio
-import dataclasses
 import json
 import subprocess
 from pathlib import Path
@@ -14,18 +13,10 @@ from homogaudit.errors import EngineError, from_kind
 from homogaudit.report.json import from_json
 from homogaudit.report.records import Report
 
-__all__ = ["BuiltReport", "build_report"]
+__all__ = ["build_report"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class BuiltReport:
-    """A report, and its JSON as it was written."""
-
-    report: Report
-    text: str
-
-
-async def build_report(path: Path) -> BuiltReport:
+async def build_report(path: Path) -> Report:
     """Build the whole report of a run; when cancelled, the process is gone before this returns.
 
     Raises:
@@ -44,9 +35,8 @@ async def build_report(path: Path) -> BuiltReport:
         process.kill()
         await asyncio.shield(waiting)
         raise
-    text = output.decode("utf-8", "replace")
     try:
-        values = json.loads(text)
+        values = json.loads(output)
     except ValueError:
         last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise EngineError(f"the report could not be built: {''.join(last) or 'no output'}") from None
@@ -54,6 +44,6 @@ async def build_report(path: Path) -> BuiltReport:
         error = values["error"]
         raise from_kind(error["kind"], error["message"], error.get("hint"))
     try:
-        return BuiltReport(from_json(values), text)
+        return from_json(values)
     except ValueError as error:
         raise EngineError(f"the report could not be read: {error}") from None

@@ -1,10 +1,10 @@
-"""What the live terminal is about: a run file and, where it can go on, its job. Reads run files, never writes one."""
+"""What the live terminal is about: a run file, and what is drawn and scored in it. It writes none."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from homogaudit.events import Event, Job, QuestionScored
+from homogaudit.events import Event, QuestionScored
 from homogaudit.report.homogenization import run_methods
 from homogaudit.report.labels import choose_judge
 from homogaudit.store import RunFile, RunState
@@ -18,17 +18,13 @@ class TuiSession:
     """One run on the screen.
 
     Attributes:
-        job: What an engine is to do; `None` for a run that is only looked at.
         status: Of the run file when it was opened: `complete` or `started`.
         missing_shards: Numbers of the shards that a merged run lacks; no engine can complete it.
     """
 
     run: Path
-    job: Job | None = None
-    model: str = ""
-    questions: str = ""
-    status: str = ""
-    missing_shards: tuple[int, ...] = ()
+    status: str
+    missing_shards: tuple[int, ...]
 
     @property
     def missing_words(self) -> str:
@@ -39,7 +35,7 @@ class TuiSession:
         return f"{noun} {numbers} {verb} missing: `homogaudit merge` this run with the rest"
 
 
-def read_session(path: Path, job: Job | None = None) -> TuiSession:
+def read_session(path: Path) -> TuiSession:
     """Return what a run file says of itself.
 
     Raises:
@@ -47,14 +43,7 @@ def read_session(path: Path, job: Job | None = None) -> TuiSession:
         StorageError: It cannot be read.
     """
     with RunFile.open(path) as run:
-        return TuiSession(
-            path,
-            job,
-            run.model,
-            run.question_source,
-            run.status,
-            run.missing_shards,
-        )
+        return TuiSession(path, run.status, run.missing_shards)
 
 
 def read_reducer(path: Path, *, scored: bool) -> LiveReducer:

@@ -6,7 +6,7 @@ from homogaudit.tui.widgets.cluster_list import AnswerGroup, draw_cluster_list
 
 
 def answer(text: str, *states: str) -> DrawView:
-    return DrawView(0, text, states, True, None)
+    return DrawView(text, states, True)
 
 
 PARIS = answer("Paris.")

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from homogaudit.errors import HomogauditError
 from homogaudit.report.glossary import lookup
+from homogaudit.report.json import dumps
 from homogaudit.report.layout import sections
 from homogaudit.report.markdown import to_markdown
 from homogaudit.report.question_rows import question_rows
@@ -26,7 +27,7 @@ from homogaudit.tui.export import Export, ExportScreen, write_export
 from homogaudit.tui.key_line import KeyLine
 from homogaudit.tui.question_rows import Filter
 from homogaudit.tui.report_blocks import Stop
-from homogaudit.tui.report_process import BuiltReport, build_report
+from homogaudit.tui.report_process import build_report
 from homogaudit.tui.report_view import ReportView
 from homogaudit.tui.screens.help import ExplainScreen
 from homogaudit.tui.screens.questions import QuestionsScreen
@@ -36,7 +37,7 @@ from homogaudit.tui.widgets.choice_line import ChoiceLine
 
 __all__ = ["ReportScreen"]
 
-Build = Callable[[Path], Awaitable[BuiltReport]]
+Build = Callable[[Path], Awaitable[Report]]
 
 
 class ReportScreen(Screen[None]):
@@ -67,7 +68,7 @@ class ReportScreen(Screen[None]):
         super().__init__()
         self._path = run_path
         self._build = build
-        self._built: BuiltReport | None = None
+        self._built: Report | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the parts that every report has."""
@@ -99,7 +100,7 @@ class ReportScreen(Screen[None]):
             hint = f"\n\n{plain(error.hint)}" if error.hint else ""
             self.query_one("#building", Static).update(f"{plain(error.message)}{hint}")
             return
-        shown = (summary(self._built.report), *sections(self._built.report))
+        shown = (summary(self._built), *sections(self._built))
         view = self.query_one(ReportView)
         self.query_one("#building").display = False
         self.query_one("#pointed").display = view.display = True
@@ -175,9 +176,9 @@ class ReportScreen(Screen[None]):
             if export.form == ".svg":
                 text = self.app.export_screenshot(title=f"homogaudit report: {plain(self._path.name)}")
             elif export.form == ".html":
-                text = await asyncio.to_thread(_page, self._path, built.report)
+                text = await asyncio.to_thread(_page, self._path, built)
             else:
-                text = built.text if export.form == ".json" else to_markdown(built.report)
+                text = dumps(built) + "\n" if export.form == ".json" else to_markdown(built)
             write_export(text, export)
         except HomogauditError as error:
             self.notify(plain(error.message), severity="error", markup=False)

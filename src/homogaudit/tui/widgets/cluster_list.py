@@ -101,9 +101,8 @@ def _add_heading(
 
 
 def _add_answers(lines: _Lines, group: AnswerGroup, style: Style | str, width: int, *, full: bool) -> None:
-    seen = Counter((answer.text, answer.states) for answer in group.answers)
-    for place, ((drawn, states), times) in enumerate(seen.items()):
-        text = plain(drawn)
+    for place, (answer, times) in enumerate(Counter(group.answers).items()):
+        text = plain(answer.text)
         left_out = 0
         if len(text) > _SHORT and not full:
             left_out = len(text) - _SHORT
@@ -114,7 +113,7 @@ def _add_answers(lines: _Lines, group: AnswerGroup, style: Style | str, width: i
         for number, line in enumerate(_wrapped(text, width - 1)):
             lead = f"{first:>3} " if number == 0 else "    "
             lines.add(("▎", style), (lead, MUTED), (line, ink))
-        notes = [state_mark(state) for state in states if state != "valid"]
+        notes = [state_mark(state) for state in answer.states if state != "valid"]
         pieces = [(f"{mark.glyph} {mark.word}  ", mark.style) for mark in notes]
         if left_out:
             pieces.append((f"{left_out:,} more characters: x shows all", MUTED))

@@ -10,9 +10,8 @@ __all__ = ["Tick", "even_ticks", "format_tick", "ticks"]
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A value on an axis, its cell, and what is written there."""
+    """A cell of an axis, and what is written there."""
 
-    value: float
     cell: int
     label: str
 
@@ -64,14 +63,14 @@ def even_ticks(
     for number in range(most, 1, -1):
         values = ticks(low, high, number, whole=whole)
         step = values[1] - values[0] if len(values) > 1 else high - low
-        found = [Tick(value, cell(value), format_tick(value, step, percent=percent)) for value in values]
+        found = [Tick(cell(value), format_tick(value, step, percent=percent)) for value in values]
         gaps = [abs(after.cell - before.cell) for before, after in pairwise(found)]
         widest = max(room(tick.label) for tick in found)
         # Between wide gaps a cell more or less is not seen; between narrow ones it is.
         is_even = not gaps or max(gaps) - min(gaps) <= (min(gaps) >= 3)
         if is_even and (not gaps or min(gaps) >= widest) and len({tick.label for tick in found}) == len(found):
             return found
-    return [Tick(low, cell(low), format_tick(low, high - low, percent=percent))]
+    return [Tick(cell(low), format_tick(low, high - low, percent=percent))]
 
 
 def format_tick(value: float, step: float, *, percent: bool = False) -> str:
