@@ -51,7 +51,7 @@ def test_the_price_of_a_runs_judge_is_the_one_that_models_toml_names_by_now_else
 
     def price(*entries: tuple[str, str, float]) -> float | None:
         Path("models.toml").write_text("".join(entry.format(*values) for values in entries))
-        judge = stored_judge(scoring, load_models()).model
+        judge = stored_judge(scoring, load_models())
         return judge and judge.price
 
     assert price() == 1000.0

@@ -1,7 +1,7 @@
 """`homogaudit explain`: what a term of the report means. Knows no run."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,12 +56,8 @@ def _print_list(terms: Mapping[str, "Term"]) -> None:
     console = Console()
     for group in dict.fromkeys(term.group for term in terms.values()):
         console.print(Text(group, style="bold"))
-        names = Text("  ".join(_names(terms.values(), group)))
+        names = Text("  ".join(term.name for term in terms.values() if term.group == group))
         console.print(Padding(names, (0, 0, 0, 2), expand=False))
-
-
-def _names(terms: Iterable["Term"], group: str) -> list[str]:
-    return [term.name for term in terms if term.group == group]
 
 
 def _print_term(term: "Term") -> None:

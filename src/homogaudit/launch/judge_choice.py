@@ -164,17 +164,13 @@ def check_judge_name(asked: str, place: str = "--judge") -> None:
         raise UsageError(f"unknown judge `{asked}`{where}", did_you_mean(asked, names, forms))
 
 
-def stored_judge(scoring: Scoring, models: ModelsFile | None = None) -> JudgeChoice:
-    """Return the judge of a run's last scoring, at the price that models.toml names by now.
-
-    Raises:
-        ConfigError: The names cannot be read.
-    """
-    chosen = JudgeChoice.of(scoring)
-    if chosen.model is None or not chosen.is_on_server:
-        return chosen
-    price = _price(chosen.model, load_models() if models is None else models)
-    return chosen if price is None else replace(chosen, model=replace(chosen.model, price=price))
+def stored_judge(scoring: Scoring, models: ModelsFile) -> JobJudge | None:
+    """Return the model that judged in a run's last scoring, at the price that models.toml names by now."""
+    judge = scoring.judge_source
+    if judge is None or judge.kind != "server":
+        return judge
+    price = _price(judge, models)
+    return judge if price is None else replace(judge, price=price)
 
 
 def _price(judge: JobJudge, models: ModelsFile) -> float | None:

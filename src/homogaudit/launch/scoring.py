@@ -167,7 +167,7 @@ def stored_scoring(scoring: Scoring, default_embedder: str | None, models: Model
     embedder, nli = scoring.embedder_source, scoring.nli_source
     return replace(
         scoring,
-        judge_source=stored_judge(scoring, models).model,
+        judge_source=stored_judge(scoring, models),
         embedder_source=embedder and _found_embedder(embedder, default_embedder, models),
         nli_source=nli and _found_nli(nli, models),
     )

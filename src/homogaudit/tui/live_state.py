@@ -91,8 +91,7 @@ class LiveState:
 
     Attributes:
         status: `starting`, `loading`, `generating`, `asking`, `judging`, `scoring`, `pausing`, `paused`,
-            `cancelling`,
-            `cancelled`, `complete`, `unfinished` (the engine is done and the run is not) or `failed`.
+            `cancelling`, `cancelled`, `complete`, `unfinished` (the engine is done and the run is not) or `failed`.
         ahead: How much of all phases is done, and how long the rest takes.
         latest: Question id and sample index of the answer finished last.
         draws_planned: Draws of the whole run, the greedy ones included.

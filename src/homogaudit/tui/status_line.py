@@ -25,17 +25,14 @@ class StatusLine(Static):
         """Follow the run, also while another screen is in front."""
         changed = getattr(self.app, "status_changed", None)
         if changed is not None:
-            changed.subscribe(self, self._follow, immediate=True)
-
-    def _follow(self, _: None) -> None:
-        self.show_changes()
+            changed.subscribe(self, self.show_changes, immediate=True)
 
     def render(self) -> RenderResult:
         """Return the line."""
         self._shown = self._describe()
         return self._shown
 
-    def show_changes(self) -> None:
+    def show_changes(self, _: None = None) -> None:
         """Draw the line again if it says something else now."""
         if not self._describe().is_same(self._shown):
             self.refresh()

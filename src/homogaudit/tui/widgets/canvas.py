@@ -9,12 +9,14 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from homogaudit.tui.theme import FAINT, MUTED, Palette, palette_of
+from homogaudit.tui.theme import FAINT, MUTED, Palette, palette_of, shade_glyph
 from homogaudit.tui.widgets.scale import even_ticks
 
 __all__ = ["Canvas", "Figure", "fit", "fit_name"]
 
 CellStyle = Style | str
+
+_RAMP_CELLS = 10
 
 
 def fit(text: str, width: int) -> str:
@@ -128,6 +130,21 @@ def draw_ticks(
             canvas.put(start, y + 1, tick.label, MUTED)
             free = start + len(tick.label) + 1
     return free
+
+
+def draw_ramp(canvas: Canvas, x: int, y: int, style: Callable[[float], Style], *, color: bool) -> int:
+    """Draw the scale of a legend, from nothing to full in half cells; return the first cell behind it."""
+    for cell in range(_RAMP_CELLS):
+        share = cell / (_RAMP_CELLS - 1)
+        # Half cells, so that the scale stays apart from what is above it.
+        ink = Style(foreground=style(share).background) if color else ""
+        canvas.put(x + cell, y, "▄" if color else shade_glyph(share), ink)
+    return x + _RAMP_CELLS + 1
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return `text` in lines of at most `width` cells."""
+    return [line.plain.rstrip() for line in Content(text).wrap(max(width, 1))]
 
 
 class Figure(Widget):

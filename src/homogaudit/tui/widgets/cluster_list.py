@@ -14,7 +14,7 @@ from homogaudit.report.numbers import percent, share
 from homogaudit.report.text import plain
 from homogaudit.tui.question_view import DrawView
 from homogaudit.tui.theme import FAINT, MUTED, Palette, cluster_glyph, state_mark
-from homogaudit.tui.widgets.canvas import Figure
+from homogaudit.tui.widgets.canvas import Figure, wrapped
 
 __all__ = ["AnswerGroup", "ClusterList", "draw_cluster_list"]
 
@@ -110,7 +110,7 @@ def _add_answers(lines: _Lines, group: AnswerGroup, style: Style | str, width: i
         main = place == 0 and group.cluster is not None
         first = f"{times}x" if times > 1 else "·"
         ink = "" if main else MUTED
-        for number, line in enumerate(_wrapped(text, width - 1)):
+        for number, line in enumerate(wrapped(text or "(nothing)", width - 1)):
             lead = f"{first:>3} " if number == 0 else "    "
             lines.add(("▎", style), (lead, MUTED), (line, ink))
         notes = [state_mark(state) for state in answer.states if state != "valid"]
@@ -119,13 +119,6 @@ def _add_answers(lines: _Lines, group: AnswerGroup, style: Style | str, width: i
             pieces.append((f"{left_out:,} more characters: x shows all", MUTED))
         if pieces:
             lines.add(("▎", style), ("    ", ""), *pieces)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Return `text` in lines of at most `width` cells."""
-    if not text:
-        return ["(nothing)"]
-    return [line.plain for line in Content(text).wrap(max(width, 1))]
 
 
 class ClusterList(Figure):

@@ -10,17 +10,14 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
-from textual.style import Style
 
 from homogaudit.report.numbers import decimal
 from homogaudit.tui.theme import MUTED, Palette, cluster_glyph, shade_glyph
-from homogaudit.tui.widgets.canvas import Canvas, Figure, fit
+from homogaudit.tui.widgets.canvas import Canvas, Figure, draw_ramp, fit
 
 __all__ = ["HeatMap", "HeatMapData", "draw_heat_map", "draw_value_map"]
 
 Float64Array = NDArray[np.float64]
-
-_SCALE_CELLS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,13 +119,7 @@ def _draw_legend(
 ) -> None:
     start = decimal(low, 1)
     canvas.put(0, y, start, MUTED)
-    x = len(start) + 1
-    for cell in range(_SCALE_CELLS):
-        share = cell / (_SCALE_CELLS - 1)
-        # Half cells, so that the scale stays apart from the map above it.
-        style = Style(foreground=palette.similarity_style(share).background) if color else ""
-        canvas.put(x + cell, y, "▄" if color else shade_glyph(share), style)
-    x += _SCALE_CELLS + 1
+    x = draw_ramp(canvas, len(start) + 1, y, palette.similarity_style, color=color)
     parts = ["1.0"]
     if shared > 1:
         parts.append(f"means of {shared} x {shared}")

@@ -12,7 +12,7 @@ from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
 from homogaudit.tui.question_view import RankedSignal
 from homogaudit.tui.theme import FAINT, MUTED, Palette
-from homogaudit.tui.widgets.canvas import Canvas, Figure, fit, fit_name
+from homogaudit.tui.widgets.canvas import Canvas, Figure, fit, fit_name, wrapped
 
 __all__ = ["SignalTable", "draw_signal_table"]
 
@@ -37,13 +37,9 @@ def _missing(lines: Sequence[RankedSignal], width: int) -> list[tuple[str, str]]
     shown: list[tuple[str, str]] = []
     for reason, belonging in names.items():
         shown.append(("", ""))
-        shown += [(part, "") for part in _wrapped(f"{reason}:", width)]
-        shown += [("  " + part, MUTED) for part in _wrapped(", ".join(belonging), width - 2)]
+        shown += [(part, "") for part in wrapped(f"{reason}:", max(width, 4))]
+        shown += [("  " + part, MUTED) for part in wrapped(", ".join(belonging), max(width - 2, 4))]
     return shown
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return [line.plain.rstrip() for line in Content(text).wrap(max(width, 4))]
 
 
 def table_height(lines: Sequence[RankedSignal], width: int) -> int:

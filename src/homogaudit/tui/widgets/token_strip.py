@@ -9,18 +9,16 @@ from textual import events
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
-from textual.style import Style
 
 from homogaudit.report.numbers import decimal
 from homogaudit.report.text import plain
 from homogaudit.tui.question_view import TokenView
 from homogaudit.tui.theme import MUTED, Palette, shade_glyph
-from homogaudit.tui.widgets.canvas import Canvas, Figure
+from homogaudit.tui.widgets.canvas import Canvas, Figure, draw_ramp
 
 __all__ = ["TokenStrip", "draw_token_strip", "visible_token"]
 
 _BARS = "▁▂▃▄▅▆▇█"
-_SCALE_CELLS = 10
 
 CALM = 1.0
 """The scale ends at this many nats at least: an answer without doubt must not look like one with."""
@@ -134,12 +132,7 @@ def _draw_legend(
         canvas.put(0, y, "entropy", MUTED)
         x = 8
     canvas.put(x, y, "0", MUTED)
-    for cell in range(_SCALE_CELLS):
-        share = cell / (_SCALE_CELLS - 1)
-        # Half cells, so that the scale stays apart from the tokens above it.
-        style = Style(foreground=palette.heat_style(share).background) if color else ""
-        canvas.put(x + 2 + cell, y, "▄" if color else shade_glyph(share), style)
-    x += 2 + _SCALE_CELLS + 1
+    x = draw_ramp(canvas, x + 2, y, palette.heat_style, color=color)
     parts = [f"{decimal(top, 2)} nats"]
     if hidden:
         parts.append(f"+{hidden} more")
