@@ -21,6 +21,7 @@ from homogaudit.store import RunFile
 from homogaudit.tui.answer_slots import AnswerSlots
 from homogaudit.tui.app import HomogauditApp
 from homogaudit.tui.engine_app import _every_draw_failed
+from homogaudit.tui.frame import StatusLine
 from homogaudit.tui.question_list import QuestionList
 from homogaudit.tui.run_panel import RunPanel
 from homogaudit.tui.screens.confirm import ConfirmScreen
@@ -29,7 +30,6 @@ from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
 from homogaudit.tui.screens.live import LiveScreen
 from homogaudit.tui.screens.question import QuestionScreen
 from homogaudit.tui.screens.start import StartScreen
-from homogaudit.tui.status_line import StatusLine
 
 from .conftest import ReplayEngine, half_a_run, progress, question_events
 

@@ -22,9 +22,9 @@ from homogaudit.report.text import plain, shorten
 from homogaudit.tui.app_themes import DARK, LIGHT
 from homogaudit.tui.bridge import Engine
 from homogaudit.tui.engine_app import EngineApp
+from homogaudit.tui.frame import EmptyScreen
 from homogaudit.tui.run_panel import STATUS_STYLES, STATUS_WORDS, shown_status
 from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
-from homogaudit.tui.screens.placeholder import EmptyScreen
 from homogaudit.tui.theme import MUTED
 
 __all__ = ["HomogauditApp"]

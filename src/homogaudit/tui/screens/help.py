@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from homogaudit.errors import UsageError
 from homogaudit.report.glossary import Term, lookup
-from homogaudit.tui.key_line import KeyLine
+from homogaudit.tui.frame import KeyLine
 from homogaudit.tui.theme import MUTED
 
 __all__ = ["ExplainScreen", "HelpScreen", "term_content"]

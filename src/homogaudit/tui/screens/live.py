@@ -20,13 +20,12 @@ from homogaudit.report.section import Curve, Curves
 from homogaudit.statistics.rates import wilson
 from homogaudit.statistics.running_rate import RateSeries, RunningRates
 from homogaudit.tui.answer_slots import AnswerSlots
-from homogaudit.tui.key_line import KeyLine
+from homogaudit.tui.frame import KeyLine, StatusLine
 from homogaudit.tui.live_state import LiveState
 from homogaudit.tui.question_list import QuestionList
 from homogaudit.tui.question_view import read_tokens
 from homogaudit.tui.rate_figure import RateFigure
 from homogaudit.tui.run_panel import RunPanel
-from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED
 from homogaudit.tui.widgets.histogram import Bar, Histogram
 from homogaudit.tui.widgets.line_plot import LinePlot

@@ -21,7 +21,7 @@ from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.store import RunFile
-from homogaudit.tui.key_line import KeyLine
+from homogaudit.tui.frame import KeyLine, StatusLine
 from homogaudit.tui.question_view import (
     MethodView,
     QuestionView,
@@ -31,7 +31,6 @@ from homogaudit.tui.question_view import (
     read_tables,
     recluster,
 )
-from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED, state_mark
 from homogaudit.tui.widgets.choice_line import ChoiceLine
 from homogaudit.tui.widgets.cluster_list import AnswerGroup, ClusterList

@@ -24,7 +24,7 @@ from homogaudit.errors import HomogauditError
 from homogaudit.report.numbers import count, decimal
 from homogaudit.report.text import plain
 from homogaudit.store import RunFile
-from homogaudit.tui.key_line import KeyLine
+from homogaudit.tui.frame import KeyLine, StatusLine
 from homogaudit.tui.question_rows import (
     NO_FILTER,
     TESTS,
@@ -40,7 +40,6 @@ from homogaudit.tui.question_rows import (
     select,
 )
 from homogaudit.tui.question_table import QuestionTable
-from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED, state_mark
 
 __all__ = ["CategoryScreen", "QuestionsScreen"]

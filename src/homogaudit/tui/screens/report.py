@@ -24,14 +24,13 @@ from homogaudit.report.summary import summary
 from homogaudit.report.text import plain, shorten
 from homogaudit.store import RunFile
 from homogaudit.tui.export import Export, ExportScreen, write_export
-from homogaudit.tui.key_line import KeyLine
+from homogaudit.tui.frame import KeyLine, StatusLine
 from homogaudit.tui.question_rows import Filter
 from homogaudit.tui.report_blocks import Stop
 from homogaudit.tui.report_process import build_report
 from homogaudit.tui.report_view import ReportView
 from homogaudit.tui.screens.help import ExplainScreen
 from homogaudit.tui.screens.questions import QuestionsScreen
-from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED
 from homogaudit.tui.widgets.choice_line import ChoiceLine
 

@@ -24,7 +24,7 @@ from homogaudit.launch.requests import PRESETS, RunRequest
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.report.numbers import count, duration
 from homogaudit.report.text import plain
-from homogaudit.tui.key_line import KeyLine
+from homogaudit.tui.frame import KeyLine, StatusLine
 from homogaudit.tui.screens.run_list import RunList
 from homogaudit.tui.start_choices import (
     ModelChoice,
@@ -34,7 +34,6 @@ from homogaudit.tui.start_choices import (
     list_recent_runs,
     workload_of,
 )
-from homogaudit.tui.status_line import StatusLine
 from homogaudit.tui.theme import MUTED
 from homogaudit.tui.widgets.choice_line import ChoiceLine
 

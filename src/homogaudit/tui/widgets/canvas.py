@@ -1,7 +1,6 @@
 """A grid of cells to draw on, and the widget that shows one. Knows no figure."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from rich.cells import cell_len
 from textual.content import Content, Span
@@ -157,7 +156,6 @@ class Figure(Widget):
     DEFAULT_CSS = """
     Figure { height: 1fr; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
     """
-    ALLOW_SELECT: ClassVar[bool] = True
 
     empty: reactive[str] = reactive("")
     """What a figure says that has nothing to draw."""

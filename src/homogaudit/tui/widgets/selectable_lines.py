@@ -17,7 +17,6 @@ class SelectableLines(ScrollView):
     A subclass has `content_line`.
     """
 
-    ALLOW_SELECT = True
     HEAD: ClassVar[int] = 1
 
     def content_line(self, line: int) -> Strip:
