@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from homogaudit.cli.progress import Display, LineDisplay, QuietDisplay
+from homogaudit.cli.progress import Display, LineDisplay
 from homogaudit.errors import UsageError
 from homogaudit.events import Event
 from homogaudit.launch.forecast import Forecast
@@ -57,7 +57,7 @@ def agree_to_cost(estimate: ServerEstimate, *, is_agreed: bool, quiet: bool) -> 
 def _make_display(*, quiet: bool) -> Display:
     """Return the display that fits where stderr goes."""
     if quiet:
-        return QuietDisplay()
+        return Display()
     if sys.stderr.isatty():
         from homogaudit.cli.progress_bar import BarDisplay
 

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from typing import Protocol
 
 from homogaudit.events import (
     Asking,
@@ -21,22 +20,20 @@ from homogaudit.report.numbers import clock, percent
 from homogaudit.report.text import plain
 from homogaudit.statistics.running_rate import RateCounter, RunningRates
 
-__all__ = ["Display", "LineDisplay", "QuietDisplay", "left_text", "rate_text", "ready_text"]
+__all__ = ["Display", "LineDisplay", "left_text", "rate_text", "ready_text"]
 
 _LINE_SECONDS = 5.0
 _MEGABYTE = 1e6
 
 
-class Display(Protocol):
-    """Shows events; never decides anything."""
+class Display:
+    """Shows events and decides nothing; this one shows none: what the user should know anyway is in the report."""
 
     def show(self, event: Event, ahead: Ahead) -> None:
         """Show one event, and where the session stands with it."""
-        ...
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        ...
 
 
 def rate_text(running: RunningRates) -> str:
@@ -66,17 +63,7 @@ def ready_text(event: EngineReady) -> str:
     )
 
 
-class QuietDisplay:
-    """Shows nothing but what the user should know anyway: warnings are in the report."""
-
-    def show(self, event: Event, ahead: Ahead) -> None:
-        """Show nothing."""
-
-    def close(self) -> None:
-        """Nothing to leave."""
-
-
-class LineDisplay:
+class LineDisplay(Display):
     """A line every five seconds, for logs and pipes."""
 
     def __init__(self) -> None:
@@ -108,9 +95,6 @@ class LineDisplay:
                 )
             case _:
                 pass
-
-    def close(self) -> None:
-        """Nothing to leave."""
 
     def _every(self, text: str) -> None:
         now = time.monotonic()

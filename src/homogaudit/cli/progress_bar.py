@@ -5,7 +5,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from homogaudit import events
-from homogaudit.cli.progress import left_text, rate_text, ready_text
+from homogaudit.cli.progress import Display, left_text, rate_text, ready_text
 from homogaudit.events import Event
 from homogaudit.launch.forecast import Ahead
 from homogaudit.report.text import plain
@@ -14,7 +14,7 @@ from homogaudit.statistics.running_rate import RateCounter
 __all__ = ["BarDisplay"]
 
 
-class BarDisplay:
+class BarDisplay(Display):
     """One bar over all phases, with speed, running rate and time left."""
 
     def __init__(self) -> None:
