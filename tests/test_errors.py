@@ -35,7 +35,7 @@ def classes(root: type[HomogauditError] = HomogauditError) -> list[type[Homogaud
 def test_the_tree_is_the_one_that_is_documented():
     assert {c.__name__: (c.exit_code, c.kind, c.__bases__[0].__name__) for c in classes()} == TREE
     assert all(f"{c.__name__} " in (errors.__doc__ or "") for c in classes())
-    assert {*TREE, "from_kind"} == set(errors.__all__)
+    assert {*TREE, "from_kind", "storage_error"} == set(errors.__all__)
 
 
 def test_kinds_are_unique():

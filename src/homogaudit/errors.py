@@ -22,6 +22,7 @@ HomogauditError              exit  kind
 An `UndefinedStatisticError` never reaches the user as a failure: the report turns it into a null with its reason.
 """
 
+import errno
 from typing import ClassVar
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "UndefinedStatisticError",
     "UsageError",
     "from_kind",
+    "storage_error",
 ]
 
 
@@ -178,3 +180,26 @@ def _tree(root: type[HomogauditError]) -> dict[str, type[HomogauditError]]:
 def from_kind(kind: str, message: str, hint: str | None = None) -> HomogauditError:
     """Rebuild an error that crossed a process border as its `kind`."""
     return _tree(HomogauditError).get(kind, EngineError)(message, hint)
+
+
+_SYSTEM_HINTS = {
+    errno.ENOSPC: "free some space and run the same command again",
+    errno.EDQUOT: "your quota on this disk is used up: free some space and run the same command again",
+    errno.EFBIG: "the file would be larger than `ulimit -f` or its file system allows",
+    errno.EMFILE: "this process may open no more files: raise `ulimit -n`",
+    errno.ENFILE: "the system may open no more files: close some programs",
+    errno.ENOMEM: "memory has run out: close some programs",
+    errno.EROFS: "the file system is read-only: choose a folder elsewhere",
+}
+
+
+def storage_error(doing: str, error: OSError, hint: str) -> StorageError:
+    """Return the error of what the operating system refused.
+
+    Args:
+        doing: What could not be done and to which file, for example "cannot lock `a.audit`".
+        error: Its error.
+        hint: What to do about it, unless its number says more (no space, a limit of `ulimit`, memory).
+    """
+    reason = (error.strerror or str(error)).lower()
+    return StorageError(f"{doing}: {reason}", _SYSTEM_HINTS.get(error.errno or 0, hint))

@@ -137,7 +137,7 @@ def test_a_path_that_the_system_refuses_is_named(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(cli, "app", refuse)
     assert run_app(["runs"]) == 3
-    assert_is_error(capsys.readouterr().err, "cannot use `/locked/runs`: Permission denied")
+    assert_is_error(capsys.readouterr().err, "cannot use `/locked/runs`: permission denied")
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt(), typer.Abort()])

@@ -43,7 +43,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path: Path):
 
 
 def test_an_error_of_the_disk_names_the_file(tmp_path: Path):
-    with pytest.raises(StorageError, match=r"cannot write `.*/x`: No space left on device"), replacing(tmp_path / "x"):
+    with pytest.raises(StorageError, match=r"cannot write `.*/x`: no space left on device"), replacing(tmp_path / "x"):
         raise OSError(28, "No space left on device")
 
 

@@ -1,6 +1,5 @@
 """The command line: which commands there are, and how an error is shown."""
 
-import contextlib
 import os
 import re
 import sys
@@ -25,7 +24,7 @@ from homogaudit.cli.report import report
 from homogaudit.cli.run import run
 from homogaudit.cli.score import score
 from homogaudit.cli.tui import tui
-from homogaudit.errors import HomogauditError, InterruptedRunError, StorageError, UsageError
+from homogaudit.errors import HomogauditError, InterruptedRunError, StorageError, UsageError, storage_error
 
 __all__ = ["app", "run_app"]
 
@@ -84,6 +83,29 @@ def run_app(arguments: Sequence[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"] or ["--help"]
     # Panels suit the flags of `run`; for the list of commands they would cost half of the start-up time.
     app.rich_markup_mode = None if arguments in (["--help"], ["-h"]) else DEFAULT_MARKUP_MODE
+    code = _run(arguments, as_json=as_json, is_debugging=is_debugging)
+    # What is still in the buffer would fail at the interpreter's end, with a traceback and a code of its own.
+    lost = _lost_output()
+    if lost is None or isinstance(lost, BrokenPipeError) or code:
+        return code
+    return show_error(_not_printed(lost))
+
+
+def _lost_output() -> OSError | None:
+    """Return why standard output takes nothing more, and keep the interpreter's last flush quiet."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
+
+
+def _not_printed(error: OSError) -> StorageError:
+    return storage_error("cannot write the output", error, "send it to a file or a terminal")
+
+
+def _run(arguments: Sequence[str], *, as_json: bool, is_debugging: bool) -> int:
     try:
         code = app(arguments, prog_name="homogaudit", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -100,9 +122,6 @@ def run_app(arguments: Sequence[str]) -> int:
         # The reader of a pipe had enough, for example `head`; rich makes an exit with 1 of it, which is a gate's code.
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
             raise
-        # Keeps the interpreter's last flush quiet.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except HomogauditError as error:
         if is_debugging:
@@ -111,8 +130,10 @@ def run_app(arguments: Sequence[str]) -> int:
     except OSError as error:
         if is_debugging:
             raise
-        message = f"cannot use `{error.filename}`: {error.strerror}" if error.filename else _one_line(str(error))
-        return show_error(StorageError(message, "check the path and its permissions"), as_json=as_json)
+        if not error.filename:
+            return show_error(_not_printed(error))
+        what = f"cannot use `{error.filename}`"
+        return show_error(storage_error(what, error, "check the path and its permissions"), as_json=as_json)
     except Exception as error:
         if is_debugging:
             raise

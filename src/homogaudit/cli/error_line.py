@@ -28,11 +28,16 @@ def show_error(error: HomogauditError, *, as_json: bool = False) -> int:
         The exit code of the error.
     """
     if as_json:
-        typer.echo(json.dumps({"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}))
-    else:
-        typer.echo(f"error: {plain(error.message)}", err=True)
-        if error.hint:
-            typer.echo(f"hint: {plain(error.hint)}", err=True)
+        try:
+            typer.echo(json.dumps({"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}))
+        except OSError:
+            as_json = False
+    if not as_json:
+        # Where not even stderr takes a line, the exit code is left.
+        with contextlib.suppress(OSError):
+            typer.echo(f"error: {plain(error.message)}", err=True)
+            if error.hint:
+                typer.echo(f"hint: {plain(error.hint)}", err=True)
     return error.exit_code
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from homogaudit.errors import ConfigError, StorageError
+from homogaudit.errors import ConfigError, storage_error
 
 __all__ = ["CalibratedThreshold", "calibrated_thresholds", "store_threshold", "thresholds_file"]
 
@@ -83,7 +83,5 @@ def store_threshold(key: str, calibrated: CalibratedThreshold) -> Path:
         draft.replace(file)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise StorageError(
-            f"cannot write `{file}`: {error.strerror}", "name another file in HOMOGAUDIT_THRESHOLDS"
-        ) from error
+        raise storage_error(f"cannot write `{file}`", error, "name another file in HOMOGAUDIT_THRESHOLDS") from error
     return file

@@ -14,7 +14,7 @@ from typing import BinaryIO, Self
 
 from homogaudit import events
 from homogaudit.config.python_child import child_environment, python_command
-from homogaudit.errors import StorageError
+from homogaudit.errors import storage_error
 from homogaudit.events import EngineFailed, Event, Job, Loading, RunFinished
 
 __all__ = ["EngineSupervisor"]
@@ -120,8 +120,8 @@ class EngineSupervisor:
         try:
             return self.log.open("ab")
         except OSError as error:
-            message = f"cannot write the log `{self.log}`: {error.strerror}"
-            raise StorageError(message, "an audit needs a folder that it can write to") from error
+            hint = "an audit needs a folder that it can write to"
+            raise storage_error(f"cannot write the log `{self.log}`", error, hint) from error
 
     async def _command(self, command: str) -> None:
         await self._send(json.dumps({"command": command}))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from homogaudit.errors import RunFileError, StorageError
+from homogaudit.errors import RunFileError, storage_error
 from homogaudit.launch.run_paths import SUFFIX
 
 __all__ = ["check_deletable", "delete_run"]
@@ -44,4 +44,4 @@ def delete_run(path: Path) -> None:
             # The run last: a log is never left without its file.
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise StorageError(f"cannot delete `{path}`: {error.strerror}", "check the folder's permissions") from error
+            raise storage_error(f"cannot delete `{path}`", error, "check the folder's permissions") from error

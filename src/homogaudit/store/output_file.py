@@ -8,7 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 from uuid import uuid4
 
-from homogaudit.errors import StorageError, UsageError
+from homogaudit.errors import StorageError, UsageError, storage_error
 from homogaudit.store.run_schema import schema_version
 
 __all__ = ["check_output", "replacing", "write_text"]
@@ -51,7 +51,7 @@ def replacing(path: Path) -> Generator[Path]:
         if draft != path:
             draft.replace(path)
     except OSError as error:
-        raise StorageError(f"cannot write `{path}`: {error.strerror or error}", "choose another file") from error
+        raise storage_error(f"cannot write `{path}`", error, "choose another file") from error
     finally:
         if draft != path:
             with contextlib.suppress(OSError):

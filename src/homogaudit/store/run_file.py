@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
-from homogaudit.errors import RunFileError, StorageError
+from homogaudit.errors import RunFileError, storage_error
 from homogaudit.records import Question
 from homogaudit.store.database import now
 from homogaudit.store.derived import Derived
@@ -60,7 +60,7 @@ def put_in_place(draft: Path, path: Path, warn: Callable[[str], None] = lambda _
     except FileExistsError:
         raise RunFileError(f"`{path}` exists", "choose another file with `-o`") from None
     except OSError as error:
-        raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
+        raise storage_error(f"cannot write `{path}`", error, "choose another file with `-o`") from error
 
 
 def remove_run(path: Path) -> None:
@@ -148,7 +148,7 @@ class RunFile(Overviews, Derived, Sessions):
                     connection.close()
             put_in_place(draft, path, warn)
         except OSError as error:
-            raise StorageError(f"cannot write `{path}`: {error.strerror}", "choose another file with `-o`") from error
+            raise storage_error(f"cannot write `{path}`", error, "choose another file with `-o`") from error
         finally:
             remove_run(draft)
         return cls.open(path, writable=True)

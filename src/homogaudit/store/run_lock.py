@@ -6,11 +6,12 @@ file drops the POSIX locks that SQLite holds on it.
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from homogaudit.errors import RunFileError, StorageError
+from homogaudit.errors import RunFileError, StorageError, storage_error
 
 try:
     import fcntl
@@ -19,13 +20,16 @@ except ImportError:  # Windows has no flock; SQLite's own locks still keep the f
 
 __all__ = ["RunLock", "beside", "lock_owner"]
 
+_FLAGS = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""A lock is a regular file: behind a link lies a file of somebody else, and opening a pipe would wait for a writer."""
+
 
 def lock_owner(run_path: Path) -> int | None:
     """Return the pid of the process that holds the lock on `run_path`, `None` where nobody does."""
     if fcntl is None:
         return None
     try:
-        descriptor = os.open(_lock_path(run_path), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(_lock_path(run_path), os.O_RDONLY | _FLAGS)
     except OSError:
         return None
     pid = None
@@ -59,7 +63,7 @@ class RunLock:
 
     Raises:
         RunFileError: Another process holds the lock; the message names its pid.
-        StorageError: The folder is not writable.
+        StorageError: The folder is not writable, the disk is full, or the lock is no regular file.
     """
 
     def __init__(self, run_path: Path) -> None:
@@ -70,17 +74,30 @@ class RunLock:
     def __enter__(self) -> Self:
         while self._descriptor is None:
             self._descriptor = self._try_once()
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, str(os.getpid()).encode("ascii"), 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, str(os.getpid()).encode("ascii"), 0)
+        except OSError as error:
+            self._release()
+            raise self._refused(error) from error
         return self
+
+    def _refused(self, error: OSError) -> StorageError:
+        return storage_error(
+            f"cannot lock `{self._run_path}`", error, "choose a folder that you can write to with `-o`"
+        )
 
     def _try_once(self) -> int | None:
         """Open and lock the file; `None` where its last owner removed it in between."""
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o644)
         except OSError as error:
-            message = f"cannot lock `{self._run_path}`: {error.strerror}"
-            raise StorageError(message, "choose a folder that you can write to with `-o`") from error
+            if self.path.is_symlink():
+                raise self._foreign("a link") from error
+            raise self._refused(error) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise self._foreign("no regular file")
         if fcntl is None:
             return descriptor
         try:
@@ -98,9 +115,16 @@ class RunLock:
         os.close(descriptor)
         return None
 
+    def _foreign(self, what: str) -> StorageError:
+        message = f"cannot lock `{self._run_path}`: `{self.path}` is {what}"
+        return StorageError(message, f"it is none of this tool's: move `{self.path.name}` away")
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._release()
+
+    def _release(self) -> None:
         if self._descriptor is not None:
             self.path.unlink(missing_ok=True)
             os.close(self._descriptor)

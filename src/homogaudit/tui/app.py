@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from homogaudit.engine.supervisor import EngineSupervisor
-from homogaudit.errors import HomogauditError, StorageError
+from homogaudit.errors import HomogauditError, storage_error
 from homogaudit.events import Job
 from homogaudit.launch.requests import RunRequest
 from homogaudit.report.text import plain, shorten
@@ -176,7 +176,9 @@ class HomogauditApp(EngineApp):
         try:
             path = self.save_screenshot()
         except OSError as error:
-            self.complain(StorageError(f"cannot write a picture here: {error.strerror}"))
+            self.complain(
+                storage_error("cannot write a picture here", error, "start in a folder that you can write to")
+            )
         else:
             self.notify(f"Written: {plain(path)}", markup=False)
 
