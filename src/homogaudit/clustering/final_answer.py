@@ -6,9 +6,10 @@ scale words and the decimal point; a decimal comma (`3,14`) reads as two numbers
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from decimal import Decimal
 
-__all__ = ["final_number", "is_number"]
+__all__ = ["FoundNumber", "final_number", "is_number", "marked_number", "numbers_of", "plain_numbers"]
 
 _CURRENCY = r"$€£¥₹"
 _SCALES = {
@@ -48,6 +49,24 @@ _VULGAR_FRACTION = re.compile("[\u00bc-\u00be\u2150-\u215e]")
 _UNITS_OF_A_PLAIN_NUMBER = re.compile(r"[\s.%°*" + _CURRENCY + r"]*")
 
 
+@dataclass(frozen=True, slots=True)
+class FoundNumber:
+    """A number of a text and where it stands there."""
+
+    value: Decimal
+    start: int
+    end: int
+
+
+def numbers_of(text: str) -> list[FoundNumber]:
+    """Return every number of a text in its order.
+
+    Args:
+        text: As `plain_numbers` writes it.
+    """
+    return [FoundNumber(_value(found, text), found.start(), found.end()) for found in _NUMBER.finditer(text)]
+
+
 def final_number(text: str) -> Decimal | None:
     r"""Return the number that an answer ends with, `None` where it holds none.
 
@@ -59,18 +78,24 @@ def final_number(text: str) -> Decimal | None:
     Args:
         text: An answer, any length.
     """
-    text = _plain(text)
+    text = plain_numbers(text)
+    marked = marked_number(text)
+    return _last_number(text) if marked is None else marked
+
+
+def marked_number(text: str) -> Decimal | None:
+    r"""Return the number behind the last `####`, else that of the last `\boxed{}`, `None` without one.
+
+    Args:
+        text: As `plain_numbers` writes it.
+    """
     markers = list(_MARKER.finditer(text))
     if markers:
         found = _NUMBER.search(text, markers[-1].end())
         if found is not None:
             return _value(found, text)
     boxed = _last_boxed(text)
-    if boxed is not None:
-        number = _last_number(boxed)
-        if number is not None:
-            return number
-    return _last_number(text)
+    return None if boxed is None else _last_number(boxed)
 
 
 def is_number(text: str) -> bool:
@@ -79,7 +104,7 @@ def is_number(text: str) -> bool:
     Args:
         text: A reference answer; `42`, `$1,200`, `3/4` and `15%` are numbers, `5 km` and `June 5` are not.
     """
-    text = _plain(text).strip()
+    text = plain_numbers(text).strip()
     marker = _MARKER.match(text)
     if marker is not None:
         text = text[marker.end() :]
@@ -87,8 +112,12 @@ def is_number(text: str) -> bool:
     return found is not None and _UNITS_OF_A_PLAIN_NUMBER.fullmatch(text, found.end()) is not None
 
 
-def _plain(text: str) -> str:
-    """Write digits, signs, spaces and LaTeX in the one form that the number pattern knows."""
+def plain_numbers(text: str) -> str:
+    """Write digits, signs, spaces and LaTeX in the one form that the number pattern knows.
+
+    Args:
+        text: An answer, any length.
+    """
     if not text.isascii():
         text = _VULGAR_FRACTION.sub(lambda found: " " + unicodedata.normalize("NFKC", found[0]), text)
         text = "".join(str(int(char)) if char.isdecimal() else char for char in text).translate(_SEPARATORS)
