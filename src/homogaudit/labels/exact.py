@@ -1,147 +1,185 @@
-"""The `exact` judge: whole-word containment of a reference answer, not when negated.
+"""The `exact` judge: whole-word containment of a reference answer that the answer stands by.
 
-It compares normalised words; it knows English articles and negations only, and no synonyms.
+It compares normalised words; it knows English wording around a name, and no synonyms.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from homogaudit.clustering.final_answer import is_number
+from homogaudit.labels.numeric import judge_numeric
+from homogaudit.labels.stance import Stance, StanceKind, stance_of
 from homogaudit.labels.verdict import Verdict
+from homogaudit.labels.words import ARTICLES, UNITS, Words, normalised
 from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.records import Generation, LabelValue, Question
 
 __all__ = ["judge_exact"]
 
-_ARTICLES = frozenset({"a", "an", "the"})
-_NEGATIONS = frozenset(
-    """
-    not never no neither nor cannot without isnt arent wasnt werent dont doesnt didnt cant couldnt wont wouldnt hasnt
-    havent hadnt shouldnt aint
-    """.split()
+_STATED = re.compile(r"(?:^|\n|[.!?]\s|\*)\W*(?:final\s+)?answer\s*(?:is\b|[:=])", re.IGNORECASE)
+_KNOWS_NOT = re.compile(
+    r"\bi(?: do not| dont| really dont|m not sure| am not sure|m unsure| cannot| cant| have no)\b"
+    r"(?: \w+){0,2}(?: know| sure| idea| remember| recall| say| tell| clue)\b|^(?:unknown|no idea|not sure)\b"
 )
-_END_OF_NEGATION = frozenset({"but", "although", "though", "however", "instead", "only", "just", "merely"})
-"""Words between a negation and an alias that take the alias out of its reach: `not X but Y`, `not only X`."""
-_REACH = 3
-"""A negation governs the few words after it."""
-
-_APOSTROPHES = re.compile(r"['\u2019\u02bc`]")
-_ACRONYM = re.compile(r"\b(?:[^\W\d_]\.){2,}")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_TOKEN = re.compile(r"\d+(?:\.\d+)?\w*|\w+|[,.;:!?()\n]|[\u2013\u2014]")
-_CLAUSE_ENDS = frozenset(",.;:!?()\n\u2013\u2014")
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """Normalised words of a text, each with the number of the clause that it stands in."""
-
-    words: tuple[str, ...]
-    clauses: tuple[int, ...]
-
-    def without_articles(self) -> "_Words":
-        kept = [number for number, word in enumerate(self.words) if word not in _ARTICLES]
-        return _Words(tuple(self.words[i] for i in kept), tuple(self.clauses[i] for i in kept))
+_MORE_OF_A_UNIT = frozenset({"/", "per", "squared", "cubed", "2", "3"})
+_FUNCTION_OF_NAMES = frozenset({"it", "is", "was", "i", "he", "she", "they", "in", "and", "but"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Where the longest un-negated reference answer was found: its words, or none."""
+    """The longest reference answer that an answer holds, and how the answer stands to it."""
 
     alias: str
     words: tuple[str, ...]
+    stance: Stance
+    is_possessive: bool = False
+
+    @property
+    def is_said(self) -> bool:
+        return self.stance.kind is StanceKind.SAID
 
 
 def judge_exact(question: Question, greedy: Generation) -> Verdict:
-    """Label an answer by the reference answers that it equals or contains as whole words.
+    """Label an answer by the reference answers that it equals or contains as whole words and stands by.
 
-    Case, Unicode form, articles and punctuation do not count. A reference answer within three words after a negation of
-    the same clause (`not X`, `isn't X`, `never X`) is not found; `not X but Y` finds Y. What is found inside a longer
-    reference answer that is also found (`York` in `New York`) does not count beside it.
+    Case, accents, Unicode form, articles, punctuation, and how numbers and units are written do not count. What an
+    answer denies (`not X`, `X is not`, `rather than X`), leaves to others (`some say X, but`) or names among others (`X
+    or Y`) is not said. What is found inside a longer reference answer that is also found (`York` in `New York`) does not
+    count beside it.
 
-    Only correct answers found: `correct`; both kinds: `ambiguous`; no correct one: `incorrect`, because the correct
-    ones are meant to be complete. A truncated answer without a correct one is `no_match`: it might have come to it.
+    Only correct answers said: `correct`; both kinds: `ambiguous`; a correct one mentioned and none said: `ambiguous`;
+    none at all: `incorrect`, because the correct ones are meant to be complete. An answer that says that it does not
+    know, or lacks the unit of the reference, is `no_match`; so is a truncated one without a correct answer, which might
+    have come to it.
 
     Args:
         question: With `answers`, `incorrect_answers` or both.
         greedy: A valid answer.
     """
-    answer = _normalised(greedy.answer)
-    correct = _longest_found(question.answers, answer)
-    incorrect = _longest_found(question.incorrect_answers, answer)
+    text = greedy.answer
+    stated = list(_STATED.finditer(text))
+    if stated:
+        behind = text[stated[-1].end() :]
+        if _find(question.answers, behind) or _find(question.incorrect_answers, behind):
+            text = behind
+    correct = _find(question.answers, text)
+    incorrect = _find(question.incorrect_answers, text)
     if correct is not None and incorrect is not None:
         if _is_inside(incorrect, correct):
             incorrect = None
         elif _is_inside(correct, incorrect):
             correct = None
-    if correct is not None and incorrect is not None:
-        reason = f"holds the correct `{correct.alias}` and the incorrect `{incorrect.alias}`"
-        return Verdict(LabelValue.AMBIGUOUS, reason)
-    if correct is not None:
-        return Verdict(LabelValue.CORRECT, f"holds `{correct.alias}`")
+    if correct is not None and incorrect is not None and correct.is_said and incorrect.is_said:
+        if correct.is_possessive == incorrect.is_possessive:
+            reason = f"holds the correct `{correct.alias}` and the incorrect `{incorrect.alias}`"
+            return Verdict(LabelValue.AMBIGUOUS, reason)
+        if correct.is_possessive:
+            return Verdict(LabelValue.INCORRECT, f"`{incorrect.alias}` is an incorrect answer")
+    if correct is not None and correct.is_said:
+        if correct.is_possessive and incorrect is None and (other := _other_name(correct, text, question)):
+            return Verdict(LabelValue.NO_MATCH, f"holds `{correct.alias}`, and `{other}` as what is its own")
+        return Verdict(LabelValue.CORRECT, f"`{correct.alias}` is a reference")
+    if incorrect is not None and incorrect.is_said and not greedy.is_truncated:
+        return Verdict(LabelValue.INCORRECT, f"`{incorrect.alias}` is an incorrect answer")
+    if correct is not None and correct.stance.kind is StanceKind.MENTIONED:
+        return Verdict(LabelValue.AMBIGUOUS, f"{correct.stance.reason} the reference `{correct.alias}`")
     if greedy.is_truncated:
         return Verdict(LabelValue.NO_MATCH, "the answer was cut at the token limit before a correct one")
-    if incorrect is not None:
-        return Verdict(LabelValue.INCORRECT, f"holds the incorrect `{incorrect.alias}`")
+    if correct is not None:
+        return Verdict(LabelValue.INCORRECT, f"denies the reference `{correct.alias}`")
     if not question.answers:
         return Verdict(LabelValue.NO_MATCH, "holds none of the incorrect answers, and no correct one is known")
+    if _KNOWS_NOT.search(" ".join(normalised(text).tokens)):
+        return Verdict(LabelValue.NO_MATCH, "says that it does not know")
+    if (alias := _without_unit(question.answers, text)) is not None:
+        return Verdict(LabelValue.NO_MATCH, f"holds the number of `{alias}` without its unit")
+    if all(map(is_number, question.answers)) and judge_numeric(question, greedy).value is LabelValue.CORRECT:
+        return Verdict(LabelValue.NO_MATCH, f"may hold the number `{question.answers[0]}` in another form")
     return Verdict(LabelValue.INCORRECT, "holds none of the correct answers")
 
 
-def _normalised(text: str) -> _Words:
-    text = unicodedata.normalize("NFKC", text).casefold()
-    text = _APOSTROPHES.sub("", text)
-    text = _ACRONYM.sub(lambda found: found[0].replace(".", ""), text)
-    text = _THOUSANDS.sub("", text)
-    words: list[str] = []
-    clauses: list[int] = []
-    clause = 0
-    for token in _TOKEN.findall(text):
-        if token in _CLAUSE_ENDS:
-            clause += 1
-        else:
-            words.append(token)
-            clauses.append(clause)
-    return _Words(tuple(words), tuple(clauses))
+def _find(aliases: tuple[str, ...], text: str) -> _Found | None:
+    """Return the longest alias that the answer holds and says, else the longest that it holds."""
+    return _find_as_written(aliases, text, digraphs=False) or _find_as_written(aliases, text, digraphs=True)
 
 
-def _longest_found(aliases: Iterable[str], answer: _Words) -> _Found | None:
-    """Return the longest alias that the answer holds un-negated, the first of those of one length."""
+def _find_as_written(aliases: tuple[str, ...], text: str, *, digraphs: bool) -> _Found | None:
+    answer = normalised(text, digraphs=digraphs)
     bare_answer = answer.without_articles()
     best: _Found | None = None
-    for alias in aliases:
-        words = _normalised(alias)
-        # An article at the end is a name (`vitamin A`), and an alias of articles alone has nothing else.
-        keeps_articles = bool(words.words) and words.words[-1] in _ARTICLES
-        wanted = words.words if keeps_articles else words.without_articles().words
-        if not wanted or (best is not None and len(wanted) <= len(best.words)):
+    all_wanted = [_wanted(normalised(alias, digraphs=digraphs)) for alias in aliases]
+    for alias, wanted in zip(aliases, all_wanted, strict=True):
+        if not wanted:
             continue
-        if _is_held(wanted, answer if keeps_articles else bare_answer):
-            best = _Found(alias, wanted)
+        keeps_articles = wanted[-1] in ARTICLES
+        held = answer if keeps_articles else bare_answer
+        found = _held(alias, wanted, held, [other for other in all_wanted if other])
+        if found is None:
+            continue
+        if best is None or (found.is_said, len(found.words)) > (best.is_said, len(best.words)):
+            best = found
     return best
 
 
-def _is_held(wanted: tuple[str, ...], answer: _Words) -> bool:
-    if answer.words == wanted:
-        return True
+def _wanted(alias: Words) -> tuple[str, ...]:
+    """Return the words to look for: without articles, but one at the end is a name (`vitamin A`)."""
+    words = alias.words
+    return words if words and words[-1] in ARTICLES else alias.without_articles().words
+
+
+def _held(alias: str, wanted: tuple[str, ...], answer: Words, aliases: list[tuple[str, ...]]) -> _Found | None:
+    """Return how an answer stands to an alias that it holds: the best of its places; `None` without one."""
+    words = answer.words
+    if words == wanted:
+        return _Found(alias, wanted, Stance(StanceKind.SAID))
     if has_no_word_spaces(wanted):
-        return "".join(wanted) in "".join(answer.words)
-    length = len(wanted)
-    return any(
-        answer.words[start : start + length] == wanted and not _is_negated(start, answer)
-        for start in range(len(answer.words) - length + 1)
-    )
+        return _Found(alias, wanted, Stance(StanceKind.SAID)) if "".join(wanted) in "".join(words) else None
+    best: _Found | None = None
+    for start in range(len(words) - len(wanted) + 1):
+        if words[start : start + len(wanted)] != wanted:
+            continue
+        first, last = answer.places[start], answer.places[start + len(wanted) - 1]
+        behind = answer.tokens[last + 1 : last + 2]
+        if wanted[-1] in UNITS.values() and wanted[0][-1].isdigit() and behind and behind[0] in _MORE_OF_A_UNIT:
+            continue
+        is_possessive = behind == ("'s",)
+        skipped = 1 if is_possessive and answer.tokens[last + 2 : last + 3] not in ((), (".",), (",",)) else 0
+        found = _Found(alias, wanted, stance_of(_marked(answer, first, last, aliases)), is_possessive and skipped == 1)
+        if best is None or (found.is_said, not found.is_possessive) > (best.is_said, not best.is_possessive):
+            best = found
+    return best
 
 
-def _is_negated(start: int, answer: _Words) -> bool:
-    """Whether one of the few words before `start`, in its clause, negates it."""
-    for position in range(start - 1, max(start - 1 - _REACH, -1), -1):
-        if answer.clauses[position] != answer.clauses[start] or answer.words[position] in _END_OF_NEGATION:
-            return False
-        if answer.words[position] in _NEGATIONS:
-            return True
-    return False
+def _marked(answer: Words, first: int, last: int, aliases: list[tuple[str, ...]]) -> str:
+    """Write the answer with the alias at `first` to `last` as `@@` and every other alias as `@`."""
+    tokens = [*answer.tokens[:first], "@@", *answer.tokens[last + 1 :]]
+    text = " ".join(tokens)
+    for words in sorted(aliases, key=len, reverse=True):
+        text = re.sub(rf"(?<!\S){re.escape(' '.join(words))}(?!\S)", "@", text)
+    return text
+
+
+def _other_name(found: _Found, text: str, question: Question) -> str | None:
+    """Return a name that the answer gives to something of the reference's own (`Picasso's friend Georges Braque`)."""
+    asked = set(normalised(question.text).words)
+    for match in re.finditer(r"(?:['\u2019]s|s['\u2019])((?:\s+[a-z-]+){1,3})\s+([A-Z][\w'\u2019-]+)", text):
+        if not _FUNCTION_OF_NAMES & set(match[1].split()) and match[2].casefold() not in asked | set(found.words):
+            return match[2]
+    return None
+
+
+def _without_unit(aliases: Iterable[str], text: str) -> str | None:
+    """Return an alias that is a number with a unit where the answer holds the number and no unit behind it."""
+    words = normalised(text).without_articles().words
+    for alias in aliases:
+        wanted = normalised(alias).words
+        if len(wanted) < 2 or not wanted[0][-1].isdigit() or wanted[1] not in UNITS.values():
+            continue
+        for place, word in enumerate(words):
+            if word == wanted[0] and (place + 1 == len(words) or words[place + 1] not in UNITS.values()):
+                return alias
+    return None
 
 
 def _is_inside(part: _Found, whole: _Found) -> bool:

@@ -27,7 +27,7 @@ _TAKEN_BACK = re.compile(
 )
 """The other word behind a first one, with what people and models turn around by."""
 _SAID = re.compile(
-    r"(?:\b(?:is|be|was|says?|answer:|verdict:)|\b(?:that|it)['\u2019]s)[\s*_`\"':]*(?:(?P<not>not|n't)\s+)?"
+    r"(?:\b(?:is|be|was|says?|so|thus|therefore|answer:|verdict:)|\b(?:that|it)['\u2019]s)[\s*_`\"':,]*(?:(?P<not>not|n't)\s+)?"
     r"(?:(?P<yes>yes|true|correct)|(?P<no>no(?=\s*(?:[.,;:!*_`\"')]|$))|false|incorrect|untrue))\b",
     re.IGNORECASE,
 )
