@@ -262,7 +262,7 @@ class Clustering:
 
 
 class LabelValue(StrEnum):
-    """What a judge says of the greedy answer; only the first two enter AUROC."""
+    """What a judge says of an answer; only the first two enter AUROC."""
 
     CORRECT = "correct"
     INCORRECT = "incorrect"
@@ -272,12 +272,13 @@ class LabelValue(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A judge's verdict on one greedy answer, with its reason in words."""
+    """A judge's verdict on one answer with its reason in words: the greedy one, or that of `sample_index`."""
 
     question_id: str
     judge: str
     value: LabelValue
     reason: str = ""
+    sample_index: int = GREEDY
 
 
 @dataclass(frozen=True, slots=True)

@@ -582,7 +582,7 @@ def test_a_run_of_0_1_0_is_read_and_gains_context_system_line_and_choices_when_i
     assert schema_version(path) == 2
     with RunFile.open(path, writable=True) as run:
         run.add_generation(draw("a", 1))
-    assert schema_version(path) == 3
+    assert schema_version(path) == SCHEMA_VERSION
     with RunFile.open(path) as new:
         assert new.questions() == [question]
         assert new.generation_keys() == {("a", 0), ("a", 1)}

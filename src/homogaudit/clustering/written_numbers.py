@@ -1,7 +1,7 @@
 """Numbers as people write them, in one form: digits, a decimal point, no separators.
 
-`twelve hundred`, `1 200`, `1'200`, `1.2k` and `1,200` all become `1200`. It knows English number words only, and where a
-form has two meanings (`12.500`, `3,142`) it takes the English one; `other_readings` names the rest.
+`twelve hundred`, `1 200`, `1'200`, `1.2k` and `1,200` all become `1200`. It knows English number words only, and where
+a form has two meanings (`12.500`, `3,142`) it takes the English one; `other_readings` names the rest.
 """
 
 import re
@@ -22,8 +22,7 @@ _SMALL = {
     )
 }
 _TENS = {
-    word: 10 * (value + 2)
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
+    word: 10 * (value + 2) for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
 }
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _ORDINALS = {
@@ -43,12 +42,16 @@ _POINT = r"\d+(?:\.\d+)?"
 _APOSTROPHE_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:['\u2019]\d{3})+(?!\d)")
 _SPACE_GROUPS = re.compile(r"(?<![\d.,])(?<![\d.,] )[1-9]\d{0,2}(?: \d{3})+(?![\d/]| \d)")
 _COMMA_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-_POINT_GROUPS = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d+)(?![\d,])|(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
+_POINT_GROUPS = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d+)(?![\d,])|(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])"
+)
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d+),(\d{1,2}|\d{4,}|(?<=\d{4},)\d{3}|(?<=\b0,)\d{3})(?![\d]|,\d)")
 _SCALED = re.compile(rf"(?<![\w.,])({_POINT})\s?(?:(k|dozen)|({'|'.join(_SCALES)}))s?\b", re.IGNORECASE)
 _PERCENT = re.compile(r"\bper\s?cent\b", re.IGNORECASE)
 _MINUS_WORD = re.compile(rf"(?<![\d)%]\s)\b(?:minus|negative)\s+(?={_POINT})", re.IGNORECASE)
-_BELOW_ZERO = re.compile(rf"(?<![\w.-])({_POINT})(?=(?:\s*(?:\u00b0\s?[cf]?|degrees?(?:\s\w+)?))?\s+below\s+(?:zero|0)\b)", re.IGNORECASE)
+_BELOW_ZERO = re.compile(
+    rf"(?<![\w.-])({_POINT})(?=(?:\s*(?:\u00b0\s?[cf]?|degrees?(?:\s\w+)?))?\s+below\s+(?:zero|0)\b)", re.IGNORECASE
+)
 _SPACED_SIGN = re.compile(rf"^\W*-\s+({_POINT})\W*$")
 _WORD = re.compile(rf"(?:{_POINT}(?!\w)|[A-Za-z]+)")
 _PRONOUN = re.compile(

@@ -44,9 +44,9 @@ def judge_exact(question: Question, greedy: Generation) -> Verdict:
     """Label an answer by the reference answers that it equals or contains as whole words and stands by.
 
     Case, accents, Unicode form, articles, punctuation, and how numbers and units are written do not count. What an
-    answer denies (`not X`, `X is not`, `rather than X`), leaves to others (`some say X, but`) or names among others (`X
-    or Y`) is not said. What is found inside a longer reference answer that is also found (`York` in `New York`) does not
-    count beside it.
+    answer denies (`not X`, `X is not`, `rather than X`), leaves to others (`some say X, but`) or names among others
+    (`X or Y`) is not said. What is found inside a longer reference answer that is also found (`York` in `New York`)
+    does not count beside it.
 
     Only correct answers said: `correct`; both kinds: `ambiguous`; a correct one mentioned and none said: `ambiguous`;
     none at all: `incorrect`, because the correct ones are meant to be complete. An answer that says that it does not

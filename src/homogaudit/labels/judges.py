@@ -1,4 +1,4 @@
-"""The judges by name, the choice of one for a question file, and the label of one greedy answer.
+"""The judges by name, the choice of one for a question file, and the label of one answer.
 
 `recorded` labels come with a file: they have a name here and no judge.
 """
@@ -13,34 +13,37 @@ from homogaudit.config.nearest import did_you_mean
 from homogaudit.errors import QuestionFileError, UsageError
 from homogaudit.labels.exact import judge_exact
 from homogaudit.labels.letters import judge_unknown_choice, names_unknown_choice, with_letters
+from homogaudit.labels.nearest import Embed, judge_nearest, weights_of
 from homogaudit.labels.numeric import judge_numeric
 from homogaudit.labels.overlap import judge_overlap
 from homogaudit.labels.verdict import NO_ANSWER, Verdict
 from homogaudit.labels.yes_no import is_yes_no, judge_yes_no
 from homogaudit.questions.references import read_references
-from homogaudit.records import Generation, Label, LabelValue, Question
+from homogaudit.records import GREEDY, Generation, Label, LabelValue, Question
 
-__all__ = ["JUDGES", "RECORDED", "Judge", "default_judge", "label", "nothing_to_judge"]
+__all__ = ["JUDGES", "NEAREST", "RECORDED", "Judge", "default_judge", "label", "nothing_to_judge"]
 
 RECORDED = "recorded"
 """Name of the judge whose labels came with a recorded file."""
+NEAREST = "nearest"
+"""Name of the judge that needs an embedder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A way to label a greedy answer against the reference answers of its question.
+    """A way to label an answer against the reference answers of its question.
 
     Attributes:
         name: What `--judge` takes.
         definition: What it does, in words.
         source: Where the definition comes from.
-        decide: Its verdict on a valid greedy answer.
+        decide: Its verdict on a valid answer; of `nearest` alone that of `label`, with the embedder.
     """
 
     name: str
     definition: str
     source: str
-    decide: Callable[[Question, Generation], Verdict]
+    decide: Callable[[Question, Generation], Verdict] | None
 
 
 JUDGES: Mapping[str, Judge] = MappingProxyType(
@@ -69,6 +72,14 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
                 "the answer extraction of GSM8K (arXiv 2110.14168)",
                 judge_numeric,
             ),
+            Judge(
+                NEAREST,
+                "Compares what the answer means with the correct and the incorrect reference answers, by embeddings and "
+                "by what both say yes to, deny and add to the question. The weights and the margin below which there is "
+                "no label were fitted on answers labelled by hand.",
+                "fitted for this project; similarity to true and false references as in TruthfulQA (arXiv 2109.07958)",
+                None,
+            ),
         )
     }
 )
@@ -80,16 +91,20 @@ _NAME_WORDS = 4
 """Words up to which a reference answer counts as a name or a short fact, not as a sentence."""
 
 
-def label(question: Question, greedy: Generation | None, judge: str) -> Label:
-    """Label one greedy answer.
+def label(
+    question: Question, greedy: Generation | None, judge: str, embed: Embed | None = None, embedder: str = ""
+) -> Label:
+    """Label one answer.
 
     An answer that is not valid, was never drawn, or has no reference answers is `no_match` with that reason under
     every judge.
 
     Args:
         question: With its reference answers.
-        greedy: The greedy answer, `None` where there is none.
+        greedy: The greedy answer or a sample, `None` where there is none.
         judge: A name in `JUDGES`.
+        embed: Of `nearest`; an answer gets no label without.
+        embedder: Its name.
 
     Raises:
         UsageError: The judge is not known.
@@ -99,8 +114,18 @@ def label(question: Question, greedy: Generation | None, judge: str) -> Label:
     verdict = nothing_to_judge(question, greedy)
     if verdict is None:
         assert greedy is not None
-        verdict = _verdict(_with_read_references(question), greedy, judge)
-    return Label(question.id, judge, verdict.value, verdict.reason)
+        verdict = _verdict(_with_read_references(question), greedy, _decider(judge, embed, embedder), judge)
+    return Label(question.id, judge, verdict.value, verdict.reason, GREEDY if greedy is None else greedy.sample_index)
+
+
+def _decider(judge: str, embed: Embed | None, embedder: str) -> Callable[[Question, Generation], Verdict]:
+    """Return what decides on a valid answer that no rule for letters, yes and no decides on."""
+    if (decide := JUDGES[judge].decide) is not None:
+        return decide
+    weights = weights_of(embedder)
+    if embed is None or weights is None:
+        return lambda *_: Verdict(LabelValue.NO_MATCH, "nearest: there is no embedder that it was fitted for")
+    return lambda question, answer: judge_nearest(question, answer, embed, weights)
 
 
 def _with_read_references(question: Question) -> Question:
@@ -115,14 +140,16 @@ def _with_read_references(question: Question) -> Question:
     return replace(question, answers=answers, incorrect_answers=incorrect)
 
 
-def _verdict(question: Question, greedy: Generation, judge: str) -> Verdict:
+def _verdict(
+    question: Question, greedy: Generation, decide: Callable[[Question, Generation], Verdict], judge: str
+) -> Verdict:
     """Return the verdict on a valid answer: references that name a choice or a yes are no texts to look for."""
     if judge != "numeric":
         if is_yes_no(question):
             return judge_yes_no(question, greedy)
         if names_unknown_choice(question):
             return judge_unknown_choice(question, greedy)
-    return with_letters(question, greedy, JUDGES[judge].decide(question, greedy))
+    return with_letters(question, greedy, decide(question, greedy))
 
 
 def nothing_to_judge(question: Question, greedy: Generation | None) -> Verdict | None:

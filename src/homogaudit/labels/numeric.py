@@ -16,14 +16,14 @@ __all__ = ["judge_numeric"]
 
 _N = r"[-+]?[$\u20ac\u00a3\u00a5\u20b9]?\s?\d[\d.,]*(?:/\d+)?"
 _REFERENCE = re.compile(
-    rf"""
+    r"""
     \[\s?\d+(?:\s?[,-]\s?\d+)*\s?\]                                  # [3]
   | \(\s*(?:see|cf\.?|page|p\.|source|ref\.?|chapter|table|fig(?:ure)?\.?|step|section|eq(?:uation)?\.?)\b[^)]*\)
   | \b(?:sources?|references?|see\salso)\s?:.*$
   | \b(?:page|chapter|table|figure|fig\.|step|section|equation|footnote|example|part|grade|exercise|question)s?\s\d+\b
   | \bconfidence\b.*$
   | \b(?:let\sme\sknow|i\shope|feel\sfree)\b.*$
-  | \b\d{{1,2}}:\d\d(?::\d\d)?\b                                     # a time of day
+  | \b\d{1,2}:\d\d(?::\d\d)?\b                                     # a time of day
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
@@ -51,16 +51,27 @@ _OTHERS_SAY = re.compile(
     r"|\b(?:although|though|used\s+to\s+be|at\s+first|originally|before)\b",
     re.IGNORECASE,
 )
-_ASIDE = re.compile(r"(?:[,;]?\s*\b(?:since|because|as|given|i\.?e\.?|that\s+is|which\s+(?:is|equals|means)|to\s+check|check|explanation)\b)", re.IGNORECASE)
-_TURN = re.compile(r"\b(?:but|however|so|then|therefore|thus|hence|actually|now|leaves|leaving|makes|gives|equals)\b|=", re.IGNORECASE)
+_ASIDE = re.compile(
+    r"(?:[,;]?\s*\b(?:since|because|as|given|i\.?e\.?|that\s+is|which\s+(?:is|equals|means)|to\s+check|check|explanation)\b)",
+    re.IGNORECASE,
+)
+_TURN = re.compile(
+    r"\b(?:but|however|so|then|therefore|thus|hence|actually|now|leaves|leaving|makes|gives|equals)\b|=", re.IGNORECASE
+)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+")
 _ITEMS = re.compile(r"^\s*(?:\*\*)?\d{1,2}[.)]\s(?=.*\d)", re.MULTILINE)
 _DATE = re.compile(r"\b(\d{4})-\d\d-\d\d\b")
 _ASSIGNED = re.compile(r"^[,;]\s*(?:and\s+)?\w+\s*=\s*$")
 _CLAUSE = re.compile(r"[,;:()\n]|[.!?](?=\s|$)")
-_OPERAND = re.compile(r"^\s?(?:[\u00d7*+/x\u00f7^-]|times|plus|minus|divided\s+by|multiplied\s+by)\s?(?=[-(\d])", re.IGNORECASE)
-_OPERATOR_BEFORE = re.compile(r"(?:[\d)%]\s?[\u00d7*+/x\u00f7^-]|\b(?:times|plus|minus|divided\s+by|multiplied\s+by))\s?$", re.IGNORECASE)
-_ALTERNATIVE = re.compile(r"^\W{0,3}(?:or|to|and|/|-|\u2013)\W{0,2}(?:maybe\s+|perhaps\s+)?$|^\s?[;/-]\s?$", re.IGNORECASE)
+_OPERAND = re.compile(
+    r"^\s?(?:[\u00d7*+/x\u00f7^-]|times|plus|minus|divided\s+by|multiplied\s+by)\s?(?=[-(\d])", re.IGNORECASE
+)
+_OPERATOR_BEFORE = re.compile(
+    r"(?:[\d)%]\s?[\u00d7*+/x\u00f7^-]|\b(?:times|plus|minus|divided\s+by|multiplied\s+by))\s?$", re.IGNORECASE
+)
+_ALTERNATIVE = re.compile(
+    r"^\W{0,3}(?:or|to|and|/|-|\u2013)\W{0,2}(?:maybe\s+|perhaps\s+)?$|^\s?[;/-]\s?$", re.IGNORECASE
+)
 _LIST = re.compile(r"^\s?,\s?(?:or\s|and\s)?$", re.IGNORECASE)
 _POWER = re.compile(r"(?<![\w.^])(\d{1,3})\s?(?:\^|\*\*)\s?\{?(\d{1,2})\}?(?![\w.])")
 
@@ -72,9 +83,9 @@ def judge_numeric(question: Question, greedy: Generation) -> Verdict:
     reference, step, aside or operand of a sum. Numbers in words, other separators, signs, fractions and `k` are read;
     18, 18.0 and $18 are one number, and 50% is 50 and a half.
 
-    Equal to a reference: `correct`. Another number: `incorrect`, but `no_match` where the reference stands in the answer
-    too and a rule cannot know which one is meant, or where the number can be read in two ways. Several alternatives with
-    the reference among them are `ambiguous`. A truncated answer is `no_match`: its last number may be one of the way.
+    Equal to a reference: `correct`. Another number: `incorrect`, but `no_match` where the reference stands in the
+    answer too and a rule cannot know which one is meant, or where the number can be read in two ways. Several
+    alternatives with the reference among them are `ambiguous`. A truncated answer is `no_match`: its last number may be one of the way.
 
     Args:
         question: With `answers`.
@@ -153,7 +164,9 @@ class _Reading:
         if self._references & other_readings(self._answer):
             return Verdict(LabelValue.NO_MATCH, f"{words} {name} or {self._expected()}, as one reads it")
         if final is not None and self._may_mean_another(final):
-            return Verdict(LabelValue.NO_MATCH, f"the answer holds {self._expected()} beside {name}, and either may be meant")
+            return Verdict(
+                LabelValue.NO_MATCH, f"the answer holds {self._expected()} beside {name}, and either may be meant"
+            )
         return Verdict(LabelValue.INCORRECT, f"{words} {name}, not {self._expected()}")
 
     def _equals(self, value: Fraction) -> bool:
@@ -213,9 +226,10 @@ class _Reading:
         behind, before = self._text[number.end :], self._text[: number.start]
         if _OPERAND.match(behind):
             return True
-        return _OPERATOR_BEFORE.search(before) is not None and re.match(
-            r"\W{0,2}(?:=|is\b|equals\b|gives\b|makes\b)", behind, re.IGNORECASE
-        ) is not None
+        return (
+            _OPERATOR_BEFORE.search(before) is not None
+            and re.match(r"\W{0,2}(?:=|is\b|equals\b|gives\b|makes\b)", behind, re.IGNORECASE) is not None
+        )
 
     def _is_said_by_others(self, number: FoundNumber) -> bool:
         clause = _CLAUSE.split(self._text[: number.start])[-1]

@@ -33,7 +33,7 @@ _DENIAL = re.compile(
 """Words that deny what stands in their clause, or leave it to others."""
 _CLAUSE_END = re.compile(r"[,;:.!?()\u2013\u2014]")
 _MOSTLY = Fraction(1, 2)
-"""From this overlap on an answer is made of a reference's words, so that a denial among them is one of the reference."""
+"""From this overlap on an answer is made of a reference's words: a denial among them is one of the reference."""
 _HELD = Fraction(3, 4)
 
 _WORD = re.compile(r"[a-z']+")
@@ -47,8 +47,8 @@ def judge_overlap(question: Question, greedy: Generation) -> Verdict:
 
     Words are `[a-z']+` of the lower-cased text without function words. The greater of the best overlap with the correct
     and with the incorrect answers decides where they differ by more than 0.05; else both above 0.1 is `ambiguous`, and
-    anything less is `no_match`. So is an answer that is made of a reference's words and denies them, where the reference
-    does not. A truncated answer is judged as it stands.
+    anything less is `no_match`. So is an answer that is made of a reference's words and denies them, where the
+    reference does not. A truncated answer is judged as it stands.
 
     Args:
         question: With `answers`, `incorrect_answers` or both.

@@ -57,5 +57,5 @@ def is_refusal(text: str) -> bool:
     Args:
         text: An answer. An empty one is no refusal: it is counted as empty.
     """
-    opening = " ".join(text[: 2 * _OPENING].translate(_APOSTROPHES).lower().split())[:_OPENING].lstrip("\"\u201c\u2018")
+    opening = " ".join(text[: 2 * _OPENING].translate(_APOSTROPHES).lower().split())[:_OPENING].lstrip('"\u201c\u2018')
     return _REFUSAL.search(opening) is not None

@@ -31,15 +31,17 @@ _NEGATION = (
     r"|wouldnt|hasnt|havent|hadnt|shouldnt|aint)"
 )
 _NO_NEGATION = re.compile(
-    r"\b(?:no|without|without any|not|dont|not in|little|never) doubts?\b(?: that)?|\bno question\b(?! is)|\bnever mind\b"
-    r"|\bnot (?:only|just|merely|uncommon|unusual|surprising|surprisingly|to mention|until|unlike|bad|sure but|certain but)\b"
+    r"\b(?:no|without|without any|not|dont|not in|little|never) doubts?\b(?: that)?|\bno question\b(?! is)"
+    r"|\bnever mind\b"
+    r"|\bnot (?:only|just|merely|uncommon|unusual|surprising|surprisingly|to mention|until|unlike|bad|sure but)\b"
     r"|\bnone other than\b|\bif im not mistaken\b|\b(?:cant|cannot|couldnt) help but\b|\bwhy not\b|\bno less than\b"
     rf"|\b{_NEGATION}(?: \w+){{0,4}} (?:but|other than|except)(?= @)"
     r"|\bnothing (?:beats|but|else than)\b|\bno wonder\b|\bim not (?:sure|certain)\b(?= [,.]| but)"
 )
 """Negations that deny nothing, or take a denial back."""
 _DENIED_BEFORE = re.compile(
-    rf"\b{_NEGATION}(?: (?!but\b|although\b|though\b|however\b|instead\b|only\b|just\b|merely\b|because\b)[^\s,.;:!?()]+){{0,5}} @$"
+    rf"\b{_NEGATION}"
+    r"(?: (?!but\b|although\b|though\b|however\b|instead\b|only\b|just\b|merely\b|because\b)[^\s,.;:!?()]+){0,5} @$"
 )
 _TURNED_DOWN = re.compile(
     r"\b(?:rather than|instead of|in place of|as opposed to|unlike|anything but|far from|other than|except|except for"
@@ -57,13 +59,15 @@ _DENIED_BEHIND = re.compile(
 )
 _PARENTHESIS = re.compile(rf"\b{_NEGATION} , (?:[^\s,.;:!?()]+ ){{1,6}}, @$")
 _OTHERS = (
-    r"(?:some|many|most|people|others|everyone|everybody|few|you|one|they)(?: (?!scien|exper|histor|research|schol)\w+){0,3}"
-    r" (?:say|says|said|think|thinks|thought|believe|believes|believed|assume|assumes|assumed|claim|claims|claimed|guess"
-    r"|expect|mistake|confuse|heard|hear|suspect)"
+    r"(?:some|many|most|people|others|everyone|everybody|few|you|one|they)"
+    r"(?: (?!scien|exper|histor|research|schol)\w+){0,3}"
+    r" (?:say|says|said|think|thinks|thought|believe|believes|believed|assume|assumes|assumed|claim|claims|claimed"
+    r"|guess|expect|mistake|confuse|heard|hear|suspect)"
 )
 _SAID_BY_OTHERS = re.compile(
-    rf"\b(?:{_OTHERS}|although|though|whereas|despite|even if|in spite of|used to be|used to be called|was once|was until"
-    r"|(?:often|commonly|widely|sometimes|popularly|once|long) (?:said|thought|believed|assumed|claimed|considered|called)"
+    rf"\b(?:{_OTHERS}|although|though|whereas|despite|even if|in spite of|used to be|used to be called|was once"
+    r"|was until|(?:often|commonly|widely|sometimes|popularly|once|long)"
+    r" (?:said|thought|believed|assumed|claimed|considered|called)"
     r"|mistake|(?:thought|believed|said|assumed|rumou?red) to be)\b[^,;:.!?()]* @$"
 )
 _TURNED_BEFORE = re.compile(r"\b(?:but|however|actually|in fact|in reality|really)\b[^,;:.!?]* @$")
@@ -83,7 +87,10 @@ _ALTERNATIVE = re.compile(
     r"|@ / \w|\w / @|\bbetween @ and \w|\bbetween (?:\w+ ){1,3}and @"
 )
 _PAIR = re.compile(r"^(?:it is |they are )?(?:(?:\w+ ){1,3}and @|@ and \w+(?: \w+){0,2})(?: \.)?$")
-_ROW = re.compile(r"^@(?: , \w+(?: \w+)?){2,}(?: \.)?$|^(?:\w+(?: \w+)? , )+@(?: , \w+(?: \w+)?)+(?: \.)?$|^(?:\w+(?: \w+)? , ){2,}@(?: \.)?$")
+_ROW = re.compile(
+    r"^@(?: , \w+(?: \w+)?){2,}(?: \.)?$|^(?:\w+(?: \w+)? , )+@(?: , \w+(?: \w+)?)+(?: \.)?$"
+    r"|^(?:\w+(?: \w+)? , ){2,}@(?: \.)?$"
+)
 _MAYBE = re.compile(r"\b(?:maybe|perhaps|possibly|could be|might be|may be)\b")
 _COMPARED = re.compile(r"\bthan(?: in| at)? @$")
 _SENTENCE_END = re.compile(r"[.!?\n](?= |$)")

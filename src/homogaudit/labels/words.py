@@ -14,7 +14,16 @@ __all__ = ["ARTICLES", "UNITS", "Words", "normalised"]
 
 ARTICLES = frozenset({"a", "an", "the"})
 _LETTERS = str.maketrans(
-    {"\u00f8": "o", "\u0142": "l", "\u0111": "d", "\u00f0": "d", "\u00fe": "th", "\u00e6": "ae", "\u0153": "oe", "\u0131": "i"}
+    {
+        "\u00f8": "o",
+        "\u0142": "l",
+        "\u0111": "d",
+        "\u00f0": "d",
+        "\u00fe": "th",
+        "\u00e6": "ae",
+        "\u0153": "oe",
+        "\u0131": "i",
+    }
 )
 """Letters that Unicode does not take apart into a plain one and an accent."""
 _DIGRAPH = re.compile(r"([aou])e")
@@ -104,7 +113,7 @@ def normalised(text: str, *, digraphs: bool = False) -> Words:
 
     Args:
         text: An answer or a reference answer.
-        digraphs: Whether `ae`, `oe` and `ue` count as the umlauts that they stand for (`Mueller`), which have no marks here.
+        digraphs: Whether `ae`, `oe` and `ue` count as the umlauts that they stand for (`Mueller`).
     """
     text = unicodedata.normalize("NFKC", in_digits(_POINTED.sub(" ", text), ordinals=True)).casefold()
     text = _APOSTROPHES.sub("'", text)
@@ -137,4 +146,6 @@ def _with_short_units(tokens: list[str]) -> list[str]:
 
 
 def _words(tokens: list[str]) -> Words:
-    return Words(tuple(tokens), tuple(i for i, token in enumerate(tokens) if token not in PUNCTUATION and token != "'s"))
+    return Words(
+        tuple(tokens), tuple(i for i, token in enumerate(tokens) if token not in PUNCTUATION and token != "'s")
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from homogaudit.clustering.methods import choose_methods, methods_of
 from homogaudit.config import ModelsFile, Settings, Trust
 from homogaudit.config.trust import is_url
-from homogaudit.errors import HomogauditError
+from homogaudit.errors import HomogauditError, UsageError
 from homogaudit.events import JobEmbedder, JobNli, Scoring
 from homogaudit.launch.embedder_choice import (
     SWITCHED_OFF,
@@ -63,6 +63,7 @@ class ScoringPlanner:
         request, own = self.request, self.own
         chosen = self._judge(run, questions, recorded=recorded)
         embedder, reason = self._embedder(run)
+        _check_nearest(chosen.judge, embedder)
         nli = self._nli()
         scoring = Scoring(
             judge=chosen.judge,
@@ -130,6 +131,25 @@ class ScoringPlanner:
             return replace(own, question_first=own.question_first or request.nli_question)
         self.warn(f"no clusters by entailment: the NLI model `{own.name}` is not at `{own.location}` any more")
         return None
+
+
+def _check_nearest(judge: str | None, embedder: JobEmbedder | None) -> None:
+    """Check that the judge that compares meanings has an embedder that it was fitted for.
+
+    Raises:
+        UsageError: It has none.
+    """
+    from homogaudit.labels.judges import NEAREST
+    from homogaudit.labels.nearest import fitted_embedders
+
+    if judge != NEAREST or (embedder is not None and embedder.location and embedder.name in fitted_embedders()):
+        return
+    found = "there is none" if embedder is None else f"`{embedder.name}` is another"
+    known = ", ".join(f"`{name}`" for name in fitted_embedders())
+    raise UsageError(
+        f"the judge `{judge}` needs an embedder that it was fitted for, and {found}",
+        f"it was fitted for {known}: `--embedder {next(iter(fitted_embedders()))}`",
+    )
 
 
 def check_names(request: ScoringRequest, settings: Settings) -> None:

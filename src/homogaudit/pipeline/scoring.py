@@ -17,7 +17,7 @@ from homogaudit.clustering.entailment import EntailmentModel, PairScores, with_q
 from homogaudit.clustering.methods import cluster_question, methods_of
 from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, QuestionScored
 from homogaudit.generation.token_texts import answer_token_texts
-from homogaudit.labels.judges import RECORDED, label, nothing_to_judge
+from homogaudit.labels.judges import JUDGES, NEAREST, RECORDED, label, nothing_to_judge
 from homogaudit.pipeline.judging import Judgement
 from homogaudit.questions import load_questions
 from homogaudit.records import (
@@ -139,6 +139,7 @@ class Scorer:
         )
         values = compute_signals(inputs, self._signals_to_compute(sample_set))
         verdict = self._label(question, greedy)
+        of_samples = self._label_samples(question, valid)
         with self._run.transaction():
             self._run.add_clusterings(clusterings.values())
             if self._nli_seconds:
@@ -146,6 +147,7 @@ class Scorer:
             self._run.add_signals(_with_clustering(value, seconds) for value in values)
             if verdict is not None and question.id not in self._given_labels:
                 self._run.add_labels([verdict])
+            self._run.add_labels(of_samples)
             if not self._keeps_arrays:
                 self._run.drop_token_arrays(question.id)
                 self._run.token_arrays_dropped = True
@@ -307,7 +309,19 @@ class Scorer:
             return Label(question.id, self._scoring.judge, verdict.value, verdict.reason)
         if self._scoring.judge_source is not None or self._scoring.judge == RECORDED:
             return self._given_labels.get(question.id)
-        return label(question, greedy, self._scoring.judge)
+        return self._judged(question, greedy, self._scoring.judge)
+
+    def _label_samples(self, question: Question, samples: Sequence[Generation]) -> list[Label]:
+        """Return the labels of samples by a judge that costs nothing; a model is asked about greedy answers alone."""
+        judge = self._scoring.judge
+        if judge is None or judge not in JUDGES:
+            return []
+        return [self._judged(question, sample, judge) for sample in samples]
+
+    def _judged(self, question: Question, answer: Generation | None, judge: str) -> Label:
+        embedder = self._scoring.embedder_source
+        embed = self._rows if judge == NEAREST and self._embedder is not None else None
+        return label(question, answer, judge, embed, embedder.name if embedder is not None else "")
 
     def _stored_labels(self) -> dict[str, Label]:
         """Return the labels that are not computed here: those that came with a file, or from a model."""

@@ -7,8 +7,10 @@ from homogaudit.errors import UsageError
 from homogaudit.records import Label, LabelValue
 from homogaudit.report.judges import compare_judges, judge_model
 from homogaudit.report.records import JudgeCounts, Labels
-from homogaudit.report.run_data import RunData, rate
+from homogaudit.report.run_data import RunData, mean_estimates, rate
 from homogaudit.report.side_by_side_records import JudgeModel
+from homogaudit.report.undefined import Undefined
+from homogaudit.statistics.bootstrap import Estimate
 from homogaudit.store.run_file import RunFile
 
 __all__ = ["choose_judge", "count_labels"]
@@ -63,9 +65,24 @@ def count_labels(data: RunData, judge: str | None, *, draws: int, seed: int) -> 
         unlabelled=counts.unlabelled,
         labelled_share=counts.labelled_share,
         accuracy=counts.accuracy,
+        sample_accuracy=_sample_accuracy(data, judge, draws=draws, seed=seed),
         judges=judges,
         comparison=compare_judges(data, draws=draws, seed=seed),
     )
+
+
+def _sample_accuracy(data: RunData, judge: str | None, *, draws: int, seed: int) -> Estimate | Undefined:
+    """Return the mean share of correct samples, over the questions that have a labelled one."""
+    if judge is None:
+        return Undefined("no judge")
+    found = data.run.sample_labels(judge)
+    shares: list[float] = []
+    for sample_set in data.finished:
+        values = [x.value for x in found.get(sample_set.question.id, {}).values()]
+        correct, incorrect = values.count(LabelValue.CORRECT), values.count(LabelValue.INCORRECT)
+        if correct + incorrect:
+            shares.append(correct / (correct + incorrect))
+    return mean_estimates([shares], "no sample is labelled correct or incorrect", draws=draws, seed=seed)[0]
 
 
 def _counts(labels: Mapping[str, Label], data: RunData, model: JudgeModel | None) -> JudgeCounts:

@@ -257,7 +257,13 @@ def _labels(report: Report) -> Section:
     chosen = line(f"Judge: {labels.judge}" + (f" ({labels.reason})" if labels.reason else ""), "judge")
     paths = ("correct", "incorrect", "ambiguous", "no_match", "accuracy", "accuracy.interval")
     table = record_table(labels.judges, Column("judge", "judge"), paths)
-    return Section("labels", "Labels", "judge", (chosen, table, *judge_parts(labels)))
+    of_samples = labels.sample_accuracy
+    samples = (
+        ()
+        if isinstance(of_samples, Undefined)
+        else (line(f"Accuracy of samples: {percent_and_interval(of_samples)}.", "sample_accuracy"),)
+    )
+    return Section("labels", "Labels", "judge", (chosen, table, *samples, *judge_parts(labels)))
 
 
 def _signals(report: Report) -> Section:

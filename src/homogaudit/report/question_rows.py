@@ -48,6 +48,7 @@ class QuestionRow:
             appearance.
         primary: The clustering that the report goes by, a key of `assignments` where the question is clustered.
         label: What the judge of the report says of the greedy answer.
+        sample_labels: What it says of samples, by sample index; empty where it judged greedy answers alone.
         signals: By name, as stored; `None` where a signal is not defined for this question.
         is_refused: At least half of its valid samples decline to answer.
     """
@@ -59,6 +60,7 @@ class QuestionRow:
     assignments: Mapping[str, tuple[int, ...]]
     primary: str | None
     label: Label | None
+    sample_labels: Mapping[int, Label]
     signals: Mapping[str, float | None]
     is_refused: bool
 
@@ -240,6 +242,7 @@ def question_rows(data: RunData, judge: str | None = None) -> Questions:
     """
     chosen = choose_judge(data.run, judge)
     labels = data.labels[chosen] if chosen is not None else {}
+    of_samples = data.run.sample_labels(chosen) if chosen is not None else {}
     methods = run_methods(data.run)
     primary = primary_name(methods)
     clusterings = {name: data.clusterings(method) for name, method in methods.items()}
@@ -258,6 +261,7 @@ def question_rows(data: RunData, judge: str | None = None) -> Questions:
             assignments=assignments,
             primary=primary,
             label=labels.get(key),
+            sample_labels=of_samples.get(key, {}),
             signals={name: _finite(stored, key) for name, stored in signals},
             is_refused=key in data.refused_ids,
         )

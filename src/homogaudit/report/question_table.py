@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from homogaudit.errors import UsageError
-from homogaudit.records import Generation, GenerationState
+from homogaudit.records import Generation, GenerationState, LabelValue
 from homogaudit.report.question_rows import QuestionRow, Questions
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ def _samples_in(state: GenerationState) -> Callable[[QuestionRow], int]:
     return lambda row: sum(sample.state is state for sample in row.samples)
 
 
+def _samples_labelled(value: LabelValue) -> Callable[[QuestionRow], Any]:
+    """Return what counts the samples of a label, `None` where samples were not judged."""
+    return lambda row: sum(x.value is value for x in row.sample_labels.values()) if row.sample_labels else None
+
+
 _COLUMNS = (
     Column("id", "text", lambda row: row.id),
     Column("question", "text", lambda row: row.text),
@@ -98,6 +103,8 @@ _COLUMNS = (
     Column("samples_empty", "whole", _samples_in(GenerationState.EMPTY)),
     Column("samples_unclosed", "whole", _samples_in(GenerationState.THINKING_UNCLOSED)),
     Column("samples_failed", "whole", _samples_in(GenerationState.ERROR)),
+    Column("samples_correct", "whole", _samples_labelled(LabelValue.CORRECT)),
+    Column("samples_incorrect", "whole", _samples_labelled(LabelValue.INCORRECT)),
     Column("refused", "flag", lambda row: row.is_refused),
 )
 

@@ -321,6 +321,13 @@ class Labels:
     unlabelled: Count
     labelled_share: Rate | Undefined
     accuracy: Rate | Undefined
+    sample_accuracy: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "accuracy of samples",
+            "Mean over questions of the share of correct ones among a question's samples that are labelled.",
+        ),
+    ]
     judges: Mapping[str, JudgeCounts]
     comparison: JudgeComparison | Undefined
 

@@ -114,5 +114,10 @@ class Database:
         with self.transaction():
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
 
+    @property
+    def _is_greedy(self) -> str:
+        """The condition that a label is of the greedy answer; before version 4 all labels were."""
+        return "sample_index = -1" if self._version >= 4 else "TRUE"
+
     def __len__(self) -> int:
         return len(self._positions)

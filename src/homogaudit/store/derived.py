@@ -136,22 +136,48 @@ class Derived(Database):
         }
 
     def add_labels(self, labels: Iterable[Label]) -> None:
-        """Store labels; a new label of the same judge replaces the old one."""
-        self._put("labels", ((self._positions[x.question_id], x.judge, x.value.value, x.reason) for x in labels))
+        """Store labels; a new label of the same draw and judge replaces the old one."""
+        self._put(
+            "labels",
+            ((self._positions[x.question_id], x.sample_index, x.judge, x.value.value, x.reason) for x in labels),
+        )
 
     def judges(self) -> list[str]:
-        """Return the judges that have stored labels."""
-        return [judge for (judge,) in self.rows("SELECT DISTINCT judge FROM labels ORDER BY judge")]
+        """Return the judges that have stored labels of greedy answers."""
+        return [
+            judge for (judge,) in self.rows(f"SELECT DISTINCT judge FROM labels WHERE {self._is_greedy} ORDER BY judge")
+        ]
 
     def labels(self, judge: str) -> dict[str, Label]:
-        """Return the stored labels of one judge by question id."""
+        """Return the stored labels of the greedy answers by one judge, by question id."""
         rows = self.rows(
-            "SELECT questions.id, value, reason FROM labels JOIN questions USING (position) WHERE judge = ?",
+            "SELECT questions.id, value, reason FROM labels JOIN questions USING (position) "
+            f"WHERE judge = ? AND {self._is_greedy}",
             (judge,),
         )
         return {
             question_id: Label(question_id, judge, LabelValue(value), reason) for question_id, value, reason in rows
         }
+
+    def sample_labels(self, judge: str, question_id: str | None = None) -> dict[str, dict[int, Label]]:
+        """Return the stored labels of samples by one judge, by question id, then by sample index.
+
+        Args:
+            judge: The judge.
+            question_id: Of which question; `None` for all.
+        """
+        if self._version < 4:
+            return {}
+        rows = self.rows(
+            "SELECT questions.id, sample_index, value, reason FROM labels JOIN questions USING (position) "
+            "WHERE judge = ? AND sample_index >= 0 AND position = coalesce(?, position) "
+            "ORDER BY position, sample_index",
+            (judge, None if question_id is None else self._positions[question_id]),
+        )
+        found: dict[str, dict[int, Label]] = {}
+        for name, index, value, reason in rows:
+            found.setdefault(name, {})[index] = Label(name, judge, LabelValue(value), reason, index)
+        return found
 
     def add_signals(self, values: Iterable[SignalValue]) -> None:
         """Store signal values; a newly computed value replaces the old one."""

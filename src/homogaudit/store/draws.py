@@ -152,10 +152,11 @@ class Draws(RunFacts):
                 )
                 self._connection.execute("DELETE FROM clusterings WHERE position = ?", (position,))
                 self._connection.execute("DELETE FROM scorings WHERE position = ?", (position,))
+                self._connection.execute(
+                    "DELETE FROM labels WHERE position = ? AND sample_index = ? AND judge != 'recorded'",
+                    (position, draw.sample_index),
+                )
                 if draw.sample_index == GREEDY:
-                    self._connection.execute(
-                        "DELETE FROM labels WHERE position = ? AND judge != 'recorded'", (position,)
-                    )
                     self._connection.execute(
                         "DELETE FROM signals WHERE position = ? AND signal NOT IN (SELECT value FROM json_each(?))",
                         (position, recorded),

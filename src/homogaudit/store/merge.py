@@ -203,7 +203,12 @@ def _copy_table(connection: sqlite3.Connection, table: str, *, has_calls: bool) 
     if table in _OF_TEXTS:
         query = f"SELECT {columns} FROM other.{table}"
     else:
-        values = ", ".join("places.new" if name == "position" else f"theirs.{name}" for name in names)
+        theirs = {row[1] for row in connection.execute(f"PRAGMA other.table_info({table})")}
+        # Labels of before there were any of samples are of the greedy answer.
+        read = {name: f"theirs.{name}" for name in names} | {"position": "places.new"}
+        if table == "labels" and "sample_index" not in theirs:
+            read["sample_index"] = "-1"
+        values = ", ".join(read.values())
         # What was derived from some of the draws of a question is not what all of them give.
         only = "WHERE places.is_new" if table in _DERIVED else ""
         if table == "labels" and has_calls:

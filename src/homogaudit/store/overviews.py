@@ -106,7 +106,7 @@ class Overviews(Draws):
             f"SELECT q.position, q.id, q.text, q.category, {STATE}, coalesce(g.samples, 0), coalesce(g.greedy, 0), "
             f"c.assignment, l.value, v.value, s.scoring FROM {STATE_TABLES} "
             "LEFT JOIN clusterings c ON c.position = q.position AND c.key = :method "
-            "LEFT JOIN labels l ON l.position = q.position AND l.judge = :judge "
+            f"LEFT JOIN labels l ON l.position = q.position AND l.judge = :judge AND {self._is_greedy} "
             f"LEFT JOIN signals v ON v.position = q.position AND v.signal = :signal {chosen}ORDER BY q.position",
             self._state_parameters()
             | {"method": method.key if method is not None else None, "judge": judge, "signal": signal}

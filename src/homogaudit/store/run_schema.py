@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 RUN_SUFFIX = ".audit"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x484F4D41
 """`HOMA`: tells a run file from any other SQLite file."""
 
@@ -83,9 +83,20 @@ ALTER TABLE questions ADD COLUMN context TEXT;
 ALTER TABLE questions ADD COLUMN system TEXT;
 ALTER TABLE questions ADD COLUMN choices TEXT NOT NULL DEFAULT '[]';
 """
-SCHEMA = _TABLES_OF_1 + _ADDED_BY_2 + _ADDED_BY_3
 
-_MIGRATIONS = {2: _ADDED_BY_2, 3: _ADDED_BY_3}
+_ADDED_BY_4 = """
+ALTER TABLE labels RENAME TO labels_of_3;
+CREATE TABLE labels (
+    position INTEGER NOT NULL REFERENCES questions, sample_index INTEGER NOT NULL, judge TEXT NOT NULL,
+    value TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (position, judge, sample_index)
+) WITHOUT ROWID;
+INSERT INTO labels SELECT position, -1, judge, value, reason FROM labels_of_3;
+DROP TABLE labels_of_3;
+"""
+"""Labels of samples too: until then every label was that of the greedy answer."""
+SCHEMA = _TABLES_OF_1 + _ADDED_BY_2 + _ADDED_BY_3 + _ADDED_BY_4
+
+_MIGRATIONS = {2: _ADDED_BY_2, 3: _ADDED_BY_3, 4: _ADDED_BY_4}
 """What each version added; a file of an earlier one gains it when it is opened for writing."""
 
 

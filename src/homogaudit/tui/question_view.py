@@ -18,6 +18,7 @@ from homogaudit.clustering.methods import similarity_matrix
 from homogaudit.errors import UsageError
 from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.labels.refusals import is_refusal
+from homogaudit.labels.verdict import Verdict
 from homogaudit.records import Clustering, ClusteringMethod, Generation, Label, Question, SampleSet, SignalValue
 from homogaudit.report.homogenization import run_methods
 from homogaudit.report.labels import choose_judge
@@ -64,11 +65,13 @@ class DrawView:
         text: The answer, or the raw text where there is none.
         states: What is to be said of it, keys of `theme.STATES`; `valid` alone where there is nothing.
         is_valid: It holds an answer, and so has a cluster.
+        verdict: What the run's main judge says of a sample, `None` where it judged none.
     """
 
     text: str
     states: tuple[str, ...]
     is_valid: bool
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,6 +206,8 @@ def load_question(run: RunFile, question_id: str, tables: RunTables | None = Non
     if question_id not in tables.ids:
         raise UsageError(f"the run has no question `{question_id}`")
     (sample_set,) = run.sample_sets([question_id])
+    judge = next(iter(tables.labels), None)
+    of_samples = run.sample_labels(judge, question_id).get(question_id, {}) if judge is not None else {}
     return QuestionView(
         question=sample_set.question,
         position=tables.ids.index(question_id),
@@ -210,7 +215,7 @@ def load_question(run: RunFile, question_id: str, tables: RunTables | None = Non
         labels=tuple(by_id[question_id] for by_id in tables.labels.values() if question_id in by_id),
         greedy=Undefined("no greedy answer is stored") if sample_set.greedy is None else _draw(sample_set.greedy),
         greedy_tokens=_tokens(run, sample_set.greedy),
-        samples=tuple(_draw(sample) for sample in sample_set.samples),
+        samples=tuple(_draw(sample, of_samples.get(sample.sample_index)) for sample in sample_set.samples),
         expected=tables.expected,
         methods=tuple(_method_view(run, tables, sample_set, name) for name in tables.methods),
         signals=_ranked(tables, question_id),
@@ -300,7 +305,7 @@ def _counts(similarity: Float64Array, linkage: str, thresholds: Sequence[float])
     return cluster_counts_by_threshold(similarity[None], linkage, thresholds)[0]
 
 
-def _draw(generation: Generation) -> DrawView:
+def _draw(generation: Generation, label: Label | None = None) -> DrawView:
     states: list[str] = []
     if not generation.is_valid:
         states.append(generation.state.value)
@@ -309,7 +314,8 @@ def _draw(generation: Generation) -> DrawView:
     if generation.is_truncated:
         states.append("truncated")
     text = generation.answer or generation.text
-    return DrawView(text, tuple(states) or ("valid",), generation.is_valid)
+    verdict = None if label is None else Verdict(label.value, label.reason)
+    return DrawView(text, tuple(states) or ("valid",), generation.is_valid, verdict)
 
 
 def _tokens(run: RunFile, greedy: Generation | None) -> tuple[TokenView, ...] | Undefined:

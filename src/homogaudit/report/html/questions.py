@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from homogaudit.records import Generation, LabelValue
+from homogaudit.records import Generation, Label, LabelValue
 from homogaudit.report.question_rows import FILTERS, QuestionRow, Questions
 
 __all__ = ["question_data"]
@@ -36,6 +36,12 @@ def question_data(questions: Questions) -> dict[str, Any]:
                 "correct": row.question.answers,
                 "incorrect": row.question.incorrect_answers,
                 "label": None if row.label is None else row.label.value.value,
+                "reason": None if row.label is None else row.label.reason,
+                "said": {
+                    _text(x): _said(row.sample_labels[x.sample_index])
+                    for x in row.samples
+                    if x.sample_index in row.sample_labels
+                },
                 "outside": row.outside,
                 "greedy": None if row.greedy is None else _text(row.greedy),
                 "counts": [row.clusters.get(name) for name in clusterings],
@@ -46,6 +52,10 @@ def question_data(questions: Questions) -> dict[str, Any]:
             for row, names in zip(questions, holding, strict=True)
         ],
     }
+
+
+def _said(label: Label) -> tuple[str, str]:
+    return label.value.value, label.reason
 
 
 def _answers(row: QuestionRow) -> dict[str, Any]:

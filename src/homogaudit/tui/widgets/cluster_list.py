@@ -119,6 +119,10 @@ def _add_answers(lines: _Lines, group: AnswerGroup, style: Style | str, width: i
             pieces.append((f"{left_out:,} more characters: x shows all", MUTED))
         if pieces:
             lines.add(("▎", style), ("    ", ""), *pieces)
+        if answer.verdict is not None:
+            mark = state_mark(answer.verdict.value.value)
+            for line in wrapped(f"{mark.glyph} {mark.word}: {plain(answer.verdict.reason)}", width - 5):
+                lines.add(("▎", style), ("    ", ""), (line, mark.style))
 
 
 class ClusterList(Figure):
