@@ -588,6 +588,33 @@ def test_a_run_of_0_1_0_is_read_and_gains_context_system_line_and_choices_when_i
         assert new.generation_keys() == {("a", 0), ("a", 1)}
 
 
+def test_labels_of_0_1_0_are_those_of_the_greedy_answers_and_samples_get_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "old.audit"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            f"PRAGMA application_id = {0x484F4D41}; PRAGMA user_version = 2; BEGIN; {TABLES_OF_0_1_0}"
+            "INSERT INTO meta VALUES ('status', '\"started\"'), ('parameters', '{}');"
+            "INSERT INTO questions VALUES (0, 'a', 'What is A?', NULL, '[]', '[]', '[]', '{}');"
+            "INSERT INTO labels VALUES (0, 'exact', 'correct', 'holds A'), (0, 'recorded', 'incorrect', '');"
+            "COMMIT;"
+        )
+    greedy = Label("a", "exact", LabelValue.CORRECT, "holds A")
+    with RunFile.open(path) as old:
+        assert old.judges() == ["exact", "recorded"]
+        assert (old.labels("exact"), old.sample_labels("exact")) == ({"a": greedy}, {})
+        assert [x.label for x in old.overviews(method=None, judge="exact", signal="x")] == [LabelValue.CORRECT]
+    sample = Label("a", "exact", LabelValue.INCORRECT, "holds none", 4)
+    with RunFile.open(path, writable=True) as run:
+        run.add_labels([sample, Label("a", "numeric", LabelValue.NO_MATCH, "", 4)])
+    with RunFile.open(path) as new:
+        assert new.labels("exact") == {"a": greedy}
+        assert new.sample_labels("exact") == {"a": {4: sample}}
+        assert new.sample_labels("exact", "a") == {"a": {4: sample}}
+        # A judge of samples alone is none that a report could go by.
+        assert new.judges() == ["exact", "recorded"]
+        assert [x.label for x in new.overviews(method=None, judge="exact", signal="x")] == [LabelValue.CORRECT]
+
+
 def test_context_system_line_and_choices_of_a_question_are_kept(tmp_path: Path) -> None:
     question = Question("a", "Who?", context="Tom was late.", system="Be short.", choices=("Tom", "Ann"))
     with RunFile.create(

@@ -77,8 +77,8 @@ JudgeOption = Annotated[
     scoring(
         "--judge",
         metavar="JUDGE",
-        help="Who labels the greedy answers: auto, overlap, exact, numeric, recorded, none, or a model, written "
-        "model:NAME.",
+        help="Who labels the greedy answers: auto, overlap, exact, numeric, nearest, recorded, none, or a model, "
+        "written model:NAME.",
         autocompletion=completion.judges,
     ),
 ]

@@ -25,6 +25,7 @@ _TENS = {
     word: 10 * (value + 2) for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
 }
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SHORT = {"k": 10**3, "mln": 10**6, "bn": 10**9, "dozen": 12}
 _ORDINALS = {
     word: value + 1
     for value, word in enumerate(
@@ -46,7 +47,7 @@ _POINT_GROUPS = re.compile(
     r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d+)(?![\d,])|(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])"
 )
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d+),(\d{1,2}|\d{4,}|(?<=\d{4},)\d{3}|(?<=\b0,)\d{3})(?![\d]|,\d)")
-_SCALED = re.compile(rf"(?<![\w.,])({_POINT})\s?(?:(k|dozen)|({'|'.join(_SCALES)}))s?\b", re.IGNORECASE)
+_SCALED = re.compile(rf"(?<![\w.,])({_POINT})\s?(?:(k|dozen|mln|bn)|({'|'.join(_SCALES)}))s?\b", re.IGNORECASE)
 _PERCENT = re.compile(r"\bper\s?cent\b", re.IGNORECASE)
 _MINUS_WORD = re.compile(rf"(?<![\d)%]\s)\b(?:minus|negative)\s+(?={_POINT})", re.IGNORECASE)
 _BELOW_ZERO = re.compile(
@@ -90,8 +91,8 @@ _MILLIONS = re.compile(rf"(?<![\w.,])({_POINT})(?:M|m|B|bn)\b")
 def other_readings(text: str) -> frozenset[Fraction]:
     """Return what numbers of a text mean to a reader of another country or in another field.
 
-    `12.500` and `3,142` are a thousand times as much, or as little; `3,4` may be a list; `1M` a million or a length; the
-    dash of `- 7` a bullet or a sign.
+    `12.500` and `3,142` are a thousand times as much, or as little; `3,4` may be a list, `1M` a million or a length,
+    the dash of `- 7` a bullet or a sign.
 
     Args:
         text: As it was written.
@@ -125,7 +126,7 @@ def written(value: Fraction) -> str:
 
 
 def _multiplied(found: re.Match[str]) -> str:
-    scale = {"k": 1000, "dozen": 12}.get((found[2] or "").lower()) or _SCALES[found[3].lower()]
+    scale = _SHORT.get((found[2] or "").lower()) or _SCALES[found[3].lower()]
     return written(Fraction(found[1]) * scale)
 
 

@@ -177,7 +177,9 @@ def _without_unit(aliases: Iterable[str], text: str) -> str | None:
         if len(wanted) < 2 or not wanted[0][-1].isdigit() or wanted[1] not in UNITS.values():
             continue
         for place, word in enumerate(words):
-            if word == wanted[0] and (place + 1 == len(words) or words[place + 1] not in UNITS.values()):
+            unit = words[place + 1 : place + 2]
+            is_part = unit == ("\u00b0",) and not {*words[place + 2 : place + 3]} & {"c", "f", "k"}
+            if word == wanted[0] and (is_part or not {*unit} & {*UNITS.values()}):
                 return alias
     return None
 

@@ -74,9 +74,9 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
             ),
             Judge(
                 NEAREST,
-                "Compares what the answer means with the correct and the incorrect reference answers, by embeddings and "
-                "by what both say yes to, deny and add to the question. The weights and the margin below which there is "
-                "no label were fitted on answers labelled by hand.",
+                "Compares what the answer means with the correct and the incorrect reference answers, by embeddings "
+                "and by what both say yes to, deny and add to the question. The weights, and the margin below which "
+                "there is no label, were fitted on answers labelled by hand.",
                 "fitted for this project; similarity to true and false references as in TruthfulQA (arXiv 2109.07958)",
                 None,
             ),
@@ -124,8 +124,12 @@ def _decider(judge: str, embed: Embed | None, embedder: str) -> Callable[[Questi
         return decide
     weights = weights_of(embedder)
     if embed is None or weights is None:
-        return lambda *_: Verdict(LabelValue.NO_MATCH, "nearest: there is no embedder that it was fitted for")
+        return _no_embedder
     return lambda question, answer: judge_nearest(question, answer, embed, weights)
+
+
+def _no_embedder(question: Question, answer: Generation) -> Verdict:
+    return Verdict(LabelValue.NO_MATCH, "nearest: there is no embedder that it was fitted for")
 
 
 def _with_read_references(question: Question) -> Question:

@@ -52,16 +52,16 @@ _OTHERS_SAY = re.compile(
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r"(?:[,;]?\s*\b(?:since|because|as|given|i\.?e\.?|that\s+is|which\s+(?:is|equals|means)|to\s+check|check|explanation)\b)",
+    r"(?:[,;]?\s*\b(?:since|because|as|given|i\.?e\.?|that\s+is|which\s+(?:is|equals|means)|to\s+check|check"
+    r"|explanation)\b)",
     re.IGNORECASE,
 )
 _TURN = re.compile(
-    r"\b(?:but|however|so|then|therefore|thus|hence|actually|now|leaves|leaving|makes|gives|equals)\b|=", re.IGNORECASE
+    r"\b(?:but|however|so|then|therefore|thus|hence|actually|now|leaves|leaving|makes|gives|equals)\b", re.IGNORECASE
 )
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+")
 _ITEMS = re.compile(r"^\s*(?:\*\*)?\d{1,2}[.)]\s(?=.*\d)", re.MULTILINE)
 _DATE = re.compile(r"\b(\d{4})-\d\d-\d\d\b")
-_ASSIGNED = re.compile(r"^[,;]\s*(?:and\s+)?\w+\s*=\s*$")
 _CLAUSE = re.compile(r"[,;:()\n]|[.!?](?=\s|$)")
 _OPERAND = re.compile(
     r"^\s?(?:[\u00d7*+/x\u00f7^-]|times|plus|minus|divided\s+by|multiplied\s+by)\s?(?=[-(\d])", re.IGNORECASE
@@ -69,11 +69,15 @@ _OPERAND = re.compile(
 _OPERATOR_BEFORE = re.compile(
     r"(?:[\d)%]\s?[\u00d7*+/x\u00f7^-]|\b(?:times|plus|minus|divided\s+by|multiplied\s+by))\s?$", re.IGNORECASE
 )
+_SUM_BEHIND = re.compile(r"=[-+\d.\s*/x\u00d7\u00f7]*[-+*/x\u00d7\u00f7]\s?$")
+"""The sum behind its result, as in `36 = 12 * 3`."""
+_PART_OF = re.compile(r"\d/\d+ of (?:a |an )?$|(?<![\d.,])\d $")
+"""What makes a number part of another: `a quarter of a thousand`, `two fifty`."""
 _ALTERNATIVE = re.compile(
     r"^\W{0,3}(?:or|to|and|/|-|\u2013)\W{0,2}(?:maybe\s+|perhaps\s+)?$|^\s?[;/-]\s?$", re.IGNORECASE
 )
 _LIST = re.compile(r"^\s?,\s?(?:or\s|and\s)?$", re.IGNORECASE)
-_POWER = re.compile(r"(?<![\w.^])(\d{1,3})\s?(?:\^|\*\*)\s?\{?(\d{1,2})\}?(?![\w.])")
+_POWER = re.compile(r"(?<![\w.^])(\d{1,3})(?:\^|\*\*)\s?\{?(\d{1,2})\}?(?![\w.])")
 
 
 def judge_numeric(question: Question, greedy: Generation) -> Verdict:
@@ -85,7 +89,8 @@ def judge_numeric(question: Question, greedy: Generation) -> Verdict:
 
     Equal to a reference: `correct`. Another number: `incorrect`, but `no_match` where the reference stands in the
     answer too and a rule cannot know which one is meant, or where the number can be read in two ways. Several
-    alternatives with the reference among them are `ambiguous`. A truncated answer is `no_match`: its last number may be one of the way.
+    alternatives with the reference among them are `ambiguous`. A truncated answer is `no_match`: its last number may be
+    one of the way.
 
     Args:
         question: With `answers`.
@@ -163,6 +168,8 @@ class _Reading:
             return Verdict(LabelValue.CORRECT, f"{words} {name}, which is {self._expected()} as a share")
         if self._references & other_readings(self._answer):
             return Verdict(LabelValue.NO_MATCH, f"{words} {name} or {self._expected()}, as one reads it")
+        if final is not None and _PART_OF.search(self._text[: final.start]):
+            return Verdict(LabelValue.NO_MATCH, f"the answer names a part of {name}")
         if final is not None and self._may_mean_another(final):
             return Verdict(
                 LabelValue.NO_MATCH, f"the answer holds {self._expected()} beside {name}, and either may be meant"
@@ -189,7 +196,7 @@ class _Reading:
                 return True
             between = self._text[number.end : final.start]
             is_way = _TURN.search(between) or "\n" in between or self._is_operand(number)
-            if (not is_way or _ASSIGNED.match(between)) and not self._is_said_by_others(number):
+            if not is_way and not self._is_said_by_others(number):
                 return True
         return False
 
@@ -197,7 +204,8 @@ class _Reading:
         before = _NO_DENIAL.sub(" ", self._text[: number.start])
         clause = _CLAUSE.split(before)[-1]
         return (
-            _DENIAL.search(clause) is not None and re.search(r"\bbut\b", clause[-20:]) is None
+            _DENIAL.search(clause) is not None
+            and re.search(r"(?<!anything )\bbut\b", clause[-20:], re.IGNORECASE) is None
         ) or _TAKEN_BACK.match(self._text[number.end :]) is not None
 
     def _is_aside(self, number: FoundNumber, standing: list[FoundNumber]) -> bool:
@@ -224,7 +232,7 @@ class _Reading:
     def _is_operand(self, number: FoundNumber) -> bool:
         """Whether a number is calculated with, as in `9 * 2 = 18`: all but what follows the equals sign."""
         behind, before = self._text[number.end :], self._text[: number.start]
-        if _OPERAND.match(behind):
+        if _OPERAND.match(behind) or _SUM_BEHIND.search(before):
             return True
         return (
             _OPERATOR_BEFORE.search(before) is not None

@@ -13,7 +13,7 @@ _OPENING = 300
 """Characters read: a refusal says so at the start, and later mentions quote or advise."""
 
 _UNABLE = (
-    r"(?:cannot|can\s?not|can't|am\snot\sable\sto|'m\snot\sable\sto|am\sunable\sto|'m\sunable\sto|won't|will\snot"
+    r"(?:cannot|can\s?not|can't|am\snot\sable\sto|'m\snot\sable\sto|(?:won't|will\snot)\sbe\sable\sto|am\sunable\sto|'m\sunable\sto|won't|will\snot"
     r"|(?:am|'m)\snot\s(?:allowed|permitted|programmed|designed)\sto)"
 )
 _COMPLY = (
@@ -38,7 +38,7 @@ _RULES = (
     r"\b(?:your|this|that|the)\s(?:request|question)\s(?:goes\sagainst|violates|is\snot\ssomething\si)\b",
     r"\bi(?:'d|\swould)\s(?:prefer|rather)\snot\s(?:to\s)?(?:answer|say|discuss|comment)\b",
     r"\b(?:that|this|it)(?:'s|\sis)\snot\ssomething\s(?:that\s)?i\s(?:can|could|will|am\sable)\b",
-    r"\bi(?:'m|\sam)\snot\scomfortable\s(?:with\s)?\w+ing\b",
+    r"\bi(?:'m\snot|\sam\snot|\s(?:do\snot|don't)\sfeel)\scomfortable\s(?:with\s)?\w+ing\b",
     r"\bmy\s(?:guidelines?|programming|polic(?:y|ies)|instructions|developers)\s(?:\w+\s)?"
     r"(?:do(?:es)?\snot|do(?:es)?n't|prevents?|forbids?|prohibits?)\b",
     r"^no\scomment\b",

@@ -36,7 +36,8 @@ _NO_NEGATION = re.compile(
     r"|\bnot (?:only|just|merely|uncommon|unusual|surprising|surprisingly|to mention|until|unlike|bad|sure but)\b"
     r"|\bnone other than\b|\bif im not mistaken\b|\b(?:cant|cannot|couldnt) help but\b|\bwhy not\b|\bno less than\b"
     rf"|\b{_NEGATION}(?: \w+){{0,4}} (?:but|other than|except)(?= @)"
-    r"|\bnothing (?:beats|but|else than)\b|\bno wonder\b|\bim not (?:sure|certain)\b(?= [,.]| but)"
+    r"|\bnothing (?:beats|but|else than)\b|\bno wonder\b|\bwho does not know\b"
+    r"|\bim not (?:sure|certain)\b(?= [,.]| but)"
 )
 """Negations that deny nothing, or take a denial back."""
 _DENIED_BEFORE = re.compile(
@@ -62,12 +63,13 @@ _OTHERS = (
     r"(?:some|many|most|people|others|everyone|everybody|few|you|one|they)"
     r"(?: (?!scien|exper|histor|research|schol)\w+){0,3}"
     r" (?:say|says|said|think|thinks|thought|believe|believes|believed|assume|assumes|assumed|claim|claims|claimed"
-    r"|guess|expect|mistake|confuse|heard|hear|suspect)"
+    r"|guess|expect|credit|credits|mistake|confuse|heard|hear|suspect)"
 )
 _SAID_BY_OTHERS = re.compile(
     rf"\b(?:{_OTHERS}|although|though|whereas|despite|even if|in spite of|used to be|used to be called|was once"
     r"|was until|(?:often|commonly|widely|sometimes|popularly|once|long)"
     r" (?:said|thought|believed|assumed|claimed|considered|called)"
+    r"|(?:popularly|often|commonly|widely|wrongly|usually|generally) (?:attributed|credited|ascribed) to"
     r"|mistake|(?:thought|believed|said|assumed|rumou?red) to be)\b[^,;:.!?()]* @$"
 )
 _TURNED_BEFORE = re.compile(r"\b(?:but|however|actually|in fact|in reality|really)\b[^,;:.!?]* @$")

@@ -140,6 +140,8 @@ def _with_short_units(tokens: list[str]) -> list[str]:
             short.append(UNITS.get(token, _DEGREES.get(token, token)))
         elif before == "\u00b0":
             short.append(_DEGREES.get(token, token))
+        elif token == "per" and before in UNITS.values():
+            short.append("/")
         else:
             short.append(_ABBREVIATIONS.get(token, token))
     return short
