@@ -16,7 +16,7 @@ from homogaudit.records import GREEDY, Generation, GenerationState, Question
 
 CASES = [
     json.loads(line)
-    for name in ("hard_cases.jsonl", "harder_cases.jsonl")
+    for name in ("hard_cases.jsonl", "harder_cases.jsonl", "hardest_cases.jsonl")
     for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
 ]
 KINDS = sorted({(case["judge"], case["kind"]) for case in CASES})

@@ -22,6 +22,10 @@ _KNOWS_NOT = re.compile(
     r"\bi(?: do not| dont| really dont|m not sure| am not sure|m unsure| cannot| cant| have no)\b"
     r"(?: \w+){0,2}(?: know| sure| idea| remember| recall| say| tell| clue)\b|^(?:unknown|no idea|not sure)\b"
 )
+_TURN = re.compile(
+    r"[,;]\s*(?:but|however|yet|whereas|now|today)\b(?:[^.!?]*?\b(?:is|was|are|were|became))?\s+"
+    r"(?:(?:actually|really|now|in\s+fact|in\s+truth|called)\s+)*([A-Z]\w+)"
+)
 _MORE_OF_A_UNIT = frozenset({"/", "per", "squared", "cubed", "2", "3"})
 _FUNCTION_OF_NAMES = frozenset({"it", "is", "was", "i", "he", "she", "they", "in", "and", "but"})
 
@@ -79,6 +83,8 @@ def judge_exact(question: Question, greedy: Generation) -> Verdict:
     if correct is not None and correct.is_said:
         if correct.is_possessive and incorrect is None and (other := _other_name(correct, text, question)):
             return Verdict(LabelValue.NO_MATCH, f"holds `{correct.alias}`, and `{other}` as what is its own")
+        if incorrect is None and (other := _turned_to(correct, text, question)):
+            return Verdict(LabelValue.AMBIGUOUS, f"holds the reference `{correct.alias}`, and turns to `{other}`")
         return Verdict(LabelValue.CORRECT, f"`{correct.alias}` is a reference")
     if incorrect is not None and incorrect.is_said and not greedy.is_truncated:
         return Verdict(LabelValue.INCORRECT, f"`{incorrect.alias}` is an incorrect answer")
@@ -158,6 +164,16 @@ def _marked(answer: Words, first: int, last: int, aliases: list[tuple[str, ...]]
     for words in sorted(aliases, key=len, reverse=True):
         text = re.sub(rf"(?<!\S){re.escape(' '.join(words))}(?!\S)", "@", text)
     return text
+
+
+def _turned_to(found: _Found, text: str, question: Question) -> str | None:
+    """Return a name that the answer turns to behind the reference (`Paris is the largest, but the capital is Lyon`)."""
+    known = {*normalised(question.text).words, *(word for x in question.answers for word in normalised(x).words)}
+    for match in _TURN.finditer(text):
+        before = normalised(text[: match.start()]).without_articles().words
+        if match[1].casefold() not in known and " ".join(found.words) in " ".join(before):
+            return match[1]
+    return None
 
 
 def _other_name(found: _Found, text: str, question: Question) -> str | None:

@@ -39,7 +39,7 @@ _DENIAL = re.compile(
 )
 _NO_DENIAL = re.compile(
     r"\b(?:no|not)\s+(?:fewer|less|more|greater)\s+than\b|\b(?:no|without(?:\s+a)?)\s+doubt\b"
-    r"|\bnot\s+(?:only|just|sure|certain)\b|\bno\s+question\b|\bdon['\u2019]t\s+doubt\b",
+    r"|\bnot\s+(?:only|just|sure|certain)\b|\bno\s+question\b|\bisn['\u2019]t\s+it\b|\bdon['\u2019]t\s+doubt\b",
     re.IGNORECASE,
 )
 _TAKEN_BACK = re.compile(
@@ -71,12 +71,15 @@ _OPERATOR_BEFORE = re.compile(
 )
 _SUM_BEHIND = re.compile(r"=[-+\d.\s*/x\u00d7\u00f7]*[-+*/x\u00d7\u00f7]\s?$")
 """The sum behind its result, as in `36 = 12 * 3`."""
+_SCIENTIFIC = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?[*x\u00d7\u00b7]\s?10\^\{?(-?\d{1,2})\}?(?![\w.])")
+_NOT_CARRIED_OUT = re.compile(r"\d\s?[*x\u00d7\u00f7/+-]\s?$|\u221a\s?$")
 _PART_OF = re.compile(r"\d/\d+ of (?:a |an )?$|(?<![\d.,])\d $")
 """What makes a number part of another: `a quarter of a thousand`, `two fifty`."""
 _ALTERNATIVE = re.compile(
     r"^\W{0,3}(?:or|to|and|/|-|\u2013)\W{0,2}(?:maybe\s+|perhaps\s+)?$|^\s?[;/-]\s?$", re.IGNORECASE
 )
 _LIST = re.compile(r"^\s?,\s?(?:or\s|and\s)?$", re.IGNORECASE)
+_SUPERSCRIPTS = tuple("\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 _POWER = re.compile(r"(?<![\w.^])(\d{1,3})(?:\^|\*\*)\s?\{?(\d{1,2})\}?(?![\w.])")
 
 
@@ -122,7 +125,8 @@ class _Reading:
         self._answer = answer
         self._references = references
         self._are_shares = are_shares
-        self._text = _DATE.sub(r"\1", _POWER.sub(_power, in_digits(answer)))
+        text = _SCIENTIFIC.sub(lambda x: f"{x[1]}e{x[2]}", in_digits(answer))
+        self._text = _DATE.sub(r"\1", _POWER.sub(_power, text))
         pointed = [found.span() for found in _REFERENCE.finditer(self._text)]
         items = [found.span() for found in _ITEMS.finditer(self._text)]
         pointed += items if len(items) > 1 else []
@@ -168,6 +172,10 @@ class _Reading:
             return Verdict(LabelValue.CORRECT, f"{words} {name}, which is {self._expected()} as a share")
         if self._references & other_readings(self._answer):
             return Verdict(LabelValue.NO_MATCH, f"{words} {name} or {self._expected()}, as one reads it")
+        if final is not None and (
+            _NOT_CARRIED_OUT.search(self._text[: final.start]) or self._text[final.end : final.end + 1] in _SUPERSCRIPTS
+        ):
+            return Verdict(LabelValue.NO_MATCH, "the answer is a sum that is not carried out")
         if final is not None and _PART_OF.search(self._text[: final.start]):
             return Verdict(LabelValue.NO_MATCH, f"the answer names a part of {name}")
         if final is not None and self._may_mean_another(final):
@@ -273,7 +281,10 @@ class _Reading:
             return ""
         if re.search(r"[a-z]", between, re.IGNORECASE):
             spans = re.search(r"\b(?:between|from)\W*$", self._text[: one.start], re.IGNORECASE) is not None
-            return "word" if re.search(r"\bor\b", between) or spans else ""
+            is_span = (spans or re.search(r"\bto\b", between) is not None) and one.value < other.value
+            return "word" if re.search(r"\bor\b", between) or is_span else ""
+        if ";" in between:
+            return "list"
         # A minus between two numbers with a result behind them is a sum.
         is_sum = re.match(r"\s?=", self._text[other.end :]) is not None
         return "" if is_sum or self._text[one.end : other.start].strip() == "/" else "word"

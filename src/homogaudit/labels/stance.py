@@ -36,6 +36,7 @@ _NO_NEGATION = re.compile(
     r"|\bnot (?:only|just|merely|uncommon|unusual|surprising|surprisingly|to mention|until|unlike|bad|sure but)\b"
     r"|\bnone other than\b|\bif im not mistaken\b|\b(?:cant|cannot|couldnt) help but\b|\bwhy not\b|\bno less than\b"
     rf"|\b{_NEGATION}(?: \w+){{0,4}} (?:but|other than|except)(?= @)"
+    r"|\bhardly (?:secret|surprise|surprising)\b|\b(?:nowhere|nothing|nobody) else (?:but|than)\b|\bno other than\b"
     r"|\bnothing (?:beats|but|else than)\b|\bno wonder\b|\bwho does not know\b"
     r"|\bim not (?:sure|certain)\b(?= [,.]| but)"
 )
@@ -55,18 +56,21 @@ _DENIED_BEHIND = re.compile(
     r"^@(?: 's(?: \w+)?)?(?: (?:is|are|was|were|has|have|had|does|do|did|will|would|could|can|should|may|must))?"
     r"(?: \w+ly)? (?:not|never|neither|no longer|hardly)\b(?! only| just| far| to be confused)"
     r"|^@ (?:isnt|arent|wasnt|werent|doesnt|didnt|cant|couldnt|wont|wouldnt|hasnt|hadnt|aint)\b"
+    r"|^@ (?:is|was|are|were) anything but\b"
     r"|^@ \? (?:no|nope|wrong|not|never)\b"
     r"|^@ (?:is|was|would be|are) (?:\w+ ){0,2}(?:wrong|incorrect|false|untrue|myth|misconception)\b"
 )
+_DOUBTED = re.compile(r"\b(?:doubts?|doubtful|refuse to believe|hard to believe)\b(?: [^\s,.;:!?()]+){0,5} @$")
 _PARENTHESIS = re.compile(rf"\b{_NEGATION} , (?:[^\s,.;:!?()]+ ){{1,6}}, @$")
 _OTHERS = (
-    r"(?:some|many|most|people|others|everyone|everybody|few|you|one|they)"
+    r"(?:some|many|most|people|others|everyone|everybody|few|you|one|1|they)"
     r"(?: (?!scien|exper|histor|research|schol)\w+){0,3}"
     r" (?:say|says|said|think|thinks|thought|believe|believes|believed|assume|assumes|assumed|claim|claims|claimed"
     r"|guess|expect|credit|credits|mistake|confuse|heard|hear|suspect)"
 )
 _SAID_BY_OTHERS = re.compile(
-    rf"\b(?:{_OTHERS}|although|though|whereas|despite|even if|in spite of|used to be|used to be called|was once"
+    rf"\b(?:{_OTHERS}|although|though|whereas|despite|even if|in spite of|used to be|was once|formerly|previously"
+    r"|(?:replaced|succeeded)(?= @)"
     r"|was until|(?:often|commonly|widely|sometimes|popularly|once|long)"
     r" (?:said|thought|believed|assumed|claimed|considered|called)"
     r"|(?:popularly|often|commonly|widely|wrongly|usually|generally) (?:attributed|credited|ascribed) to"
@@ -76,7 +80,7 @@ _TURNED_BEFORE = re.compile(r"\b(?:but|however|actually|in fact|in reality|reall
 _SAID_BY_OTHERS_BEHIND = re.compile(
     r"^@ (?:is|was|are|were) (?:often|commonly|sometimes|frequently|widely|once|popular|common|usual|typical|frequent)"
     r"(?: \w+){0,2} (?:named|mistaken|confused|thought|believed|called|answer|mistake|guess|error|choice)\b"
-    r"|^@ (?:claims|was until|until)\b"
+    r"|^@ (?:is|was|were) (?:\w+ ){0,3}(?:once|formerly)\b|^@ (?:claims|was until|until)\b"
 )
 _OPEN = re.compile(
     r"\b(?:whether|either|one of these|one of following|options|candidates|possibilities"
@@ -117,6 +121,8 @@ def stance_of(text: str) -> Stance:
     sentence = re.sub(r"@(?: (?:or|/|and|,) @)+", "@", sentence)
     if _OPEN.search(begun):
         return Stance(StanceKind.MENTIONED, "names among others")
+    if _DOUBTED.search(begun):
+        return Stance(StanceKind.MENTIONED, "doubts")
     if _TURNED_DOWN.search(begun) or _DENIED_BEFORE.search(begun) or _CALLED_FALSE.search(begun):
         return Stance(StanceKind.DENIED, "denies")
     if _DENIED_BEHIND.search(going_on) or _PARENTHESIS.search(begun):

@@ -37,6 +37,9 @@ _APOSTROPHES = re.compile(r"['\u2019\u02bc`]")
 _POSSESSIVE = re.compile(r"(?<=\w)'s\b|(?<=s)'(?=\s)")
 _ACRONYM = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _SIGN_FIRST = re.compile(r"([$\u20ac\u00a3\u00a5])\s?(-?\d[\d.]*)|\b(usd|eur|gbp)\s(-?\d[\d.]*)")
+_TAG = re.compile(r"</?[A-Za-z]\w*>")
+_ROMAN = re.compile(r"\b(?=[IVX]{2})(X{0,3})(IX|IV|V?I{0,3})\b")
+_ROMAN_DIGITS = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 _EXPONENT = re.compile(r"(?<=[a-z])\^(?=\d)")
 _TOKEN = re.compile(
     r"\d+(?:st|nd|rd|th)\b|(?<![\w)])-?\d+(?:\.\d+)?(?:/\d+)?|\d+(?:\.\d+)?(?:/\d+)?|[^\W\d_]\w*"
@@ -115,7 +118,7 @@ def normalised(text: str, *, digraphs: bool = False) -> Words:
         text: An answer or a reference answer.
         digraphs: Whether `ae`, `oe` and `ue` count as the umlauts that they stand for (`Mueller`).
     """
-    text = unicodedata.normalize("NFKC", in_digits(_POINTED.sub(" ", text), ordinals=True)).casefold()
+    text = unicodedata.normalize("NFKC", in_digits(_plain(text), ordinals=True)).casefold()
     text = _APOSTROPHES.sub("'", text)
     if not text.isascii():
         text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
@@ -129,6 +132,12 @@ def normalised(text: str, *, digraphs: bool = False) -> Words:
     for part in re.split(r" ('s) ", text):
         tokens += [part] if part == "'s" else _TOKEN.findall(part.replace("'", ""))
     return _words(_with_short_units(tokens))
+
+
+def _plain(text: str) -> str:
+    """Leave out what only points somewhere or marks the text up, and write the numbers of kings and wars in digits."""
+    text = _TAG.sub(" ", _POINTED.sub(" ", text))
+    return _ROMAN.sub(lambda found: str(10 * len(found[1]) + _ROMAN_DIGITS.index(found[2])), text)
 
 
 def _with_short_units(tokens: list[str]) -> list[str]:
