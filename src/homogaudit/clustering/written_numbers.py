@@ -85,6 +85,7 @@ def in_digits(text: str, *, ordinals: bool = False) -> str:
 
 _TWO_WAYS = re.compile(r"(?<![\w.,])(\d{1,3})([.,])(\d{3})(?![\d.,]\d|\d)")
 _LISTED = re.compile(r"(?<![\d.,])(\d+),(\d{1,2})(?![\d]|,\d)")
+_DOZENS = re.compile(rf"(?<![\w.,])({_POINT}) dozen\b", re.IGNORECASE)
 _ONE_IN = re.compile(r"(?<![\w.,])(\d+) (?:in|out of) (\d+)(?![\w.,]\d)")
 _MILLIONS = re.compile(rf"(?<![\w.,])({_POINT})(?:M|m|B|bn)\b")
 
@@ -107,6 +108,7 @@ def other_readings(text: str) -> frozenset[Fraction]:
         found |= {Fraction(match[1]), Fraction(match[2])}
     for match in _MILLIONS.finditer(text):
         found |= {Fraction(match[1]) * scale for scale in (10**6, 10**9)}
+    found |= {Fraction(x[1]) for x in _DOZENS.finditer(text)}
     found |= {Fraction(int(x[1]), int(x[2])) for x in _ONE_IN.finditer(text) if int(x[2])}
     if sign := _SPACED_SIGN.match(text):
         found.add(-Fraction(sign[1]))

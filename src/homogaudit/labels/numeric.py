@@ -51,11 +51,11 @@ _OTHERS_SAY = re.compile(
     r"|\b(?:although|though|used\s+to\s+be|at\s+first|originally|before)\b",
     re.IGNORECASE,
 )
-_ASIDE = re.compile(
-    r"(?:[,;]?\s*\b(?:since|because|as|given|i\.?e\.?|that\s+is|which\s+(?:is|equals|means)|to\s+check|check"
-    r"|explanation)\b)",
-    re.IGNORECASE,
+_REASON = re.compile(
+    r"\b(?:since|because|given\s+that|i\.?e\.?|that\s+is|which\s+(?:is|equals|means))\b|,\s*as\b", re.IGNORECASE
 )
+_CHECK = re.compile(r"(?:^|[.!?\n])\W*(?:to\s+check|check|explanation)\b", re.IGNORECASE)
+_RESULT = re.compile(r"=\s*[$\u20ac\u00a3]?\s?$")
 _TURN = re.compile(
     r"\b(?:but|however|so|then|therefore|thus|hence|actually|now|leaves|leaving|makes|gives|equals)\b", re.IGNORECASE
 )
@@ -151,7 +151,7 @@ class _Reading:
         said = [x for x in standing if not self._is_aside(x, standing)] or standing
         stated = list(_STATED.finditer(self._text))
         behind = [x for x in said if stated and x.start >= stated[-1].end()]
-        final = behind[0] if behind else said[-1]
+        final = behind[0] if behind else self._last_result(said)
         if final.start != said[-1].start and self._begins_sum(final):
             final = next(x for x in reversed(said) if self._sentence(x.start) == self._sentence(final.start))
         among = self._alternatives(final)
@@ -229,13 +229,14 @@ class _Reading:
         opened = before.rfind("(")
         if opened > before.rfind(")") and any(x.start < opened for x in earlier) and before[opened - 1 :].strip():
             return True
-        asides = [x for x in _ASIDE.finditer(before) if any(number.end <= x.start() for number in earlier)]
-        if not asides:
+        if any(any(x.end <= check.start() + 1 for x in earlier) for check in _CHECK.finditer(before)):
+            return True
+        begins = self._begin_of_sentence(number.start)
+        reasons = list(_REASON.finditer(before, begins))
+        if not reasons:
             return False
-        aside = asides[-1]
-        same = self._sentence(aside.start()) == self._sentence(number.start)
-        opens = re.search(r"(?:^|[.!?\n])\s*$", before[: aside.start()]) is not None
-        return same or opens
+        follows = any(begins <= x.start < reasons[-1].start() for x in earlier)
+        return follows or "," not in before[reasons[-1].end() :]
 
     def _is_operand(self, number: FoundNumber) -> bool:
         """Whether a number is calculated with, as in `9 * 2 = 18`: all but what follows the equals sign."""
@@ -251,8 +252,17 @@ class _Reading:
         clause = _CLAUSE.split(self._text[: number.start])[-1]
         return _OTHERS_SAY.search(clause) is not None and re.search(r"\b(?:but|now)\b", clause) is None
 
+    def _last_result(self, said: list[FoundNumber]) -> FoundNumber:
+        """Return the last number, but the one behind the last equals sign of its sentence where there is one."""
+        begins = self._begin_of_sentence(said[-1].start)
+        results = [x for x in said if x.start >= begins and _RESULT.search(self._text[: x.start])]
+        return results[-1] if results else said[-1]
+
     def _begins_sum(self, number: FoundNumber) -> bool:
         return _OPERAND.match(self._text[number.end :]) is not None
+
+    def _begin_of_sentence(self, position: int) -> int:
+        return max((found.end() for found in _SENTENCE.finditer(self._text) if found.end() <= position), default=0)
 
     def _sentence(self, position: int) -> int:
         return sum(found.end() <= position for found in _SENTENCE.finditer(self._text))
