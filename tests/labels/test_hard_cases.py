@@ -1,7 +1,8 @@
 """Answers that are hard to judge by rules, with the labels that a person would accept.
 
-Both files were labelled before the rules saw them: `hard_cases.jsonl` before they were hardened, `harder_cases.jsonl`
-once they were, as a check on what the first had not asked for.
+There are four sets, each labelled before the rules saw it. Of the first, 180 of 393 were judged otherwise before the
+rules were hardened; of the second, third and fourth, 14 of 186, 26 of 213 and 3 of 119 by rules that had seen only the
+sets before.
 """
 
 import json
@@ -15,9 +16,7 @@ from homogaudit.labels.refusals import is_refusal
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 
 CASES = [
-    json.loads(line)
-    for name in ("hard_cases.jsonl", "harder_cases.jsonl", "hardest_cases.jsonl")
-    for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
+    json.loads(line) for line in (Path(__file__).parent / "hard_cases.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 KINDS = sorted({(case["judge"], case["kind"]) for case in CASES})
 KNOWN = {
@@ -38,7 +37,7 @@ def judged(case: dict[str, Any]) -> str:
 
 
 def test_there_are_many_cases_of_every_kind() -> None:
-    assert len(CASES) >= 500
+    assert len(CASES) >= 900
     assert {judge for judge, _ in KINDS} == {"exact", "numeric", "overlap", "refusal"}
 
 

@@ -33,7 +33,7 @@ def test_without_a_greedy_answer_there_is_no_match() -> None:
 def test_an_unknown_judge_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="`exakt`") as caught:
         label(FACT, None, "exakt")
-    assert caught.value.hint == "did you mean `exact`?"
+    assert caught.value.hint == "did you mean `exact` or `nearest`?"
 
 
 def test_recorded_labels_have_a_name_and_no_judge() -> None:

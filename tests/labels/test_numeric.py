@@ -1,3 +1,8 @@
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from homogaudit.labels.judges import label
@@ -44,3 +49,14 @@ def test_what_cannot_be_compared_is_no_match(
 
 def test_a_huge_number_does_not_flood_the_reason() -> None:
     assert len(numeric("9" * 5000, ("18",)).reason) < 100
+
+
+def test_worked_solutions_are_read_to_their_end(reference: Path) -> None:
+    """GSM8K's own solutions without the line that marks the answer; the last number alone is another one in 37."""
+    found: Counter[str] = Counter()
+    for line in (reference / "gsm8k_test.jsonl").read_text(encoding="utf-8").splitlines():
+        steps, _, answer = json.loads(line)["answer"].partition("####")
+        found[numeric(re.sub("<<.*?>>", "", steps).strip(), (answer.strip(),)).value] += 1
+    assert found[LabelValue.CORRECT] >= 1285
+    # Cents for dollars, a time of day, and a number of a note.
+    assert found[LabelValue.INCORRECT] <= 6

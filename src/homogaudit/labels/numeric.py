@@ -52,8 +52,9 @@ _OTHERS_SAY = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile(
-    r"\b(?:since|because|given\s+that|i\.?e\.?|that\s+is|which\s+(?:is|equals|means))\b|,\s*as\b", re.IGNORECASE
+    r"\b(?:since|because|given\s+that|that\s+is|which\s+(?:is|equals|means))\b|\bie\b|,\s*as\b", re.IGNORECASE
 )
+_ABBREVIATION = re.compile(r"\b([ie])\.\s?([eg])\.")
 _CHECK = re.compile(r"(?:^|[.!?\n])\W*(?:to\s+check|check|explanation)\b", re.IGNORECASE)
 _RESULT = re.compile(r"=\s*[$\u20ac\u00a3]?\s?$")
 _TURN = re.compile(
@@ -125,7 +126,8 @@ class _Reading:
         self._answer = answer
         self._references = references
         self._are_shares = are_shares
-        text = _SCIENTIFIC.sub(lambda x: f"{x[1]}e{x[2]}", in_digits(answer))
+        text = _ABBREVIATION.sub(r"\1\2", in_digits(answer))
+        text = _SCIENTIFIC.sub(lambda x: f"{x[1]}e{x[2]}", text)
         self._text = _DATE.sub(r"\1", _POWER.sub(_power, text))
         pointed = [found.span() for found in _REFERENCE.finditer(self._text)]
         items = [found.span() for found in _ITEMS.finditer(self._text)]
@@ -243,10 +245,9 @@ class _Reading:
         behind, before = self._text[number.end :], self._text[: number.start]
         if _OPERAND.match(behind) or _SUM_BEHIND.search(before):
             return True
-        return (
-            _OPERATOR_BEFORE.search(before) is not None
-            and re.match(r"\W{0,2}(?:=|is\b|equals\b|gives\b|makes\b)", behind, re.IGNORECASE) is not None
-        )
+        return (_OPERATOR_BEFORE.search(before) or _PART_OF.search(before)) is not None and re.match(
+            r"\W{0,2}(?:=|is\b|equals\b|gives\b|makes\b)", behind, re.IGNORECASE
+        ) is not None
 
     def _is_said_by_others(self, number: FoundNumber) -> bool:
         clause = _CLAUSE.split(self._text[: number.start])[-1]

@@ -37,6 +37,7 @@ _NO_NEGATION = re.compile(
     r"|\bnone other than\b|\bif im not mistaken\b|\b(?:cant|cannot|couldnt) help but\b|\bwhy not\b|\bno less than\b"
     rf"|\b{_NEGATION}(?: \w+){{0,4}} (?:but|other than|except)(?= @)"
     r"|\bhardly (?:secret|surprise|surprising)\b|\b(?:nowhere|nothing|nobody) else (?:but|than)\b|\bno other than\b"
+    r"|\b(?:no|nothing) (?:\w+ )?(?:is|was|are|has) [^,.;]*\bthan(?= @)"
     r"|\bnothing (?:beats|but|else than)\b|\bno wonder\b|\bwho does not know\b"
     r"|\bim not (?:sure|certain)\b(?= [,.]| but)"
 )
