@@ -1,5 +1,7 @@
 """Labels of samples: by rules and by meaning as of the greedy answer, never by a model that must be asked."""
 
+import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -15,6 +17,9 @@ from homogaudit.launch.score import plan_score
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.records import GREEDY, Generation, GenerationState, Question
 from homogaudit.report.build import build
+from homogaudit.report.question_rows import question_rows
+from homogaudit.report.question_table import to_csv
+from homogaudit.report.run_data import read_run
 from homogaudit.store import RunFile
 
 QUESTIONS = [
@@ -99,6 +104,11 @@ def test_the_report_has_the_share_of_correct_samples_as_a_mean_over_questions(ru
     # Of q0 one of two labelled samples is correct, of q1 one of three.
     assert found.value == pytest.approx((1 / 2 + 1 / 3) / 2)
     assert found.n == 2
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(to_csv(question_rows(read_run(run)))))}
+    assert [(rows[x]["samples_correct"], rows[x]["samples_incorrect"]) for x in ("q0", "q1")] == [
+        ("1", "1"),
+        ("1", "2"),
+    ]
 
 
 def test_the_judge_by_meaning_is_refused_without_the_embedder_that_it_was_fitted_for(run: RunFile) -> None:

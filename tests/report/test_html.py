@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from homogaudit.records import ClusteringMethod, Question
+from homogaudit.records import ClusteringMethod, Label, LabelValue, Question
 from homogaudit.report.build import build
 from homogaudit.report.glossary import lookup_all
 from homogaudit.report.html import to_html
 from homogaudit.report.html.plots import curves_svg, heat_map_svg, mark_svg, scale_svg
+from homogaudit.report.html.questions import question_data
 from homogaudit.report.json import to_json
 from homogaudit.report.layout import sections
 from homogaudit.report.question_rows import Questions, question_rows
@@ -296,3 +297,23 @@ def test_a_heat_map_says_its_values_and_where_there_is_none() -> None:
     svg = str(heat_map_svg(HeatMap("title", "spearman", ("B1", "B2"), ((1.0, None), (-0.5, 1.0)))))
     assert re.findall('class="value"[^>]*>([^<]*)<', svg) == ["1.00", "-", "-0.50", "1.00"]
     assert re.findall('class="cell (\\w+)"', svg) == ["plus", "none", "minus", "plus"]
+
+
+def test_every_label_stands_with_its_reason_beside_its_answer(build_run: Callable[..., Any]) -> None:
+    builder = build_run(1, samples=3)
+    builder.draw(0, ["Rome.", "Rome.", "Paris."], greedy="Paris.")
+    builder.cluster({0: (0, 0, 1)})
+    builder.run.add_labels(
+        [
+            Label("q0", "exact", LabelValue.CORRECT, "`Paris` is a reference"),
+            Label("q0", "exact", LabelValue.INCORRECT, "holds none", 0),
+            Label("q0", "exact", LabelValue.INCORRECT, "holds none", 1),
+            Label("q0", "exact", LabelValue.CORRECT, "`Paris` is a reference", 2),
+        ]
+    )
+    (question,) = question_data(questions_of(builder.score(ClusteringMethod("jaccard", "single", 0.4))))["questions"]
+    assert (question["label"], question["reason"]) == ("correct", "`Paris` is a reference")
+    assert question["clusters"] == [
+        [["Rome.", 2, "incorrect", "holds none"]],
+        [["Paris.", 1, "correct", "`Paris` is a reference"]],
+    ]

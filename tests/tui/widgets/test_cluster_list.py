@@ -1,5 +1,6 @@
 import pytest
 
+from homogaudit.records import Label, LabelValue
 from homogaudit.tui.question_view import DrawView
 from homogaudit.tui.theme import DARK_PALETTE
 from homogaudit.tui.widgets.cluster_list import AnswerGroup, draw_cluster_list
@@ -28,6 +29,14 @@ def test_a_group_has_letter_size_share_and_its_answers() -> None:
     assert shown[2] == "▎  · It is Paris, of course."
     assert shown[3].strip("▎ ") == "⋯ truncated"
     assert shown[5].startswith("▎ B   1 of 4   25.0%")
+
+
+def test_a_labelled_answer_says_why_within_the_width() -> None:
+    label = Label("q0", "exact", LabelValue.INCORRECT, "holds `[b]Rome[/]`, which is an incorrect answer", 0)
+    shown = lines([AnswerGroup(0, 1.0, 1, (DrawView(0, "Rome.", ("valid",), True, 5, label),))], 40)
+    said = " ".join(line.strip("▎ ") for line in shown[2:])
+    assert said.endswith("incorrect: holds `[b]Rome[/]`, which is an incorrect answer")
+    assert max(map(len, shown)) <= 40
 
 
 def test_answers_are_text_and_no_markup() -> None:

@@ -138,11 +138,11 @@
     const inside = make("div", "inside");
     const all = question.clusters.reduce((sum, x) => sum + size(x), 0);
     question.clusters.forEach((cluster, place) => {
-      inside.append(texts(`cluster ${place + 1}: ${size(cluster)} of ${all}`, cluster, question.said));
+      inside.append(texts(`cluster ${place + 1}: ${size(cluster)} of ${all}`, cluster));
     });
     if (question.outside) inside.append(make("p", "muted", question.outside));
-    if (question.without.length) inside.append(texts("without a cluster", question.without, question.said));
-    if (question.greedy) inside.append(texts("greedy answer", [[question.greedy, 0]], question.label ? { [question.greedy]: [question.label, question.reason] } : {}));
+    if (question.without.length) inside.append(texts("without a cluster", question.without));
+    if (question.greedy) inside.append(texts("greedy answer", [[question.greedy, 0, question.label, question.reason]]));
     else if (question.reason) inside.append(make("p", "muted", question.reason));
     if (question.correct.length) inside.append(texts("correct by the question file", question.correct.map((x) => [x, 0])));
     if (question.incorrect.length) inside.append(texts("incorrect by the question file", question.incorrect.map((x) => [x, 0])));
@@ -153,14 +153,13 @@
     made.append(inside);
   }
 
-  function texts(title, rows, said = {}) {
+  function texts(title, rows) {
     const made = make("div");
     made.append(make("h3", "", title));
     const items = make("ul");
-    for (const [text, times] of rows) {
+    for (const [text, times, label, reason] of rows) {
       const item = make("li");
       item.append(make("span", "times", times > 1 ? `${times}\u00d7` : ""), answer(text));
-      const [label, reason] = Object.hasOwn(said, text) ? said[text] : [];
       if (label) item.append(" ", make("span", `said ${label}`, label.replace("_", " ")), " ", make("span", "muted", reason));
       items.append(item);
     }

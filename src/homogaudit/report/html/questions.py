@@ -1,7 +1,7 @@
 """The questions as the page's script reads them: answers by cluster, label, signals, and the filters that hold."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from homogaudit.records import Generation, Label, LabelValue
@@ -37,11 +37,6 @@ def question_data(questions: Questions) -> dict[str, Any]:
                 "incorrect": row.question.incorrect_answers,
                 "label": None if row.label is None else row.label.value.value,
                 "reason": None if row.label is None else row.label.reason,
-                "said": {
-                    _text(x): _said(row.sample_labels[x.sample_index])
-                    for x in row.samples
-                    if x.sample_index in row.sample_labels
-                },
                 "outside": row.outside,
                 "greedy": None if row.greedy is None else _text(row.greedy),
                 "counts": [row.clusters.get(name) for name in clusterings],
@@ -54,19 +49,16 @@ def question_data(questions: Questions) -> dict[str, Any]:
     }
 
 
-def _said(label: Label) -> tuple[str, str]:
-    return label.value.value, label.reason
-
-
 def _answers(row: QuestionRow) -> dict[str, Any]:
     """Return the answers of each cluster, the largest first, equal ones once; others stand without a cluster."""
     clusters: dict[int, list[str]] = {}
     without: list[str] = []
     for sample, cluster in zip(row.samples, row.clusters_of_samples(), strict=True):
         (without if cluster is None else clusters.setdefault(cluster, [])).append(_text(sample))
+    labels = {_text(x): found for x in row.samples if (found := row.sample_labels.get(x.sample_index)) is not None}
     return {
-        "clusters": [_counted(texts) for texts in sorted(clusters.values(), key=len, reverse=True)],
-        "without": _counted(without),
+        "clusters": [_counted(texts, labels) for texts in sorted(clusters.values(), key=len, reverse=True)],
+        "without": _counted(without, labels),
     }
 
 
@@ -75,8 +67,12 @@ def _text(draw: Generation) -> str:
     return draw.answer if draw.is_valid else draw.text
 
 
-def _counted(texts: Sequence[str]) -> list[tuple[str, int]]:
-    return Counter(texts).most_common()
+def _counted(texts: Sequence[str], labels: Mapping[str, Label]) -> list[list[Any]]:
+    """Return each text with how often it stands there, and its label with the reason where it has one."""
+    return [
+        [text, times, *((label.value.value, label.reason) if (label := labels.get(text)) is not None else ())]
+        for text, times in Counter(texts).most_common()
+    ]
 
 
 def _rounded(value: float | None) -> float | None:
