@@ -229,6 +229,31 @@ def test_draws_of_one_question_from_two_runs_come_together(make: Make, tmp_path:
     assert _figures(merged) == _figures(make())
 
 
+def test_a_shard_of_before_samples_were_labelled_comes_with_the_labels_of_its_greedy_answers(
+    make: Make, tmp_path: Path
+) -> None:
+    old, new, merged = make(Shards((1,), 2)), make(Shards((2,), 2)), tmp_path / "merged.audit"
+    with RunFile.open(old) as run:
+        judge = run.judges()[0]
+        before = run.labels(judge)
+    with sqlite3.connect(old) as connection:
+        connection.executescript(
+            "DELETE FROM labels WHERE sample_index >= 0; ALTER TABLE labels RENAME TO rest;"
+            "CREATE TABLE labels (position INTEGER NOT NULL REFERENCES questions, judge TEXT NOT NULL, "
+            "value TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (position, judge)) WITHOUT ROWID;"
+            "INSERT INTO labels SELECT position, judge, value, reason FROM rest; DROP TABLE rest;"
+            "PRAGMA user_version = 3;"
+        )
+    connection.close()
+    with RunFile.open(new) as run:
+        after, of_samples = run.labels(judge), run.sample_labels(judge)
+    _merge([old, new], merged)
+    with RunFile.open(merged) as run:
+        assert run.labels(judge) == before | after
+        assert run.sample_labels(judge) == of_samples
+        assert len(before) == len(of_samples) == 15
+
+
 def test_unfinished_questions_are_named(make: Make, tmp_path: Path) -> None:
     found = _merge([make(Shards((1,), 2)), make(Shards((2,), 2), until=13)], tmp_path / "merged.audit")
     assert found.shards.missing == () and found.unfinished == ("q27", "q29")
