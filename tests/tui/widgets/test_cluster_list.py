@@ -1,6 +1,7 @@
 import pytest
 
-from homogaudit.records import Label, LabelValue
+from homogaudit.labels.verdict import Verdict
+from homogaudit.records import LabelValue
 from homogaudit.tui.question_view import DrawView
 from homogaudit.tui.theme import DARK_PALETTE
 from homogaudit.tui.widgets.cluster_list import AnswerGroup, draw_cluster_list
@@ -32,8 +33,10 @@ def test_a_group_has_letter_size_share_and_its_answers() -> None:
 
 
 def test_a_labelled_answer_says_why_within_the_width() -> None:
-    label = Label("q0", "exact", LabelValue.INCORRECT, "holds `[b]Rome[/]`, which is an incorrect answer", 0)
-    shown = lines([AnswerGroup(0, 1.0, 1, (DrawView(0, "Rome.", ("valid",), True, 5, label),))], 40)
+    verdict = Verdict(LabelValue.INCORRECT, "holds `[b]Rome[/]`, which is an incorrect answer")
+    rome = DrawView("Rome.", ("valid",), True, verdict)
+    shown = lines([AnswerGroup(0, 1.0, 2, (rome, rome))], 40)
+    assert shown[1] == "▎ 2x Rome."
     said = " ".join(line.strip("▎ ") for line in shown[2:])
     assert said.endswith("incorrect: holds `[b]Rome[/]`, which is an incorrect answer")
     assert max(map(len, shown)) <= 40
