@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["ClusteringMethod"]
+__all__ = ["ASKED", "ClusteringMethod"]
+
+ASKED = "+asked:"
+"""Stands in an `embedder` before the key of a model that was asked about pairs of answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,9 +13,10 @@ class ClusteringMethod:
     """A similarity, a linkage and a threshold: a pair joins where similarity >= threshold.
 
     Attributes:
-        similarity: `jaccard`, `embedding`, `answer` (or `entailment`).
+        similarity: `jaccard`, `embedding`, `meaning`, `answer` or `entailment`.
         linkage: `single`, `average` or `leader`.
         threshold: `None` where the similarity is an equality.
+        embedder: Name of the embedder behind `embedding`; of `meaning` with all else that its similarity depends on.
     """
 
     similarity: str
@@ -24,6 +28,11 @@ class ClusteringMethod:
     def name(self) -> str:
         """The name that reports use: the similarity alone where one embedder is meant."""
         return self.similarity
+
+    @property
+    def asked(self) -> str | None:
+        """Name of the model that was asked about pairs of answers, `None` where none was."""
+        return (self.embedder or "").partition(ASKED)[2].partition("#")[0] or None
 
     @property
     def key(self) -> str:

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.statistics.pair_threshold import pair_threshold
+from homogaudit.statistics.pair_threshold import auroc_gain, pair_separation, pair_threshold
 
 
 def even_pairs(n: int = 100) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -65,3 +66,38 @@ def test_a_threshold_that_does_not_exist_is_no_number(fault: str) -> None:
             similarity[80:100] = 1.0
     with pytest.raises(UndefinedStatisticError):
         pair_threshold(similarity, same, question, draws=10)
+
+
+def test_the_separation_of_pairs_is_that_of_scikit_learn_with_shares_counted_by_hand() -> None:
+    random = np.random.default_rng(3)
+    same = np.arange(200) % 2 == 0
+    similarity = np.round(random.normal(same * 0.8, 1.0), 1)
+    group = [str(number // 8) for number in range(200)]
+    found = pair_separation(similarity, same, group, 0.5, draws=300)
+    assert found.auroc.value == pytest.approx(roc_auc_score(same, similarity), abs=1e-12)
+    assert found.false_merges.value == sum(similarity[~same] >= 0.5) / 100
+    assert found.false_splits.value == sum(similarity[same] < 0.5) / 100
+    assert found.auroc.low is not None and found.auroc.high is not None
+    assert found.auroc.low < found.auroc.value < found.auroc.high
+
+
+def test_pairs_that_are_copies_of_each_other_within_a_group_do_not_narrow_the_interval() -> None:
+    random = np.random.default_rng(4)
+    same = np.arange(60) % 2 == 0
+    similarity = random.normal(same * 1.0, 1.0)
+    group = [str(number // 4) for number in range(60)]
+    once = pair_separation(similarity, same, group, 0.5, draws=500)
+    often = pair_separation(np.tile(similarity, 5), np.tile(same, 5), group * 5, 0.5, draws=500)
+    assert (often.auroc.low, often.auroc.high) == pytest.approx((once.auroc.low, once.auroc.high), abs=1e-12)
+
+
+def test_the_gain_of_a_similarity_over_itself_is_exactly_nothing_and_over_noise_lies_above_it() -> None:
+    random = np.random.default_rng(5)
+    same = np.arange(400) % 2 == 0
+    group = [str(number // 20) for number in range(400)]
+    good, noise = random.normal(same * 1.5, 1.0), random.normal(size=400)
+    none = auroc_gain(good, good, same, group, draws=100)
+    assert (none.value, none.low, none.high) == (0.0, 0.0, 0.0)
+    gain = auroc_gain(good, noise, same, group, draws=400)
+    assert gain.value == pytest.approx(roc_auc_score(same, good) - roc_auc_score(same, noise), abs=1e-12)
+    assert gain.low is not None and gain.low > 0

@@ -13,10 +13,22 @@ from numpy.typing import ArrayLike, NDArray
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
 from homogaudit.statistics.arrays import BoolArray, FloatArray
-from homogaudit.statistics.bootstrap import percentile_interval, question_weights
+from homogaudit.statistics.bootstrap import Estimate, percentile_interval, question_weights
 from homogaudit.statistics.rates import Rate, wilson
 
-__all__ = ["MOST_MERGED", "PairThreshold", "pair_threshold"]
+__all__ = [
+    "MOST_MERGED",
+    "PairSeparation",
+    "PairThreshold",
+    "auroc_gain",
+    "grouped_share",
+    "pair_separation",
+    "pair_threshold",
+    "threshold_of_splits",
+]
+
+MOST_SPLIT = 0.30
+"""Share of the pairs of one meaning that a threshold of `meaning` may leave apart."""
 
 MOST_MERGED = 0.05
 """Share of the pairs of different meaning that a threshold may merge."""
@@ -66,7 +78,7 @@ def pair_threshold(
     Args:
         similarity: (n,) at most 1.
         same: (n,) bool, whether a pair has one meaning.
-        question: (n,) what a pair belongs to; at least ten different ones.
+        question: (n,) what a pair belongs to, its question or its subject; at least ten different ones.
         most_merged: The share, between 0 and 1.
         draws: Of the bootstrap.
         seed: Of draws and folds.
@@ -107,6 +119,114 @@ def pair_threshold(
         held_out_false_merges=_share(held_out[~positive]),
         held_out_false_splits=_share(~held_out[positive]),
     )
+
+
+def threshold_of_splits(similarity: ArrayLike, same: ArrayLike, most_split: float = MOST_SPLIT) -> float:
+    """Return the highest similarity at which at most a share of the pairs of one meaning do not merge.
+
+    Args:
+        similarity: (n,).
+        same: (n,) bool, at least one of them.
+        most_split: The share.
+    """
+    scores = np.sort(np.asarray(similarity, dtype=np.float64)[np.asarray(same, dtype=np.bool_)])
+    return float(scores[int(most_split * len(scores))])
+
+
+@dataclass(frozen=True, slots=True)
+class PairSeparation:
+    """How well a similarity tells pairs of one meaning from pairs of different ones; intervals are 95%.
+
+    Attributes:
+        auroc: Probability that a pair of one meaning is more similar than one of different meanings, ties by half.
+        false_merges: Share of the pairs of different meaning that merge at the threshold.
+        false_splits: Share of the pairs of one meaning that do not.
+    """
+
+    auroc: Estimate
+    false_merges: Estimate
+    false_splits: Estimate
+
+
+def pair_separation(
+    similarity: ArrayLike,
+    same: ArrayLike,
+    group: Sequence[str],
+    threshold: float,
+    *,
+    draws: int = _DRAWS,
+    seed: int = 0,
+) -> PairSeparation:
+    """Return AUROC, false merges and false splits, whole groups resampled.
+
+    Args:
+        similarity: (n,) of the pairs, nothing of which was fitted to their groups.
+        same: (n,) bool, whether a pair has one meaning; both classes.
+        group: (n,) what a pair belongs to: pairs of one subject are alike.
+        threshold: A pair merges where its similarity is at least this.
+        draws: Of the bootstrap.
+        seed: Of the draws.
+
+    Source:
+        Field and Welsh (2007), "Bootstrapping clustered data", J. R. Stat. Soc. B 69(3).
+    """
+    scores, positive, weights = _drawn(similarity, same, group, draws, seed)
+    merged = scores >= threshold
+    return PairSeparation(
+        _estimate(_aurocs(scores, positive, weights), len(scores)),
+        grouped_share(merged[~positive], [x for x, y in zip(group, positive, strict=True) if not y], draws, seed),
+        grouped_share(~merged[positive], [x for x, y in zip(group, positive, strict=True) if y], draws, seed),
+    )
+
+
+def auroc_gain(
+    similarity: ArrayLike,
+    other: ArrayLike,
+    same: ArrayLike,
+    group: Sequence[str],
+    *,
+    draws: int = _DRAWS,
+    seed: int = 0,
+) -> Estimate:
+    """Return the AUROC of one similarity minus that of another on the same pairs, whole groups resampled together."""
+    scores, positive, weights = _drawn(similarity, same, group, draws, seed)
+    others = np.asarray(other, dtype=np.float64)
+    return _estimate(_aurocs(scores, positive, weights) - _aurocs(others, positive, weights), len(scores))
+
+
+def grouped_share(found: ArrayLike, group: Sequence[str], draws: int = _DRAWS, seed: int = 0) -> Estimate:
+    """Return the share of what is found, at least one pair, with its interval over whole groups."""
+    values = np.asarray(found, dtype=np.float64)
+    _, _, weights = _drawn(values, np.ones(len(values)), group, draws, seed)
+    with np.errstate(invalid="ignore"):
+        return _estimate((weights * values).sum(axis=1) / weights.sum(axis=1), len(values))
+
+
+def _drawn(
+    similarity: ArrayLike, same: ArrayLike, group: Sequence[str], draws: int, seed: int
+) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Return scores, classes, and (1 + draws, n) weights: those of the data themselves, then of each draw."""
+    names, place = np.unique(np.asarray(group, dtype=np.str_), return_inverse=True)
+    chunks = [np.ones((1, len(names))), *question_weights(len(names), draws, seed)]
+    weights = np.concatenate(chunks).astype(np.float64)[:, place]
+    return np.asarray(similarity, dtype=np.float64), np.asarray(same, dtype=np.bool_), weights
+
+
+def _aurocs(scores: FloatArray, positive: BoolArray, weights: FloatArray) -> FloatArray:
+    """Return one AUROC a row of weights, NaN where one class is not drawn."""
+    order = np.argsort(scores, kind="stable")
+    begins = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    above = np.add.reduceat((weights * positive)[:, order], begins, axis=1)
+    below = np.add.reduceat((weights * ~positive)[:, order], begins, axis=1)
+    won = (above * (np.cumsum(below, axis=1) - below / 2)).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return won / (above.sum(axis=1) * below.sum(axis=1))
+
+
+def _estimate(values: FloatArray, n: int) -> Estimate:
+    """Return the first value with the percentile interval of the others."""
+    interval = percentile_interval(values[1:])
+    return Estimate(float(values[0]), interval and interval.low, interval and interval.high, n)
 
 
 def _share(found: BoolArray) -> Rate:
