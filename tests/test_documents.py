@@ -65,7 +65,7 @@ def all_flags() -> set[str]:
     while waiting:
         command = waiting.pop()
         waiting += getattr(command, "commands", {}).values()
-        flags |= {flag for parameter in command.params for flag in parameter.opts}
+        flags |= {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
     return flags
 
 

@@ -163,6 +163,7 @@ class Scoring:
         judge: Who labels the greedy answers; `None` for nobody. Of a model its key.
         embedder_source: `None` where answers are clustered by wording alone.
         nli_source: `None` without clustering by entailment.
+        meaning_source: The model that is asked whether two answers say the same, `None` where none is.
         methods: The clusterings; empty for the defaults, and where an early version did not store them.
         signals: Names of the signals to compute, the calls to the model that they need included; empty for all.
         density_pool: Path of the question file that `density` measures against; `None` for the run's own questions.
@@ -174,6 +175,7 @@ class Scoring:
     embedder_source: JobEmbedder | None = None
     embedder_reason: str = ""
     nli_source: JobNli | None = None
+    meaning_source: JobJudge | None = None
     methods: tuple[ClusteringMethod, ...] = ()
     signals: tuple[str, ...] = ()
     density_pool: str | None = None
@@ -346,7 +348,7 @@ class Asking(Event):
     """A model is being asked about the answers: so many of so many calls are done; at most ten a second.
 
     Attributes:
-        who: The `model` about its own answers, or the `judge`.
+        who: The `model` about its own answers, or the `judge`, which may be one of meaning.
     """
 
     done: int

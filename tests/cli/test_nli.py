@@ -111,7 +111,16 @@ def test_several_models_on_one_run_stand_beside_each_other(
     run_path: Path, save_tiny_nli: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def score(name: str) -> dict[str, Any]:
-        flags = ["--nli", str(run_path.parent / name), "--no-embedder", "--judge", "none", "-q", "--json"]
+        flags = [
+            "--nli",
+            str(run_path.parent / name),
+            "--no-nli-question",
+            "--no-embedder",
+            "--judge",
+            "none",
+            "-q",
+            "--json",
+        ]
         assert run_app(["score", str(run_path), *flags]) == 0
         return json.loads(capsys.readouterr().out)["homogenization"]
 

@@ -15,13 +15,14 @@ from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, ModelsOption
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from homogaudit.clustering.answer_pairs import AnswerPair
     from homogaudit.events import JobEmbedder
+    from homogaudit.launch.pair_measures import MeasuredMethod
     from homogaudit.statistics.pair_threshold import PairThreshold
     from homogaudit.statistics.rates import Rate
 
@@ -53,14 +54,16 @@ def calibrate(
 
     It is the lowest cosine similarity that joins at most 5% of the answer pairs
     with different meanings. Later scorings report the single-cluster rate at it
-    too.
+    too. A second table says how well each clustering tells meaning apart.
     """
     from homogaudit.clustering.answer_pairs import load_answer_pairs, pair_cosines
     from homogaudit.clustering.load_embedder import load_embedder
+    from homogaudit.clustering.meaning_fit import subjects_of
     from homogaudit.config import Trust, load_models, load_settings, resource
     from homogaudit.config.thresholds import CalibratedThreshold, store_threshold
     from homogaudit.errors import UsageError
     from homogaudit.launch.embedder_choice import resolve_job_embedder
+    from homogaudit.launch.pair_measures import RememberingEmbedder, measure
     from homogaudit.statistics.pair_threshold import pair_threshold
 
     named = load_models(models_file)
@@ -72,11 +75,13 @@ def calibrate(
     if chosen is None:
         raise UsageError(f"no embedder: {reason}", "`homogaudit models` lists embedders by name")
     file = load_answer_pairs(resource("samples") / "answer_pairs.jsonl" if pairs is None else pairs)
-    cosines = pair_cosines(file.pairs, load_embedder(chosen, trust.key_origins))
-    found = pair_threshold(cosines, [pair.same for pair in file.pairs], [pair.question for pair in file.pairs])
+    model = RememberingEmbedder(load_embedder(chosen, trust.key_origins))
+    cosines = pair_cosines(file.pairs, model)
+    found = pair_threshold(cosines, [pair.same for pair in file.pairs], subjects_of(file.pairs))
     merges = cosines >= found.threshold
     merged_by_kind = _rates(file.pairs, merges, same=False)
     split_by_kind = _rates(file.pairs, ~merges, same=True)
+    measured = measure(file, model, chosen.key)
     stored = store_threshold(
         chosen.key,
         CalibratedThreshold(
@@ -90,9 +95,12 @@ def calibrate(
         ),
     )
     if as_json:
-        typer.echo(json.dumps(_document(chosen, found, merged_by_kind, split_by_kind, file.sha256, stored), indent=2))
+        document = _document(chosen, found, merged_by_kind, split_by_kind, file.sha256, stored)
+        clusterings = {name: _told(x) for name, x in measured.items()}
+        typer.echo(json.dumps(document | {"clusterings": clusterings}, indent=2))
     else:
         _print(chosen, found, merged_by_kind, split_by_kind, stored)
+        _print_clusterings(measured)
 
 
 def _rates(pairs: "Sequence[AnswerPair]", wrong: "NDArray[np.bool_]", *, same: bool) -> "dict[str, Rate]":
@@ -164,3 +172,29 @@ def _print(
     console.print(
         Text(f"Stored in {plain(str(stored))}; `homogaudit score RUN` reports SCR at it beside its own threshold.")
     )
+
+
+def _told(measured: "MeasuredMethod") -> dict[str, Any]:
+    gain = None if measured.gain is None else asdict(measured.gain)
+    return {"threshold": measured.method.threshold, **asdict(measured.separation), "auroc_gain": gain}
+
+
+def _print_clusterings(measured: "Mapping[str, MeasuredMethod]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from homogaudit.report.numbers import decimal_and_interval, percent_and_interval
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="underline")
+    table.add_column("clustering")
+    for head in ("at", "AUROC", "wrongly joined", "wrongly parted"):
+        table.add_column(head, justify="right")
+    for name, x in measured.items():
+        found = x.separation
+        rates = (percent_and_interval(found.false_merges), percent_and_interval(found.false_splits))
+        table.add_row(name, f"{x.method.threshold:g}", decimal_and_interval(found.auroc), *rates)
+    console = Console(highlight=False)
+    console.print()
+    console.print(table)
+    console.print(Text("Nothing was fitted to the subject of a pair; intervals are over subjects."))

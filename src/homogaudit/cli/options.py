@@ -111,8 +111,20 @@ NliOption = Annotated[
     ),
 ]
 NliQuestionOption = Annotated[
-    bool,
-    scoring("--nli-question", help="Let the NLI model read the question before each answer."),
+    bool | None,
+    scoring(
+        "--nli-question/--no-nli-question", help="Whether the NLI model reads the question before each answer; it does."
+    ),
+]
+MeaningOption = Annotated[
+    str | None,
+    scoring(
+        "--meaning",
+        metavar="MODEL",
+        help="A model that is asked whether two answers say the same where the embedder leaves it open: named as the "
+        "model of a run is, or none.",
+        autocompletion=completion.models,
+    ),
 ]
 ClusteringOption = Annotated[
     list[str] | None,

@@ -4,7 +4,7 @@ Knows one question at a time; rates over questions are statistics.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from homogaudit.clustering.entailment import PairScores, entailment_assignment
 from homogaudit.clustering.linkage import LINKAGES, are_single_clusters, cluster_counts_by_threshold, link
+from homogaudit.clustering.meaning import shipped_fit
 from homogaudit.clustering.similarity import answer_similarity, cosine_similarity, jaccard_similarity
 from homogaudit.errors import UsageError
 from homogaudit.events import Scoring
@@ -22,7 +23,8 @@ from homogaudit.records import Clustering, ClusteringMethod, SampleSet
 __all__ = [
     "EMBEDDING_THRESHOLDS",
     "JACCARD_THRESHOLDS",
-    "PRIMARY",
+    "MEANING_THRESHOLDS",
+    "PRIMARIES",
     "SAMPLE_SIZES",
     "SUBSET_DRAWS",
     "choose_methods",
@@ -30,6 +32,7 @@ __all__ = [
     "cluster_counts_of_first_k",
     "cluster_question",
     "methods_of",
+    "primary_of",
     "similarity_matrix",
     "single_cluster_share_of_subsets",
     "sweep_thresholds",
@@ -37,13 +40,16 @@ __all__ = [
 
 Float64Array = NDArray[np.float64]
 
-PRIMARY = "embedding"
-"""The clustering that the verdict reads."""
+PRIMARIES = ("meaning", "embedding")
+"""The similarity whose clustering the verdict reads: the first that a run has, or else the run's first one."""
 
 JACCARD_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """0.1 only because published sweeps begin there."""
 
 EMBEDDING_THRESHOLDS = (0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
+MEANING_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+"""Probabilities, around an even chance."""
+
 SAMPLE_SIZES = (3, 5, 7, 10)
 SUBSET_DRAWS = 200
 
@@ -54,11 +60,18 @@ _EQUAL = 1.0
 
 
 def choose_methods(
-    *, embedder: str | None, numeric: bool, specifications: Sequence[str] = (), nli: str | None = None
+    *,
+    embedder: str | None,
+    numeric: bool,
+    specifications: Sequence[str] = (),
+    nli: str | None = None,
+    meaning: bool = True,
+    meaning_model: str | None = None,
 ) -> tuple[ClusteringMethod, ...]:
     """Return the clusterings of a run.
 
-    `jaccard` always, `embedding` with an embedder, `entailment` with an NLI model, `answer` for numeric questions.
+    `jaccard` always, `embedding` with an embedder, `meaning` with one that a model of meaning was fitted for,
+    `entailment` with an NLI model, `answer` for numeric questions.
 
     Args:
         embedder: Name of the embedder, `None` where there is none.
@@ -66,6 +79,8 @@ def choose_methods(
         specifications: `SIMILARITY[=THRESHOLD][/LINKAGE]`, for example `jaccard=0.2/leader`; each takes the place of
             the default of its similarity.
         nli: Key of the NLI model, `None` where there is none.
+        meaning: Whether the embedder can embed: vectors that came with recorded answers know no question.
+        meaning_model: Key of the model that is asked about the pairs that `meaning` leaves open, `None` for none.
 
     Raises:
         UsageError: A specification cannot be read, or asks for an embedder or an NLI model that is not there.
@@ -73,6 +88,9 @@ def choose_methods(
     methods = {"jaccard": ClusteringMethod("jaccard", "single", 0.40)}
     if embedder is not None:
         methods["embedding"] = ClusteringMethod("embedding", "average", 0.85, embedder)
+        if meaning and (fit := shipped_fit(embedder)) is not None:
+            key = fit.key(embedder, meaning_model)
+            methods["meaning"] = ClusteringMethod("meaning", "average", fit.threshold, key)
     if nli is not None:
         methods["entailment"] = ClusteringMethod("entailment", "single", 0.50, nli)
     if numeric:
@@ -103,6 +121,8 @@ def methods_of(scoring: Scoring, specifications: Sequence[str] = ()) -> tuple[Cl
         numeric=scoring.judge == "numeric",
         specifications=specifications,
         nli=nli.clustering_key if nli else None,
+        meaning=bool(embedder and embedder.location),
+        meaning_model=scoring.meaning_source.key if scoring.meaning_source else None,
     )
 
 
@@ -114,8 +134,10 @@ def _parse(specification: str, defaults: Mapping[str, ClusteringMethod]) -> Clus
         raise UsageError(f"`{specification}` needs an embedder", "name one with `--embedder`")
     if similarity == "entailment" and similarity not in defaults:
         raise UsageError(f"`{specification}` needs an NLI model", "name one with `--nli`")
+    if similarity == "meaning" and similarity not in defaults:
+        raise UsageError(f"`{specification}` needs an embedder that it was fitted for", "see `homogaudit calibrate`")
     if similarity not in defaults:
-        raise UsageError(f"unknown similarity `{similarity}`", "one of jaccard, embedding, entailment, answer")
+        raise UsageError(f"unknown similarity `{similarity}`", "one of jaccard, embedding, meaning, entailment, answer")
     default = defaults[similarity]
     if linkage and linkage not in LINKAGES:
         raise UsageError(f"unknown linkage `{linkage}`", f"one of {', '.join(LINKAGES)}")
@@ -132,9 +154,15 @@ def _parse(specification: str, defaults: Mapping[str, ClusteringMethod]) -> Clus
     return replace(default, threshold=value, linkage=linkage or default.linkage)
 
 
+def primary_of(names: Iterable[str]) -> str | None:
+    """Return the clustering that the verdict reads, of the names of a run's clusterings in its order."""
+    found = list(names)
+    return next((name for name in PRIMARIES if name in found), next(iter(found), None))
+
+
 def sweep_thresholds(method: ClusteringMethod) -> tuple[float, ...]:
     """Return the thresholds across which a method's SCR is reported; empty where it has no threshold."""
-    grids = {"jaccard": JACCARD_THRESHOLDS, "embedding": EMBEDDING_THRESHOLDS}
+    grids = {"jaccard": JACCARD_THRESHOLDS, "embedding": EMBEDDING_THRESHOLDS, "meaning": MEANING_THRESHOLDS}
     return grids.get(method.similarity, ()) if method.threshold is not None else ()
 
 
@@ -174,6 +202,7 @@ def cluster_question(
     method: ClusteringMethod,
     embeddings: NDArray[np.floating] | None = None,
     pair_scores: PairScores | None = None,
+    similarity: Float64Array | None = None,
 ) -> Clustering | None:
     """Cluster the valid samples of one question.
 
@@ -182,13 +211,15 @@ def cluster_question(
         method: How.
         embeddings: (valid samples, d) in their order, needed by `embedding`.
         pair_scores: Of an NLI model, needed by `entailment`.
+        similarity: (valid samples, valid samples), needed by `meaning`.
 
     Returns:
         The clustering, `None` with fewer than two valid samples: one answer agrees with itself whatever it is.
 
     Raises:
         UsageError: The similarity or the linkage is not known.
-        ValueError: `embedding` without one embedding a valid sample, `entailment` without a model's scores.
+        ValueError: `embedding` without one embedding a valid sample, `entailment` without a model's scores,
+            `meaning` without similarities.
     """
     answers = [sample.answer for sample in sample_set.valid_samples]
     if len(answers) < 2:
@@ -198,7 +229,10 @@ def cluster_question(
             raise ValueError("`entailment` needs the scores of an NLI model")
         assignment = entailment_assignment(answers, pair_scores, _threshold(method))
         return Clustering(sample_set.question.id, method, assignment)
-    similarity = similarity_matrix(answers, method, embeddings)
+    if method.similarity != "meaning":
+        similarity = similarity_matrix(answers, method, embeddings)
+    elif similarity is None:
+        raise ValueError("`meaning` needs the similarities of the answers")
     assignment = link(similarity, _threshold(method), method.linkage)
     return Clustering(sample_set.question.id, method, assignment)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from homogaudit.launch.server_choice import ServerEstimate
     from homogaudit.store import RunFile
 
-__all__ = ["JudgeChoice", "check_judge_name", "choose_judge", "stored_judge"]
+__all__ = ["JudgeChoice", "check_judge_name", "choose_judge", "choose_meaning_model", "stored_judge"]
 
 _MODEL = "model:"
 """What `--judge` puts before a model, so that no model can be taken for a judge that has a name."""
@@ -184,14 +184,22 @@ def _price(judge: JobJudge, models: ModelsFile) -> float | None:
     return next((price for price in prices if price is not None), None)
 
 
+def choose_meaning_model(text: str, models: ModelsFile, warn: Callable[[str], None], trust: Trust) -> JobJudge:
+    """Return the model that is asked whether two answers say the same, under a key that names what it says depends on.
+
+    Raises:
+        HomogauditError: It cannot be used.
+    """
+    from homogaudit.clustering.meaning_judge import meaning_prompts
+
+    return _asked_model(text, meaning_prompts("", "", "")[0], "", models, warn, trust)
+
+
 def _choose_model(
     text: str, prompt: Path | None, models: ModelsFile, warn: Callable[[str], None], trust: Trust, seed: int = 0
 ) -> JobJudge:
     """Return the model that judges, under a key that names all that its verdicts depend on."""
-    from homogaudit.generation.fingerprint import model_fingerprint
     from homogaudit.labels.model_judge import JudgePrompt, default_prompt
-    from homogaudit.launch.model_choice import resolve_drawable
-    from homogaudit.launch.server_choice import choose_server
     from homogaudit.questions import load_template
 
     if not text.strip():
@@ -199,6 +207,23 @@ def _choose_model(
     template = default_prompt() if prompt is None else load_template(prompt)
     # Refused before a model is looked for.
     JudgePrompt(template, seed)
+    return _asked_model(text, template, _MODEL, models, warn, trust, seed)
+
+
+def _asked_model(
+    text: str,
+    template: str,
+    prefix: str,
+    models: ModelsFile,
+    warn: Callable[[str], None],
+    trust: Trust,
+    seed: int = 0,
+) -> JobJudge:
+    """Return a model that is asked about answers; its name has a prefix."""
+    from homogaudit.generation.fingerprint import model_fingerprint
+    from homogaudit.launch.model_choice import resolve_drawable
+    from homogaudit.launch.server_choice import choose_server
+
     generator = resolve_drawable(text, models, warn, trust)
     server_model: str | None = None
     if generator.kind == "server":
@@ -210,7 +235,7 @@ def _choose_model(
         except OSError as error:
             raise ModelError(f"cannot read `{generator.location}`: {error.strerror}") from error
     digest = hashlib.sha256(json.dumps([generator.kind, fingerprint, template, seed]).encode()).hexdigest()
-    name = _MODEL + generator.name
+    name = prefix + generator.name
     return JobJudge(
         name,
         f"{name}#{digest[:8]}",

@@ -54,7 +54,8 @@ class ScoringRequest:
         judge_prompt: The template of what a model that judges is asked; `None` for the packaged one.
         embedder: A name of models.toml, a folder or a Hugging Face id.
         nli: An NLI model, named as an embedder is; `none` for no clustering by entailment.
-        nli_question: Whether it reads the question before each answer.
+        nli_question: Whether it reads the question before each answer; `None` for yes, or as the run did before.
+        meaning: A model that is asked about the pairs of answers that `meaning` leaves open; `none` for none.
         clusterings: In place of the defaults, as `--clustering` takes them.
         signals: To compute, or cost classes of them, or `all`.
         density_pool: The question file that `density` measures against; without one the run's own questions.
@@ -67,7 +68,8 @@ class ScoringRequest:
     embedder: str | None = None
     use_embedder: bool = True
     nli: str | None = None
-    nli_question: bool = False
+    nli_question: bool | None = None
+    meaning: str | None = None
     clusterings: tuple[str, ...] = ()
     signals: tuple[str, ...] = ()
     density_pool: Path | None = None

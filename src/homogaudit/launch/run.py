@@ -120,6 +120,8 @@ def plan_run(
         )
     )
     scoring = ScoringPlanner(request, named, settings, trust, warn).plan(path, whole, pool)
+    if scoring.meaning_source is not None:
+        (note or warn)(_told_of_meaning(scoring.meaning_source.name, len(questions), decoding.samples))
     judging = JudgeChoice.of(scoring).estimate(questions, decoding.greedy_max_tokens)
     # A model on this machine costs nothing.
     estimate = ServerEstimate(0, 0, 0, 0.0) if judging else None
@@ -150,6 +152,15 @@ def plan_run(
         key_origins=trust.key_origins,
     )
     return Plan(Job(str(path), model, machine, scoring), estimate, unfinished is not None)
+
+
+def _told_of_meaning(name: str, questions: int, samples: int) -> str:
+    """Return what asking a model about pairs of answers adds to a run at most."""
+    pairs = questions * samples * (samples - 1) // 2
+    return (
+        f"after drawing, `{name}` is asked in both orders about the pairs of answers that the embedder leaves open: at "
+        f"most {pairs} pairs, {2 * pairs} prompts, where all answers differ, and about a third of the different ones"
+    )
 
 
 def _decoding_begun(path: Path | None) -> dict[str, Any]:

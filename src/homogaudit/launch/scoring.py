@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from homogaudit.clustering.meaning import fitted_embedders, shipped_fit
 from homogaudit.clustering.methods import choose_methods, methods_of
 from homogaudit.config import ModelsFile, Settings, Trust
 from homogaudit.config.trust import is_url
 from homogaudit.errors import HomogauditError, UsageError
-from homogaudit.events import JobEmbedder, JobNli, Scoring
+from homogaudit.events import JobEmbedder, JobJudge, JobNli, Scoring
 from homogaudit.launch.embedder_choice import (
     SWITCHED_OFF,
     is_there,
@@ -20,7 +21,13 @@ from homogaudit.launch.embedder_choice import (
     resolve_job_nli,
     with_calibrated_threshold,
 )
-from homogaudit.launch.judge_choice import JudgeChoice, check_judge_name, choose_judge, stored_judge
+from homogaudit.launch.judge_choice import (
+    JudgeChoice,
+    check_judge_name,
+    choose_judge,
+    choose_meaning_model,
+    stored_judge,
+)
 from homogaudit.launch.requests import ScoringRequest
 from homogaudit.questions import load_questions
 from homogaudit.records import ClusteringMethod, Question
@@ -72,6 +79,7 @@ class ScoringPlanner:
             embedder_source=embedder,
             embedder_reason=reason,
             nli_source=nli,
+            meaning_source=self._meaning(run, embedder),
             signals=own.signals if own and not request.signals else choose_signals(request.signals),
             density_pool=pool,
         )
@@ -122,13 +130,34 @@ class ScoringPlanner:
             self.warn(f"no embedder, so answers are clustered by wording alone: {reason}")
         return embedder, reason
 
+    def _meaning(self, run: Path, embedder: JobEmbedder | None) -> JobJudge | None:
+        asked, own = self.request.meaning, self.own.meaning_source if self.own else None
+        if asked == "none" or (asked is None and own is None):
+            return None
+        if embedder is None or shipped_fit(embedder.key) is None:
+            if asked is None:
+                return None
+            raise UsageError("`--meaning` needs the default embedder", "it is asked where that one leaves pairs open")
+        if asked is not None:
+            return choose_meaning_model(asked, self.models, self.warn, self.trust)
+        assert own is not None
+        if own.kind == "server":
+            self.trust.admit_server("the model of `meaning`", own.location, run)
+        elif not is_there(own.location):
+            self.warn(
+                f"`meaning` goes by the embedder alone: the model `{own.name}` is not at `{own.location}` any more"
+            )
+            return None
+        return own
+
     def _nli(self) -> JobNli | None:
         request = self.request
         own = self.own.nli_source if self.own and request.nli is None else None
         if own is None:
-            return resolve_job_nli(request.nli, self.models, question_first=request.nli_question, trust=self.trust)
+            first = request.nli_question is not False
+            return resolve_job_nli(request.nli, self.models, question_first=first, trust=self.trust)
         if is_there(own.location):
-            return replace(own, question_first=own.question_first or request.nli_question)
+            return own if request.nli_question is None else replace(own, question_first=request.nli_question)
         self.warn(f"no clusters by entailment: the NLI model `{own.name}` is not at `{own.location}` any more")
         return None
 
@@ -161,7 +190,7 @@ def check_names(request: ScoringRequest, settings: Settings) -> None:
     check_judge_name(request.judge or "auto", settings.place_of("judge", request.judge))
     choose_signals(request.signals)
     if request.clusterings:
-        choose_methods(embedder="any", numeric=False, specifications=request.clusterings, nli="any")
+        choose_methods(embedder=fitted_embedders()[0], numeric=False, specifications=request.clusterings, nli="any")
 
 
 def resolve_density_pool(path: Path | None) -> str | None:
@@ -223,7 +252,13 @@ def _clusterings_again(own: Scoring, new: Scoring) -> list[str]:
         "entailment": new.nli_source is None,
         "answer": own.judge == "numeric",
     }
-    return [_specification(x) for x in own.methods if not left_out.get(x.similarity, False)]
+    # A model of meaning that was fitted for another version gives way to this one's, with its threshold.
+    known = {x.embedder for x in methods_of(new) if x.similarity == "meaning"}
+    return [
+        _specification(x)
+        for x in own.methods
+        if not left_out.get(x.similarity, x.similarity == "meaning" and x.embedder not in known)
+    ]
 
 
 def _specification(method: ClusteringMethod) -> str:

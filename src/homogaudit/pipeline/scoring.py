@@ -19,6 +19,7 @@ from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, Question
 from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.labels.judges import JUDGES, NEAREST, RECORDED, label, nothing_to_judge
 from homogaudit.pipeline.judging import Judgement
+from homogaudit.pipeline.meanings import Meanings
 from homogaudit.questions import load_questions
 from homogaudit.records import (
     Clustering,
@@ -63,6 +64,7 @@ class Scorer:
         self._expected_samples = run.expected_samples()
         self._methods = job.scoring.methods or methods_of(job.scoring)
         self._scoring = scoring = replace(job.scoring, methods=self._methods)
+        self._meanings = Meanings(run, scoring)
         self.key = scoring.key
         self._known_methods = run.clustering_methods()
         self._signals = scoring.signals or tuple(SIGNALS)
@@ -102,15 +104,22 @@ class Scorer:
 
     def embed_answers(self, sample_sets: Iterable[SampleSet]) -> None:
         """Embed the answers of several questions in one call and note what each question cost."""
-        texts = {x.question.id: list(dict.fromkeys(_texts(x))) for x in sample_sets}
-        new, seconds = self._embed_new(text for of_question in texts.values() for text in of_question)
-        if new:
-            counts = {question_id: sum(text in new for text in found) for question_id, found in texts.items()}
-            self._run.add_costs(
-                ResourceCost(question_id, "answer_embeddings", seconds * count / len(new))
-                for question_id, count in counts.items()
-                if count
-            )
+        sets = list(sample_sets)
+        texts = {x.question.id: list(dict.fromkeys(_texts(x))) for x in sets}
+        beside = {x.question.id: self._meanings.texts(x) for x in sets}
+        new, seconds = self._embed_new(
+            (text for of_question in texts.values() for text in of_question),
+            [text for of_question in beside.values() for text in of_question],
+        )
+        if seconds:
+            embedded = len(new) + sum(map(len, beside.values()))
+            for resource, found in (("answer_embeddings", texts), ("meaning", beside)):
+                counts = {x: sum(text in new or found is beside for text in of) for x, of in found.items()}
+                self._run.add_costs(
+                    ResourceCost(question_id, resource, seconds * count / embedded)
+                    for question_id, count in counts.items()
+                    if count
+                )
 
     def score(self, sample_set: SampleSet) -> QuestionScored:
         """Score one finished question, in one transaction."""
@@ -190,6 +199,20 @@ class Scorer:
             if x.question.id not in self._given_labels and nothing_to_judge(x.question, x.greedy) is None
         ]
 
+    def uncompared(self) -> list[str]:
+        """Return the questions with pairs that the model of `meaning` has still to be asked about; none without one."""
+        if self._scoring.meaning_source is None:
+            return []
+        return [x.question.id for x in self._run.sample_sets(token_arrays=False) if self.open_pairs(x)]
+
+    def open_pairs(self, sample_set: SampleSet) -> list[tuple[str, str]]:
+        """Return the pairs of answers of one question that the model of `meaning` has still to be asked about."""
+        return self._meanings.unasked(sample_set)
+
+    def store_comparison(self, sample_set: SampleSet, pair: tuple[str, str], log_odds: Sequence[float]) -> None:
+        """Store what the model of `meaning` said of one pair, in both orders."""
+        self._meanings.store(sample_set, pair, log_odds)
+
     def release(self) -> None:
         """Free the memory of the embedder and the NLI model, for a model that comes after them."""
         self._embedder = self._nli = None
@@ -252,9 +275,12 @@ class Scorer:
         for method in self._methods:
             if method.similarity == "embedding" and vectors is None:
                 continue
+            similarity = self._meanings.similarity(sample_set, vectors) if method.similarity == "meaning" else None
+            if method.similarity == "meaning" and similarity is None:
+                continue
             # What the NLI model takes is a cost of its own, as embedding is.
             begun = time.perf_counter() - self._nli_seconds
-            clustering = cluster_question(sample_set, method, vectors, pair_scores)
+            clustering = cluster_question(sample_set, method, vectors, pair_scores, similarity)
             if clustering is not None:
                 found[method.name] = clustering
                 seconds[method.name] = time.perf_counter() - self._nli_seconds - begun
@@ -361,19 +387,25 @@ class Scorer:
 
     # Embeddings
 
-    def _embed_new(self, texts: Iterable[str]) -> tuple[frozenset[str], float]:
-        """Embed and store what is not stored; return those texts and the seconds that they took."""
+    def _embed_new(self, texts: Iterable[str], beside: Sequence[str] = ()) -> tuple[frozenset[str], float]:
+        """Embed and store what is not stored, and embed what is needed once; return the stored texts and the seconds.
+
+        Args:
+            texts: To store.
+            beside: Whose vectors `meaning` needs once.
+        """
         if self._scoring.embedder_source is None or self._embedder is None:
             return frozenset(), 0.0
         wanted = list(dict.fromkeys(texts))
         stored = self._run.embeddings(self._scoring.embedder_source.key, wanted)
         new = [text for text in wanted if text not in stored]
-        if not new:
-            return frozenset(), 0.0
         begun = time.perf_counter()
-        rows = self._embedder.embed(new)
-        seconds = time.perf_counter() - begun
-        self._run.add_embeddings(self._scoring.embedder_source.key, dict(zip(new, rows, strict=True)))
+        rows = self._embedder.embed([*new, *beside]) if new or beside else np.zeros((0, 0), dtype=np.float32)
+        seconds = time.perf_counter() - begun if new or beside else 0.0
+        self._meanings.take(beside, rows[len(new) :])
+        if not new:
+            return frozenset(), seconds
+        self._run.add_embeddings(self._scoring.embedder_source.key, dict(zip(new, rows, strict=False)))
         return frozenset(new), seconds
 
     def _vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:

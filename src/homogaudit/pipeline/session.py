@@ -18,6 +18,7 @@ from homogaudit.events import (
     GenerationFinished,
     Job,
     JobEmbedder,
+    JobJudge,
     JobModel,
     JobNli,
     Loading,
@@ -34,6 +35,7 @@ from homogaudit.events import (
 from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
 from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized
+from homogaudit.pipeline.comparing import ask_same
 from homogaudit.pipeline.judging import JUDGE_PROMPTING, ask_judge
 from homogaudit.pipeline.provenance import drawing_facts, judging_facts, machine_facts
 from homogaudit.pipeline.scoring import Scorer
@@ -159,6 +161,8 @@ class Audit:
         yield from self._tell(self._settle_states().lines)
         if not self._control.is_cancelled:
             yield from self._score_stored()
+        if not self._control.is_cancelled:
+            yield from self._compare()
         if not self._control.is_cancelled:
             yield from self._judge()
         if self._is_complete() and not self._control.is_cancelled:
@@ -496,6 +500,46 @@ class Audit:
             self._scorer.score_run()
         self._end_session()
 
+    # Asking a model whether two answers say the same
+
+    def _compare(self) -> Iterator[Event]:
+        """Ask the model of `meaning` about the pairs that the embedder leaves open, then cluster their questions."""
+        source, waiting = self._job.scoring.meaning_source, self._scorer.uncompared()
+        if source is None or not waiting:
+            return
+        yield from self._scorer.ensure_embedder()
+        yield Loading("judge", source.name)
+        generator = self._load_other(source)
+        try:
+            self._begin_session("judge", judging_facts(generator))
+            done, last = 0, 0.0
+            total = sum(len(self._scorer.open_pairs(x)) for x in self._run.sample_sets(waiting, token_arrays=False))
+            for question_id in waiting:
+                (sample_set,) = self._run.sample_sets([question_id])
+                for pair, log_odds in ask_same(
+                    generator, sample_set.question.text, self._scorer.open_pairs(sample_set)
+                ):
+                    yield from self._new_warnings(generator)
+                    self._scorer.store_comparison(sample_set, pair, log_odds)
+                    done += 1
+                    if done == total or time.perf_counter() - last >= _PROGRESS_SECONDS:
+                        last = time.perf_counter()
+                        yield Asking(done, total, "judge")
+                    yield from self._obey()
+                    if self._control.is_cancelled:
+                        return
+                yield self._scorer.score(sample_set)
+        finally:
+            self._end_session()
+            generator.close()
+
+    def _load_other(self, source: JobJudge) -> Generator:
+        """Load a model that is asked about answers that it did not draw."""
+        concurrency = self._job.model.concurrency if self._job.model else None
+        model = JobModel(source.location, source.kind, source.server_model, concurrency)
+        self._warned = 0
+        return self._load_generator(model, JUDGE_PROMPTING, datetime.fromisoformat(self._run.created))
+
     # Asking another model about the answers
 
     def _judge(self) -> Iterator[Event]:
@@ -505,10 +549,7 @@ class Audit:
             return
         self._scorer.release()
         yield Loading("judge", judge.name)
-        concurrency = self._job.model.concurrency if self._job.model else None
-        model = JobModel(judge.location, judge.kind, judge.server_model, concurrency)
-        generator = self._load_generator(model, JUDGE_PROMPTING, datetime.fromisoformat(self._run.created))
-        self._warned = 0
+        generator = self._load_other(judge)
         try:
             self._begin_session("judge", judging_facts(generator))
             yield Planned(judgements=len(waiting))
@@ -554,6 +595,7 @@ class Audit:
             not self._run.missing_shards
             and set(self._states_now().values()) == {RunState.SCORED}
             and not self._uncalled()
+            and not self._scorer.uncompared()
             and not self._scorer.unjudged()
             and not self._waits_for_run_signals()
         )

@@ -7,18 +7,22 @@ samples do not compare. Nothing is clustered here but for the sweeps, which need
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from homogaudit.clustering.meaning import together
+from homogaudit.clustering.measured import Numbers, measured_clustering
 from homogaudit.clustering.methods import (
-    PRIMARY,
     SAMPLE_SIZES,
     cluster_counts_by_threshold,
     cluster_counts_of_first_k,
+    primary_of,
     single_cluster_share_of_subsets,
     sweep_thresholds,
 )
+from homogaudit.clustering_method import ASKED
 from homogaudit.records import Clustering, ClusteringMethod, LabelValue
 from homogaudit.report.figure import ClusteredQuestion, QuestionMean, figures
 from homogaudit.report.records import (
@@ -45,6 +49,7 @@ __all__ = [
     "method_figures",
     "missing_reason",
     "observed_rate",
+    "pair_figures",
     "primary_name",
     "run_methods",
     "threshold_point",
@@ -100,8 +105,9 @@ def run_methods(run: RunFile) -> dict[str, ClusteringMethod]:
     methods = (scoring and scoring.methods) or run.clustering_methods()
     named: dict[str, ClusteringMethod] = {}
     for method in methods:
-        first = named.get(method.name)
-        named.setdefault(method.name if first is None else _name_beside(method, first), method)
+        name = method.name + (f" by {method.asked}" if method.asked else "")
+        first = named.get(name)
+        named.setdefault(name if first is None else _name_beside(method, first), method)
     return named
 
 
@@ -116,9 +122,9 @@ def _name_beside(method: ClusteringMethod, first: ClusteringMethod) -> str:
 
 
 def primary_name(methods: Mapping[str, ClusteringMethod]) -> str | None:
-    """Return the clustering that the verdict reads: the first by embedding, else the first."""
-    by_embedding = (name for name, method in methods.items() if method.similarity == PRIMARY)
-    return next(by_embedding, next(iter(methods), None))
+    """Return the clustering that the verdict reads: the first by meaning, else by embedding, else the first."""
+    first = primary_of(method.similarity for method in methods.values())
+    return next((name for name, method in methods.items() if method.similarity == first), None)
 
 
 def cluster_counts(data: RunData, method: ClusteringMethod) -> dict[str, int]:
@@ -168,6 +174,8 @@ def method_figures(
         scr_worst_case=extremes.worst,
         scr_without_refusals=_single(answered, "every question is refused" if clusters else reason),
         wrong_in_single_cluster=_single(wrong, "no clustered question is labelled incorrect" if clusters else reason),
+        **pair_figures(method),
+        pairs_asked=_asked(data, method),
         **_question_means(questions, reason, settings),
         histogram=_histogram(clusters.values(), data.sample_count),
         calibrated_threshold=calibrated,
@@ -185,6 +193,35 @@ def _question_means(
     whole = {name: row for name, row in rows.items() if not np.isnan(row).any()}
     found = dict(zip(whole, _means(list(whole.values()), reason, settings), strict=True))
     return {name: found.get(name, Undefined("this clustering compares too few pairs of samples")) for name in rows}
+
+
+def pair_figures(method: ClusteringMethod) -> dict[str, Estimate | Undefined]:
+    """Return how well a clustering tells meaning apart, as the package's pairs of answers showed."""
+    found, in_runs = measured_clustering(method), measured_clustering(method, "run")
+    unmeasured = Undefined("this clustering was not measured on pairs of answers")
+    elsewhere = Undefined("measured at another threshold")
+
+    def estimate(numbers: Numbers | None) -> Estimate | Undefined:
+        return elsewhere if numbers is None else Estimate(*numbers)
+
+    return {
+        "pairs_auroc": unmeasured if found is None else estimate(found.auroc),
+        "run_pairs_auroc": unmeasured if in_runs is None else estimate(in_runs.auroc),
+        "false_merges": unmeasured if found is None else estimate(found.false_merges),
+        "false_splits": unmeasured if found is None else estimate(found.false_splits),
+    }
+
+
+def _asked(data: RunData, method: ClusteringMethod) -> Rate | Undefined:
+    """Return the share of the pairs of answers that a model was asked about."""
+    if method.asked is None:
+        return Undefined("no model is asked about pairs of answers")
+    pairs: set[tuple[str, str]] = set()
+    for x in data.fully_valid:
+        texts = dict.fromkeys(together(x.question.text, sample.answer) for sample in x.samples)
+        pairs.update(combinations(texts, 2))
+    asked = data.run.pair_scores((method.embedder or "").partition(ASKED)[2], pairs)
+    return rate(len(asked), len(pairs), "the samples of each question are one text")
 
 
 def missing_reason(data: RunData) -> str:
@@ -257,7 +294,7 @@ def _sweeps(
 
 def _calibrated(data: RunData, method: ClusteringMethod) -> ThresholdPoint | Undefined:
     """Return the SCR at the calibrated threshold of the embedder."""
-    if method.similarity != PRIMARY:
+    if method.similarity != "embedding":
         return Undefined("only the cosine of an embedder is calibrated")
     threshold = calibrated_threshold(data, method.embedder)
     if threshold is None:

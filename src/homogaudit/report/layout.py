@@ -161,7 +161,7 @@ def _homogenization(report: Report) -> Section:
         marked = {
             name + (" *" if len(rates) > 1 and name == found.primary else ""): x for name, x in found.methods.items()
         }
-        paths = ("threshold", "linkage", "scr", "scr.interval", "scr.of")
+        paths = ("threshold", "linkage", "scr", "scr.interval", "scr.of", "pairs_auroc")
         first = Column("clustering", "clustering")
         parts.append(record_table(marked, first, paths, term=lambda _: "scr", mark="scr", axis=SCR_AXIS))
         if len(rates) > 1:

@@ -238,6 +238,48 @@ class MethodFigures:
     scr_worst_case: Annotated[Rate | Undefined, Figure("SCR, worst case")]
     scr_without_refusals: Annotated[Rate | Undefined, Figure("SCR without refusals")]
     wrong_in_single_cluster: Annotated[Rate | Undefined, Figure("missed errors")]
+    pairs_auroc: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "tells meaning apart",
+            "AUROC of the clustering's similarity on pairs of answers labelled by hand: how often a pair of one "
+            "meaning is more similar than one of different meanings; 0.5 is chance. Measured for this version on the "
+            "packaged pairs, nothing fitted to the subject of a pair; the interval is over subjects.",
+        ),
+    ]
+    run_pairs_auroc: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "tells meaning apart in runs",
+            "The same on the packaged pairs that real models drew; the others were written to be hard.",
+        ),
+    ]
+    false_merges: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "joins different meanings",
+            "Share of the packaged pairs of different meaning whose similarity reaches the threshold. It is one of "
+            "pairs, not of questions.",
+            written=percent,
+        ),
+    ]
+    false_splits: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "parts one meaning",
+            "Share of the packaged pairs of one meaning whose similarity does not reach the threshold. It is one of "
+            "pairs, not of questions.",
+            written=percent,
+        ),
+    ]
+    pairs_asked: Annotated[
+        Rate | Undefined,
+        Figure(
+            "pairs asked of a model",
+            "Share of the pairs of different answers that the model of `--meaning` was asked about; the embedder "
+            "leaves no others open.",
+        ),
+    ]
     mean_clusters: Annotated[
         Estimate | Undefined, QuestionMean("mean clusters", places=2, of=lambda x: len(set(x.assignment)))
     ]

@@ -169,7 +169,8 @@ class RunData:
     def similarities(self, method: ClusteringMethod) -> Similarities:
         """Return the similarities behind a method, whatever its linkage and threshold.
 
-        A question whose embeddings are not stored is left out; entailment compares too few pairs to have any.
+        A question whose embeddings, or similarities in meaning, are not stored is left out; entailment compares too
+        few pairs to have any.
         """
         key = (method.similarity, method.embedder)
         if key not in self._similarities:
@@ -183,6 +184,12 @@ class RunData:
 
     def _matrices(self, method: ClusteringMethod, sets: Sequence[SampleSet]) -> dict[str, NDArray[np.float64]]:
         answers = {x.question.id: [sample.answer for sample in x.samples] for x in sets}
+        if method.similarity == "meaning":
+            stored = {
+                x.question.id: self.run.similarities(method.embedder or "", x.question.text, answers[x.question.id])
+                for x in sets
+            }
+            return {question_id: matrix for question_id, matrix in stored.items() if matrix is not None}
         if method.embedder is None:
             return {question_id: similarity_matrix(texts, method) for question_id, texts in answers.items()}
         vectors = self.run.embeddings(method.embedder, (text for texts in answers.values() for text in texts))

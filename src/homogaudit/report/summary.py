@@ -17,6 +17,9 @@ __all__ = ["summary"]
 _NAMED = 2
 """Signals named in one line."""
 
+_CHANCE = 0.5
+"""AUROC of a similarity that has nothing to do with meaning."""
+
 _CAUTION = 136
 """Characters of a warning, two lines; the section on validity has it whole."""
 
@@ -32,7 +35,13 @@ def summary(report: Report) -> Section:
         named = {str(report.homogenization.primary): primary}
         first = Column("clustering", "clustering")
         parts.append(record_table(named, first, paths, term=lambda _: "scr", mark="scr", axis=SCR_AXIS))
-    parts += [*_robust(report, primary), *_missed(report, primary), *_signals(report), *_saving(report)]
+    parts += [
+        *_meaning(report, primary),
+        *_robust(report, primary),
+        *_missed(report, primary),
+        *_signals(report),
+        *_saving(report),
+    ]
     parts += [*_cautions(report), *_next(report)]
     return Section("summary", _title(report), "level", tuple(parts), LEVEL_TONES[verdict.level])
 
@@ -54,6 +63,19 @@ def _title(report: Report) -> str:
     if primary is None or primary.threshold is None or verdict.level in ("invalid", "undecided"):
         return f"Homogenization: {verdict.level}{doubt}"
     return f"Homogenization: {verdict.level} at {primary.threshold:g}{doubt}"
+
+
+def _meaning(report: Report, primary: MethodFigures | None) -> list[Line]:
+    """Return how well the clustering that decides tells meaning apart."""
+    if primary is None or isinstance(primary.scr, Undefined) or report.verdict.level == "invalid":
+        return []
+    found, name = primary.pairs_auroc, report.homogenization.primary
+    if isinstance(found, Undefined):
+        return []
+    # No better than chance on pairs where words and meaning go apart.
+    measures = "meaning" if found.low is not None and found.low > _CHANCE else "wording, not meaning"
+    text = f"`{name}` measures {measures}: AUROC {decimal_and_interval(found)} on {count(found.n)} labelled pairs."
+    return [line(text, "pairs_auroc", label="Meaning")]
 
 
 def _robust(report: Report, primary: MethodFigures | None) -> list[Line]:

@@ -27,12 +27,13 @@ _PAIRS = ("samples", "sample_embeddings")
 _GREEDY_AND_SAMPLES = ("greedy_answer", "samples", "sample_embeddings", "greedy_embedding")
 _SAMPLES = frozenset({"samples"})
 _EMBEDDED_SAMPLES = frozenset({"samples", "answer_embeddings"})
-_READ_BY_CLUSTERING = {"embedding": "answer_embeddings", "entailment": "pair_scores"}
+_READ_BY_CLUSTERING = {"embedding": "answer_embeddings", "meaning": "meaning", "entailment": "pair_scores"}
 _SIMILARITY = "Similarity is the cosine, cut off below 0."
 
 _CLUSTERS = {
     "jaccard": "clusters of surface wording (Jaccard index of word bigrams)",
     "embedding": "clusters of meaning (cosine of sentence embeddings)",
+    "meaning": "clusters of meaning (how near two answers are, and what in them contradicts)",
     "entailment": "clusters of meaning (answers that entail each other by an NLI model)",
     "answer": "groups of equal final numbers",
 }

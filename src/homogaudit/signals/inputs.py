@@ -208,6 +208,7 @@ NEEDS: Mapping[str, Callable[[SignalInputs], str | None]] = MappingProxyType(
         "greedy_embedding": _no_greedy_embedding,
         "clustering_jaccard": _no_clustering("jaccard"),
         "clustering_embedding": _no_clustering("embedding"),
+        "clustering_meaning": _no_clustering("meaning"),
         "clustering_answer": _no_clustering("answer"),
         "clustering_entailment": _no_clustering("entailment"),
         "pair_scores": _no_pair_scores,

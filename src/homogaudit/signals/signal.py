@@ -39,6 +39,7 @@ RESOURCES: Mapping[str, str] = MappingProxyType(
         "greedy": "the greedy answer and its token statistics",
         "samples": "the N sampled answers and their token statistics",
         "answer_embeddings": "embeddings of the greedy answer and of the samples",
+        "meaning": "embeddings of the samples with their question before them",
         "pair_scores": "entailment between the answers",
         "question_embedding": "the embedding of the question, and those of the reference pool",
         "call_p_true": "the call that asks the model whether its answer is true",

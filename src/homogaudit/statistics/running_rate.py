@@ -3,20 +3,14 @@
 What is finished first has short answers, so a rate over whatever is scored is not the rate of the run.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from homogaudit.clustering.methods import PRIMARY
+from homogaudit.clustering.methods import primary_of
 from homogaudit.events import QuestionScored
 from homogaudit.statistics.rates import Rate, wilson
 
-__all__ = ["RateCounter", "RateSeries", "RunningRates", "primary_of"]
-
-
-def primary_of(methods: Iterable[str]) -> str | None:
-    """Return the clustering that the verdict reads: that by embedding, else the first."""
-    names = list(methods)
-    return PRIMARY if PRIMARY in names else next(iter(names), None)
+__all__ = ["RateCounter", "RateSeries", "RunningRates"]
 
 
 @dataclass(frozen=True, slots=True)

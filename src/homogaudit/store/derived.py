@@ -4,7 +4,7 @@ Each is stored under everything that it depends on; a new one takes the place of
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,6 +111,45 @@ class Derived(Database):
                 found[premise, hypothesis] = np.frombuffer(blob, dtype="<f4")
         return found
 
+    def add_similarities(self, key: str, question: str, answers: Iterable[str], matrix: NDArray[np.float64]) -> None:
+        """Keep how similar the answers to a question are to each other, under what that depends on.
+
+        Args:
+            key: Of the similarity.
+            question: The question.
+            answers: n >= 2 answers, each once, in the order of the rows.
+            matrix: (n, n), symmetric, not negative.
+        """
+        rows = sorted(range(len(matrix)), key=list(answers).__getitem__)
+        pairs = matrix[np.ix_(rows, rows)][np.triu_indices(len(rows), 1)]
+        self._put("pair_scores", [(key, text_hash(question), _hash_of_all(answers), to_blob(pairs, "<f4"))])
+
+    def similarities(self, key: str, question: str, answers: Sequence[str]) -> NDArray[np.float64] | None:
+        """Return the stored similarities of answers to a question, in their order; `None` where there are none.
+
+        Args:
+            key: Of the similarity.
+            question: The question.
+            answers: n answers, which may repeat.
+
+        Returns:
+            (n, n) float64, not negative, ones on the diagonal and between equal answers.
+        """
+        if self._version < 2:
+            return None
+        if len(set(answers)) < 2:
+            return np.ones((len(answers), len(answers)))
+        query = "SELECT scores FROM pair_scores WHERE model = ? AND premise_hash = ? AND hypothesis_hash = ?"
+        rows = self.rows(query, (key, text_hash(question), _hash_of_all(answers)))
+        stored = next((blob for (blob,) in rows), None)
+        if stored is None:
+            return None
+        unique = sorted(set(answers))
+        matrix = np.eye(len(unique))
+        matrix[np.triu_indices(len(unique), 1)] = np.frombuffer(stored, dtype="<f4")
+        places = [unique.index(answer) for answer in answers]
+        return np.maximum(matrix, matrix.T)[np.ix_(places, places)]
+
     def add_clusterings(self, clusterings: Iterable[Clustering]) -> None:
         """Store clusterings under everything that they depend on."""
         rows = ((self._positions[x.question_id], x.method, json.dumps(x.assignment)) for x in clusterings)
@@ -207,3 +246,8 @@ class Derived(Database):
             # Signals and labels are those of the last scoring only, so an earlier one no longer holds.
             self._connection.execute("DELETE FROM scorings WHERE position = ?", (position,))
             self._connection.execute("INSERT INTO scorings VALUES (?, ?)", (position, scoring))
+
+
+def _hash_of_all(texts: Iterable[str]) -> bytes:
+    """Return one hash of several texts, whatever their order and however often each is there."""
+    return text_hash("\0".join(sorted(set(texts))))

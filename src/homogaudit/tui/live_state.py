@@ -6,6 +6,7 @@ It knows neither screens nor processes nor the clock: the same events give the s
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from homogaudit.clustering.methods import primary_of
 from homogaudit.events import (
     Asking,
     Cancelling,
@@ -28,7 +29,7 @@ from homogaudit.events import (
 from homogaudit.launch.forecast import Ahead
 from homogaudit.records import GREEDY
 from homogaudit.signals.sampling import semantic_entropy
-from homogaudit.statistics.running_rate import RateCounter, RunningRates, primary_of
+from homogaudit.statistics.running_rate import RateCounter, RunningRates
 
 __all__ = ["AnswerGroup", "LiveAnswer", "LiveReducer", "LiveState", "QuestionRow"]
 

@@ -189,4 +189,4 @@ class QuestionList(SelectableLines, can_focus=True):
 
 def _short(method: str) -> str:
     """Return the head of a clustering's column."""
-    return {"embedding": "emb", "jaccard": "jacc", "entailment": "nli"}.get(method, method)[:4]
+    return {"embedding": "emb", "jaccard": "jacc", "meaning": "mean", "entailment": "nli"}.get(method, method)[:4]

@@ -364,6 +364,9 @@ def _similarity(
     if method.similarity == "entailment":
         return _entailment(run, method.embedder or "", question, answers)
     rows = None
+    if method.similarity == "meaning":
+        matrix = run.similarities(method.embedder or "", question.text, answers)
+        return Undefined("how similar the answers are in meaning is not stored") if matrix is None else matrix
     if method.embedder is not None:
         stored = run.embeddings(method.embedder, answers)
         unique = set(answers)

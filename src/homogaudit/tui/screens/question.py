@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
+from homogaudit.clustering.methods import primary_of
 from homogaudit.errors import HomogauditError
 from homogaudit.records import CHOICE_LETTERS, Label, Question
 from homogaudit.report.numbers import count, decimal
@@ -193,7 +194,7 @@ class QuestionScreen(Screen[None]):
         self.query_one("#question-heading", Static).update(_heading(view))
         names = tuple(method.name for method in view.methods)
         if self._method_name not in names:
-            self._method_name = "embedding" if "embedding" in names else (names[0] if names else "")
+            self._method_name = primary_of(names) or ""
         methods = self.query_one(ChoiceLine)
         methods.choices = names
         methods.chosen = names.index(self._method_name) if names else 0

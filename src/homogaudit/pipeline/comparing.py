@@ -1,0 +1,44 @@
+"""Asks a model whether two answers to a question say the same, by the next token of its reply. It stores nothing."""
+
+from collections.abc import Iterator, Sequence
+
+from homogaudit.clustering.meaning_judge import WORDS, meaning_prompts, same_log_odds
+from homogaudit.errors import ModelError
+from homogaudit.generation import Generator
+from homogaudit.pipeline.calls import call_prompt
+
+__all__ = ["ask_same"]
+
+Pair = tuple[str, str]
+
+
+def ask_same(generator: Generator, question: str, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, tuple[float, float]]]:
+    """Yield each pair with the log-odds that its answers say the same, in both orders.
+
+    What the prompts of one question have in common is computed once.
+
+    Args:
+        generator: Of the model, with no drawing in progress.
+        question: The question.
+        pairs: Of answers to it.
+
+    Raises:
+        ModelError: The model thinks before it answers, or says neither word.
+    """
+    texts = [text for pair in pairs for text in meaning_prompts(question, *pair)]
+    prompts = [call_prompt(generator, text) for text in texts]
+    if any(prompt.starts_in_thinking for prompt in prompts):
+        raise ModelError("the model of `--meaning` thinks before it answers", "name another one, or none")
+    log_odds: list[float] = []
+    waiting = iter(pairs)
+    for found in generator.next_tokens(prompts, WORDS):
+        if found is None:
+            continue
+        odds = None if found.reason else same_log_odds(found.texts, found.logprobs.tolist())
+        if odds is None:
+            reason = found.reason or "it gives Yes or No no probability"
+            raise ModelError(f"the model of `--meaning` cannot be asked: {reason}", "name another one, or none")
+        log_odds.append(odds)
+        if len(log_odds) == 2:
+            yield next(waiting), (log_odds[0], log_odds[1])
+            log_odds = []

@@ -1,0 +1,172 @@
+"""A model that is asked whether two answers say the same: which pairs, how often, and what becomes of its replies."""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from homogaudit.clustering.meaning import MeaningFit, fitted_embedders, shipped_fit
+from homogaudit.clustering.methods import methods_of
+from homogaudit.errors import ModelError
+from homogaudit.events import Asking, Event, Job, JobEmbedder, JobJudge, Scoring
+from homogaudit.generation.generator import GeneratorFacts, NextTokens
+from homogaudit.pipeline import Audit
+from homogaudit.pipeline.comparing import ask_same
+from homogaudit.questions.prompts import Prompt, Segment
+from homogaudit.records import GREEDY, Generation, GenerationState, Question
+from homogaudit.report.build import build
+from homogaudit.store import RunFile
+
+KEY = fitted_embedders()[0]
+EMBEDDER = JobEmbedder("any", KEY, "somewhere")
+JUDGE = JobJudge("tiny", "tiny#12345678", "gguf", "/tiny.gguf", "", "")
+QUESTIONS = [Question("q0", "Who was it?"), Question("q1", "Where is it?")]
+ANSWERS = {
+    "q0": ("Ada", "Ada Lovelace did it.", "It was a countess.", "Nobody did."),
+    "q1": ("Rome", "Rome.", "Rome.", "Rome."),
+}
+
+
+class Nearness:
+    """Texts that end alike point the same way."""
+
+    name = "any"
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = np.asarray([[1.0, 0.3 * (len(text) % 3)] for text in texts])
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+class Lenient:
+    """Says yes with odds of 3 where the first student's answer is the longer one, else of 1; keeps what it is asked."""
+
+    facts = GeneratorFacts("CPU", 1, 0, 0, "chat")
+
+    def __init__(self, thinks: bool = False) -> None:
+        self.asked: list[list[str]] = []
+        self.thinks = thinks
+        self.is_closed = False
+
+    def prompt(self, question: str, system: str | None = None) -> Prompt:
+        return Prompt(question, (Segment(question, trusted=False),), "chat", (), self.thinks)
+
+    def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens | None]:
+        self.asked.append([prompt.text for prompt in prompts])
+        for prompt in prompts:
+            one, other = prompt.text.rpartition("Student 1: ")[2].removesuffix("\nSame answer:").split("\nStudent 2: ")
+            yes = 0.6 if len(one) > len(other) else 0.2
+            yield None
+            yield NextTokens(("Yes", "No"), np.log([yes, 0.2]), 10, 0.1)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class GoesOn:
+    is_cancelled = is_paused = False
+
+    def wait_while_paused(self) -> None: ...
+
+    def take_snapshot_request(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def run(make_run: Callable[..., RunFile]) -> RunFile:
+    run = make_run(QUESTIONS, decoding={"samples": 3})
+    for question_id, texts in ANSWERS.items():
+        for index, text in zip((GREEDY, 0, 1, 2), texts, strict=True):
+            run.add_generation(Generation(question_id, index, text, text, GenerationState.VALID))
+    return run
+
+
+def work(run: RunFile, model: Lenient, judge: JobJudge | None = JUDGE) -> list[Event]:
+    scoring = Scoring(embedder_source=EMBEDDER, meaning_source=judge)
+    job = Job(str(run.path), scoring=replace(scoring, methods=methods_of(scoring)))
+    audit = Audit(
+        run,
+        job,
+        GoesOn(),
+        load_generator=lambda *_: model,
+        load_embedder=lambda _: Nearness(),  # type: ignore[arg-type]
+    )
+    return list(audit.events())
+
+
+def meaning(run: RunFile) -> Any:
+    return next(x for x in run.clustering_methods() if x.similarity == "meaning")
+
+
+@pytest.fixture
+def every_pair_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MeaningFit, "is_open", lambda *_: True)
+
+
+def test_open_pairs_are_asked_in_both_orders_a_question_at_a_time(run: RunFile, every_pair_is_open: None) -> None:
+    model = Lenient()
+    events = work(run, model)
+    # Three different answers to q0 are three pairs; those to q1 are one text.
+    assert [len(prompts) for prompts in model.asked] == [6]
+    assert [x for x in events if isinstance(x, Asking)][-1] == Asking(3, 3, "judge")
+    assert model.is_closed
+    assert run.status == "complete"
+
+
+def test_the_probability_comes_from_the_mean_of_both_orders(run: RunFile, every_pair_is_open: None) -> None:
+    work(run, Lenient())
+    fit = shipped_fit(KEY)
+    assert fit is not None
+    found = run.similarities(meaning(run).embedder, "Who was it?", ANSWERS["q0"][1:])
+    assert found is not None
+    # Odds of 3 and of 1 in their two orders: ln 3 / 2 above the threshold.
+    expected = math.sqrt(3) * fit.threshold / (1 - fit.threshold)
+    assert found[0, 1] == pytest.approx(expected / (1 + expected), abs=1e-6)
+
+
+def test_the_model_is_in_the_key_of_the_clustering(run: RunFile, every_pair_is_open: None) -> None:
+    work(run, Lenient())
+    assert meaning(run).embedder.endswith("+asked:tiny#12345678")
+    report = build(run, draws=50)
+    assert report.homogenization.primary == "meaning by tiny"
+    found = report.homogenization.methods["meaning by tiny"]
+    assert found.scr.k == 2
+    assert (found.pairs_asked.k, found.pairs_asked.n) == (3, 3)
+
+
+def test_no_pair_is_asked_twice_not_even_by_a_later_scoring(run: RunFile, every_pair_is_open: None) -> None:
+    work(run, Lenient())
+    again = Lenient()
+    work(run, again)
+    assert again.asked == []
+
+
+def test_pairs_that_the_embedder_settles_are_not_asked(run: RunFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MeaningFit, "is_open", lambda *_: False)
+    model = Lenient()
+    work(run, model)
+    assert model.asked == []
+    guard = run.similarities(shipped_fit(KEY).key(KEY), "Who was it?", ANSWERS["q0"][1:])  # type: ignore[union-attr]
+    np.testing.assert_array_equal(run.similarities(meaning(run).embedder, "Who was it?", ANSWERS["q0"][1:]), guard)
+
+
+def test_a_model_that_thinks_first_is_refused(run: RunFile, every_pair_is_open: None) -> None:
+    with pytest.raises(ModelError, match="thinks"):
+        work(run, Lenient(thinks=True))
+
+
+def test_even_odds_are_the_threshold_and_a_pair_is_open_within_the_band() -> None:
+    fit = MeaningFit(0.4, 0.0, {})
+    assert fit.probability_asked(0.0) == pytest.approx(0.4)
+    assert fit.probability_asked(1000.0) == pytest.approx(1.0)
+    assert [fit.is_open(x) for x in (0.24, 0.25, 0.75, 0.76)] == [False, True, True, False]
+
+
+def test_each_pair_comes_with_its_own_odds() -> None:
+    found = list(ask_same(Lenient(), "?", [("long one", "x"), ("y", "longest")]))  # type: ignore[arg-type]
+    assert [pair for pair, _ in found] == [("long one", "x"), ("y", "longest")]
+    assert found[0][1] == pytest.approx((math.log(3), 0.0))
+    assert found[1][1] == pytest.approx((0.0, math.log(3)))
