@@ -60,6 +60,7 @@ class JobEmbedder:
         key: Names everything that an embedding depends on, so that two embedders never share stored ones.
         location: Folder or Hugging Face id; empty where only its vectors came with recorded answers.
         calibrated_threshold: The cosine that `homogaudit calibrate` found for it, `None` where it never ran.
+        meaning: Key of similarities in meaning that came with recorded answers, `None` without any.
     """
 
     name: str
@@ -68,6 +69,7 @@ class JobEmbedder:
     revision: str | None = None
     prompt: str = ""
     calibrated_threshold: float | None = None
+    meaning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

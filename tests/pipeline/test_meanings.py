@@ -1,7 +1,9 @@
 """Scoring with a model of meaning: what is embedded, what the run file keeps, and what a later scoring needs."""
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ from homogaudit.clustering.meaning import fitted_embedders, pair_features, shipp
 from homogaudit.clustering.methods import methods_of
 from homogaudit.events import Job, JobEmbedder, Scoring
 from homogaudit.pipeline.scoring import Scorer
-from homogaudit.records import GREEDY, Generation, GenerationState, Question
+from homogaudit.questions.thinking import ParsedAnswer, split_thinking
+from homogaudit.records import GREEDY, Generation, GenerationState, Prompting, Question
 from homogaudit.report.build import build
 from homogaudit.store import RunFile
+from homogaudit.store.recorded import ExportOptions, export_run, read_recorded, write_run
 
 KEY = fitted_embedders()[0]
 EMBEDDER = JobEmbedder("any", KEY, "somewhere")
@@ -161,5 +165,38 @@ def test_a_run_that_was_scored_without_meaning_keeps_its_primary_clustering(run:
     assert build(run, draws=50).homogenization.primary == "embedding"
 
 
+def _read(text: str) -> ParsedAnswer:
+    return split_thinking(text, Prompting(), False)
+
+
 def _embedder(_: JobEmbedder) -> LengthEmbedder:
     return LengthEmbedder()
+
+
+def test_similarities_that_came_with_recorded_answers_are_clustered_without_an_embedder(
+    run: RunFile, tmp_path: Path
+) -> None:
+    scored(run)
+    exported = io.StringIO()
+    export_run(run, exported, parse_answer=_read, options=ExportOptions(embeddings=True))
+    file = tmp_path / "answers.jsonl"
+    file.write_text(exported.getvalue(), encoding="utf-8")
+    assert '"meaning": "float16:' in exported.getvalue()
+    with write_run(read_recorded(file, parse_answer=_read), tmp_path / "copy.audit") as copy:
+        method = next(x for x in run.clustering_methods() if x.similarity == "meaning")
+        ((key, used),) = copy.embedders.items()
+        came = JobEmbedder(used.name, key, "", meaning=used.meaning)
+        scoring = Scoring(embedder_source=came)
+        job = Job(str(copy.path), scoring=replace(scoring, methods=methods_of(scoring)))
+        scorer = Scorer(copy, job, copy.questions(), lambda _: pytest.fail("an embedder was loaded"))  # type: ignore[arg-type]
+        assert list(scorer.ensure_embedder()) == []
+        for sample_set in copy.sample_sets():
+            scorer.score(sample_set)
+        assert {name: x.assignment for name, x in copy.clusterings(method).items()} == {
+            name: x.assignment for name, x in run.clusterings(method).items()
+        }
+
+
+def test_similarities_of_another_version_that_came_with_answers_are_not_clustered(run: RunFile) -> None:
+    came = replace(EMBEDDER, location="", meaning=f"{KEY}+meaning:00000000")
+    assert "meaning" not in {x.similarity for x in methods_of(Scoring(embedder_source=came))}

@@ -70,7 +70,7 @@ def test_it_tells_nothing_of_the_machine_that_drew_it(lines: list[dict[str, Any]
     names = {socket.gethostname(), getpass.getuser(), Path.home().name}
     assert not [name for name in names if re.search(rf"\b{re.escape(name)}\b", header)]
     known = {"id", "question", "category", "answers", "incorrect_answers", "greedy", "samples", "label", "calls"}
-    assert {key for line in lines[1:] for key in line} <= known | {"embedding"}
+    assert {key for line in lines[1:] for key in line} <= known | {"embedding", "meaning"}
 
 
 def test_it_names_its_model_with_licence_and_fingerprint(lines: list[dict[str, Any]]):
@@ -114,7 +114,7 @@ def test_the_example_is_rebuilt_once_and_never_listed_as_a_run(cache: Path):
     report = json.loads(command("report", "--example", "--json", folder=cache))
     assert path.stat().st_mtime_ns == made
     assert report["run"]["model"] == "Qwen/Qwen2.5-Coder-0.5B-Instruct"
-    assert report["homogenization"]["primary"] == "embedding"
+    assert report["homogenization"]["primary"] == "meaning"
     assert not (cache / "runs").exists()
 
 

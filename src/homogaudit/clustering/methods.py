@@ -79,7 +79,7 @@ def choose_methods(
         specifications: `SIMILARITY[=THRESHOLD][/LINKAGE]`, for example `jaccard=0.2/leader`; each takes the place of
             the default of its similarity.
         nli: Key of the NLI model, `None` where there is none.
-        meaning: Whether the embedder can embed: vectors that came with recorded answers know no question.
+        meaning: Whether the embedder can embed, or similarities in meaning came with the answers.
         meaning_model: Key of the model that is asked about the pairs that `meaning` leaves open, `None` for none.
 
     Raises:
@@ -116,12 +116,14 @@ def methods_of(scoring: Scoring, specifications: Sequence[str] = ()) -> tuple[Cl
         UsageError: As `choose_methods`.
     """
     embedder, nli = scoring.embedder_source, scoring.nli_source
+    fit = shipped_fit(embedder.key) if embedder else None
+    came = bool(embedder and fit and embedder.meaning == fit.key(embedder.key))
     return choose_methods(
         embedder=embedder.key if embedder else None,
         numeric=scoring.judge == "numeric",
         specifications=specifications,
         nli=nli.clustering_key if nli else None,
-        meaning=bool(embedder and embedder.location),
+        meaning=bool(embedder and embedder.location) or came,
         meaning_model=scoring.meaning_source.key if scoring.meaning_source else None,
     )
 

@@ -29,7 +29,10 @@ def plan_score(request: ScoreRequest, warn: Callable[[str], None], consent: Cons
         stored = run.scoring
         questions = run.questions()
         recorded = "recorded" in run.judges()
-        came = [JobEmbedder(x.name, key, "", None, "", x.calibrated_threshold) for key, x in run.embedders.items()]
+        came = [
+            JobEmbedder(x.name, key, "", None, "", x.calibrated_threshold, x.meaning)
+            for key, x in run.embedders.items()
+        ]
     own = None
     if stored is not None:
         require_idle(request.run)

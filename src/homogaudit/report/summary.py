@@ -73,8 +73,9 @@ def _meaning(report: Report, primary: MethodFigures | None) -> list[Line]:
     if isinstance(found, Undefined):
         return []
     # No better than chance on pairs where words and meaning go apart.
-    measures = "meaning" if found.low is not None and found.low > _CHANCE else "wording, not meaning"
-    text = f"`{name}` measures {measures}: AUROC {decimal_and_interval(found)} on {count(found.n)} labelled pairs."
+    is_better = found.low is not None and found.low > _CHANCE
+    measures = "tells one meaning from another" if is_better else "measures wording, not meaning"
+    text = f"`{name}` {measures}: AUROC {decimal_and_interval(found)} on {count(found.n)} labelled pairs."
     return [line(text, "pairs_auroc", label="Meaning")]
 
 
@@ -85,7 +86,8 @@ def _robust(report: Report, primary: MethodFigures | None) -> list[Line]:
     sweep = primary.thresholds
     ends = [f"{percent(x.scr.value)} at {x.threshold:g}" for x in (sweep[0], sweep[-1])] if sweep else []
     if isinstance(primary.calibrated_threshold, Undefined):
-        ends.append("not calibrated")
+        # What `meaning` joins at is calibrated itself.
+        ends += ["not calibrated"] if primary.similarity != "meaning" else []
     else:
         point = primary.calibrated_threshold
         ends.append(f"{percent(point.scr.value)} at the calibrated {point.threshold:.3g}")

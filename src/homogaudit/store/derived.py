@@ -21,7 +21,7 @@ from homogaudit.records import (
 )
 from homogaudit.store.database import Database, chunks, text_hash, to_blob
 
-__all__ = ["Derived"]
+__all__ = ["Derived", "square"]
 
 
 _TEXTS_AT_ONCE = 500
@@ -145,10 +145,8 @@ class Derived(Database):
         if stored is None:
             return None
         unique = sorted(set(answers))
-        matrix = np.eye(len(unique))
-        matrix[np.triu_indices(len(unique), 1)] = np.frombuffer(stored, dtype="<f4")
         places = [unique.index(answer) for answer in answers]
-        return np.maximum(matrix, matrix.T)[np.ix_(places, places)]
+        return square(np.frombuffer(stored, dtype="<f4"), len(unique))[np.ix_(places, places)]
 
     def add_clusterings(self, clusterings: Iterable[Clustering]) -> None:
         """Store clusterings under everything that they depend on."""
@@ -246,6 +244,13 @@ class Derived(Database):
             # Signals and labels are those of the last scoring only, so an earlier one no longer holds.
             self._connection.execute("DELETE FROM scorings WHERE position = ?", (position,))
             self._connection.execute("INSERT INTO scorings VALUES (?, ?)", (position, scoring))
+
+
+def square(pairs: NDArray[np.floating], size: int) -> NDArray[np.float64]:
+    """Return the symmetric (size, size) matrix with ones on its diagonal, from what stands above that, row by row."""
+    matrix = np.eye(size)
+    matrix[np.triu_indices(size, 1)] = pairs
+    return np.maximum(matrix, matrix.T)
 
 
 def _hash_of_all(texts: Iterable[str]) -> bytes:

@@ -52,10 +52,12 @@ class EmbedderUsed:
 
     Attributes:
         calibrated_threshold: The cosine that was calibrated for it by then; `None` without one.
+        meaning: Key of similarities in meaning that came with recorded answers; `None` without any.
     """
 
     name: str = ""
     calibrated_threshold: float | None = None
+    meaning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

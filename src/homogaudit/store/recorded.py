@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import RecordedFileError
 from homogaudit.records import Generation, Label, ModelCall, SignalValue
+from homogaudit.store.derived import square
 from homogaudit.store.facts import EmbedderUsed, RecordedFacts
 from homogaudit.store.provenance import provenance, public_name
 from homogaudit.store.recorded_lines import (
@@ -277,7 +278,13 @@ def _add_embeddings(run: RunFile, recorded: RecordedFile) -> None:
         name = recorded.embedder.get("name") or RECORDED_JUDGE
         key = recorded.embedder.get("key") or name
         run.add_embeddings(key, vectors)
-        run.embedders = {key: EmbedderUsed(name, recorded.embedder.get("calibrated_threshold"))}
+        meaning = recorded.embedder.get("meaning")
+        for record in recorded.records if isinstance(meaning, str) else ():
+            texts = sorted({sample.answer for sample in record.samples if sample.is_valid})
+            if record.meaning is not None and len(record.meaning) == len(texts) * (len(texts) - 1) // 2:
+                run.add_similarities(meaning, record.question.text, texts, square(record.meaning, len(texts)))
+        threshold = recorded.embedder.get("calibrated_threshold")
+        run.embedders = {key: EmbedderUsed(name, threshold, meaning if isinstance(meaning, str) else None)}
 
 
 # Out of a run file
@@ -318,6 +325,8 @@ def export_run(
     labels = run.labels(options.judge) if options.judge is not None else {}
     calls = run.calls()
     embedder = run.scoring.embedder_source if run.scoring and options.embeddings else None
+    methods = run.scoring.methods if run.scoring else ()
+    meaning = next((x.embedder for x in methods if x.similarity == "meaning" and not x.asked), None)
     signals: dict[str, dict[str, float]] = {}
     taken = set(original.values())
     for stored, values in run.signals().items():
@@ -338,7 +347,12 @@ def export_run(
         "directions": {original.get(name, name): value for name, value in run.directions.items()},
     }
     if embedder is not None:
-        used = {"name": embedder.name, "key": embedder.key, "calibrated_threshold": embedder.calibrated_threshold}
+        used = {
+            "name": embedder.name,
+            "key": embedder.key,
+            "calibrated_threshold": embedder.calibrated_threshold,
+            "meaning": meaning,
+        }
         header["embedder"] = {key: value for key, value in used.items() if value is not None}
     if not run.is_recorded:
         header["provenance"] = provenance(run, redact=options.redact)
@@ -355,7 +369,11 @@ def export_run(
             # A text has one vector, which stands at its first answer.
             for text, holder in [(question.text, line), *zip([x.answer for x in answers], written, strict=True)]:
                 if (vector := vectors.pop(text, None)) is not None:
-                    holder["embedding"] = VECTOR_PREFIX + base64.b64encode(vector.astype("<f2").tobytes()).decode()
+                    holder["embedding"] = _packed(vector)
+            texts = sorted({answer.answer for answer in draws.valid_samples})
+            similar = run.similarities(meaning, question.text, texts) if meaning and len(texts) > 1 else None
+            if similar is not None:
+                line["meaning"] = _packed(similar[np.triu_indices(len(texts), 1)])
         if draws.greedy is not None:
             line["greedy"] = written.pop(0)
         if written:
@@ -369,6 +387,11 @@ def export_run(
         taken = QUESTION_KEYS | line.keys() | (question.extra.keys() if options.redact else set())
         _write_line(stream, line | {key: value for key, value in question.extra.items() if key not in taken})
     return len(run)
+
+
+def _packed(numbers: NDArray[np.floating]) -> str:
+    """Return numbers as the format writes them."""
+    return VECTOR_PREFIX + base64.b64encode(numbers.astype("<f2").tobytes()).decode()
 
 
 def _told(call: ModelCall) -> dict[str, Any]:

@@ -95,6 +95,8 @@ class RecordedQuestion:
         generation_extra: Keys of a generation that the format does not know, by sample index.
         given_answers: Sample indexes of the draws whose answer and state came with the line.
         embeddings: Vectors that came with the line, by the text that they are of: the question or an answer.
+        meaning: How similar the different answers of the samples are, in the order of `itertools.combinations` of their
+            sorted texts.
     """
 
     question: Question
@@ -105,6 +107,7 @@ class RecordedQuestion:
     generation_extra: Mapping[int, Mapping[str, Any]]
     given_answers: tuple[int, ...] = ()
     embeddings: Mapping[str, NDArray[np.float32]] = field(default_factory=dict[str, NDArray[np.float32]])
+    meaning: NDArray[np.float32] | None = None
     calls: tuple[ModelCall, ...] = ()
 
 
@@ -196,7 +199,7 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
         passages = tuple(extra.pop("passages"))
     context, system = (extra.pop(key) if isinstance(extra.get(key), str) else None for key in ("context", "system"))
     choices = tuple(extra.pop("choices")) if _is_texts(extra.get("choices")) else ()
-    vector, calls = _vector(extra), _calls(extra, identifier)
+    vector, meaning, calls = _vector(extra), _vector(extra, "meaning"), _calls(extra, identifier)
     embeddings = {} if vector is None else {text: vector}
     _check_unknown(extra)
     question = Question(
@@ -244,6 +247,7 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
         given_answers=tuple(given_answers),
         embeddings=embeddings,
         calls=calls,
+        meaning=meaning,
     )
 
 
@@ -295,16 +299,16 @@ def _generation(item: object, question_id: str, index: int, parse_answer: Answer
     return _ReadGeneration(generation, extra, is_given, embedding)
 
 
-def _vector(extra: dict[str, Any]) -> NDArray[np.float32] | None:
-    """Take the embedding out of a line or a draw, as `export` writes it: float16, little-endian, in base64."""
-    text = extra.get("embedding")
+def _vector(extra: dict[str, Any], key: str = "embedding") -> NDArray[np.float32] | None:
+    """Take numbers out of a line or a draw, as `export` writes them: float16, little-endian, in base64."""
+    text = extra.get(key)
     if not isinstance(text, str) or not text.startswith(VECTOR_PREFIX):
         return None
     with contextlib.suppress(ValueError):
         packed = base64.b64decode(text.removeprefix(VECTOR_PREFIX), validate=True)
         vector = np.frombuffer(packed, "<f2").astype(np.float32)
         if len(vector) and np.isfinite(vector).all():
-            del extra["embedding"]
+            del extra[key]
             return vector
     return None
 
