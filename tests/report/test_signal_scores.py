@@ -69,6 +69,27 @@ def test_a_signal_below_one_half_is_inverted_and_never_recommended(build_run: Ca
     assert any(sentence.startswith("Inverted") for sentence in report.verdict.sentences)
 
 
+def test_of_many_signals_of_noise_none_is_called_inverted(build_run: Callable[..., Any]) -> None:
+    names = [f"noise_{number}" for number in range(25)]
+    called = by_interval = 0
+    for world in range(4):
+        builder = labelled_run(build_run, 60, 25)
+        rows = np.random.default_rng(world).normal(size=(25, 60))
+        for name, row in zip(names, rows, strict=True):
+            builder.signal(name, dict(enumerate(row.tolist())))
+        signals = build(builder.score(), draws=200).signals
+        found = [x.auroc for x in signals.values() if isinstance(x.auroc, Auroc)]
+        assert len(found) == 25
+        called += any(x.reading == "inverted" for x in found)
+        by_interval += any(x.high is not None and x.high < 0.5 for x in found)
+        # The adjusted p are Holm's over the 25, each way by itself; SciPy's own tests are the reference.
+        incorrect = np.arange(60) < 25
+        for tail, adjusted in (("greater", [x.p_holm for x in found]), ("less", [x.p_inverted_holm for x in found])):
+            p_values = [stats.mannwhitneyu(x[incorrect], x[~incorrect], alternative=tail).pvalue for x in rows]
+            assert min(x for x in adjusted if x is not None) == pytest.approx(min(1.0, 25 * min(p_values)))
+    assert (called, by_interval) == (0, 2)
+
+
 def test_constant_scores_have_one_half_and_no_interval(build_run: Callable[..., Any]) -> None:
     builder = labelled_run(build_run, 20, 10)
     builder.signal("token_entropy_mean", dict.fromkeys(range(20), 2.5))

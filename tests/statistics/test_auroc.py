@@ -8,7 +8,7 @@ from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import roc_auc_score
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.statistics import auroc, delong, delong_paired, p_differs, p_works
+from homogaudit.statistics import auroc, delong, delong_paired, p_inverted, p_works
 
 
 def tied_data(seed: int, n: int = 80, levels: int = 7) -> tuple[np.ndarray, np.ndarray]:
@@ -213,8 +213,8 @@ def test_paired_delong_keeps_its_level_when_nothing_differs():
     assert 3 <= rejected <= 28
 
 
-def test_p_differs_is_the_two_sided_p_of_scipy():
+def test_p_inverted_is_the_lower_tail_of_scipy():
     rng = np.random.default_rng(21)
     scores, positive = np.round(rng.normal(size=80), 1), rng.random(80) < 0.4
-    expected = mannwhitneyu(scores[positive], scores[~positive], alternative="two-sided", method="asymptotic").pvalue
-    assert p_differs([scores, np.ones(80)], positive).tolist() == [pytest.approx(expected), 1.0]
+    expected = mannwhitneyu(scores[positive], scores[~positive], alternative="less", method="asymptotic").pvalue
+    assert p_inverted([scores, np.ones(80)], positive).tolist() == [pytest.approx(expected), 1.0]

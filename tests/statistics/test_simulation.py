@@ -22,6 +22,7 @@ from homogaudit.statistics import (
     dependence,
     equivalence,
     holm,
+    p_inverted,
     p_works,
     risk_bound,
 )
@@ -157,6 +158,19 @@ def test_fifteen_coin_flips_are_rarely_recommended():
         recommended += holm(p_works(rng.normal(size=(15, QUESTIONS)), positive)).min() < 0.05
     print(f"\nof 15 null signals one is recommended in {recommended / WORLDS:.4f} of worlds")
     assert recommended / WORLDS <= 0.06
+
+
+def test_of_25_coin_flips_one_is_rarely_called_inverted():
+    rng = np.random.default_rng(SEED + 10)
+    by_interval = adjusted = 0
+    for world in range(WORLDS):
+        positive = labels(rng, 200)
+        scores = rng.normal(size=(25, 200))
+        by_interval += any(delong(row, positive).high < 0.5 for row in scores)
+        adjusted += holm(p_inverted(scores, positive)).min() < 0.05
+    print(f"\nof 25 null signals one lies below 0.5 with its interval in {by_interval / WORLDS:.4f} of worlds, ", end="")
+    print(f"and is called inverted in {adjusted / WORLDS:.4f}")
+    assert adjusted <= at_most(0.05, WORLDS)
 
 
 def test_selective_intervals_cover_what_many_questions_give():

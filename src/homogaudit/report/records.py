@@ -396,8 +396,9 @@ class Auroc:
         delong_low: Lower end of DeLong's interval, `None` as above.
         delong_high: Upper end of it.
         positives: The incorrect ones among them.
-        p: Of "not 0.5", two-sided; `None` on a part of the questions.
-        p_holm: Of "above 0.5", adjusted over all scored signals; `None` on a part of the questions.
+        p: Of "above 0.5", one-sided; `None` on a part of the questions.
+        p_holm: The same, adjusted over all scored signals.
+        p_inverted_holm: Of "below 0.5", one-sided, adjusted over all scored signals: what `inverted` rests on.
         reading: Whether the signal tells wrong answers from right ones.
     """
 
@@ -410,6 +411,7 @@ class Auroc:
     positives: Count
     p: Share | None
     p_holm: Annotated[Share | None, Figure("adj. p", written=p_value)]
+    p_inverted_holm: Share | None
     constant: bool
     by_category: Interval | None
     reading: Annotated[Reading, Figure("reading")]

@@ -26,7 +26,7 @@ from homogaudit.statistics import (
     cohens_d,
     delong,
     holm,
-    p_differs,
+    p_inverted,
     p_works,
 )
 
@@ -182,9 +182,10 @@ def _aurocs(scores: LabelledScores, *, draws: int, seed: int, by_category: bool 
                 positives=int(incorrect.sum()),
                 p=None,
                 p_holm=None,
+                p_inverted_holm=None,
                 constant=constant,
                 by_category=clustered,
-                reading=_reading(value, interval, constant=constant, p_holm=None),
+                reading="constant" if constant else "not tested",
             )
         )
     return result
@@ -238,35 +239,29 @@ def _width(interval: Interval) -> float:
 
 
 def _with_holm(scores: LabelledScores, aurocs: Sequence[Auroc | Undefined]) -> list[Auroc | Undefined]:
-    """Add to each AUROC its p, and that of "works at all", adjusted over all that exist."""
+    """Add to each AUROC its p of "works at all" and of "points the wrong way", each adjusted over all that exist."""
     rows = [row for row, found in enumerate(aurocs) if isinstance(found, Auroc)]
     if not rows:
         return list(aurocs)
-    adjusted = dict(zip(rows, holm(p_works(scores.matrix[rows], scores.incorrect)), strict=True))
-    two_sided = dict(zip(rows, p_differs(scores.matrix[rows], scores.incorrect), strict=True))
+    matrix = scores.matrix[rows]
+    above, below = p_works(matrix, scores.incorrect), p_inverted(matrix, scores.incorrect)
     result = list(aurocs)
-    for row in rows:
+    for row, p, works, inverted in zip(rows, above, holm(above), holm(below), strict=True):
         found = aurocs[row]
         assert isinstance(found, Auroc)
-        p_holm = float(adjusted[row])
-        interval = None if found.low is None or found.high is None else Interval(found.low, found.high)
-        reading = _reading(found.value, interval, constant=found.constant, p_holm=p_holm)
-        result[row] = replace(found, p=float(two_sided[row]), p_holm=p_holm, reading=reading)
+        found = replace(found, p=float(p), p_holm=float(works), p_inverted_holm=float(inverted))
+        result[row] = replace(found, reading=_reading(found, float(works), float(inverted)))
     return result
 
 
-def _reading(value: float, interval: Interval | None, *, constant: bool, p_holm: float | None) -> Reading:
-    """Return what an AUROC says; on a part of the questions nothing is tested, and so nothing is said to work."""
-    if constant:
+def _reading(found: Auroc, works: float, inverted: float) -> Reading:
+    """Return what an AUROC says: both ways an adjusted p and the interval must agree."""
+    if found.constant:
         return "constant"
-    if p_holm is None:
-        return "not tested"
-    if interval is not None and interval.high < 0.5:
-        return "inverted"
-    above = value > 0.5 and (interval is None or interval.low > 0.5)
-    if above and p_holm < _LEVEL:
+    low, high = (found.value, found.value) if found.low is None or found.high is None else (found.low, found.high)
+    if low > 0.5 and works < _LEVEL:
         return "works"
-    return "not shown to work"
+    return "inverted" if high < 0.5 and inverted < _LEVEL else "not shown to work"
 
 
 def _effects(scores: LabelledScores, *, draws: int, seed: int) -> list[Estimate | Undefined]:

@@ -6,7 +6,7 @@ more uncertain and the positive class is an incorrect answer. A figure that does
 """
 
 from homogaudit.statistics.agreement import Agreement, agreement, cohens_kappa
-from homogaudit.statistics.auroc import DeLong, PairedDeLong, auroc, delong, delong_paired, p_differs, p_works
+from homogaudit.statistics.auroc import DeLong, PairedDeLong, auroc, delong, delong_paired, p_inverted, p_works
 from homogaudit.statistics.bootstrap import (
     DRAWS,
     Estimate,
@@ -104,7 +104,7 @@ __all__ = [
     "expected_calibration_error",
     "holm",
     "mcnemar",
-    "p_differs",
+    "p_inverted",
     "p_works",
     "pearson",
     "prr",

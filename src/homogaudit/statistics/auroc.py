@@ -7,7 +7,6 @@ what a signal is or resamples anything: `bootstrap` does that.
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,7 +29,7 @@ __all__ = [
     "delong",
     "delong_paired",
     "difference",
-    "p_differs",
+    "p_inverted",
     "p_works",
     "placements",
 ]
@@ -221,11 +220,11 @@ def p_works(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
     Source:
         Mann and Whitney (1947), normal approximation with ties and continuity correction, as in SciPy.
     """
-    return _mann_whitney(scores, positive, "greater")
+    return _mann_whitney(score_matrix(scores), positive)
 
 
-def p_differs(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
-    """Return for every signal the two-sided p of "AUROC is not 0.5", before any correction.
+def p_inverted(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
+    """Return for every signal the one-sided p of "AUROC < 0.5", before any correction (see `holm`).
 
     Args:
         scores: Shape (signals, n); NaN where a signal is undefined for a question, which that signal then leaves
@@ -241,13 +240,10 @@ def p_differs(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
     Source:
         As `p_works`.
     """
-    return _mann_whitney(scores, positive, "two-sided")
+    return _mann_whitney(-score_matrix(scores), positive)
 
 
-def _mann_whitney(
-    scores: ArrayLike, positive: ArrayLike, alternative: Literal["greater", "two-sided"]
-) -> NDArray[np.float64]:
-    matrix = score_matrix(scores)
+def _mann_whitney(matrix: FloatArray, positive: ArrayLike) -> NDArray[np.float64]:
     labels = class_vector(positive, matrix.shape[1])
     p_values = np.ones(matrix.shape[0])
     for row, signal in enumerate(matrix):
@@ -255,18 +251,15 @@ def _mann_whitney(
         values, classes = signal[defined], labels[defined]
         require_classes(classes, 1, "an AUROC")
         if np.ptp(values) > 0:
-            p_values[row] = _mann_whitney_p(values, classes, alternative)
+            p_values[row] = _mann_whitney_p(values, classes)
     return p_values
 
 
-def _mann_whitney_p(values: FloatArray, classes: BoolArray, alternative: Literal["greater", "two-sided"]) -> float:
+def _mann_whitney_p(values: FloatArray, classes: BoolArray) -> float:
     """Return the p of one signal that is not constant; SciPy's own takes a millisecond a call, and folds need many."""
     n, k = values.size, int(np.count_nonzero(classes))
     _, inverse, ties = np.unique(values, return_inverse=True, return_counts=True)
     midranks = np.cumsum(ties) - (ties - 1) / 2
     wins = float(midranks[inverse][classes].sum()) - k * (k + 1) / 2
     variance = k * (n - k) / 12 * (n + 1 - float((ties.astype(np.float64) ** 3 - ties).sum()) / (n * (n - 1)))
-    distance = wins - k * (n - k) / 2
-    if alternative == "two-sided":
-        return min(1.0, math.erfc((abs(distance) - 0.5) / math.sqrt(2 * variance)))
-    return math.erfc((distance - 0.5) / math.sqrt(2 * variance)) / 2
+    return math.erfc((wins - k * (n - k) / 2 - 0.5) / math.sqrt(2 * variance)) / 2
