@@ -7,6 +7,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import AgglomerativeClustering
 
 from homogaudit.clustering.linkage import LINKAGES, are_single_clusters, cluster_counts_by_threshold, link, partitions
+from homogaudit.clustering.similarity import jaccard_similarity
 from homogaudit.errors import UsageError
 
 THRESHOLDS = (0.2, 0.4, 0.5, 0.6, 0.8)
@@ -101,6 +102,27 @@ def test_the_partition_does_not_depend_on_the_order_of_the_samples(seed: int, n:
     np.testing.assert_array_equal(
         straight[order][:, None] == straight[order][None, :], shuffled[:, None] == shuffled[None, :]
     )
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.integers(3, 10), st.sampled_from(["single", "average"]))
+def test_ties_do_not_make_the_partition_depend_on_the_order(seed: int, n: int, linkage: str) -> None:
+    rng = np.random.default_rng(seed)
+    # Word bigrams of a few words: many pairs of texts share the same similarity.
+    texts = [" ".join(rng.choice(list("abc"), size=rng.integers(1, 5))) for _ in range(n)]
+    order = rng.permutation(n)
+    straight = np.array(link(jaccard_similarity(texts), 0.4, linkage))
+    shuffled = np.array(link(jaccard_similarity([texts[place] for place in order]), 0.4, linkage))
+    np.testing.assert_array_equal(
+        straight[order][:, None] == straight[order][None, :], shuffled[:, None] == shuffled[None, :]
+    )
+
+
+def test_pairs_that_tie_join_at_once() -> None:
+    # B is as near to A as to C. Joining one first would leave the other at a mean of 0.25, below 0.4.
+    similarity = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]])
+    assert link(similarity, 0.4, "average") == (0, 0, 0)
+    assert link(similarity, 0.51, "average") == (0, 1, 2)
 
 
 @settings(deadline=None, max_examples=40)

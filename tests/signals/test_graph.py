@@ -115,6 +115,17 @@ def test_graph_signals_do_not_depend_on_the_order_of_the_samples(n: int, seed: i
     )
 
 
+def test_rounding_of_embeddings_does_not_rank_questions_by_eccentricity(draws: Callable[..., SampleSet]) -> None:
+    rng = np.random.default_rng(5)
+    exact = np.repeat(np.eye(8)[[0, 1, 3]], [4, 4, 2], axis=0)
+    found = set()
+    for _ in range(20):
+        rows = exact @ np.linalg.qr(rng.normal(size=(8, 8)))[0]
+        values = compute_signals(SignalInputs(draws(samples=10), 10, {}, rows.astype(np.float32)), ["eccentricity"])
+        found.add(values[0].value)
+    assert len(found) == 1
+
+
 def test_samples_that_were_not_embedded_are_named(draws: Callable[..., SampleSet]) -> None:
     values = compute_signals(SignalInputs(draws(samples=3), 3), NAMES)
     assert {(value.value, value.reason) for value in values} == {(None, "the samples were not embedded")}

@@ -75,6 +75,22 @@ def test_one_cluster_has_entropy_exactly_zero(count: int) -> None:
         assert math.copysign(1.0, value) == 1.0
 
 
+def test_partitions_of_equal_entropy_tie_exactly() -> None:
+    # 4^4 = (2^2)^4: both are ln 10 - 0.8 ln 2. 6^6 = 3^3 3^3 2^2 2^2 2^2, of 12.
+    first, second = [0] * 4 + [1, 2, 3, 4, 5, 6], [0, 0, 1, 1, 2, 2, 3, 3, 4, 5]
+    assert semantic_entropy(first) == semantic_entropy(second) == pytest.approx(math.log(10) - 0.8 * math.log(2))
+    third, fourth = [0] * 6 + [*range(1, 7)], [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert semantic_entropy(third) == semantic_entropy(fourth)
+
+
+def test_rao_does_not_depend_on_the_order_of_the_samples() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        assignment, logprobs, order = rng.integers(0, 4, 10), -rng.random(10), rng.permutation(10)
+        shuffled = rao_semantic_entropy(assignment[order].tolist(), logprobs[order].tolist())
+        assert shuffled == rao_semantic_entropy(assignment.tolist(), logprobs.tolist())
+
+
 def test_rao_weighs_clusters_by_likelihood() -> None:
     # weights: cluster 0 has 0.5 + 0.25, cluster 1 has 0.25 -> shares 0.75 and 0.25
     found = rao_semantic_entropy([0, 1, 0], [math.log(0.5), math.log(0.25), math.log(0.25)])

@@ -54,6 +54,17 @@ def test_token_signals_by_hand() -> None:
     )
 
 
+@pytest.mark.parametrize("unit", [0.1, 0.2, 0.3, 0.7, 1.1])
+def test_an_entropy_of_exactly_twice_the_mean_is_not_high(unit: float) -> None:
+    # 1, 1, 1, 1, 3, 3 and 4 units have a mean of 2: 4 is twice that, and none is above.
+    entropies = np.array([1, 1, 1, 1, 3, 3, 4]) * unit
+    for dtype in (np.float32, np.float64):
+        statistics = TokenStatistics(entropies=entropies.astype(dtype))
+        assert values(inputs(statistics))["high_entropy_ratio"] == 0.0
+        above = np.append(entropies[:-1], 4.0001 * unit).astype(dtype)
+        assert values(inputs(TokenStatistics(entropies=above)))["high_entropy_ratio"] == pytest.approx(1 / 7)
+
+
 def test_thinking_tokens_are_left_out() -> None:
     mask = np.array([False, True, True])
     statistics = TokenStatistics(

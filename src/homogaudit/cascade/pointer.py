@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from homogaudit.cascade.held_out import Z_95, HeldOutValue
 from homogaudit.errors import UndefinedStatisticError
+from homogaudit.signals.token import high_entropy_share
 from homogaudit.statistics.arrays import FloatArray, class_vector, require_classes, score_matrix
 from homogaudit.statistics.auroc import delong
 
@@ -128,7 +129,7 @@ def free_features(question: str, answer: str, entropies: ArrayLike) -> FloatArra
             tokens.std(),
             np.median(tokens),
             tokens[0],
-            np.mean(tokens > 2 * mean),
+            high_entropy_share(tokens),
             math.log1p(len(question)),
             math.log1p(len(question.split())),
             math.log1p(len(answer)),

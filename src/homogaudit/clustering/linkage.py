@@ -191,7 +191,12 @@ def _led(joined: list[list[bool]]) -> tuple[int, ...]:
 
 
 def _average_merges(similarities: Float64Array) -> _Merges:
-    """Return all merges of the average linkage of each of (q, n, n) matrices; the first pair wins a tie."""
+    """Return all merges of the average linkage of each of (q, n, n) matrices.
+
+    Pairs of clusters that tie join at once, with all that their ties connect, so that the order of the rows decides
+    nothing: the variable-group linkage of Fernandez and Gomez (2008), "Solving non-uniqueness in agglomerative
+    hierarchical clustering using multidendrograms". Without ties it is UPGMA.
+    """
     q, n, _ = similarities.shape
     # Sums between clusters are kept, not means: they add up without weights, -inf marks what is gone.
     sums = similarities.astype(np.float64)
@@ -200,19 +205,25 @@ def _average_merges(similarities: Float64Array) -> _Merges:
     sizes = np.ones((q, n))
     rows = np.arange(q)
     level = np.full(q, np.inf)
+    tied = np.zeros((q, n, n), dtype=np.bool_)
     merges = _Merges(np.empty((q, n - 1)), *(np.empty((q, n - 1), dtype=np.intp) for _ in range(2)))
     for step in range(n - 1):
-        first, second = np.divmod(means.reshape(q, n * n).argmax(axis=1), n)
-        # Mean similarities of successive merges never rise; rounding must not make them.
-        level = np.minimum(level, means[rows, first, second])
+        # Where nothing tied is left the next level begins. Levels never rise; rounding must not make them.
+        done = np.flatnonzero(~tied.any(axis=(1, 2)))
+        level[done] = np.minimum(level[done], means[done].max(axis=(1, 2)))
+        tied[done] = means[done] >= level[done, None, None] - _ROUNDING
+        first, second = np.divmod(tied.reshape(q, n * n).argmax(axis=1), n)
         merges.similarity[:, step], merges.first[:, step], merges.second[:, step] = level, first, second
         joined = sums[rows, first] + sums[rows, second]
         sizes[rows, first] += sizes[rows, second]
-        for matrices, row in ((sums, joined), (means, joined / (sizes * sizes[rows, first][:, None]))):
+        connected = tied[rows, first] | tied[rows, second]
+        connected[rows, first] = connected[rows, second] = False
+        mean = joined / (sizes * sizes[rows, first][:, None])
+        for matrices, row, gone in ((sums, joined, -np.inf), (means, mean, -np.inf), (tied, connected, False)):
             matrices[rows, first] = row
             matrices[rows, :, first] = row
-            matrices[rows, second] = -np.inf
-            matrices[rows, :, second] = -np.inf
+            matrices[rows, second] = gone
+            matrices[rows, :, second] = gone
     return merges
 
 

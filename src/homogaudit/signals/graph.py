@@ -148,8 +148,12 @@ def degree_signal(inputs: SignalInputs) -> float:
 
 
 def eccentricity_signal(inputs: SignalInputs) -> float:
-    """Return the eccentricity over the samples' pair scores."""
-    return eccentricity(pair_scores(inputs))
+    """Return the eccentricity over the samples' pair scores, to six decimals.
+
+    It lies near 0 or a whole number's square root. What is left beyond that is rounding of float32 embeddings, by
+    which questions would be ranked.
+    """
+    return round(eccentricity(pair_scores(inputs)), 6)
 
 
 def kernel_language_entropy_signal(inputs: SignalInputs) -> float:

@@ -35,11 +35,14 @@ def semantic_entropy(assignment: Sequence[int]) -> float:
         assignment: Cluster number of each of N samples; numbers matter only by equality.
 
     Returns:
-        Nats, exactly 0.0 where there is one cluster.
+        Nats, exactly 0.0 where there is one cluster. From whole numbers up to one logarithm, ln N - ln(prod n_c^n_c) / N:
+        partitions of N samples with the same entropy tie, whatever the order of samples and clusters. Four, and six of
+        one, have that of four times two, and two of one.
 
     Source: Farquhar et al., Nature 630 (2024); arXiv 2302.09664.
     """
-    return _entropy(list(Counter(assignment).values()))
+    n = len(assignment)
+    return (math.log(n**n) - math.log(math.prod(size**size for size in Counter(assignment).values()))) / n
 
 
 def rao_semantic_entropy(assignment: Sequence[int], mean_logprobs: Sequence[float]) -> float:
@@ -56,10 +59,16 @@ def rao_semantic_entropy(assignment: Sequence[int], mean_logprobs: Sequence[floa
     """
     # Shifted by the largest, so that a very unlikely set of answers does not vanish to 0 / 0.
     largest = max(mean_logprobs)
-    weights: dict[int, float] = {}
+    members: dict[int, list[float]] = {}
     for cluster, mean_logprob in zip(assignment, mean_logprobs, strict=True):
-        weights[cluster] = weights.get(cluster, 0.0) + math.exp(mean_logprob - largest)
-    return _entropy(list(weights.values()))
+        members.setdefault(cluster, []).append(math.exp(mean_logprob - largest))
+    if len(members) == 1:
+        return 0.0
+    # Exact sums, so that the order of the samples does not reach the last bit.
+    weights = [math.fsum(own) for own in members.values()]
+    total = math.fsum(weights)
+    shares = [weight / total for weight in weights]
+    return -math.fsum(share * math.log(share) for share in shares if share > 0.0)
 
 
 def semantic_entropy_of(clustering: str) -> Callable[[SignalInputs], float]:
@@ -120,12 +129,3 @@ def _mean_pairwise(similarity: NDArray[np.float64], members: list[int]) -> float
         return 1.0
     inside = similarity[np.ix_(members, members)]
     return float(inside[np.triu_indices(size, 1)].mean())
-
-
-def _entropy(weights: Sequence[float]) -> float:
-    """Return -sum p ln p of weights that need not sum to 1; exactly 0.0 for a single one."""
-    if len(weights) == 1:
-        return 0.0
-    total = math.fsum(weights)
-    shares = [weight / total for weight in weights]
-    return -math.fsum(share * math.log(share) for share in shares if share > 0.0)

@@ -11,6 +11,7 @@ from homogaudit.signals.inputs import SignalInputs, answer_logprobs
 
 __all__ = [
     "high_entropy_ratio",
+    "high_entropy_share",
     "negative_log_likelihood",
     "perplexity",
     "response_length",
@@ -23,6 +24,8 @@ Float64Array = NDArray[np.float64]
 
 _HIGH = 2.0
 """A token is of high entropy above this many times the answer's mean."""
+_ROUNDING = 1e-6
+"""Entropies are stored in float32: a token is above the limit where it is so by more than their last digit."""
 
 
 def token_entropy_mean(inputs: SignalInputs) -> float:
@@ -42,8 +45,12 @@ def token_entropy_std(inputs: SignalInputs) -> float:
 
 def high_entropy_ratio(inputs: SignalInputs) -> float:
     """Return the share of answer tokens whose entropy is above twice the answer's mean."""
-    entropies = _entropies(inputs)
-    return float((entropies > _HIGH * entropies.mean()).mean())
+    return high_entropy_share(_entropies(inputs))
+
+
+def high_entropy_share(entropies: Float64Array) -> float:
+    """Return the share of entropies above twice their mean; one at exactly twice the mean is not above it."""
+    return float((entropies > _HIGH * entropies.mean() * (1 + _ROUNDING)).mean())
 
 
 def negative_log_likelihood(inputs: SignalInputs) -> float:
