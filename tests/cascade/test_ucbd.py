@@ -10,8 +10,10 @@ from sklearn.preprocessing import StandardScaler
 
 from homogaudit.cascade.boundaries import stage_of
 from homogaudit.cascade.costs import unit_costs
+from homogaudit.cascade.policy import Cascade, fit_policy
 from homogaudit.cascade.ucbd import CascadeEvaluation, evaluate_cascade
 from homogaudit.errors import UndefinedStatisticError
+from homogaudit.statistics import wilson
 
 TWO = [stage_of(name) for name in ("token_entropy_mean", "density")]
 THREE = [*TWO, stage_of("semantic_entropy_embedding")]
@@ -66,13 +68,23 @@ def test_the_front_holds_what_no_other_point_beats(strong):
 def test_saving_and_shares_are_those_of_the_decisions(strong):
     shares = [share.value for share in strong.decided]
     assert sum(shares) == pytest.approx(1)
-    # Units 0, 1, 1: what reaches the second stage pays 1, what reaches the third 2.
-    cost = shares[1] + 2 * shares[2]
-    assert strong.savings[0].cost.value == pytest.approx(cost)
     found = strong.savings[0].saving
     assert found is not None
-    assert found.value == pytest.approx(1 - cost / 2)
-    assert found.low <= found.value <= found.high
+    assert found.low < found.value < found.high
+    assert found.value == pytest.approx(1 - strong.savings[0].cost.value / 2)
+
+
+def test_the_saving_is_that_of_the_policy_that_would_be_written(draw_signals):
+    signals, incorrect = draw_signals((0.65, 0.8), 300, 8)
+    evaluation = evaluate(TWO, signals, incorrect, draws=20)
+    cascade = Cascade(fit_policy(evaluation, signals, incorrect, model="m"))
+    names = [stage.signal for stage in TWO]
+    asked = [cascade.decide(dict(zip(names, values, strict=True))).stage == names[1] for values in signals.T]
+    found = evaluation.savings[0].saving
+    assert found.value == pytest.approx(1 - np.mean(asked))
+    # One call or none a question: the interval is that of a rate.
+    known = wilson(300 - sum(asked), 300)
+    assert (found.low, found.high) == pytest.approx((known.low, known.high))
 
 
 def test_figures_repeat_with_the_seed(draw_signals):

@@ -104,18 +104,18 @@ def test_the_partition_does_not_depend_on_the_order_of_the_samples(seed: int, n:
     )
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.integers(0, 10**6), st.integers(3, 10), st.sampled_from(["single", "average"]))
-def test_ties_do_not_make_the_partition_depend_on_the_order(seed: int, n: int, linkage: str) -> None:
-    rng = np.random.default_rng(seed)
-    # Word bigrams of a few words: many pairs of texts share the same similarity.
-    texts = [" ".join(rng.choice(list("abc"), size=rng.integers(1, 5))) for _ in range(n)]
-    order = rng.permutation(n)
-    straight = np.array(link(jaccard_similarity(texts), 0.4, linkage))
-    shuffled = np.array(link(jaccard_similarity([texts[place] for place in order]), 0.4, linkage))
-    np.testing.assert_array_equal(
-        straight[order][:, None] == straight[order][None, :], shuffled[:, None] == shuffled[None, :]
-    )
+@pytest.mark.parametrize("linkage", ["single", "average"])
+def test_ties_do_not_make_the_partition_depend_on_the_order(linkage: str) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        # Word bigrams of a few words: many pairs of texts share the same similarity.
+        texts = [" ".join(rng.choice(list("abcd"), size=rng.integers(2, 6))) for _ in range(10)]
+        order = rng.permutation(10)
+        straight = np.array(link(jaccard_similarity(texts), 0.4, linkage))
+        shuffled = np.array(link(jaccard_similarity([texts[place] for place in order]), 0.4, linkage))
+        np.testing.assert_array_equal(
+            straight[order][:, None] == straight[order][None, :], shuffled[:, None] == shuffled[None, :]
+        )
 
 
 def test_pairs_that_tie_join_at_once() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from homogaudit.report.analysis_inputs import AnalysisInputs
-from homogaudit.report.selective import answer_where, default_target_risk, score_selective
+from homogaudit.report.selective import default_target_risk, score_selective
 from homogaudit.report.undefined import WITH_FULL, Undefined
 
 
@@ -21,21 +21,17 @@ def test_accuracy_and_threshold_at_a_coverage_are_those_counted_by_hand(
     assert (half.at_threshold.k, half.at_threshold.n) == (4, 5)
 
 
-def test_a_threshold_is_in_the_values_as_stored(make_inputs: Callable[..., AnalysisInputs]) -> None:
+def test_a_threshold_is_in_the_values_as_stored_and_ties_with_it_are_accepted(
+    make_inputs: Callable[..., AnalysisInputs],
+) -> None:
     # Stored 0 to 9, lower is more uncertain: the surest half is 5 and above.
-    incorrect = np.arange(10) < 5
-    inputs = make_inputs(incorrect, directions={"odd": -1}, odd=-np.arange(10.0))
-    where = answer_where(score_selective(inputs, full=False), "odd", -1)
-    assert (where.threshold, where.direction, where.coverage) == (5.0, -1, 0.5)
-    assert (where.accuracy.k, where.accuracy.n) == (5, 5)
-
-
-def test_ties_at_the_threshold_are_counted_as_accepted(make_inputs: Callable[..., AnalysisInputs]) -> None:
-    incorrect = np.arange(10) % 2 == 0
+    turned = make_inputs(np.arange(10) < 5, directions={"odd": -1}, odd=-np.arange(10.0))
+    half = score_selective(turned, full=False).signals["odd"].accuracy_at[1]
+    assert (half.threshold, half.at_threshold.k, half.at_threshold.n) == (5.0, 5, 5)
     scores = np.array([0.0, 1, 1, 1, 1, 1, 1, 1, 2, 3])
-    selective = score_selective(make_inputs(incorrect, token_entropy_mean=scores), full=False)
-    where = answer_where(selective, "token_entropy_mean", 1)
-    assert (where.threshold, where.coverage, where.accuracy.k, where.accuracy.n) == (1.0, 0.8, 4, 8)
+    tied = make_inputs(np.arange(10) % 2 == 0, token_entropy_mean=scores)
+    half = score_selective(tied, full=False).signals["token_entropy_mean"].accuracy_at[1]
+    assert (half.threshold, half.at_threshold.k, half.at_threshold.n) == (1.0, 4, 8)
 
 
 def test_only_leading_signals_have_intervals_and_curves(make_inputs: Callable[..., AnalysisInputs]) -> None:
@@ -68,8 +64,8 @@ def test_a_risk_bound_is_found_for_a_good_signal_and_not_for_noise(make_inputs: 
     assert score_selective(inputs, full=False).signals["good"].risk_bound == WITH_FULL
 
 
-@pytest.mark.parametrize(("wrong", "target"), [(196, 0.24), (40, 0.05), (2, 0.01)])
-def test_the_target_is_half_of_the_share_of_errors(wrong: int, target: float) -> None:
+@pytest.mark.parametrize(("wrong", "target"), [(196, 0.37), (40, 0.07), (2, 0.01)])
+def test_the_target_is_three_quarters_of_the_share_of_errors(wrong: int, target: float) -> None:
     assert default_target_risk(np.arange(401) < wrong) == target
 
 

@@ -183,13 +183,13 @@ def test_the_recommended_signal_comes_with_a_threshold_and_what_it_gives(build_r
     builder.signal("token_entropy_mean", {p: float(p - 1 + 80 if p % 2 else p) + 0.5 * (p % 2) for p in range(200)})
     verdict = build(builder.score(JACCARD), draws=100).verdict
     assert verdict.signal == "token_entropy_mean"
-    assert verdict.answer_where.coverage == 0.5
-    assert (verdict.answer_where.accuracy.k, verdict.answer_where.accuracy.n) == (70, 100)
-    assert verdict.answer_where.threshold == 138.5
+    # On held-out folds thresholds move a little: about half is accepted, and as many of it right as of the hundred.
+    where = verdict.answer_where
+    assert where.threshold == 138.5
+    assert (where.coverage, where.accuracy.value) == (pytest.approx(0.5, abs=0.02), pytest.approx(0.7, abs=0.02))
+    assert where.accuracy.n == round(200 * where.coverage)
     assert any(
-        sentence.startswith(
-            "Answer only where `token_entropy_mean` is at most 138.5: 50.0% of the labelled questions, accuracy 70.0% ["
-        )
+        sentence.startswith("Answer only where `token_entropy_mean` is at most 138.5: on held-out questions ")
         for sentence in verdict.sentences
     )
 

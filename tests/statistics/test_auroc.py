@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit, logit
 from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import roc_auc_score
 
@@ -112,8 +113,9 @@ def test_delong_error_equals_the_definition_by_pairs(seed: int):
     result = delong(scores, positive)
     assert result.value == pytest.approx(roc_auc_score(positive, scores), abs=1e-12)
     assert result.se == pytest.approx(math.sqrt(naive_covariance([scores], positive)[0, 0]), abs=1e-12)
-    assert result.low == pytest.approx(result.value - norm.ppf(0.975) * result.se, abs=1e-12)
-    assert result.high == pytest.approx(min(1, result.value + norm.ppf(0.975) * result.se), abs=1e-12)
+    # The log-odds of the AUROC, with the error of them by the delta method.
+    log_odds, half = logit(result.value), norm.ppf(0.975) * result.se / (result.value * (1 - result.value))
+    assert (result.low, result.high) == pytest.approx((expit(log_odds - half), expit(log_odds + half)), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -159,8 +161,10 @@ def test_delong_of_constant_scores_has_no_error_and_one_half():
 
 def test_delong_interval_stays_within_zero_and_one():
     result = delong([1, 5, 6, 7, 2, 3, 0, 1], [True] * 4 + [False] * 4)
-    assert result.high == 1.0
-    assert delong([-1, -5, -6, -7, -2, -3, 0, -1], [True] * 4 + [False] * 4).low == 0.0
+    # 0.84 and 1.96 errors of 0.17 would be above 1.
+    assert 0 < result.low < result.value < result.high < 1
+    turned = delong([-1, -5, -6, -7, -2, -3, 0, -1], [True] * 4 + [False] * 4)
+    assert (turned.low, turned.high) == pytest.approx((1 - result.high, 1 - result.low))
 
 
 def test_delong_needs_two_of_each_class():

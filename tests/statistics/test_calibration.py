@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.metrics import brier_score_loss
@@ -11,9 +12,9 @@ from sklearn.model_selection import StratifiedKFold
 
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics import (
-    bootstrap_calibration,
     brier_score,
     calibrate_out_of_fold,
+    ece_by_chance,
     expected_calibration_error,
 )
 
@@ -71,7 +72,7 @@ def test_brier_score_is_that_of_scikit_learn(seed: int):
 def test_scores_that_are_not_probabilities_are_refused(bad: float):
     p = np.linspace(0, 1, 20)
     p[3] = bad
-    for figure in (expected_calibration_error, brier_score, bootstrap_calibration):
+    for figure in (expected_calibration_error, brier_score, ece_by_chance):
         with pytest.raises(UndefinedStatisticError, match="is not a probability"):
             figure(p, np.arange(20) < 10)
 
@@ -81,8 +82,8 @@ def test_fewer_questions_than_bins_have_no_ece():
         expected_calibration_error(np.full(9, 0.5), np.arange(9) < 4)
     with pytest.raises(UndefinedStatisticError, match="`0` questions"):
         brier_score([], [])
-    found = bootstrap_calibration(np.full(9, 0.5), np.arange(9) < 4, draws=50)
-    assert found.ece is None
+    with pytest.raises(UndefinedStatisticError, match="`9` questions for `10` bins"):
+        ece_by_chance(np.full(9, 0.5), np.arange(9) < 4, draws=50)
 
 
 @pytest.mark.parametrize(("method", "name"), [("platt", "sigmoid"), ("isotonic", "isotonic")])
@@ -141,24 +142,26 @@ def test_fewer_of_a_class_than_folds_are_refused():
         calibrate_out_of_fold([math.nan] * 10, np.arange(10) < 5, "isotonic")
 
 
-def test_intervals_hold_the_figures_of_resamples():
-    p, positive = probabilities(4, digits=3)
-    found = bootstrap_calibration(p, positive, draws=400, seed=9)
-    generator = np.random.default_rng(9)
-    edges = np.percentile(p, np.linspace(0, 100, 11))[1:-1]
-    bins = np.searchsorted(edges, p)
-    eces, briers = [], []
-    for _ in range(400):
-        drawn = generator.integers(0, p.size, p.size)
-        gaps = [(p - positive)[drawn][bins[drawn] == number].sum() for number in range(10)]
-        eces.append(np.abs(gaps).sum() / p.size)
-        briers.append(brier_score_loss(positive[drawn], p[drawn]))
-    low, high = np.quantile(eces, [0.025, 0.975])
-    point = expected_calibration_error(p, positive)
-    assert found.ece is not None
-    assert found.ece.low == pytest.approx(max(0, 2 * point - high), abs=1e-12)
-    assert found.ece.high == pytest.approx(2 * point - low, abs=1e-12)
-    assert [found.brier.low, found.brier.high] == pytest.approx(np.quantile(briers, [0.025, 0.975]).tolist(), abs=1e-12)
+def test_the_ece_by_chance_is_that_of_labels_drawn_from_the_probabilities():
+    # Twenty coin flips are one bin: the ECE is |heads - 10| / 20, by the binomial distribution.
+    found = ece_by_chance(np.full(20, 0.5), np.arange(20) < 20, draws=20_000, seed=9)
+    gaps = np.abs(np.arange(21) - 10) / 20
+    order = np.argsort(gaps, kind="stable")
+    reached = np.cumsum(binom.pmf(np.arange(21), 20, 0.5)[order])
+    assert (found.low, found.high) == tuple(gaps[order][np.searchsorted(reached, x)] for x in (0.025, 0.975))
+
+
+def test_an_ece_lies_where_chance_puts_it_where_the_probabilities_hold_and_above_where_not():
+    rng = np.random.default_rng(10)
+    inside = {shift: 0 for shift in (0.0, 0.15)}
+    for shift in inside:
+        for world in range(200):
+            p = rng.uniform(0.1, 0.8, 200)
+            positive = rng.random(200) < p + shift
+            inside[shift] += expected_calibration_error(p, positive) <= ece_by_chance(p, positive, 200, world).high
+    # 97.5% by construction, and four standard errors of 200 worlds.
+    assert inside[0.0] >= 186
+    assert inside[0.15] <= 20
 
 
 @settings(deadline=None, max_examples=30)

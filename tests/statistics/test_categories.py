@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 from sklearn.metrics import roc_auc_score
 
 from homogaudit.errors import UndefinedStatisticError
@@ -58,20 +59,28 @@ def test_a_category_without_overlap_has_no_interval():
 
 
 def test_the_statistic_of_the_difference_by_hand():
-    # Two categories of ten questions, five of each class, AUROC 1 and 0: each 0.5 from the mean, each with the weight
-    # 12 * 5 * 5 / 11.
+    # Ten questions a category, five of each class. In "a" the wrong answers are above 3, 4, 4, 4 and 5 of the right
+    # ones (AUROC 0.8), in "b" above 1, 2, 2, 2 and 3 (0.4).
+    wrong = {"a": [3.5, 4.5, 4.5, 4.5, 5.5], "b": [1.5, 2.5, 2.5, 2.5, 3.5]}
+    scores = np.concatenate([[*wrong[name], 1, 2, 3, 4, 5] for name in "ab"]).astype(float)
     positive = np.tile(np.arange(10) < 5, 2)
-    scores = np.concatenate([np.arange(10)[::-1], np.arange(10)]).astype(float)
+    placed = {name: [np.mean([w > r for r in range(1, 6)]) for w in wrong[name]] for name in "ab"}
+    below = {name: [np.mean([w > r for w in wrong[name]]) for r in range(1, 6)] for name in "ab"}
+    assert (np.mean(placed["a"]), np.mean(placed["b"])) == (pytest.approx(0.8), pytest.approx(0.4))
+    variance = sum(np.mean([np.var(of[name], ddof=1) for name in "ab"]) / 5 for of in (placed, below))
     found = category_difference(scores, positive, ["a"] * 10 + ["b"] * 10)
-    assert found.statistic == pytest.approx(2 * 0.25 * 300 / 11)
+    # Two AUROCs 0.2 from their mean, each with the same weight.
+    assert found.statistic == pytest.approx(2 * 0.04 / variance)
+    assert found.p == pytest.approx(chi2.sf(found.statistic, 1))
     assert (found.tested, found.n) == (2, 20)
-    assert found.p < 0.01
 
 
 def test_a_real_difference_is_found_and_equal_aurocs_are_not():
     different = category_difference(*world({"a": 0.9, "b": 0.5, "c": 0.1}, 40))
     assert different.p < 0.01
     assert category_difference(*world({"a": 0.7, "b": 0.7, "c": 0.7}, 40)).p > 0.05
+    with pytest.raises(UndefinedStatisticError, match="do not overlap"):
+        category_difference(np.tile(np.arange(20.0), 2), np.tile(np.arange(20) > 9, 2), ["a"] * 20 + ["b"] * 20)
 
 
 def test_a_shift_of_a_whole_category_is_no_difference():

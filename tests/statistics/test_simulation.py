@@ -89,6 +89,24 @@ def test_bootstrap_and_delong_intervals_cover_the_truth():
     assert (np.abs(covered - 0.95) <= 0.02).all()
 
 
+def test_delongs_interval_covers_with_few_positives():
+    rng = np.random.default_rng(SEED + 11)
+    print("\ncoverage of DeLong's 95% interval, on the scale of the AUROC and of its log-odds")
+    for truth, positives, negatives in ((0.8, 5, 45), (0.9, 8, 92), (0.9, 20, 80), (0.7, 10, 190)):
+        worlds = plain = on_log_odds = 0
+        positive = np.arange(positives + negatives) < positives
+        for _ in range(WORLDS):
+            found = delong(rng.normal(size=positive.size) + shift(truth) * positive, positive)
+            # Classes without overlap have no interval, and none is shown.
+            worlds += found.se > 0
+            plain += abs(found.value - truth) <= 1.96 * found.se
+            on_log_odds += found.low <= truth <= found.high
+        print(f"  AUROC {truth}, {positives} of {positive.size}: {plain / worlds:.4f} {on_log_odds / worlds:.4f}")
+        # DeLong's error itself is too small with five questions of a class; the scale cannot mend that wholly.
+        assert on_log_odds >= (0.93 if positives > 5 else 0.9) * worlds
+        assert on_log_odds > plain
+
+
 def test_delongs_p_is_uniform_where_two_signals_are_as_good():
     rng = np.random.default_rng(SEED + 1)
     p_values = np.empty(WORLDS)
@@ -150,6 +168,25 @@ def test_the_risk_bound_holds(target: float):
     assert found > (0.5 * WORLDS if target >= 0.3 else 0)
 
 
+def test_the_default_target_risk_can_be_shown():
+    rng = np.random.default_rng(SEED + 12)
+    print("\na bound on the risk is given, by target as a share of the error rate (0.4)")
+    for n, auroc in ((200, 0.75), (400, 0.75), (400, 0.8)):
+        given = dict.fromkeys((0.5, 0.75), 0)
+        for world in range(200):
+            positive = rng.random(n) < 0.4
+            scores = rng.normal(size=n) + shift(auroc) * positive
+            for share in given:
+                try:
+                    risk_bound(scores, positive, round(share * positive.mean(), 2), seed=world)
+                    given[share] += 1
+                except UndefinedStatisticError:
+                    continue
+        print(f"  {n} questions, AUROC {auroc}: half {given[0.5] / 200:.3f}, three quarters {given[0.75] / 200:.3f}")
+        assert given[0.75] > 2 * given[0.5]
+    assert given[0.75] > 100
+
+
 def test_fifteen_coin_flips_are_rarely_recommended():
     rng = np.random.default_rng(SEED + 4)
     recommended = 0
@@ -163,12 +200,14 @@ def test_fifteen_coin_flips_are_rarely_recommended():
 def test_of_25_coin_flips_one_is_rarely_called_inverted():
     rng = np.random.default_rng(SEED + 10)
     by_interval = adjusted = 0
-    for world in range(WORLDS):
+    for _ in range(WORLDS):
         positive = labels(rng, 200)
         scores = rng.normal(size=(25, 200))
         by_interval += any(delong(row, positive).high < 0.5 for row in scores)
         adjusted += holm(p_inverted(scores, positive)).min() < 0.05
-    print(f"\nof 25 null signals one lies below 0.5 with its interval in {by_interval / WORLDS:.4f} of worlds, ", end="")
+    print(
+        f"\nof 25 null signals one lies below 0.5 with its interval in {by_interval / WORLDS:.4f} of worlds, ", end=""
+    )
     print(f"and is called inverted in {adjusted / WORLDS:.4f}")
     assert adjusted <= at_most(0.05, WORLDS)
 
@@ -207,6 +246,29 @@ def error_rate(name: str, worlds: int, rejects: Callable[[int], bool]) -> None:
     assert rejected <= at_most(0.05, worlds)
 
 
+def test_cochrans_test_of_categories_keeps_its_level_and_finds_differences():
+    rng = np.random.default_rng(SEED + 13)
+
+    def found(aurocs: list[float], size: int) -> float:
+        """Categories differ in error rate and in the level of the scores, too."""
+        positive = rng.random(len(aurocs) * size) < rng.uniform(0.25, 0.75, len(aurocs)).repeat(size)
+        centers = np.array([shift(x) for x in aurocs]).repeat(size) * positive
+        offsets = 2 * rng.normal(size=len(aurocs)).repeat(size)
+        names = [str(number) for number in np.arange(len(aurocs)).repeat(size)]
+        return category_difference(rng.normal(size=positive.size) + offsets + centers, positive, names).p
+
+    print("\na difference by category is found")
+    for name, aurocs, size in (
+        ("AUROC 0.5 in 10 of 40", [0.5] * 10, 40),
+        ("AUROC 0.75 in 10 of 40", [0.75] * 10, 40),
+        ("AUROC 0.75 in 30 of 15", [0.75] * 30, 15),
+        ("AUROC 0.65 and 0.85 in 10 of 40", [0.65, 0.85] * 5, 40),
+    ):
+        share = np.mean([found(aurocs, size) < 0.05 for _ in range(1_000)])
+        print(f"  {name}: {share:.4f}")
+        assert share <= 0.07 if len(set(aurocs)) == 1 else share > 0.85
+
+
 def test_permutation_tests_keep_their_level():
     rng = np.random.default_rng(SEED + 6)
     names = [f"category {number}" for number in np.repeat(np.arange(10), 40)]
@@ -218,12 +280,6 @@ def test_permutation_tests_keep_their_level():
         positive = rng.random(QUESTIONS) < rates
         return rng.normal(size=QUESTIONS) + offsets + shift(auroc) * positive, positive
 
-    for auroc in (0.5, 0.75):
-        error_rate(
-            f"AUROC {auroc} in every category, a difference is found",
-            300,
-            lambda seed, auroc=auroc: category_difference(*world(auroc), names, 199, seed).p <= 0.05,
-        )
     error_rate(
         "coin flips in 10 categories, a zone is named",
         300,

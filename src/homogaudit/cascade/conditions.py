@@ -1,8 +1,8 @@
 """The three conditions under which a cascade is recommended (METHODS, UCBD), each with its sentence.
 
-(a) running every stage works on held-out questions; (b) the cascade is non-inferior to it; (c) it saves, also against
-the cheapest single signal that is not shown worse. The published band passes (b) while both are coin flips: hence (a).
-A cascade whose free stage does as well alone saves nothing: hence (c).
+(a) running every stage works on held-out questions; (b) the cascade is non-inferior to it; (c) it saves 5% and more,
+and something against the cheapest single signal that is not shown worse. The published band passes (b) while both are
+coin flips: hence (a). A cascade whose free stage does as well alone saves nothing: hence (c).
 
 It knows figures, not how they were found.
 """
@@ -10,6 +10,7 @@ It knows figures, not how they were found.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 from homogaudit.cascade.boundaries import Stage
@@ -20,6 +21,17 @@ from homogaudit.statistics.tests import holm
 __all__ = ["LEVEL", "Condition", "Recommendation", "SingleStage", "p_non_inferior", "recommend", "single_stages"]
 
 LEVEL = 0.05
+
+MATERIAL = 0.05
+"""The least saving that is worth a second model call to program."""
+
+POWER = 0.8
+"""With which probability as many questions as are said to be needed show a condition, at these figures."""
+
+MOST_TIMES = 20
+"""Times the questions there are, beyond which labelling is no plan."""
+
+_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +64,25 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class _Judged:
+    """A condition, and how many times the questions would show it: 1 where it is met, infinite where nothing would."""
+
+    condition: Condition
+    times: float
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """Whether the cascade is recommended.
 
     Attributes:
+        questions_needed: At about how many labelled questions it would be recommended, at these figures; `None` where
+            it is, and where no practicable number would do.
         reason: Why not, in words; why, where it is recommended.
     """
 
     recommended: bool
+    questions_needed: int | None
     conditions: tuple[Condition, ...]
     reason: str
 
@@ -104,38 +127,74 @@ def _two_sided(difference: float, se: float) -> float:
 
 
 def recommend(
-    parallel: HeldOutValue, p: float, cost: HeldOutValue, full: float, singles: Sequence[SingleStage]
+    parallel: HeldOutValue,
+    difference: HeldOutValue,
+    cost: HeldOutValue,
+    full: float,
+    singles: Sequence[SingleStage],
+    n: int,
 ) -> Recommendation:
-    """Judge the three conditions; costs are of the kind that decides, `full` is 0 where every stage is free."""
-    conditions = (_works(parallel), _non_inferior(p), _saves(cost, full, singles))
+    """Judge the three conditions of `n` questions; costs are of the kind that decides, `full` is 0 where all is free."""
+    judged = (_works(parallel), _non_inferior(difference), _saves(cost, full, singles))
+    times = max(x.times for x in judged)
+    conditions = tuple(x.condition for x in judged)
     unmet = [condition.sentence for condition in conditions if not condition.met]
-    return Recommendation(not unmet, conditions, "; ".join(unmet) or "; ".join(x.sentence for x in conditions))
+    needed = _rounded(n * times) if unmet and times <= MOST_TIMES else None
+    reason = "; ".join(unmet) or "; ".join(x.sentence for x in conditions)
+    return Recommendation(not unmet, needed, conditions, reason)
 
 
-def _works(parallel: HeldOutValue) -> Condition:
+def _rounded(questions: float) -> int:
+    """Return two leading digits, rounded up: more would promise more than a forecast knows."""
+    unit = 10 ** max(0, math.floor(math.log10(questions)) - 1)
+    return math.ceil(questions / unit) * unit
+
+
+def _times(distance: float, half: float, tail: float) -> float:
+    """Return how many times the questions show that something lies beyond a limit.
+
+    Args:
+        distance: From the limit, above 0 on the right side of it.
+        half: Of the 95% interval, on the side of the limit.
+        tail: Probability by which it is shown, one-sided.
+    """
+    if distance <= 0:
+        return math.inf
+    errors = distance / (half / _NORMAL.inv_cdf(0.975)) if half > 0 else math.inf
+    return max(1.0, ((_NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(POWER)) / errors) ** 2)
+
+
+def _works(parallel: HeldOutValue) -> _Judged:
     if parallel.low > 0.5:
-        return Condition("a", True, "running every stage tells wrong from right answers on held-out questions")
-    return Condition("a", False, "running every stage is not shown to tell wrong from right answers")
+        said = "running every stage tells wrong from right answers on held-out questions"
+        return _Judged(Condition("a", True, said), 1.0)
+    said = "running every stage is not shown to tell wrong from right answers"
+    times = _times(parallel.value - 0.5, parallel.value - parallel.low, 0.025)
+    return _Judged(Condition("a", False, said), times)
 
 
-def _non_inferior(p: float) -> Condition:
-    if p < LEVEL:
-        return Condition("b", True, f"the cascade loses less than {MARGIN} AUROC against it")
-    return Condition("b", False, f"the cascade may lose {MARGIN} AUROC or more against running every stage")
+def _non_inferior(difference: HeldOutValue) -> _Judged:
+    half = difference.value - difference.low
+    if p_non_inferior(difference.value, half / _NORMAL.inv_cdf(0.975)) < LEVEL:
+        return _Judged(Condition("b", True, f"the cascade loses less than {MARGIN} AUROC against it"), 1.0)
+    said = f"the cascade may lose {MARGIN} AUROC or more against running every stage"
+    return _Judged(Condition("b", False, said), _times(difference.value + MARGIN, half, LEVEL))
 
 
-def _saves(cost: HeldOutValue, full: float, singles: Sequence[SingleStage]) -> Condition:
+def _saves(cost: HeldOutValue, full: float, singles: Sequence[SingleStage]) -> _Judged:
     if full == 0:
-        return Condition("c", False, "every stage is free, so there is nothing to save")
-    if cost.high >= full:
-        return Condition("c", False, "the cascade is not shown to save anything against running every stage")
+        return _Judged(Condition("c", False, "every stage is free, so there is nothing to save"), math.inf)
+    half = cost.high - cost.value
+    if cost.high > (1 - MATERIAL) * full:
+        said = f"the cascade is not shown to save {MATERIAL:.0%} and more against running every stage"
+        return _Judged(Condition("c", False, said), _times((1 - MATERIAL) * full - cost.value, half, 0.025))
+    saves = f"it saves {MATERIAL:.0%} and more against running every stage"
     # `min` takes the first of equal costs, which is the earlier stage.
     cheapest = min((x for x in singles if not x.shown_worse), key=lambda single: single.cost, default=None)
     if cheapest is None:
-        return Condition("c", True, "it saves against running every stage, and every single signal is shown worse")
+        return _Judged(Condition("c", True, f"{saves}, and every single signal is shown worse"), 1.0)
     name = cheapest.stage.signal
     if cost.high < cheapest.cost:
-        return Condition("c", True, f"it saves against running every stage and against `{name}` alone")
-    return Condition(
-        "c", False, f"`{name}` alone is not shown worse, and the cascade is not shown to cost less than it"
-    )
+        return _Judged(Condition("c", True, f"{saves}, and something against `{name}` alone"), 1.0)
+    said = f"`{name}` alone is not shown worse, and the cascade is not shown to cost less than it"
+    return _Judged(Condition("c", False, said), _times(cheapest.cost - cost.value, half, 0.025))

@@ -7,9 +7,8 @@ from statistics import NormalDist
 import numpy as np
 
 from homogaudit.statistics.arrays import FloatArray
-from homogaudit.statistics.bootstrap import percentile_interval
 
-__all__ = ["HeldOutValue", "standard_error", "with_normal_interval", "with_percentile_interval"]
+__all__ = ["HeldOutValue", "standard_error", "with_normal_interval", "with_score_interval"]
 
 Z_95 = NormalDist().inv_cdf(0.975)
 
@@ -40,9 +39,12 @@ def with_normal_interval(value: float, drawn: FloatArray, least: float, most: fl
     return HeldOutValue(value, max(least, value - half), min(most, value + half))
 
 
-def with_percentile_interval(value: float, drawn: FloatArray) -> HeldOutValue:
-    """Return `value` with the 2.5th and 97.5th percentiles of its draws, widened to hold it."""
-    interval = percentile_interval(drawn)
-    if interval is None:
-        return HeldOutValue(value, value, value)
-    return HeldOutValue(value, min(value, interval.low), max(value, interval.high))
+def with_score_interval(value: float, n: int) -> HeldOutValue:
+    """Return a mean of `n` numbers between 0 and 1 with Wilson's interval.
+
+    No such mean varies more than that of zeros and ones, so the interval is never too narrow for it, and it is that of
+    a rate where each question costs all or nothing.
+    """
+    z = Z_95 * Z_95 / n
+    center, half = (value + z / 2) / (1 + z), math.sqrt(z * (value * (1 - value) + z / 4)) / (1 + z)
+    return HeldOutValue(value, max(0.0, center - half), min(1.0, center + half))

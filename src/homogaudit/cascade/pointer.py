@@ -7,17 +7,17 @@ hedges are 0 and say nothing. It does not know labels' origin, and fits nothing 
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from homogaudit.cascade.held_out import Z_95, HeldOutValue
+from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.token import high_entropy_share
 from homogaudit.statistics.arrays import FloatArray, class_vector, require_classes, score_matrix
-from homogaudit.statistics.auroc import delong
+from homogaudit.statistics.auroc import delong, logit_interval
+from homogaudit.statistics.folds import stratified_folds
 
 __all__ = ["FREE_FEATURES", "PointerModel", "free_features", "pointer_model"]
 
@@ -55,6 +55,8 @@ COMPONENTS = 64
 """Of the question embeddings (arXiv 2603.24124)."""
 
 FOLDS = 5
+REPEATS = 10
+"""Splits into folds: one split moves the AUROC of some hundred questions by more than a hundredth."""
 
 _WORD = re.compile(r"[a-z']+")
 _ASKED = {
@@ -87,7 +89,7 @@ class PointerModel:
     """A pointer model on held-out folds.
 
     Attributes:
-        auroc: Mean over five held-out folds, with the interval of a cross-validated AUROC.
+        auroc: Mean over five held-out folds, ten times over, with the interval of a cross-validated AUROC.
         coefficients: Of the features in units of their standard deviation, fitted on all questions: description only.
         components: Of the question embeddings that joined, 0 without.
     """
@@ -155,7 +157,7 @@ def _asked(question: str) -> str | None:
 def pointer_model(
     features: ArrayLike, positive: ArrayLike, embeddings: NDArray[np.floating] | None = None, seed: int = 0
 ) -> PointerModel:
-    """Fit and score the pointer model in five stratified folds.
+    """Fit and score the pointer model in five stratified folds, split ten times.
 
     Features are standardised and embeddings reduced on the training folds only.
 
@@ -173,8 +175,6 @@ def pointer_model(
         efficient confidence intervals for cross-validated area under the ROC curve estimates", with DeLong's variance
         in each fold.
     """
-    from sklearn.model_selection import StratifiedKFold
-
     inputs = _finite(features, "features")
     if inputs.shape[1] != len(FREE_FEATURES):
         raise ValueError(f"expected {len(FREE_FEATURES)} features, not shape {inputs.shape}")
@@ -185,18 +185,22 @@ def pointer_model(
         raise ValueError(f"expected {labels.size} embeddings, not shape {vectors.shape}")
     values: list[float] = []
     variances: list[float] = []
-    folds = StratifiedKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
-    for training, held_out in folds.split(inputs, labels):
-        scores, _ = _fit(inputs, labels, vectors, training, held_out)
-        found = delong(scores, labels[held_out])
-        values.append(found.value)
-        variances.append(found.se**2)
+    generator = np.random.default_rng(seed)
+    for _ in range(REPEATS):
+        fold = stratified_folds(labels, FOLDS, generator)
+        for number in range(FOLDS):
+            held_out = np.flatnonzero(fold == number)
+            scores, _ = _fit(inputs, labels, vectors, np.flatnonzero(fold != number), held_out)
+            found = delong(scores, labels[held_out])
+            values.append(found.value)
+            variances.append(found.se**2)
     value = float(np.mean(values))
-    half = Z_95 * math.sqrt(float(np.mean(variances)) / FOLDS)
+    # Repeats only smooth the mean: it has the variance of the folds of one.
+    interval = logit_interval(value, math.sqrt(float(np.mean(variances)) / FOLDS))
     every = np.arange(labels.size)
     _, coefficients = _fit(inputs, labels, vectors, every, every[:1])
     return PointerModel(
-        auroc=HeldOutValue(value, max(0.0, value - half), min(1.0, value + half)),
+        auroc=HeldOutValue(value, interval.low, interval.high),
         n=labels.size,
         positives=int(np.count_nonzero(labels)),
         features=FREE_FEATURES,
@@ -217,8 +221,8 @@ def _fit(
     inputs: FloatArray,
     labels: NDArray[np.bool_],
     vectors: FloatArray | None,
-    training: Sequence[int] | NDArray[np.intp],
-    held_out: Sequence[int] | NDArray[np.intp],
+    training: NDArray[np.intp],
+    held_out: NDArray[np.intp],
 ) -> tuple[FloatArray, FloatArray]:
     """Return the log-odds of the questions held out and the coefficients."""
     from sklearn.decomposition import PCA

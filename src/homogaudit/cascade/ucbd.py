@@ -17,7 +17,7 @@ from homogaudit.cascade.boundaries import Stage
 from homogaudit.cascade.conditions import Recommendation, SingleStage, p_non_inferior, recommend, single_stages
 from homogaudit.cascade.costs import StageCosts, expected_cost, saving
 from homogaudit.cascade.fits import BANDS, FOLDS, checked_signals, fit_cascades
-from homogaudit.cascade.held_out import HeldOutValue, standard_error, with_normal_interval, with_percentile_interval
+from homogaudit.cascade.held_out import HeldOutValue, standard_error, with_normal_interval, with_score_interval
 from homogaudit.cascade.weighted import weighted_aurocs
 from homogaudit.statistics.arrays import BoolArray, FloatArray
 from homogaudit.statistics.comparisons import MARGIN
@@ -43,8 +43,8 @@ class CascadeSaving:
 
     Attributes:
         costs: Of the stages; running all of them costs `costs.full`.
-        cost: Expected cost C.
-        saving: 1 - C / sum c_j, its interval that of one policy; `None` where every stage is free.
+        cost: Expected cost C of the policy fitted on all questions, on new ones.
+        saving: 1 - C / sum c_j of the same; `None` where every stage is free.
     """
 
     costs: StageCosts
@@ -73,8 +73,9 @@ class CascadePoint:
 class CascadeEvaluation:
     """A cascade on held-out questions.
 
-    All intervals are about the mean over folds and repeats, except those of savings: they are of one policy, as
-    `fit_policy` makes one, whose band varies from fit to fit.
+    All intervals are about the mean over folds and repeats, except those of savings: they are of the one policy that
+    `fit_policy` makes of all questions. Bands vary from fit to fit, so that a saving averaged over folds says little
+    of that policy, and where it decides needs no labels: what its own questions show holds for new ones.
 
     Attributes:
         stages: In their order.
@@ -88,6 +89,8 @@ class CascadeEvaluation:
         difference: The first minus the second.
         margin: Of non-inferiority.
         p_non_inferior: One-sided.
+        accuracy: Share of the answers that the cascade rightly flags or accepts.
+        accuracy_parallel: The same of running every stage, cut at the share of incorrect answers.
         decided: Share of the questions decided at each stage.
         savings: By kind of cost; the first decides.
         singles: Each stage's signal alone.
@@ -106,6 +109,8 @@ class CascadeEvaluation:
     difference: HeldOutValue
     margin: float
     p_non_inferior: float
+    accuracy: HeldOutValue
+    accuracy_parallel: HeldOutValue
     decided: tuple[HeldOutValue, ...]
     savings: tuple[CascadeSaving, ...]
     singles: tuple[SingleStage, ...]
@@ -120,6 +125,8 @@ class _HeldOut:
     Attributes:
         cascade: AUROC, shape (repeats, folds, rows); NaN where a draw has one class.
         parallel: Likewise.
+        right: Share rightly flagged or accepted by the cascade, and by running every stage, of shape (repeats, folds,
+            rows, 2).
         singles: Shape (repeats, folds, rows, stages).
         reaching: Share of the unseen questions that reach a stage, shape (repeats, folds, rows, stages).
         points: AUROC by band, shape (repeats, folds, rows, bands).
@@ -128,6 +135,7 @@ class _HeldOut:
 
     cascade: FloatArray
     parallel: FloatArray
+    right: FloatArray
     singles: FloatArray
     reaching: FloatArray
     points: FloatArray
@@ -136,7 +144,7 @@ class _HeldOut:
     @classmethod
     def empty(cls, rows: int, stages: int) -> "_HeldOut":
         """Return arrays of NaN."""
-        shapes = ((), (), (stages,), (stages,), (len(BANDS),), (len(BANDS), stages))
+        shapes = ((), (), (2,), (stages,), (stages,), (len(BANDS),), (len(BANDS), stages))
         return cls(*(np.full((REPEATS, FOLDS, rows, *shape), np.nan) for shape in shapes))
 
 
@@ -185,7 +193,7 @@ def evaluate_cascade(
         [_error(x) for x in apart],
         costs[0].alone,
     )
-    savings = tuple(_saving(x, found.reaching) for x in costs)
+    savings = tuple(_saving(x, matrix, labels) for x in costs)
     # The last stage decides all that reach it.
     escalating = np.concatenate([found.reaching[..., 1:], np.zeros_like(found.reaching[..., :1])], axis=-1)
     stopping = found.reaching - escalating
@@ -202,11 +210,13 @@ def evaluate_cascade(
         difference=difference,
         margin=MARGIN,
         p_non_inferior=p,
+        accuracy=_mean_figure(found.right[..., 0], 1.0),
+        accuracy_parallel=_mean_figure(found.right[..., 1], 1.0),
         decided=tuple(_mean_figure(stopping[..., j], 1.0) for j in range(len(stages))),
         savings=savings,
         singles=singles,
         points=_points(found, costs[0]),
-        recommendation=recommend(auroc_parallel, p, savings[0].cost, costs[0].full, singles),
+        recommendation=recommend(auroc_parallel, difference, savings[0].cost, costs[0].full, singles, labels.size),
     )
 
 
@@ -251,6 +261,12 @@ def _fill(
         found.singles[(*rows, column)] = weighted_aurocs(np.broadcast_to(signal, own.shape), won, lost)
     chosen = fits.decide(probabilities)
     found.cascade[rows] = weighted_aurocs(chosen.score[:, out], won, lost)
+    for column, score in enumerate((chosen.score, probabilities[-1])):
+        is_right = (score[:, out] >= fits.cut[:, None]) == (positive[out] > 0)
+        total = own.sum(axis=1)
+        found.right[(*rows, column)] = np.divide(
+            (own * is_right).sum(axis=1), total, out=np.full(total.shape, np.nan), where=total > 0
+        )
     found.reaching[rows] = _reaching(chosen.stage, unseen, signals.shape[1])
     for band in range(len(BANDS)):
         outcome = fits.decide(probabilities, band)
@@ -287,11 +303,6 @@ def _mean_figure(by_fold: FloatArray, most: float) -> HeldOutValue:
     return with_normal_interval(float(by_repeat[:, 0].mean()), by_repeat[:, 1:].ravel(), 0.0, most)
 
 
-def _policy_figure(by_fold: FloatArray) -> HeldOutValue:
-    """Return a saving from (repeats, folds, rows): the mean, and how it varies over policies."""
-    return with_percentile_interval(float(by_fold[:, :, 0].mean()), by_fold[:, :, 1:].ravel())
-
-
 def _cost(costs: StageCosts, reaching: FloatArray) -> FloatArray:
     """Return the expected cost from the shares that reach each stage."""
     before, after = reaching[..., :-1], reaching[..., 1:]
@@ -299,10 +310,19 @@ def _cost(costs: StageCosts, reaching: FloatArray) -> FloatArray:
     return expected_cost(costs.marginal, escalating)
 
 
-def _saving(costs: StageCosts, reaching: FloatArray) -> CascadeSaving:
-    cost = _cost(costs, reaching)
-    saved = None if costs.full == 0 else _policy_figure(saving(cost, costs.full))
-    return CascadeSaving(costs, _mean_figure(cost, costs.full), saved)
+def _saving(costs: StageCosts, signals: FloatArray, labels: BoolArray) -> CascadeSaving:
+    """Return what the policy fitted on all questions costs where it decides them."""
+    fit = fit_cascades(signals, labels.astype(np.float64), np.ones((1, labels.size)))
+    reaching = _reaching(fit.decide(fit.probabilities(signals)).stage, np.ones((1, labels.size)), signals.shape[1])
+    cost = float(_cost(costs, reaching)[0])
+    if costs.full == 0:
+        return CascadeSaving(costs, HeldOutValue(0.0, 0.0, 0.0), None)
+    share = with_score_interval(cost / costs.full, labels.size)
+    return CascadeSaving(
+        costs,
+        HeldOutValue(cost, share.low * costs.full, share.high * costs.full),
+        HeldOutValue(float(saving(cost, costs.full)), 1 - share.high, 1 - share.low),
+    )
 
 
 def _points(found: _HeldOut, costs: StageCosts) -> tuple[CascadePoint, ...]:

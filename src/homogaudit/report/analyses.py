@@ -35,7 +35,7 @@ def analyse(
         inputs: The labelled scores.
         unlabelled: Why the labels carry no figure, `None` where they do.
         full: Whether to make more than the comparisons and the accuracies at a coverage.
-        target_risk: Of the risk bounds; `None` for half of the share of incorrect answers.
+        target_risk: Of the risk bounds; `None` for three quarters of the share of incorrect answers.
     """
     if unlabelled is not None:
         reason = Undefined(unlabelled.replace("`", ""))

@@ -205,7 +205,7 @@ def _categories(found: Categories) -> list[Part]:
             parts.append(line(f"{name}: {x.difference.reason}.", "categories"))
         else:
             differs = f"{name}: AUROC differs by category with p {p_value(x.difference.p)}"
-            tested = f"{count(x.difference.tested)} categories, permutation"
+            tested = f"{count(x.difference.tested)} categories, Cochran's Q"
             parts.append(line(f"{differs} ({tested}).", "categories"))
         parts.append(_category_table(name, x))
         rest = sum(isinstance(figures.auroc, Undefined) for figures in x.categories.values())
@@ -255,17 +255,20 @@ def _calibration(found: Calibration) -> list[Part]:
         SIGNAL,
         Column("calibration", "calibration"),
         Column("ECE", "ece"),
-        INTERVAL,
+        Column("by chance", "ece"),
         Column("Brier", "brier"),
         INTERVAL,
     )
-    note = "ECE and Brier: lower is better; a Brier score above that of the share of errors is worth nothing."
-    return [line(said, "calibration"), text_table(columns, rows, "calibration"), *notes((note,), "brier")]
+    texts = (
+        "ECE and Brier: lower is better; a Brier score above that of the share of errors is worth nothing.",
+        "By chance: 95% of the ECEs where the probabilities hold; one above shows that they do not.",
+    )
+    return [line(said, "calibration"), text_table(columns, rows, "calibration"), *notes(texts, "brier")]
 
 
 def _held(found: CalibratedBy) -> tuple[str, ...]:
     ece = MISSING if isinstance(found.ece, Undefined) else decimal(found.ece)
-    return ece, _between(found.ece_interval, 2), decimal(found.brier), _between(found.brier_interval, 2)
+    return ece, _between(found.ece_by_chance, 2), decimal(found.brier), _between(found.brier_interval, 2)
 
 
 def _dependence(found: Dependences) -> list[Part]:

@@ -222,12 +222,13 @@ class CalibratedBy:
     """How well probabilities of an incorrect answer hold.
 
     Attributes:
-        ece_interval: `None` for signals other than the primary and the recommended one.
-        brier_interval: As `ece_interval`.
+        ece_by_chance: Where the ECE lies by chance where the probabilities hold; `None` for signals other than the
+            primary and the recommended one.
+        brier_interval: Of the Brier score; `None` as above.
     """
 
     ece: Annotated[Share | Undefined, Figure("ECE")]
-    ece_interval: Interval | None
+    ece_by_chance: Annotated[Interval | None, Figure("by chance", term="ece")]
     brier: Annotated[Share, Figure("Brier")]
     brier_interval: Interval | None
 
@@ -300,15 +301,15 @@ class Dependences:
 
 @dataclass(frozen=True, slots=True)
 class AnswerWhere:
-    """When to answer: where the recommended signal is on the sure side of a threshold.
+    """When to answer: where the recommended signal is on the sure side of a threshold that accepts half of them.
 
     Attributes:
-        threshold: As in `CoverageFigures`.
-        coverage: Share of the labelled questions that it accepts.
-        accuracy: Correct among these.
+        threshold: As in `CoverageFigures`, from all labelled questions.
+        coverage: Share that such thresholds accept on held-out folds, signal and threshold chosen in the training ones.
+        accuracy: Correct among these, `n` as many as one repeat of the folds accepts.
     """
 
     threshold: float
     direction: Direction
     coverage: Share
-    accuracy: Rate
+    accuracy: Estimate

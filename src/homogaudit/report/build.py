@@ -52,7 +52,7 @@ def build(
         judge: Whose labels to go by; `None` for the run's own choice.
         sweeps: Whether to sweep thresholds and sample sizes, which takes about half of the time.
         full: Whether to add what only the full report shows; without it such a part is undefined and says so.
-        target_risk: Share of incorrect answers that the risk bounds are for; `None` for half of the run's own.
+        target_risk: Share of incorrect answers that the risk bounds are for; `None` for three quarters of its own.
 
     Raises:
         UsageError: `judge` has no stored labels.
@@ -85,9 +85,7 @@ def build(
     )
     pointer = pointer_figures(data, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
     facts = _run_facts(data)
-    verdict = decide(
-        validity, figures, primary, labels, signals, choice, analysed.selective, cascade, facts, data.run.path
-    )
+    verdict = decide(validity, figures, primary, labels, signals, choice, cascade, facts, data.run.path)
     return Report(
         run=facts,
         validity=validity,

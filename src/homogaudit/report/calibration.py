@@ -16,9 +16,10 @@ from homogaudit.report.analysis_inputs import AnalysisInputs
 from homogaudit.report.analysis_records import CalibratedBy, Calibration, SignalCalibration
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.statistics import (
-    bootstrap_calibration,
+    bootstrap_mean,
     brier_score,
     calibrate_out_of_fold,
+    ece_by_chance,
     expected_calibration_error,
 )
 
@@ -82,9 +83,11 @@ def _held(probabilities: NDArray[np.float64], signal: _Labelled) -> CalibratedBy
         ece: float | Undefined = expected_calibration_error(probabilities, signal.incorrect)
     except UndefinedStatisticError as error:
         ece = undefined(error)
-    ece_interval: Interval | None = None
+    by_chance: Interval | None = None
     brier_interval: Interval | None = None
     if signal.draws:
-        intervals = bootstrap_calibration(probabilities, signal.incorrect, signal.draws, signal.seed)
-        ece_interval, brier_interval = intervals.ece, intervals.brier
-    return CalibratedBy(ece, ece_interval, brier, brier_interval)
+        squares = (probabilities - signal.incorrect) ** 2
+        brier_interval = bootstrap_mean(squares, signal.draws, signal.seed)
+        if not isinstance(ece, Undefined):
+            by_chance = ece_by_chance(probabilities, signal.incorrect, signal.draws, signal.seed)
+    return CalibratedBy(ece, by_chance, brier, brier_interval)

@@ -16,7 +16,7 @@ from homogaudit.cascade.ucbd import CascadeEvaluation, evaluate_cascade
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.report.cascade_records import CascadeFindings, CascadeStage, HeldOutCascade, StageAlone
 from homogaudit.report.costs import ResourceCosts, resource_costs
-from homogaudit.report.numbers import decimal, percent_and_interval
+from homogaudit.report.numbers import count, decimal, percent, percent_and_interval
 from homogaudit.report.run_data import RunData
 from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import WITH_FULL, Undefined, undefined
@@ -136,7 +136,7 @@ def cascade_figures(
         seed: Of folds and draws.
     """
     held_out: HeldOutCascade | Undefined
-    recommended = False
+    recommended, needed = False, None
     if warning is not None:
         held_out = Undefined(warning)
     elif len(inputs.stages) < 2:
@@ -149,11 +149,13 @@ def cascade_figures(
         else:
             held_out = _held_out(evaluation, inputs)
             recommended = evaluation.recommendation.recommended
+            needed = evaluation.recommendation.questions_needed
     return CascadeFindings(
         stages=tuple(_stage(stage, position, inputs) for position, stage in enumerate(inputs.stages)),
         left_out=dict(inputs.left_out),
         held_out=held_out,
         recommended=recommended,
+        questions_needed=needed,
         reason=held_out.reason if isinstance(held_out, Undefined) else _reason(held_out),
         published_protocol=_published(scores) if full else WITH_FULL,
     )
@@ -178,6 +180,8 @@ def _held_out(found: CascadeEvaluation, inputs: CascadeInputs) -> HeldOutCascade
         difference=found.difference,
         margin=found.margin,
         p_non_inferior=found.p_non_inferior,
+        accuracy=found.accuracy,
+        accuracy_parallel=found.accuracy_parallel,
         decided=dict(zip(names, found.decided, strict=True)),
         saving={kind: x if isinstance(x, Undefined) else savings[kind] for kind, x in inputs.costs.items()},
         alone={x.stage.signal: StageAlone(x.auroc, x.difference, x.p_holm, x.shown_worse) for x in found.singles},
@@ -213,8 +217,15 @@ def cascade_sentence(found: CascadeFindings) -> str:
     saved = (
         "has nothing to save" if isinstance(saving, Undefined) else f"saves {percent_and_interval(saving)} of the calls"
     )
-    if not found.recommended:
-        return f"No cascade is recommended: {found.reason}; on held-out questions it {saved}."
     order = ", then ".join(f"`{stage.signal}`" for stage in found.stages)
+    if not found.recommended:
+        if found.questions_needed is not None:
+            more = max(1, found.questions_needed - held_out.n)
+            return f"Promising cascade: {order}; it {saved}, but {found.reason}. Label about {count(more)} more."
+        # What coin flips save is no saving.
+        return f"No cascade is recommended: {found.reason}{f'; it {saved}' if held_out.works else ''}."
     areas = f"{decimal(held_out.auroc.value)} against {decimal(held_out.auroc_parallel.value)} of running every stage"
-    return f"Recommended cascade: {order}; on held-out questions it {saved}, AUROC {areas}."
+    rights = f"{percent(held_out.accuracy.value)} against {percent(held_out.accuracy_parallel.value)}"
+    return (
+        f"Recommended cascade: {order}; it {saved}, AUROC on held-out questions {areas}, accuracy at the cut {rights}."
+    )

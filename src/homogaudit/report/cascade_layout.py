@@ -51,7 +51,11 @@ def cascade_section(found: CascadeFindings) -> Section:
             "cascade", "Cascade", "ucbd", (line(f"Not evaluated: {held_out.reason}.", "ucbd"), *tables, *left_out)
         )
     verb, tone = ("Recommended", "good") if found.recommended else ("Not recommended", "doubtful")
+    if found.questions_needed is not None:
+        verb = f"Promising: at about {count(found.questions_needed)} labelled questions it would be recommended"
     savings = [line(f"Saves {_saving(kind, x)}.", "saving") for kind, x in held_out.saving.items()]
+    if not held_out.works:
+        savings = [line("What it saves is not shown: noise saves as much.", "saving")]
     areas = {"the cascade": held_out.auroc, "every stage": held_out.auroc_parallel}
     areas |= {f"{name} alone": x.auroc for name, x in held_out.alone.items()}
     rows = tuple(

@@ -10,7 +10,7 @@ from homogaudit.cascade.published import PublishedProtocol
 from homogaudit.cascade.ucbd import CascadePoint
 from homogaudit.codec import Count, Share
 from homogaudit.report.figure import Figure
-from homogaudit.report.numbers import p_value
+from homogaudit.report.numbers import p_value, percent
 from homogaudit.report.undefined import Undefined
 
 __all__ = ["CascadeFindings", "CascadeStage", "HeldOutCascade", "Pointer", "StageAlone"]
@@ -69,11 +69,29 @@ class HeldOutCascade:
     difference: Annotated[HeldOutValue, Figure("difference")]
     margin: Share
     p_non_inferior: Annotated[Share, Figure("p of losing the margin", written=p_value)]
+    accuracy: Annotated[
+        HeldOutValue,
+        Figure(
+            "accuracy at the cut",
+            "Share of the answers that the cascade rightly flags or accepts, cut at the share of wrong answers, on "
+            "held-out folds.",
+            unit="0 to 1",
+            written=percent,
+        ),
+    ]
+    accuracy_parallel: Annotated[
+        HeldOutValue, Figure("accuracy of every stage", term="accuracy at the cut", written=percent)
+    ]
     decided: Mapping[str, HeldOutValue]
     saving: Mapping[str, HeldOutValue | Undefined]
     alone: Mapping[str, StageAlone]
     points: tuple[CascadePoint, ...]
     conditions: tuple[Condition, ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether running every stage tells wrong from right answers; what noise saves is no saving."""
+        return any(x.letter == "a" and x.met for x in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +102,8 @@ class CascadeFindings:
         stages: The default ones that the run has.
         held_out: Its figures.
         recommended: Whether all conditions are met.
+        questions_needed: At about how many labelled questions it would be, at these figures; `None` where it is, and
+            where no practicable number would do.
         reason: Why, or why not.
     """
 
@@ -91,6 +111,7 @@ class CascadeFindings:
     left_out: Mapping[str, str]
     held_out: HeldOutCascade | Undefined
     recommended: bool
+    questions_needed: Count | None
     reason: str
     published_protocol: PublishedProtocol | Undefined
 

@@ -48,7 +48,7 @@ def _signal(inputs: AnalysisInputs, name: str) -> SignalCategories | Undefined:
     except UndefinedStatisticError as error:
         return undefined(error)
     try:
-        difference = category_difference(values, incorrect, categories, seed=inputs.seed)
+        difference = category_difference(values, incorrect, categories)
     except UndefinedStatisticError as error:
         difference = undefined(error)
     counts = Counter(category for category in categories if category is not None)

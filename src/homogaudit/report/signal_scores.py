@@ -30,9 +30,9 @@ from homogaudit.statistics import (
     p_works,
 )
 
-__all__ = ["LabelledScores", "delong_interval", "labelled_scores", "score_signals"]
+__all__ = ["LEVEL", "LabelledScores", "delong_interval", "labelled_scores", "score_signals"]
 
-_LEVEL = 0.05
+LEVEL = 0.05
 """Adjusted p below which a signal is said to work (METHODS)."""
 
 _WIDER = 1.25
@@ -259,9 +259,9 @@ def _reading(found: Auroc, works: float, inverted: float) -> Reading:
     if found.constant:
         return "constant"
     low, high = (found.value, found.value) if found.low is None or found.high is None else (found.low, found.high)
-    if low > 0.5 and works < _LEVEL:
+    if low > 0.5 and works < LEVEL:
         return "works"
-    return "inverted" if high < 0.5 and inverted < _LEVEL else "not shown to work"
+    return "inverted" if high < 0.5 and inverted < LEVEL else "not shown to work"
 
 
 def _effects(scores: LabelledScores, *, draws: int, seed: int) -> list[Estimate | Undefined]:

@@ -168,7 +168,10 @@ def _saving(report: Report) -> list[Line]:
     found = report.cascade.held_out
     if isinstance(found, Undefined):
         return [line(f"Not known: {found.reason}.", "saving", label="Saving")]
-    against = f"AUROC {decimal(found.auroc.value)} against {decimal(found.auroc_parallel.value)} of every stage"
+    against = (
+        f"AUROC {decimal(found.auroc.value)} against {decimal(found.auroc_parallel.value)} of every stage, accuracy "
+        f"{percent(found.accuracy.value)} against {percent(found.accuracy_parallel.value)}"
+    )
     saving = found.saving["calls"]
     if report.cascade.recommended and not isinstance(saving, Undefined):
         saved = percent_and_interval(saving)
@@ -176,6 +179,9 @@ def _saving(report: Report) -> list[Line]:
     alone = _cheapest_alone(report, found)
     if alone:
         return [line(alone, "saving", "good", label="Saving")]
+    if report.cascade.questions_needed is not None:
+        more = count(max(1, report.cascade.questions_needed - found.n))
+        return [line(f"A cascade is promising, label about {more} more; {against}.", "saving", label="Saving")]
     unmet = next((x.sentence for x in found.conditions if not x.met), report.cascade.reason)
     return [line(f"None is shown: {unmet}; {against}.", "saving", label="Saving")]
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from homogaudit.report.analysis_records import AnswerWhere, Direction, Selective
+from homogaudit.report.analysis_records import AnswerWhere
 from homogaudit.report.cascade import cascade_sentence
 from homogaudit.report.cascade_records import CascadeFindings
 from homogaudit.report.homogenization import FEWEST_QUESTIONS, MILD, SEVERE, level_of
@@ -36,7 +36,6 @@ from homogaudit.report.records import (
     VerdictLevel,
 )
 from homogaudit.report.run_data import number
-from homogaudit.report.selective import answer_where
 from homogaudit.report.signal_choice import SignalChoice
 from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, questions_needed
@@ -57,7 +56,6 @@ def decide(
     labels: Labels,
     signals: Mapping[str, SignalScore],
     choice: SignalChoice,
-    selective: Selective | Undefined,
     cascade: CascadeFindings,
     facts: RunFacts,
     path: Path,
@@ -71,7 +69,6 @@ def decide(
         labels: Of the chosen judge.
         signals: How each did.
         choice: The recommended one.
-        selective: What each signal does where it decides which questions are answered.
         cascade: Of the signals.
         facts: Of the run; the figures speak of its question file alone.
         path: Of the run file, for the next commands.
@@ -84,14 +81,12 @@ def decide(
         for name, x in methods.items()
         if name != primary and level != "invalid" and x.level != level and isinstance(x.scr, Rate)
     }
-    direction: Direction = signals[choice.name].direction if choice.name is not None else 1
-    where = answer_where(selective, choice.name, direction)
     distrusted = {} if label_warning(labels) is not None else _distrusted(signals, level, primary)
     sentences = [
         *_level_sentences(level, reasons, figures, primary, validity),
         *_other_sentences(other, methods),
         *_missed_error_sentences(figures, primary),
-        *_signal_sentences(labels, signals, choice, where),
+        *_signal_sentences(labels, signals, choice),
         *_trust_sentences(distrusted, level, figures),
         *_cascade_sentences(labels, cascade),
         f"The figures are about the questions of `{facts.question_source}`; they say nothing about others.",
@@ -102,7 +97,7 @@ def decide(
         other_levels=other,
         signal=choice.name,
         signal_auroc=choice.auroc,
-        answer_where=where,
+        answer_where=choice.where,
         not_to_trust=distrusted,
         robust=_robust(level, figures, other),
         sentences=tuple(sentences),
@@ -251,9 +246,7 @@ def _missed_error_sentences(figures: MethodFigures | None, primary: str | None) 
     ]
 
 
-def _signal_sentences(
-    labels: Labels, signals: Mapping[str, SignalScore], choice: SignalChoice, where: AnswerWhere | Undefined
-) -> list[str]:
+def _signal_sentences(labels: Labels, signals: Mapping[str, SignalScore], choice: SignalChoice) -> list[str]:
     """Return which signal to use, or that none is shown to work."""
     sentences: list[str] = []
     if labels.judge is None:
@@ -274,8 +267,8 @@ def _signal_sentences(
         sentences.append(
             f"Recommended signal: `{choice.name}` (adjusted p {p}; AUROC on held-out questions {held_out})."
         )
-        if isinstance(where, AnswerWhere):
-            sentences.append(_where_sentence(choice.name, where))
+        if isinstance(choice.where, AnswerWhere):
+            sentences.append(_where_sentence(choice.name, choice.where))
     elif isinstance(labels.accuracy, Rate) and 0 < labels.accuracy.k < labels.accuracy.n:
         sentences.append(_none_works_sentence(signals, choice))
     return sentences
@@ -285,8 +278,8 @@ def _where_sentence(name: str, where: AnswerWhere) -> str:
     """Return when to answer, with the share of the questions and the accuracy that this gave."""
     side = "at most" if where.direction > 0 else "at least"
     return (
-        f"Answer only where `{name}` is {side} {threshold(where.threshold)}: {percent(where.coverage)} of the labelled "
-        f"questions, accuracy {percent_and_interval(where.accuracy)}."
+        f"Answer only where `{name}` is {side} {threshold(where.threshold)}: on held-out questions "
+        f"{percent(where.coverage)} of them, accuracy {percent_and_interval(where.accuracy)}."
     )
 
 

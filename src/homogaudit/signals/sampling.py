@@ -35,9 +35,9 @@ def semantic_entropy(assignment: Sequence[int]) -> float:
         assignment: Cluster number of each of N samples; numbers matter only by equality.
 
     Returns:
-        Nats, exactly 0.0 where there is one cluster. From whole numbers up to one logarithm, ln N - ln(prod n_c^n_c) / N:
-        partitions of N samples with the same entropy tie, whatever the order of samples and clusters. Four, and six of
-        one, have that of four times two, and two of one.
+        Nats, exactly 0.0 where there is one cluster. Whole numbers up to two logarithms, ln N - ln(prod n_c^n_c) / N:
+        partitions of N samples with the same entropy tie, as one of four and six of one do with four of two and two of
+        one.
 
     Source: Farquhar et al., Nature 630 (2024); arXiv 2302.09664.
     """

@@ -6,7 +6,16 @@ more uncertain and the positive class is an incorrect answer. A figure that does
 """
 
 from homogaudit.statistics.agreement import Agreement, agreement, cohens_kappa
-from homogaudit.statistics.auroc import DeLong, PairedDeLong, auroc, delong, delong_paired, p_inverted, p_works
+from homogaudit.statistics.auroc import (
+    DeLong,
+    PairedDeLong,
+    auroc,
+    delong,
+    delong_paired,
+    logit_interval,
+    p_inverted,
+    p_works,
+)
 from homogaudit.statistics.bootstrap import (
     DRAWS,
     Estimate,
@@ -18,10 +27,9 @@ from homogaudit.statistics.bootstrap import (
 )
 from homogaudit.statistics.calibration import (
     Calibrated,
-    CalibrationIntervals,
-    bootstrap_calibration,
     brier_score,
     calibrate_out_of_fold,
+    ece_by_chance,
     expected_calibration_error,
 )
 from homogaudit.statistics.categories import (
@@ -58,7 +66,6 @@ __all__ = [
     "MARGIN",
     "Agreement",
     "Calibrated",
-    "CalibrationIntervals",
     "CategoryAuroc",
     "CategoryDifference",
     "CategoryZone",
@@ -85,7 +92,6 @@ __all__ = [
     "auroc_by_category",
     "bootstrap_auroc",
     "bootstrap_auroc_by_category",
-    "bootstrap_calibration",
     "bootstrap_cohens_d",
     "bootstrap_mean",
     "bootstrap_means",
@@ -100,9 +106,11 @@ __all__ = [
     "delong",
     "delong_paired",
     "dependence",
+    "ece_by_chance",
     "equivalence",
     "expected_calibration_error",
     "holm",
+    "logit_interval",
     "mcnemar",
     "p_inverted",
     "p_works",

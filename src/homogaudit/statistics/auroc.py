@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from homogaudit.errors import UndefinedStatisticError
+from homogaudit.records import Interval
 from homogaudit.statistics.arrays import (
     BoolArray,
     FloatArray,
@@ -29,6 +30,7 @@ __all__ = [
     "delong",
     "delong_paired",
     "difference",
+    "logit_interval",
     "p_inverted",
     "p_works",
     "placements",
@@ -39,7 +41,7 @@ Z_95 = NormalDist().inv_cdf(0.975)
 
 @dataclass(frozen=True, slots=True)
 class DeLong:
-    """An AUROC with DeLong's standard error and 95% interval, clipped to [0, 1].
+    """An AUROC with DeLong's standard error and 95% interval, on the scale of its log-odds.
 
     `se` is 0 for constant scores and for classes that do not overlap; the interval is then one point and says
     nothing.
@@ -145,7 +147,27 @@ def delong(scores: ArrayLike, positive: ArrayLike) -> DeLong:
     placed = placements(vector, labels)
     value = placed.auroc
     se = _standard_error(placed.positives, placed.negatives)
-    return DeLong(value=value, se=se, low=max(0.0, value - Z_95 * se), high=min(1.0, value + Z_95 * se))
+    found = logit_interval(value, se)
+    return DeLong(value=value, se=se, low=found.low, high=found.high)
+
+
+def logit_interval(value: float, se: float) -> Interval:
+    """Return the 95% interval of an AUROC, symmetric on the scale of its log-odds, where it is nearer to normal.
+
+    It stays within 0 and 1 and keeps its level with few questions of a class; one point where `se` is 0.
+
+    Args:
+        value: Between 0 and 1; 0 and 1 themselves give one point.
+        se: Of the AUROC itself.
+
+    Source:
+        Pepe (2003), "The statistical evaluation of medical tests for classification and prediction", section 5.2.
+    """
+    spread = value * (1 - value)
+    if se == 0 or spread == 0:
+        return Interval(value, value)
+    center, half = math.log(value / (1 - value)), Z_95 * se / spread
+    return Interval(*(1 / (1 + math.exp(-x)) for x in (center - half, center + half)))
 
 
 def _standard_error(positives: FloatArray, negatives: FloatArray) -> float:

@@ -13,15 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
 from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, require_classes, score_vector
-from homogaudit.statistics.bootstrap import DRAWS, bootstrap_mean, percentile_interval, question_weights
+from homogaudit.statistics.bootstrap import CHUNK_WEIGHTS, DRAWS, percentile_interval
 
 __all__ = [
     "BINS",
     "Calibrated",
-    "CalibrationIntervals",
-    "bootstrap_calibration",
     "brier_score",
     "calibrate_out_of_fold",
+    "ece_by_chance",
     "expected_calibration_error",
 ]
 
@@ -46,14 +45,6 @@ class Calibrated:
     probabilities: FloatArray
     ece: float | None
     brier: float
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationIntervals:
-    """Bootstrap intervals over questions, of given probabilities; `ece` as in `Calibrated`."""
-
-    ece: Interval | None
-    brier: Interval
 
 
 def _checked(probabilities: ArrayLike, positive: ArrayLike) -> tuple[FloatArray, BoolArray]:
@@ -83,7 +74,7 @@ def expected_calibration_error(probabilities: ArrayLike, positive: ArrayLike) ->
     """Return the ECE over 10 bins of equal mass: the mean over questions of |mean probability - error rate| of a bin.
 
     The bins lie between quantiles, so equal probabilities are never parted and bins with ties may be larger. It is
-    above 0 by chance even where the probabilities hold.
+    above 0 by chance even where the probabilities hold: `ece_by_chance` says how far.
 
     Args:
         probabilities: Shape (n,), between 0 and 1.
@@ -117,40 +108,38 @@ def brier_score(probabilities: ArrayLike, positive: ArrayLike) -> float:
     return float(np.mean((vector - labels) ** 2))
 
 
-def bootstrap_calibration(
-    probabilities: ArrayLike, positive: ArrayLike, draws: int = DRAWS, seed: int = 0
-) -> CalibrationIntervals:
-    """Return the intervals of ECE and Brier score, questions resampled with replacement, nothing refitted.
+def ece_by_chance(probabilities: ArrayLike, positive: ArrayLike, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """Return between which values the ECE lies by chance alone where the probabilities hold, in 95% of draws.
 
-    The ECE's is the basic interval (the percentile one mirrored at the estimate), because a resample's ECE is too high
-    by about as much as the estimate itself; its bins are those of all questions.
+    An ECE is above 0 by chance, and an interval around it would leave out the 0 that may be true. So the labels are
+    drawn anew from the probabilities, and the ECE is to be read beside what that gives: above the upper end the
+    probabilities are shown not to hold.
 
     Args:
         probabilities: Shape (n,), between 0 and 1.
-        positive: Shape (n,), True for an incorrect answer.
-        draws: How many resamples.
-        seed: Of the resampling.
+        positive: Shape (n,), True for an incorrect answer; only checked.
+        draws: How many sets of labels.
+        seed: Of the labels.
 
     Raises:
-        UndefinedStatisticError: There are fewer than two questions, or a value is not a probability.
+        UndefinedStatisticError: There are fewer questions than bins, or a value is not a probability.
 
     Source:
-        Davison and Hinkley (1997), "Bootstrap methods and their application", section 5.2.
+        Broecker and Smith (2007), "Increasing the reliability of reliability diagrams", Weather and Forecasting 22:
+        consistency resampling.
     """
-    vector, labels = _checked(probabilities, positive)
-    brier = bootstrap_mean((vector - labels) ** 2, draws, seed)
-    if vector.size < BINS:
-        return CalibrationIntervals(None, brier)
-    gaps = np.zeros((vector.size, BINS))
-    gaps[np.arange(vector.size), _bin_numbers(vector)] = vector - labels
-    chunks = [
-        np.abs(weights @ gaps).sum(axis=1) / vector.size for weights in question_weights(vector.size, draws, seed)
-    ]
-    drawn = percentile_interval(np.concatenate(chunks))
-    assert drawn is not None
-    twice = 2 * expected_calibration_error(vector, labels)
-    ece = Interval(low=max(0.0, twice - drawn.high), high=min(1.0, max(0.0, twice - drawn.low)))
-    return CalibrationIntervals(ece, brier)
+    vector, _ = _checked(probabilities, positive)
+    bins = np.zeros((vector.size, BINS))
+    bins[np.arange(vector.size), _bin_numbers(vector)] = 1.0
+    generator = np.random.default_rng(seed)
+    rows = max(1, CHUNK_WEIGHTS // vector.size)
+    drawn: list[FloatArray] = []
+    for start in range(0, draws, rows):
+        labels = generator.random((min(rows, draws - start), vector.size)) < vector
+        drawn.append(np.abs((vector - labels) @ bins).sum(axis=1) / vector.size)
+    found = percentile_interval(np.concatenate(drawn))
+    assert found is not None
+    return found
 
 
 def calibrate_out_of_fold(

@@ -1,7 +1,7 @@
 """Where a signal works: AUROC by category, whether it differs by category at all, effective and blind zones.
 
 The table is description only: with many small categories some AUROC is always far from 0.5. What may be concluded
-comes from the permutation test first, then from the zones. A question without a category (`None`) enters none.
+comes from Cochran's test first, then from the zones. A question without a category (`None`) enters none.
 
 It does not know what the categories mean, nor how they were made; they must not be made from the labels.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from homogaudit.codec import Count, Share
 from homogaudit.errors import UndefinedStatisticError
@@ -38,9 +38,6 @@ FEWEST_IN_ZONE = 20
 
 FEWEST_OF_CLASS = 5
 """Of each class in a category that can be a zone."""
-
-PERMUTATIONS = 2_000
-"""Of the test whether AUROC differs at all."""
 
 ZONE_PERMUTATIONS = 10_000
 """Holm over 38 categories must be able to reach 0.05."""
@@ -77,10 +74,10 @@ class CategoryDifference:
     """Whether AUROC differs by category at all.
 
     Attributes:
-        statistic: Squared deviations of the categories' AUROCs from their mean, each weighted by the inverse of its
-            variance under equal distributions: in the order of a chi-square with categories - 1 degrees of freedom.
-        p: (1 + permutations that reach it) / (1 + permutations).
-        tested: Categories with both classes and at least 10 questions.
+        statistic: Cochran's Q: squared deviations of the categories' AUROCs from their mean, each weighted by the
+            inverse of its variance; a chi-square with categories - 1 degrees of freedom where none differs.
+        p: Of that distribution.
+        tested: Categories with at least 10 questions and two of each class.
         n: Questions in them.
     """
 
@@ -178,76 +175,53 @@ def _category_auroc(category: _Category) -> CategoryAuroc:
     return CategoryAuroc(n, positives, found.value, Interval(found.low, found.high) if found.se > 0 else None)
 
 
-def category_difference(
-    scores: ArrayLike,
-    positive: ArrayLike,
-    categories: Sequence[str | None],
-    permutations: int = PERMUTATIONS,
-    seed: int = 0,
-) -> CategoryDifference:
+def category_difference(scores: ArrayLike, positive: ArrayLike, categories: Sequence[str | None]) -> CategoryDifference:
     """Test whether a signal's AUROC differs by category at all.
 
-    Scores are first ranked inside their category, because a category whose scores are higher as a whole is no
-    difference in AUROC. Then the ranks are permuted over the categories, among the incorrect and among the correct
-    answers apart, so that every category keeps its error rate.
+    Every category is ranked by itself, because one whose scores are higher as a whole is no difference in AUROC. The
+    variances are DeLong's; their two components are pooled over the categories, as a dozen questions give none of
+    their own to rely on.
 
     Args:
         scores: Shape (n,), finite, higher = more uncertain.
         positive: Shape (n,), True for an incorrect answer.
-        categories: Of each of the n questions; those with at least 10 questions and both classes are tested.
-        permutations: How many.
-        seed: Of the permutations.
+        categories: Of each of the n questions; those with at least 10 questions and two of each class are tested.
 
     Raises:
-        UndefinedStatisticError: Fewer than two categories can be tested, or a score is not finite.
+        UndefinedStatisticError: Fewer than two categories can be tested, nothing varies in them, or a score is not
+            finite.
 
     Source:
-        Mann and Whitney (1947) for the variance of an AUROC under equal distributions.
+        Cochran (1954), "The combination of estimates from different experiments", Biometrics 10; DeLong, DeLong and
+        Clarke-Pearson (1988) for the variances.
     """
-    from scipy.stats import rankdata
+    from scipy.special import chdtrc
 
-    tested = [category for category in _split(scores, positive, categories) if category.has(FEWEST_IN_TABLE, 1)]
+    tested = [category for category in _split(scores, positive, categories) if category.has(FEWEST_IN_TABLE, 2)]
     if len(tested) < 2:
         raise UndefinedStatisticError(
-            f"`{len(tested)}` categories with {FEWEST_IN_TABLE} questions and both classes",
+            f"`{len(tested)}` categories with {FEWEST_IN_TABLE} questions and two of each class",
             "a difference needs at least two",
         )
-    ranks = [(rankdata(category.scores) - 0.5) / category.scores.size for category in tested]
-    # Dense ranks over all categories, as integers: ties survive the permutation.
-    levels = np.unique(np.concatenate(ranks), return_inverse=True)[1]
-    labels = np.concatenate([category.positive for category in tested])
-    number = np.repeat(np.arange(len(tested)), [category.positive.size for category in tested])
-    incorrect, correct = levels[labels], levels[~labels]
-    own_incorrect, own_correct = number[labels], number[~labels]
-    generator = np.random.default_rng(seed)
-    statistic = _dispersion(incorrect, own_incorrect, correct, own_correct)
-    drawn = [
-        _dispersion(generator.permutation(incorrect), own_incorrect, generator.permutation(correct), own_correct)
-        for _ in range(permutations)
-    ]
-    reached = int(np.count_nonzero(np.array(drawn) >= statistic * (1 - 1e-9)))
-    return CategoryDifference(statistic, (1 + reached) / (1 + permutations), len(tested), labels.size)
+    placed = [placements(category.scores, category.positive) for category in tested]
+    aurocs = np.array([x.auroc for x in placed])
+    variances = _pooled_variances([x.positives for x in placed]) + _pooled_variances([x.negatives for x in placed])
+    if not np.all(variances):
+        raise UndefinedStatisticError(
+            "the classes do not overlap in any category", "a difference needs AUROCs that have a variance"
+        )
+    weights = 1 / variances
+    mean = float(weights @ aurocs) / float(weights.sum())
+    statistic = float(weights @ (aurocs - mean) ** 2)
+    n = sum(category.positive.size for category in tested)
+    return CategoryDifference(statistic, float(chdtrc(len(tested) - 1, statistic)), len(tested), n)
 
 
-def _dispersion(
-    incorrect: NDArray[np.intp],
-    own_incorrect: NDArray[np.intp],
-    correct: NDArray[np.intp],
-    own_correct: NDArray[np.intp],
-) -> float:
-    """Return the weighted dispersion of the categories' AUROCs from integer scores and category numbers by class."""
-    span = int(max(incorrect.max(), correct.max())) + 1
-    positives, negatives = np.bincount(own_incorrect), np.bincount(own_correct)
-    # One sort for all categories: a key orders by category first.
-    ranked = np.sort(own_correct * span + correct)
-    keys = own_incorrect * span + incorrect
-    not_above = np.searchsorted(ranked, keys, side="left") + np.searchsorted(ranked, keys, side="right")
-    earlier = np.cumsum(negatives) - negatives
-    wins = np.bincount(own_incorrect, weights=not_above / 2 - earlier[own_incorrect])
-    aurocs = wins / (positives * negatives)
-    precision = 12 * positives * negatives / (positives + negatives + 1)
-    mean = float(precision @ aurocs) / float(precision.sum())
-    return float(precision @ (aurocs - mean) ** 2)
+def _pooled_variances(placed: Sequence[FloatArray]) -> FloatArray:
+    """Return by category the variance of the mean placement of a class, from all categories' spread about their own."""
+    sizes = np.array([x.size for x in placed])
+    squares = sum(float(((x - x.mean()) ** 2).sum()) for x in placed)
+    return squares / (sizes - 1).sum() / sizes
 
 
 def category_zones(
