@@ -1,5 +1,8 @@
+import math
+
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from homogaudit.cascade.boundaries import Measured, order_stages, select_stages, stage_of
 from homogaudit.errors import UndefinedStatisticError, UsageError
@@ -101,3 +104,23 @@ def test_no_signals_give_no_stages():
 def test_infinite_scores_are_refused():
     with pytest.raises(UndefinedStatisticError, match="infinite"):
         select_stages(["token_entropy_mean"], [[1.0, np.inf]])
+
+
+def beaten_by(auroc: float, name: str, seed: int) -> list[str]:
+    rng = np.random.default_rng(seed)
+    incorrect = rng.random(300) < 0.4
+    ours = rng.normal(size=(2, 300)) + np.array([[0.4], [0.2]]) * incorrect
+    recorded = rng.normal(size=300) + math.sqrt(2) * norm.ppf(auroc) * incorrect
+    names = ["token_entropy_mean", "density", name]
+    return names_of(select_stages(names, [*ours, recorded], positive=incorrect).stages)
+
+
+def test_a_recorded_signal_that_beats_ours_is_a_stage_by_default():
+    assert beaten_by(0.9, "self_doubt", 0) == ["token_entropy_mean", "density", "self_doubt"]
+    # It stands in the place of ours of the same name.
+    assert beaten_by(0.9, "recorded:density", 0) == ["token_entropy_mean", "recorded:density"]
+
+
+def test_a_recorded_signal_that_is_no_better_is_seldom_a_stage():
+    added = sum("self_doubt" in beaten_by(norm.cdf(0.4 / math.sqrt(2)), "self_doubt", seed) for seed in range(40))
+    assert added <= 4

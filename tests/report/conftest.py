@@ -191,7 +191,7 @@ def _scored(name: str, values: Any, incorrect: Any, direction: int) -> SignalSco
     area = auroc(values[defined], incorrect[defined])
     constant = bool(np.ptp(values[defined]) == 0)
     counts = (int(defined.sum()), int(incorrect[defined].sum()))
-    found = Auroc(area, None, None, None, None, *counts, None, None, None, constant, None, "not shown to work")
+    found = Auroc(area, None, None, None, None, *counts, None, None, None, False, constant, None, "not shown to work")
     boundary = SIGNALS[name].boundary if name in SIGNALS else "recorded"
     none = Undefined("not made here")
     return SignalScore(

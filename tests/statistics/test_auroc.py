@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
-from scipy.stats import mannwhitneyu, norm
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.statistics import auroc, delong, delong_paired, p_inverted, p_works
+from homogaudit.statistics import auroc, delong, delong_paired, p_works
 
 
 def tied_data(seed: int, n: int = 80, levels: int = 7) -> tuple[np.ndarray, np.ndarray]:
@@ -172,29 +172,6 @@ def test_delong_needs_two_of_each_class():
         delong([1, 2, 3, 4], [True, False, False, False])
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_p_works_is_that_of_scipy_for_every_row(seed: int):
-    scores, positive = tied_data(seed)
-    other = np.random.default_rng(seed).normal(size=scores.size)
-    holes = other.copy()
-    holes[10:30] = np.nan
-    p_values = p_works(np.stack([scores, other, -scores, holes]), positive)
-    kept = ~np.isnan(holes)
-    rows = [(scores, positive), (other, positive), (-scores, positive), (holes[kept], positive[kept])]
-    for p, (row, labels) in zip(p_values, rows, strict=True):
-        expected = mannwhitneyu(row[labels], row[~labels], alternative="greater", method="asymptotic")
-        assert p == pytest.approx(expected.pvalue, abs=1e-12)
-
-
-def test_a_constant_signal_does_not_work():
-    assert p_works([[1.0] * 6, [0, 0, 0, 1, 1, 1.0]], [True, False, True, False, True, False])[0] == 1.0
-
-
-def test_p_works_of_one_class_is_undefined():
-    with pytest.raises(UndefinedStatisticError, match="`0` incorrect and `2` correct"):
-        p_works([[1.0, 2.0, math.nan]], [False, False, True])
-
-
 def test_delong_covers_a_known_auroc():
     # Binormal with unit variances one apart: AUROC = Phi(1 / sqrt 2). 300 data sets: 1.3% standard error.
     rng = np.random.default_rng(11)
@@ -215,10 +192,3 @@ def test_paired_delong_keeps_its_level_when_nothing_differs():
         rejected += delong_paired(shared + noise[0], shared + noise[1], positive).p < 0.05
     # 15 expected of 300; a binomial deviation is 3.8.
     assert 3 <= rejected <= 28
-
-
-def test_p_inverted_is_the_lower_tail_of_scipy():
-    rng = np.random.default_rng(21)
-    scores, positive = np.round(rng.normal(size=80), 1), rng.random(80) < 0.4
-    expected = mannwhitneyu(scores[positive], scores[~positive], alternative="less", method="asymptotic").pvalue
-    assert p_inverted([scores, np.ones(80)], positive).tolist() == [pytest.approx(expected), 1.0]

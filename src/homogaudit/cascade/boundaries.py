@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from homogaudit.errors import UndefinedStatisticError, UsageError
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.signals.signal import COST_CLASSES
-from homogaudit.statistics.arrays import FloatArray, score_matrix
+from homogaudit.statistics.arrays import FloatArray, class_vector, score_matrix
+from homogaudit.statistics.auroc import auroc
+from homogaudit.statistics.comparisons import compare_with_primary
 
 __all__ = [
     "DEFAULT_STAGES",
@@ -38,6 +40,9 @@ is defined for nearly all questions and not constant. More would be fitted on qu
 
 LEAST_DEFINED = 0.9
 """A question without one of the signals cannot enter; a signal that loses more than this is not worth it."""
+
+LEVEL = 0.05
+"""Adjusted p below which a recorded signal is shown to beat ours."""
 
 _RECORDED_PREFIX = "recorded:"
 _ALWAYS_THERE = frozenset({"greedy"})
@@ -162,14 +167,20 @@ def select_stages(
     scores: ArrayLike,
     wanted: Sequence[str] | None = None,
     measured: Measured | None = None,
+    positive: ArrayLike | None = None,
 ) -> StageSelection:
     """Choose the stages among the signals at hand and order them by marginal cost.
+
+    By default a recorded signal joins them that is shown to beat the best of ours, in place of ours of the same name if
+    there is one: paired DeLong against that one, Holm over all recorded ones. So few are added that the held-out
+    figures, which this choice comes before, owe it little.
 
     Args:
         names: Of the signals, one a row.
         scores: Shape (signals, n); NaN where a signal is undefined for a question.
         wanted: The signals to take; by default those of `DEFAULT_STAGES` that are there.
         measured: Seconds a question, for the order.
+        positive: Shape (n,), True for an incorrect answer; without it no recorded signal is compared with ours.
 
     Raises:
         UsageError: A wanted signal is not there.
@@ -191,6 +202,11 @@ def select_stages(
             kept.append(stage_of(next(name for name in slot if name not in unfit)))
         else:
             left_out |= unfit
+    if wanted is None and positive is not None:
+        better = _better_recorded(names, matrix, [stage.signal for stage in kept], positive)
+        if better is not None:
+            same = {better.removeprefix(_RECORDED_PREFIX), *_slot_of(better)}
+            kept = [stage for stage in kept if stage.signal not in same] + [stage_of(better)]
     stages = order_stages(kept, measured)
     chosen = tuple(rows[stage.signal] for stage in stages)
     questions = np.isfinite(matrix[list(chosen)].sum(axis=0))
@@ -201,6 +217,35 @@ def _default_slots(names: Sequence[str]) -> list[tuple[str, ...]]:
     """Return the default signals at hand by slot; what the project computed goes before what was recorded."""
     slots = [[x for name in slot for x in (name, _RECORDED_PREFIX + name) if x in names] for slot in DEFAULT_STAGES]
     return [tuple(slot) for slot in slots if slot]
+
+
+def _slot_of(name: str) -> tuple[str, ...]:
+    own = name.removeprefix(_RECORDED_PREFIX)
+    return next((slot for slot in DEFAULT_STAGES if own in slot), ())
+
+
+def _better_recorded(names: Sequence[str], matrix: FloatArray, kept: Sequence[str], positive: ArrayLike) -> str | None:
+    """Return the recorded signal that is shown to have the highest AUROC, above the best of ours."""
+    labels = class_vector(positive, matrix.shape[1])
+    fit = [name for name, row in zip(names, matrix, strict=True) if _unfit(row) is None]
+    recorded = [name for name in fit if name not in SIGNALS and name not in kept]
+    rows = dict(zip(names, matrix, strict=True))
+    areas: dict[str, float] = {}
+    for name in kept:
+        own = rows[name]
+        classes = labels[~np.isnan(own)]
+        if name in SIGNALS and classes.any() and not classes.all():
+            areas[name] = auroc(own[~np.isnan(own)], classes)
+    if not recorded or not areas:
+        return None
+    best = max(areas, key=lambda name: areas[name])
+    found = compare_with_primary([rows[name] for name in (best, *recorded)], labels)
+    deltas = {
+        name: x.difference.delta
+        for name, x in zip(recorded, found, strict=True)
+        if x.difference is not None and x.p_holm is not None and x.p_holm < LEVEL and x.difference.delta > 0
+    }
+    return max(deltas, key=lambda name: deltas[name], default=None)
 
 
 def _unfit(scores: FloatArray) -> str | None:

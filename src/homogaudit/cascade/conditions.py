@@ -134,7 +134,7 @@ def recommend(
     singles: Sequence[SingleStage],
     n: int,
 ) -> Recommendation:
-    """Judge the three conditions of `n` questions; costs are of the kind that decides, `full` is 0 where all is free."""
+    """Judge the three conditions over `n` questions; costs are of the kind that decides, `full` 0 where all is free."""
     judged = (_works(parallel), _non_inferior(difference), _saves(cost, full, singles))
     times = max(x.times for x in judged)
     conditions = tuple(x.condition for x in judged)

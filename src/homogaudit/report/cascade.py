@@ -73,7 +73,7 @@ def cascade_inputs(data: RunData, scores: LabelledScores, wanted: Sequence[str] 
     """
     resources = resource_costs(data)
     measured = Measured(_own_seconds(data), resources.seconds)
-    chosen = select_stages(scores.names, scores.matrix, wanted, measured)
+    chosen = select_stages(scores.names, scores.matrix, wanted, measured, scores.incorrect)
     return CascadeInputs(
         stages=chosen.stages,
         left_out=chosen.left_out,

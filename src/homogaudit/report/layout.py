@@ -286,6 +286,10 @@ def _signals(report: Report) -> Section:
             for name, x in scored.items()
             if isinstance(x.auroc, Auroc) and (wider := x.auroc.by_category) is not None
         ]
+        within = [name for name, x in scored.items() if isinstance(x.auroc, Auroc) and x.auroc.within_categories]
+        if within:
+            said = "tested within categories, which they mostly tell apart"
+            parts.append(line(f"{', '.join(within)}: {said}.", "within_categories"))
     unscored = {name: x.auroc.reason for name, x in report.signals.items() if isinstance(x.auroc, Undefined)}
     parts += [line(f"Not scored: {names} ({reason}).", "undefined") for names, reason in by_reason(unscored)]
     costs = (

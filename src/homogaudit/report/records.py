@@ -399,6 +399,7 @@ class Auroc:
         p: Of "above 0.5", one-sided; `None` on a part of the questions.
         p_holm: The same, adjusted over all scored signals.
         p_inverted_holm: Of "below 0.5", one-sided, adjusted over all scored signals: what `inverted` rests on.
+        within_categories: Whether p is of a test within categories, which the signal mostly tells apart.
         reading: Whether the signal tells wrong answers from right ones.
     """
 
@@ -412,6 +413,7 @@ class Auroc:
     p: Share | None
     p_holm: Annotated[Share | None, Figure("adj. p", written=p_value)]
     p_inverted_holm: Share | None
+    within_categories: bool
     constant: bool
     by_category: Interval | None
     reading: Annotated[Reading, Figure("reading")]

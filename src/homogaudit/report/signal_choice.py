@@ -117,7 +117,8 @@ def _folds(scores: LabelledScores, rows: list[int], seed: int) -> Iterator[_Fold
 
 
 def _fold(scores: LabelledScores, rows: list[int], training: NDArray[np.intp], held_out: NDArray[np.intp]) -> _Fold:
-    p_values = p_works(scores.matrix[rows][:, training], scores.incorrect[training])
+    categories = [scores.categories[question] for question in training]
+    p_values = p_works(scores.matrix[rows][:, training], scores.incorrect[training], categories)
     chosen = int(np.argmin(p_values))
     row = scores.matrix[rows[chosen]]
     known = training[~np.isnan(row[training])]

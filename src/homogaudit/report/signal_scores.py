@@ -28,6 +28,7 @@ from homogaudit.statistics import (
     holm,
     p_inverted,
     p_works,
+    tells_categories_apart,
 )
 
 __all__ = ["LEVEL", "LabelledScores", "delong_interval", "labelled_scores", "score_signals"]
@@ -183,6 +184,7 @@ def _aurocs(scores: LabelledScores, *, draws: int, seed: int, by_category: bool 
                 p=None,
                 p_holm=None,
                 p_inverted_holm=None,
+                within_categories=False,
                 constant=constant,
                 by_category=clustered,
                 reading="constant" if constant else "not tested",
@@ -244,21 +246,31 @@ def _with_holm(scores: LabelledScores, aurocs: Sequence[Auroc | Undefined]) -> l
     if not rows:
         return list(aurocs)
     matrix = scores.matrix[rows]
-    above, below = p_works(matrix, scores.incorrect), p_inverted(matrix, scores.incorrect)
+    above = p_works(matrix, scores.incorrect, scores.categories)
+    below = p_inverted(matrix, scores.incorrect, scores.categories)
+    apart = tells_categories_apart(matrix, scores.categories)
     result = list(aurocs)
-    for row, p, works, inverted in zip(rows, above, holm(above), holm(below), strict=True):
+    for row, p, works, inverted, within in zip(rows, above, holm(above), holm(below), apart, strict=True):
         found = aurocs[row]
         assert isinstance(found, Auroc)
-        found = replace(found, p=float(p), p_holm=float(works), p_inverted_holm=float(inverted))
+        found = replace(
+            found,
+            p=float(p),
+            p_holm=float(works),
+            p_inverted_holm=float(inverted),
+            within_categories=bool(within),
+        )
         result[row] = replace(found, reading=_reading(found, float(works), float(inverted)))
     return result
 
 
 def _reading(found: Auroc, works: float, inverted: float) -> Reading:
-    """Return what an AUROC says: both ways an adjusted p and the interval must agree."""
+    """Return what an AUROC says: both ways an adjusted p and the interval must agree, that over categories if wider."""
     if found.constant:
         return "constant"
     low, high = (found.value, found.value) if found.low is None or found.high is None else (found.low, found.high)
+    if found.by_category is not None:
+        low, high = found.by_category.low, found.by_category.high
     if low > 0.5 and works < LEVEL:
         return "works"
     return "inverted" if high < 0.5 and inverted < LEVEL else "not shown to work"

@@ -6,16 +6,7 @@ more uncertain and the positive class is an incorrect answer. A figure that does
 """
 
 from homogaudit.statistics.agreement import Agreement, agreement, cohens_kappa
-from homogaudit.statistics.auroc import (
-    DeLong,
-    PairedDeLong,
-    auroc,
-    delong,
-    delong_paired,
-    logit_interval,
-    p_inverted,
-    p_works,
-)
+from homogaudit.statistics.auroc import DeLong, PairedDeLong, auroc, delong, delong_paired, logit_interval
 from homogaudit.statistics.bootstrap import (
     DRAWS,
     Estimate,
@@ -45,6 +36,7 @@ from homogaudit.statistics.comparisons import MARGIN, Comparison, Equivalence, c
 from homogaudit.statistics.dependence import Correlation, Dependence, Permuted, dependence, pearson, spearman
 from homogaudit.statistics.effect import cohens_d
 from homogaudit.statistics.folds import stratified_folds
+from homogaudit.statistics.mann_whitney import p_inverted, p_works, tells_categories_apart
 from homogaudit.statistics.rates import Rate, questions_needed, wilson
 from homogaudit.statistics.risk_control import RiskBound, risk_bound
 from homogaudit.statistics.selective import (
@@ -121,6 +113,7 @@ __all__ = [
     "risk_coverage_curve",
     "spearman",
     "stratified_folds",
+    "tells_categories_apart",
     "wilcoxon",
     "wilson",
 ]

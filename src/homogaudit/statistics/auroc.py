@@ -1,4 +1,4 @@
-"""AUROC with ties counted half, its DeLong interval, the paired DeLong test, and the p of "works at all".
+"""AUROC with ties counted half, its DeLong interval and the paired DeLong test.
 
 Scores are oriented so that higher is more uncertain; the positive class is an incorrect answer. Nothing here knows
 what a signal is or resamples anything: `bootstrap` does that.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
@@ -18,7 +18,6 @@ from homogaudit.statistics.arrays import (
     FloatArray,
     class_vector,
     require_classes,
-    score_matrix,
     score_vector,
 )
 
@@ -31,8 +30,7 @@ __all__ = [
     "delong_paired",
     "difference",
     "logit_interval",
-    "p_inverted",
-    "p_works",
+    "midranks",
     "placements",
 ]
 
@@ -89,7 +87,7 @@ class Placements:
     negatives: FloatArray
 
 
-def _midranks(values: FloatArray) -> FloatArray:
+def midranks(values: FloatArray) -> FloatArray:
     """Return ranks from 1, tied values sharing the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts - 1) / 2
@@ -98,9 +96,9 @@ def _midranks(values: FloatArray) -> FloatArray:
 
 def placements(scores: FloatArray, positive: BoolArray) -> Placements:
     """Return the placements of checked `scores`, by midranks in O(n log n); both classes must be there."""
-    ranks = _midranks(scores)
-    wins = ranks[positive] - _midranks(scores[positive])
-    losses = ranks[~positive] - _midranks(scores[~positive])
+    ranks = midranks(scores)
+    wins = ranks[positive] - midranks(scores[positive])
+    losses = ranks[~positive] - midranks(scores[~positive])
     return Placements(
         auroc=float(wins.sum()) / (wins.size * losses.size),
         positives=wins / losses.size,
@@ -122,7 +120,7 @@ def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
     labels = class_vector(positive, vector.size)
     require_classes(labels, 1, "an AUROC")
     positives = int(np.count_nonzero(labels))
-    rank_sum = float(_midranks(vector)[labels].sum())
+    rank_sum = float(midranks(vector)[labels].sum())
     wins = rank_sum - positives * (positives + 1) / 2
     return wins / (positives * (vector.size - positives))
 
@@ -223,65 +221,3 @@ def difference(first: Placements, second: Placements) -> PairedDeLong:
         low=max(-1.0, delta - Z_95 * se),
         high=min(1.0, delta + Z_95 * se),
     )
-
-
-def p_works(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
-    """Return for every signal the one-sided p of "AUROC > 0.5", before any correction (see `holm`).
-
-    Args:
-        scores: Shape (signals, n); NaN where a signal is undefined for a question, which that signal then leaves
-            out.
-        positive: Shape (n,), True for the positive class.
-
-    Returns:
-        Shape (signals,); 1 for constant scores.
-
-    Raises:
-        UndefinedStatisticError: A signal has scores in only one class, or a score is infinite.
-
-    Source:
-        Mann and Whitney (1947), normal approximation with ties and continuity correction, as in SciPy.
-    """
-    return _mann_whitney(score_matrix(scores), positive)
-
-
-def p_inverted(scores: ArrayLike, positive: ArrayLike) -> NDArray[np.float64]:
-    """Return for every signal the one-sided p of "AUROC < 0.5", before any correction (see `holm`).
-
-    Args:
-        scores: Shape (signals, n); NaN where a signal is undefined for a question, which that signal then leaves
-            out.
-        positive: Shape (n,), True for the positive class.
-
-    Returns:
-        Shape (signals,); 1 for constant scores.
-
-    Raises:
-        UndefinedStatisticError: A signal has scores in only one class, or a score is infinite.
-
-    Source:
-        As `p_works`.
-    """
-    return _mann_whitney(-score_matrix(scores), positive)
-
-
-def _mann_whitney(matrix: FloatArray, positive: ArrayLike) -> NDArray[np.float64]:
-    labels = class_vector(positive, matrix.shape[1])
-    p_values = np.ones(matrix.shape[0])
-    for row, signal in enumerate(matrix):
-        defined = ~np.isnan(signal)
-        values, classes = signal[defined], labels[defined]
-        require_classes(classes, 1, "an AUROC")
-        if np.ptp(values) > 0:
-            p_values[row] = _mann_whitney_p(values, classes)
-    return p_values
-
-
-def _mann_whitney_p(values: FloatArray, classes: BoolArray) -> float:
-    """Return the p of one signal that is not constant; SciPy's own takes a millisecond a call, and folds need many."""
-    n, k = values.size, int(np.count_nonzero(classes))
-    _, inverse, ties = np.unique(values, return_inverse=True, return_counts=True)
-    midranks = np.cumsum(ties) - (ties - 1) / 2
-    wins = float(midranks[inverse][classes].sum()) - k * (k + 1) / 2
-    variance = k * (n - k) / 12 * (n + 1 - float((ties.astype(np.float64) ** 3 - ties).sum()) / (n * (n - 1)))
-    return math.erfc((wins - k * (n - k) / 2 - 0.5) / math.sqrt(2 * variance)) / 2
