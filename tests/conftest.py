@@ -1,6 +1,7 @@
 """What tests of several packages share: the reference data, the packaged models, and a small run file."""
 
 import importlib.util
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -113,3 +114,15 @@ def _save_tiny_nli(
         model.classifier.weight.copy_(weight[order])
     model.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def on_log_odds() -> Callable[[dict[str, float]], tuple[float, float]]:
+    """Return what turns an expected AUROC and its plain DeLong interval into one symmetric on the log-odds."""
+
+    def turned(figures: dict[str, float]) -> tuple[float, float]:
+        value = figures["auroc"]
+        center, half = math.log(value / (1 - value)), (value - figures["delong_low"]) / (value * (1 - value))
+        return 1 / (1 + math.exp(half - center)), 1 / (1 + math.exp(-half - center))
+
+    return turned

@@ -161,7 +161,7 @@ def test_an_ece_lies_where_chance_puts_it_where_the_probabilities_hold_and_above
             inside[shift] += expected_calibration_error(p, positive) <= ece_by_chance(p, positive, 200, world).high
     # 97.5% by construction, and four standard errors of 200 worlds.
     assert inside[0.0] >= 186
-    assert inside[0.15] <= 20
+    assert inside[0.15] <= 40
 
 
 @settings(deadline=None, max_examples=30)

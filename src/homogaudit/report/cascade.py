@@ -180,8 +180,8 @@ def _held_out(found: CascadeEvaluation, inputs: CascadeInputs) -> HeldOutCascade
         difference=found.difference,
         margin=found.margin,
         p_non_inferior=found.p_non_inferior,
-        accuracy=found.accuracy,
-        accuracy_parallel=found.accuracy_parallel,
+        accuracy_at_cut=found.accuracy,
+        accuracy_at_cut_parallel=found.accuracy_parallel,
         decided=dict(zip(names, found.decided, strict=True)),
         saving={kind: x if isinstance(x, Undefined) else savings[kind] for kind, x in inputs.costs.items()},
         alone={x.stage.signal: StageAlone(x.auroc, x.difference, x.p_holm, x.shown_worse) for x in found.singles},
@@ -225,7 +225,7 @@ def cascade_sentence(found: CascadeFindings) -> str:
         # What coin flips save is no saving.
         return f"No cascade is recommended: {found.reason}{f'; it {saved}' if held_out.works else ''}."
     areas = f"{decimal(held_out.auroc.value)} against {decimal(held_out.auroc_parallel.value)} of running every stage"
-    rights = f"{percent(held_out.accuracy.value)} against {percent(held_out.accuracy_parallel.value)}"
+    rights = f"{percent(held_out.accuracy_at_cut.value)} against {percent(held_out.accuracy_at_cut_parallel.value)}"
     return (
         f"Recommended cascade: {order}; it {saved}, AUROC on held-out questions {areas}, accuracy at the cut {rights}."
     )

@@ -69,18 +69,9 @@ class HeldOutCascade:
     difference: Annotated[HeldOutValue, Figure("difference")]
     margin: Share
     p_non_inferior: Annotated[Share, Figure("p of losing the margin", written=p_value)]
-    accuracy: Annotated[
-        HeldOutValue,
-        Figure(
-            "accuracy at the cut",
-            "Share of the answers that the cascade rightly flags or accepts, cut at the share of wrong answers, on "
-            "held-out folds.",
-            unit="0 to 1",
-            written=percent,
-        ),
-    ]
-    accuracy_parallel: Annotated[
-        HeldOutValue, Figure("accuracy of every stage", term="accuracy at the cut", written=percent)
+    accuracy_at_cut: Annotated[HeldOutValue, Figure("accuracy at the cut", written=percent)]
+    accuracy_at_cut_parallel: Annotated[
+        HeldOutValue, Figure("accuracy of every stage", term="accuracy_at_cut", written=percent)
     ]
     decided: Mapping[str, HeldOutValue]
     saving: Mapping[str, HeldOutValue | Undefined]

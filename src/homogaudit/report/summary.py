@@ -170,7 +170,7 @@ def _saving(report: Report) -> list[Line]:
         return [line(f"Not known: {found.reason}.", "saving", label="Saving")]
     against = (
         f"AUROC {decimal(found.auroc.value)} against {decimal(found.auroc_parallel.value)} of every stage, accuracy "
-        f"{percent(found.accuracy.value)} against {percent(found.accuracy_parallel.value)}"
+        f"{percent(found.accuracy_at_cut.value)} against {percent(found.accuracy_at_cut_parallel.value)}"
     )
     saving = found.saving["calls"]
     if report.cascade.recommended and not isinstance(saving, Undefined):
