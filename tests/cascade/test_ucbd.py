@@ -10,6 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from homogaudit.cascade.boundaries import stage_of
 from homogaudit.cascade.costs import unit_costs
+from homogaudit.cascade.fits import fit_cascades
+from homogaudit.cascade.held_out import with_score_interval
 from homogaudit.cascade.policy import Cascade, fit_policy
 from homogaudit.cascade.ucbd import CascadeEvaluation, evaluate_cascade
 from homogaudit.errors import UndefinedStatisticError
@@ -216,3 +218,22 @@ def test_tied_signals_are_decided_together():
     found = evaluate(TWO, signals, incorrect, 20)
     assert found.auroc.value <= found.auroc_parallel.value + 0.05
     assert 0 <= found.savings[0].cost.value <= 1
+
+
+@pytest.mark.slow
+def test_the_interval_of_the_saving_covers_what_the_policy_saves_on_fresh_questions(draw_signals):
+    print("\nsaving of a fitted policy: in its sample, on fresh questions, coverage and width of the interval")
+    for aurocs in ((0.7, 0.7), (0.65, 0.8), (0.75, 0.6)):
+        for n in (100, 400):
+            fresh, _ = draw_signals(aurocs, 20_000, 1)
+            rows = []
+            for seed in range(150):
+                signals, incorrect = draw_signals(aurocs, n, 1000 + seed)
+                fit = fit_cascades(signals.T, incorrect.astype(float), np.ones((1, n)))
+                saved, truth = (float((fit.decide(fit.probabilities(x.T)).stage == 0).mean()) for x in (signals, fresh))
+                found = with_score_interval(saved, n)
+                rows.append((saved, truth, found.low <= truth <= found.high, found.high - found.low))
+            means = np.mean(rows, axis=0)
+            print(f"  AUROC {aurocs}, {n} questions: ", " ".join(f"{x:.3f}" for x in means))
+            assert abs(means[0] - means[1]) < 0.03
+            assert means[2] >= 0.88
