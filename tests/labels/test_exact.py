@@ -73,3 +73,8 @@ def test_a_truncated_answer_is_correct_or_unknown() -> None:
 
 def test_aliases_without_words_match_nothing() -> None:
     assert exact("anything!", ("!", "")) is LabelValue.INCORRECT
+
+
+def test_what_stands_far_from_a_name_does_not_deny_it() -> None:
+    assert exact("It is not cold. " + "So they say. " * 2000 + "It is Paris.", ("Paris",)) is LabelValue.CORRECT
+    assert exact("Not so. " * 2000 + "It is not Paris.", ("Paris",)) is LabelValue.INCORRECT

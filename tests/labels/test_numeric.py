@@ -60,3 +60,10 @@ def test_worked_solutions_are_read_to_their_end(reference: Path) -> None:
     assert found[LabelValue.CORRECT] >= 1285
     # Cents for dollars, a time of day, and a number of a note.
     assert found[LabelValue.INCORRECT] <= 6
+
+
+@pytest.mark.parametrize(
+    "text", ["Take 7 of 9. " * 2000 + "That makes 18.", "The answer is 18. " + "Take 7 of 9. " * 2000]
+)
+def test_a_long_answer_is_read_where_it_settles(text: str) -> None:
+    assert numeric(text, ("18",)).value is LabelValue.CORRECT

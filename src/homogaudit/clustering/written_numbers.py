@@ -181,7 +181,7 @@ class _Reader:
             self.position += 3
             return written(Fraction(scale, 2))
         if first == "half":
-            alone = self._next(1) == "of" or not self._text[: self._words[self.position][0]].strip()
+            alone = self._next(1) == "of" or self.position == 0
             self.position += 1
             return "1/2" if alone and not self._next().startswith(("brother", "sister", "time")) else None
         if first in _ORDINALS:
@@ -208,9 +208,14 @@ class _Reader:
                 self.position += 1
             return f"{whole}.{digits}"
         is_one = whole == 1 and self.position == self._start + 1
-        if is_one and (_PRONOUN.search(self._text[: self._words[self._start][0]]) or self._next() in ("of", "another")):
+        if is_one and (_PRONOUN.search(self._text, *self._just_before()) or self._next() in ("of", "another")):
             return None
         return self._mixed(Fraction(whole), self.position - self._start)
+
+    def _just_before(self) -> tuple[int, int]:
+        """Return where the few words before the number stand."""
+        end = self._words[self._start][0]
+        return max(end - 20, 0), end
 
     def _mixed(self, whole: Fraction, length: int) -> str | None:
         """Add what follows a whole number: `and a half`, `and three quarters`, and a scale behind that."""

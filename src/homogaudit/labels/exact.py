@@ -26,6 +26,8 @@ _TURN = re.compile(
     r"[,;]\s*(?:but|however|yet|whereas|now|today)\b(?:[^.!?]*?\b(?:is|was|are|were|became))?\s+"
     r"(?:(?:actually|really|now|in\s+fact|in\s+truth|called)\s+)*([A-Z]\w+)"
 )
+_NEAR = 60
+"""Words on either side that say how an answer stands to a name."""
 _MORE_OF_A_UNIT = frozenset({"/", "per", "squared", "cubed", "2", "3"})
 _FUNCTION_OF_NAMES = frozenset({"it", "is", "was", "i", "he", "she", "they", "in", "and", "but"})
 
@@ -158,8 +160,8 @@ def _held(alias: str, wanted: tuple[str, ...], answer: Words, aliases: list[tupl
 
 
 def _marked(answer: Words, first: int, last: int, aliases: list[tuple[str, ...]]) -> str:
-    """Write the answer with the alias at `first` to `last` as `@@` and every other alias as `@`."""
-    tokens = [*answer.tokens[:first], "@@", *answer.tokens[last + 1 :]]
+    """Write what stands around the alias at `first` to `last`, itself as `@@` and every other alias as `@`."""
+    tokens = [*answer.tokens[max(first - _NEAR, 0) : first], "@@", *answer.tokens[last + 1 : last + 1 + _NEAR]]
     text = " ".join(tokens)
     for words in sorted(aliases, key=len, reverse=True):
         text = re.sub(rf"(?<!\S){re.escape(' '.join(words))}(?!\S)", "@", text)

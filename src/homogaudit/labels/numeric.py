@@ -14,7 +14,8 @@ from homogaudit.records import Generation, LabelValue, Question
 
 __all__ = ["judge_numeric"]
 
-_N = r"[-+]?[$\u20ac\u00a3\u00a5\u20b9]?\s?\d[\d.,]*(?:/\d+)?"
+_READ = 2000
+"""Characters that are read: from the last `the answer is`, else those at the end."""
 _REFERENCE = re.compile(
     r"""
     \[\s?\d+(?:\s?[,-]\s?\d+)*\s?\]                                  # [3]
@@ -123,6 +124,10 @@ class _Reading:
     """One answer read against the reference numbers."""
 
     def __init__(self, answer: str, references: set[Fraction], are_shares: bool) -> None:
+        self._marked = marked_number(in_digits(answer))
+        if len(answer) > _READ:
+            stated = list(_STATED.finditer(answer))
+            answer = answer[stated[-1].start() :][:_READ] if stated else answer[-_READ:]
         self._answer = answer
         self._references = references
         self._are_shares = are_shares
@@ -137,13 +142,12 @@ class _Reading:
 
     def verdict(self) -> Verdict:
         """Return the label and its reason."""
+        if self._marked is not None:
+            return self._compare(Fraction(self._marked), "the final number is")
         if not self._numbers:
             if Fraction(0) in self._references and re.match(r"\W*(?:none|nothing)\b", self._answer, re.IGNORECASE):
                 return Verdict(LabelValue.CORRECT, "the answer says none")
             return Verdict(LabelValue.NO_MATCH, "the answer holds no number")
-        marked = marked_number(self._text)
-        if marked is not None:
-            return self._compare(Fraction(marked), "the final number is")
         standing = [x for x in self._numbers if not self._is_denied(x)]
         if not standing:
             denied = [x for x in self._numbers if self._equals(Fraction(x.value))]
