@@ -60,15 +60,16 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
             ),
             Judge(
                 "exact",
-                "Correct where the answer equals a reference answer or contains it as whole words, case, articles and "
-                "punctuation aside, and no negation stands just before it.",
+                "Correct where the answer equals a reference answer or contains it as whole words and stands by it: does "
+                "not deny it, leave it to others or name it among others. Case, accents, articles, punctuation and the "
+                "way numbers and units are written do not count.",
                 "the exact match of SQuAD (arXiv 1606.05250), widened to containment",
                 judge_exact,
             ),
             Judge(
                 "numeric",
-                "Correct where the final number of the answer equals the reference number, separators, currency and "
-                "units aside. An answer that was cut off or holds no number is no match.",
+                "Correct where the number that the answer settles on equals the reference number, separators, currency "
+                "and units aside. An answer that was cut off, holds no number or may mean another one is no match.",
                 "the answer extraction of GSM8K (arXiv 2110.14168)",
                 judge_numeric,
             ),
