@@ -60,9 +60,9 @@ JUDGES: Mapping[str, Judge] = MappingProxyType(
             ),
             Judge(
                 "exact",
-                "Correct where the answer equals a reference answer or contains it as whole words and stands by it: "
-                "does not deny it, leave it to others or name it among others. Case, accents, articles, punctuation and the "
-                "way numbers and units are written do not count.",
+                "Correct where the answer equals a reference answer, or contains it as whole words and stands by it: "
+                "does not deny it, leave it to others or name it among others. Case, accents, articles, punctuation "
+                "and how numbers and units are written do not count.",
                 "the exact match of SQuAD (arXiv 1606.05250), widened to containment",
                 judge_exact,
             ),
