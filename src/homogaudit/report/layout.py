@@ -161,11 +161,14 @@ def _homogenization(report: Report) -> Section:
         marked = {
             name + (" *" if len(rates) > 1 and name == found.primary else ""): x for name, x in found.methods.items()
         }
-        paths = ("threshold", "linkage", "scr", "scr.interval", "scr.of", "pairs_auroc")
+        paths = ("threshold", "linkage", "scr", "scr.interval", "scr.of")
         first = Column("clustering", "clustering")
         parts.append(record_table(marked, first, paths, term=lambda _: "scr", mark="scr", axis=SCR_AXIS))
         if len(rates) > 1:
             parts.append(line("* decides the verdict.", "primary", "muted"))
+        on_pairs = ("pairs_auroc", "pairs_auroc.interval", "false_merges", "false_splits")
+        title = "On pairs of answers labelled by hand"
+        parts.append(record_table(marked, first, on_pairs, title=title, term=lambda _: "pairs_auroc"))
         parts += [_curves(found.methods, found.primary), _size_curves(found.methods)]
         for name, figures in found.methods.items():
             parts += _method_parts(name, figures)

@@ -241,7 +241,7 @@ class MethodFigures:
     pairs_auroc: Annotated[
         Estimate | Undefined,
         Figure(
-            "tells meaning apart",
+            "pair AUROC",
             "AUROC of the clustering's similarity on pairs of answers labelled by hand: how often a pair of one "
             "meaning is more similar than one of different meanings; 0.5 is chance. Measured for this version on the "
             "packaged pairs, nothing fitted to the subject of a pair; the interval is over subjects.",
@@ -250,14 +250,14 @@ class MethodFigures:
     run_pairs_auroc: Annotated[
         Estimate | Undefined,
         Figure(
-            "tells meaning apart in runs",
+            "pair AUROC, runs",
             "The same on the packaged pairs that real models drew; the others were written to be hard.",
         ),
     ]
     false_merges: Annotated[
         Estimate | Undefined,
         Figure(
-            "joins different meanings",
+            "wrongly joined",
             "Share of the packaged pairs of different meaning whose similarity reaches the threshold. It is one of "
             "pairs, not of questions.",
             written=percent,
@@ -266,7 +266,7 @@ class MethodFigures:
     false_splits: Annotated[
         Estimate | Undefined,
         Figure(
-            "parts one meaning",
+            "wrongly parted",
             "Share of the packaged pairs of one meaning whose similarity does not reach the threshold. It is one of "
             "pairs, not of questions.",
             written=percent,
