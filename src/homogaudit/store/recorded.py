@@ -278,13 +278,14 @@ def _add_embeddings(run: RunFile, recorded: RecordedFile) -> None:
         name = recorded.embedder.get("name") or RECORDED_JUDGE
         key = recorded.embedder.get("key") or name
         run.add_embeddings(key, vectors)
-        meaning = recorded.embedder.get("meaning")
-        for record in recorded.records if isinstance(meaning, str) else ():
+        named = recorded.embedder.get("meaning")
+        meaning = named if isinstance(named, str) else None
+        for record in recorded.records:
             texts = sorted({sample.answer for sample in record.samples if sample.is_valid})
-            if record.meaning is not None and len(record.meaning) == len(texts) * (len(texts) - 1) // 2:
+            if meaning and record.meaning is not None and len(record.meaning) == len(texts) * (len(texts) - 1) // 2:
                 run.add_similarities(meaning, record.question.text, texts, square(record.meaning, len(texts)))
         threshold = recorded.embedder.get("calibrated_threshold")
-        run.embedders = {key: EmbedderUsed(name, threshold, meaning if isinstance(meaning, str) else None)}
+        run.embedders = {key: EmbedderUsed(name, threshold, meaning)}
 
 
 # Out of a run file
