@@ -9,7 +9,7 @@ import pytest
 from homogaudit.config import load_models
 from homogaudit.errors import ModelError, RunFileError, UsageError
 from homogaudit.events import JobEmbedder, JobModel, Scoring
-from homogaudit.generation.fingerprint import fingerprint
+from homogaudit.generation.fingerprint import model_fingerprint
 from homogaudit.launch.embedder_choice import resolve_job_embedder, resolve_job_nli
 from homogaudit.launch.resume import plan_resume
 from homogaudit.records import ClusteringMethod
@@ -26,7 +26,7 @@ def model(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(make_run: Callable[..., RunFile], model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RunFile:
     monkeypatch.chdir(tmp_path)
-    stored = {"kind": "gguf", "fingerprint": fingerprint(model).to_json()}
+    stored = {"kind": "gguf", "fingerprint": model_fingerprint(model)}
     run = make_run(model=stored, decoding={"samples": 2})
     run.set_meta("model_entry", {"location": str(model)})
     return run

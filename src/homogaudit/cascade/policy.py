@@ -159,7 +159,7 @@ def fit_policy(
         signals: Shape (k, n), as they were evaluated.
         positive: Shape (n,), True for an incorrect answer.
         model: The name of the model whose answers these are.
-        fingerprint: Of its file, as `Fingerprint.to_json` gives it.
+        fingerprint: Of its file, as `model_fingerprint` gives it.
 
     Raises:
         UndefinedStatisticError: As in `evaluate_cascade`.
@@ -263,7 +263,7 @@ class Cascade:
 
         Args:
             name: Of the model.
-            fingerprint: Of its file, as `Fingerprint.to_json` gives it.
+            fingerprint: Of its file, as `model_fingerprint` gives it.
             allow_other: Take any model; thresholds then mean what they happen to mean.
 
         Raises:
