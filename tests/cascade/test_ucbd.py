@@ -220,6 +220,13 @@ def test_tied_signals_are_decided_together():
     assert 0 <= found.savings[0].cost.value <= 1
 
 
+@pytest.mark.parametrize("n", [60, 100, 399, 400])
+def test_a_saving_of_all_or_nothing_ends_exactly_there(n: int):
+    assert with_score_interval(1.0, n).high == 1.0
+    assert with_score_interval(0.0, n).low == 0.0
+    assert with_score_interval(0.0, n).high == pytest.approx(wilson(0, n).high)
+
+
 @pytest.mark.slow
 def test_the_interval_of_the_saving_covers_what_the_policy_saves_on_fresh_questions(draw_signals):
     print("\nsaving of a fitted policy: in its sample, on fresh questions, coverage and width of the interval")

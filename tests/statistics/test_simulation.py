@@ -119,7 +119,7 @@ def test_delongs_interval_covers_with_few_positives():
             on_log_odds += found.low <= truth <= found.high
         print(f"  AUROC {truth}, {positives} of {positive.size}: {plain / worlds:.4f} {on_log_odds / worlds:.4f}")
         # DeLong's error itself is too small with a handful of a class; the scale cannot mend that wholly.
-        assert on_log_odds >= (0.93 if positives >= 10 else 0.885) * worlds
+        assert on_log_odds >= (0.92 if positives >= 10 else 0.885) * worlds
         assert on_log_odds > plain
 
 

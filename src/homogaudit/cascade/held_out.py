@@ -47,4 +47,5 @@ def with_score_interval(value: float, n: int) -> HeldOutValue:
     """
     z = Z_95 * Z_95 / n
     center, half = (value + z / 2) / (1 + z), math.sqrt(z * (value * (1 - value) + z / 4)) / (1 + z)
-    return HeldOutValue(value, max(0.0, center - half), min(1.0, center + half))
+    # Exact where all cost nothing or all cost everything: rounding would leave the end a hair inside.
+    return HeldOutValue(value, 0.0 if value <= 0 else center - half, 1.0 if value >= 1 else center + half)
