@@ -111,7 +111,7 @@ def test_the_wider_interval_over_categories_is_shown(report: Report) -> None:
     assert isinstance(signal.auroc, Auroc)
     wide = replace(signal, auroc=replace(signal.auroc, by_category=Interval(0.25, 0.875)))
     shown = replace(report, signals={**report.signals, "token_entropy_mean": wide})
-    assert "  token_entropy_mean: wider over categories, [0.250, 0.875].\n" in rendered(shown, full=True)
+    assert "  token_entropy_mean: wider over categories, [0.250, 0.875], which decides.\n" in rendered(shown, full=True)
     assert "over categories" not in rendered(report, full=True)
     assert "wider over categories" in to_markdown(shown)
 

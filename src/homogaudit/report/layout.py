@@ -285,7 +285,7 @@ def _signals(report: Report) -> Section:
         )
         parts += notes(texts, "auroc")
         parts += [
-            line(f"{name}: wider over categories, {interval(wider.low, wider.high)}.", "by_category")
+            line(f"{name}: wider over categories, {interval(wider.low, wider.high)}, which decides.", "by_category")
             for name, x in scored.items()
             if isinstance(x.auroc, Auroc) and (wider := x.auroc.by_category) is not None
         ]
