@@ -37,7 +37,7 @@ from homogaudit.statistics.dependence import Correlation, Dependence, Permuted, 
 from homogaudit.statistics.effect import cohens_d
 from homogaudit.statistics.folds import stratified_folds
 from homogaudit.statistics.mann_whitney import p_inverted, p_works, tells_categories_apart
-from homogaudit.statistics.rates import Rate, questions_needed, wilson
+from homogaudit.statistics.rates import Rate, clopper_pearson, grouped_interval, questions_needed, wilson
 from homogaudit.statistics.risk_control import RiskBound, risk_bound
 from homogaudit.statistics.selective import (
     COVERAGES,
@@ -92,6 +92,7 @@ __all__ = [
     "calibrate_out_of_fold",
     "category_difference",
     "category_zones",
+    "clopper_pearson",
     "cohens_d",
     "cohens_kappa",
     "compare_with_primary",
@@ -101,6 +102,7 @@ __all__ = [
     "ece_by_chance",
     "equivalence",
     "expected_calibration_error",
+    "grouped_interval",
     "holm",
     "logit_interval",
     "mcnemar",

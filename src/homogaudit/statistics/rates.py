@@ -1,26 +1,33 @@
-"""Rates with Wilson intervals, and how many questions would settle one.
+"""Rates with their intervals, and how many questions would settle one.
 
 It does not know what is counted: single clusters, correct answers and refusals are all `k` of `n`.
 """
 
+import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from homogaudit.codec import Count, Share
 from homogaudit.errors import UndefinedStatisticError
+from homogaudit.records import Interval
 from homogaudit.statistics.arrays import FloatArray
 
-__all__ = ["Rate", "questions_needed", "wilson"]
+__all__ = ["Rate", "clopper_pearson", "grouped_interval", "questions_needed", "wilson"]
 
 MOST_QUESTIONS = 1_000_000
 """Beyond this an audit is not a plan, so `questions_needed` gives no number."""
 
+POWER = 0.80
+"""With which probability an audit of as many questions as are said to be needed decides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`k` of `n` with its Wilson interval.
+    """`k` of `n` with an interval, Wilson's unless it is said to be another.
 
     Attributes:
         value: k / n.
@@ -37,19 +44,11 @@ class Rate:
     n: Count
 
 
-def _check(k: int, n: int) -> None:
+def _check(k: float, n: float) -> None:
     if not 0 <= k <= n:
         raise ValueError(f"expected 0 <= k <= n, not k = {k}, n = {n}")
     if n == 0:
         raise UndefinedStatisticError("a rate over `0` questions", "a rate needs at least one question")
-
-
-def _wilson_bounds(k: FloatArray, n: FloatArray, z: float) -> tuple[FloatArray, FloatArray]:
-    """Return the lower and upper ends for arrays of counts; exactly 0 at k = 0 and exactly 1 at k = n."""
-    rate = k / n
-    center = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return np.where(k == 0, 0.0, center - half), np.where(k == n, 1.0, center + half)
 
 
 def wilson(k: int, n: int, confidence: float = 0.95) -> Rate:
@@ -69,37 +68,122 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> Rate:
     """
     _check(k, n)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    low, high = _wilson_bounds(np.array([k], dtype=np.float64), np.array([n], dtype=np.float64), z)
-    return Rate(value=k / n, low=float(low[0]), high=float(high[0]), k=k, n=n)
+    rate = k / n
+    center = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    # Exact where rounding would leave a trace.
+    return Rate(rate, 0.0 if k == 0 else center - half, 1.0 if k == n else center + half, k, n)
 
 
-def questions_needed(k: int, n: int, level: float) -> int | None:
-    """Return the smallest number of questions at which the 95% interval of this rate no longer holds `level`.
-
-    The rate observed is taken to stay as it is, so that m questions give round(k / n * m). Rounding makes some
-    small m look decided by luck: while the interval at `n` still holds `level`, only numbers above `n` are
-    considered. The interval ends must lie on the rate's own side of `level`.
+def clopper_pearson(k: float, n: float, confidence: float = 0.95) -> Interval:
+    """Return the two-sided interval whose ends are each wrong in at most half of 1 - `confidence`, at every n.
 
     Args:
-        k: How many were seen; 0 <= k <= n.
+        k: How many; 0 <= k <= n. An effective number need not be whole.
         n: Of how many.
-        level: The rate to be told apart from, for example 0.05.
-
-    Returns:
-        The number of questions; `None` where the rate equals `level` or more than 1,000,000 are needed.
+        confidence: Between 0 and 1.
 
     Raises:
         ValueError: `k` is not between 0 and `n`.
         UndefinedStatisticError: `n` is 0.
+
+    Source:
+        Clopper and Pearson (1934), "The use of confidence or fiducial limits illustrated in the case of the binomial".
     """
+    # scipy.special and not scipy.stats, whose import takes longer than many a report.
+    from scipy.special import betaincinv
+
     _check(k, n)
+    tail = (1 - confidence) / 2
+    low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
+    high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+    return Interval(low, high)
+
+
+def grouped_interval(hits: ArrayLike, groups: Sequence[Hashable], confidence: float = 0.95) -> Interval:
+    """Return the interval of a rate whose questions resemble each other within groups, such as categories.
+
+    Clopper and Pearson's for as many independent questions as would have the variance that the groups show, made
+    fewer for how little a few groups tell of that variance. It is never narrower than that of as many independent
+    questions, and it is that one where nothing varies.
+
+    Args:
+        hits: Shape (n,), True for a question that counts.
+        groups: The group of each question.
+        confidence: Between 0 and 1.
+
+    Raises:
+        UndefinedStatisticError: There are fewer than two groups.
+
+    Source:
+        Korn and Graubard (1998), "Confidence intervals for proportions with small expected number of positive counts
+        estimated from survey data", Survey Methodology 24(2).
+    """
+    from scipy.special import stdtrit
+
+    counted = np.asarray(hits, dtype=np.bool_)
+    places: dict[Hashable, int] = {}
+    group = np.array([places.setdefault(name, len(places)) for name in groups], dtype=np.intp)
+    m, n, k = len(places), counted.size, int(counted.sum())
+    if m < 2:
+        raise UndefinedStatisticError(f"an interval over `{m}` groups", "it needs at least two")
     rate = k / n
-    if rate == level:
+    totals, sizes = np.bincount(group, counted), np.bincount(group)
+    variance = m / (m - 1) * float(((totals - rate * sizes) ** 2).sum()) / n**2
+    effective = float(n)
+    if variance > 0:
+        quantile = 0.5 + confidence / 2
+        few_groups = float(stdtrit(n - 1, quantile) / stdtrit(m - 1, quantile)) ** 2
+        effective = min(effective, rate * (1 - rate) / variance * few_groups)
+    return clopper_pearson(rate * effective, effective, confidence)
+
+
+def questions_needed(rate: float, bounds: Sequence[float], *, power: float = POWER, weight: float = 1.0) -> int | None:
+    """Return how many questions would put the Clopper-Pearson interval between two neighbouring bounds, or beyond one.
+
+    Args:
+        rate: The true rate, in [0, 1]; its place among the bounds is what is to be shown.
+        bounds: Rates in (0, 1), rising, for example 0.05 and 0.20.
+        power: The probability of it, at this number of questions and at every larger one.
+        weight: How many questions tell as much as one independent one.
+
+    Returns:
+        The number of questions, exact up to 200 and within 1% above; `None` where the rate equals a bound or more
+        than 1,000,000 are needed.
+    """
+    if rate in bounds:
         return None
-    z = NormalDist().inv_cdf(0.975)
-    questions = np.arange(1, MOST_QUESTIONS + 1, dtype=np.float64)
-    low, high = _wilson_bounds(np.rint(rate * questions), questions, z)
-    decided = high < level if rate < level else low >= level
-    start = 0 if n > MOST_QUESTIONS or decided[n - 1] else n
-    settling = np.flatnonzero(decided[start:])
-    return int(questions[start + settling[0]]) if settling.size else None
+    questions: FloatArray = np.unique(np.append(np.arange(1.0, 201.0), np.geomspace(200, MOST_QUESTIONS, 860).round()))
+    low = max((bound for bound in bounds if bound < rate), default=0.0)
+    high = min((bound for bound in bounds if bound > rate), default=1.0)
+    # How many hits put the lower end above the bound below, and the upper end under the bound above.
+    fewest = np.zeros(questions.size) if low == 0 else _first_above(questions, low)
+    most = questions if high == 1 else questions - _first_above(questions, 1 - high)
+    chance = _at_most(most, questions, rate) - _at_most(fewest - 1, questions, rate)
+    short = np.flatnonzero(chance < power)
+    place = int(short[-1]) + 1 if short.size else 0
+    if place == questions.size:
+        return None
+    needed = math.ceil(questions[place] * weight)
+    return needed if needed <= MOST_QUESTIONS else None
+
+
+def _first_above(questions: FloatArray, bound: float) -> FloatArray:
+    """Return how many hits first have a lower end above a bound: P(that many or more | bound) is under 2.5%.
+
+    Where even all of them have not, it is one more than there are.
+    """
+    low, high = np.zeros(questions.size), questions + 1
+    while np.any(high - low > 1):
+        middle = np.floor((low + high) / 2)
+        is_above = 1 - _at_most(middle - 1, questions, bound) < 0.025
+        low, high = np.where(is_above, low, middle), np.where(is_above, middle, high)
+    return high
+
+
+def _at_most(k: FloatArray, n: FloatArray, rate: float) -> FloatArray:
+    """Return P(at most k of n) at a rate."""
+    from scipy.special import betainc
+
+    inside = np.clip(k, 0, n - 1)
+    return np.where(k < 0, 0.0, np.where(k >= n, 1.0, betainc(n - inside, inside + 1, 1 - rate)))
