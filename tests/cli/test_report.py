@@ -84,14 +84,14 @@ def test_the_json_of_a_real_run_is_what_the_schema_says(report: Report, run_path
     # 3 questions x 2 samples.
     assert built["validity"]["samples"] == 6
     assert built["homogenization"]["methods"]["jaccard"]["scr"]["n"] == 3
-    assert built["verdict"]["level"] == "invalid"
+    assert built["verdict"]["level"] == "not judged"
 
 
 def test_an_unfinished_run_is_reported_with_exit_code_4(report: Report, run_path: Path):
     unfinish(run_path)
     code, out, err = report(run_path)
     assert code == 4
-    assert out.startswith("Homogenization: invalid")
+    assert out.startswith("Homogenization: not judged")
     told = "is not complete: 2 of 3 questions are drawn\nhint: run its command again to continue\n"
     assert err == f"error: `{run_path}` {told}"
     code, out, err = report(run_path, "--json")
@@ -135,10 +135,10 @@ def test_the_full_report_holds_the_short_one(report: Report, run_path: Path):
 
 @pytest.mark.parametrize(
     ("gate", "code"),
-    # A report of three questions is invalid, and passes no gate however loose.
+    # A report of three questions is not judged, and passes no gate however loose.
     [("1", 1), ("0", 1), ("-0.1", 2), ("1.5", 2), ("nan", 2)],
 )
-def test_a_gate_on_an_invalid_audit_fails_and_one_that_is_no_rate_is_refused(
+def test_a_gate_on_an_audit_that_is_not_judged_fails_and_one_that_is_no_rate_is_refused(
     report: Report, run_path: Path, gate: str, code: int
 ):
     found, out, err = report(run_path, "--max-scr", gate)
@@ -147,7 +147,9 @@ def test_a_gate_on_an_invalid_audit_fails_and_one_that_is_no_rate_is_refused(
     assert bool(out) == (code == 1)
 
 
-def test_a_gate_passes_or_fails_by_the_primary_scr(report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_gate_passes_or_fails_by_the_interval_of_the_primary_scr(
+    report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     # Twelve questions, three of which get the same two answers: SCR 3 of 12.
     lines = [
         {"id": str(n), "question": f"Question {n}?", "samples": [{"text": "one"}, {"text": "one" if n < 3 else "two"}]}
@@ -156,10 +158,13 @@ def test_a_gate_passes_or_fails_by_the_primary_scr(report: Report, tmp_path: Pat
     (tmp_path / "twelve.jsonl").write_text("\n".join(map(json.dumps, lines)))
     target = tmp_path / "twelve.audit"
     assert run_app(["import", "twelve.jsonl", "-o", str(target), "--no-embedder", "-q"]) == 0
-    code, _, err = report(target, "--max-scr", "0.24")
-    assert code == 1
-    assert err.startswith("error: SCR 0.250 (3 of 12) is above the gate of 0.24\nhint: its 95% interval is 0.0")
-    assert report(target, "--max-scr", "0.25")[0] == 0
+    # Clopper and Pearson's interval of 3 of 12 is [0.0549, 0.5719]: a gate within it is neither kept nor broken.
+    for gate, said in (("0.05", "is above the gate of 0.05"), ("0.24", "is not shown to be within the gate of 0.24")):
+        code, _, err = report(target, "--max-scr", gate)
+        assert (code, err) == (1, f"error: SCR 0.250 [0.055, 0.572] (3 of 12) {said}\n")
+    code, _, err = report(target, "--max-scr", "0.571")
+    assert code == 1 and err.endswith("gate of 0.571\nhint: more questions make the interval narrower\n")
+    assert report(target, "--max-scr", "0.572")[0] == 0
     # Under `--json` stdout holds one object whatever the gate says.
     code, out, err = report(target, "--max-scr", "0.24", "--json")
     assert code == 1
@@ -351,4 +356,4 @@ def test_a_table_of_an_unfinished_run_has_all_questions_and_exit_code_4(report: 
 def test_a_gate_is_checked_beside_a_table(report: Report, run_path: Path):
     code, out, err = report(run_path, "--questions", "q.csv", "--max-scr", "0.5")
     assert (code, out) == (1, "")
-    assert err.startswith("wrote 3 questions to `q.csv`\nerror: the audit is invalid")
+    assert err.startswith("wrote 3 questions to `q.csv`\nerror: there is no SCR to check: only 3")

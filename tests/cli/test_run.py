@@ -210,9 +210,9 @@ def test_a_duplicate_question_is_told_once(run: Run, tmp_path: Path):
 def test_a_gate_that_fails_is_exit_code_1(run: Run, finished: Path, questions: Path, demo_model: Path):
     result = run(demo_model, questions, "-o", finished, "--max-scr", "0.5", "--json", *SHORT)
     assert result.code == 1
-    # Two questions make no audit, and an invalid one passes no gate. Stdout holds the report alone.
-    assert json.loads(result.out)["verdict"]["level"] == "invalid"
-    assert result.error == "the audit is invalid, so no gate can pass"
+    # Two questions make no level, and without one no gate passes. Stdout holds the report alone.
+    assert json.loads(result.out)["verdict"]["level"] == "not judged"
+    assert result.error == "there is no SCR to check: only 2 questions are clustered, 10 are needed"
 
 
 def test_a_gate_that_is_none_is_refused_before_anything_runs(run: Run, questions: Path, runs: Path):

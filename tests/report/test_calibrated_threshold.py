@@ -34,3 +34,10 @@ def test_an_embedder_that_was_not_calibrated_has_no_such_scr(
 def test_wording_has_no_calibrated_threshold(small_run: RunFile) -> None:
     found = build(small_run, draws=50).homogenization.methods["jaccard"].calibrated_threshold
     assert found == Undefined("only the cosine of an embedder is calibrated")
+
+
+def test_the_calibrated_threshold_is_a_point_of_the_curve(small_run: RunFile) -> None:
+    small_run.set_meta("embedders", {"tiny#1a2b3c4d": {"name": "tiny", "calibrated_threshold": 0.925}})
+    found = build(small_run, draws=50).homogenization.methods["embedding"]
+    assert [x.threshold for x in found.thresholds] == [0.70, 0.75, 0.80, 0.85, 0.90, 0.925, 0.95]
+    assert found.thresholds[5] == found.calibrated_threshold

@@ -217,6 +217,8 @@ class Changes:
                 same = (type(value) is type(was) and value == was) or (was is None and value == "nothing")
                 if not same and isinstance(was, str) and isinstance(value, str):
                     same = self.rule_of(path, self.text) is not None
+                elif not same and was is None and is_number(value):
+                    same = self.rule_of(path, self.number) is not None
             if not same:
                 found.append(f"{'/'.join(path)}: was {was!r}, is {value!r}")
         return found

@@ -11,7 +11,7 @@ primary level threshold linkage scr scr_best_case scr_worst_case scr_without_ref
 mean_clusters mean_semantic_entropy mean_alignment_tax histogram thresholds sample_sizes low high k n
 judge correct incorrect ambiguous no_match accuracy boundary direction cost seconds_per_question auroc delong_low
 delong_high positives p_holm constant auroc_single_cluster auroc_multi_cluster cohens_d accuracy_at aurc prr
-stages saving none undecided mild severe invalid signal inverted duplicated
+stages saving none at_most_mild mild at_least_mild severe undecided not_judged invalid signal inverted duplicated
 single average leader jaccard embedding answer overlap exact numeric recorded wilson delong bootstrap holm
 semantic_entropy rao token_entropy selfcheck cost_class pass slot speedup_over_serial alignment_tax labelled_share
 """.split()

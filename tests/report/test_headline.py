@@ -26,9 +26,9 @@ def test_the_headline_is_that_of_the_report(small_run: Path):
     assert found.scr == report.homogenization.methods[primary].scr
 
 
-def test_a_run_of_too_few_questions_is_invalid_as_in_its_report(small_run: Path, tmp_path: Path):
+def test_a_run_of_too_few_questions_is_not_judged_as_in_its_report(small_run: Path, tmp_path: Path):
     path = make_small_run(tmp_path)
     with RunFile.open(path, writable=True) as run, run.transaction():
         run._connection.execute("DELETE FROM generations WHERE position > 5")  # pyright: ignore[reportPrivateUsage]
     with RunFile.open(path) as run:
-        assert headline(run).level == build(run, draws=50, sweeps=False).verdict.level == "invalid"
+        assert headline(run).level == build(run, draws=50, sweeps=False).verdict.level == "not judged"

@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homogaudit.records import ClusteringMethod, GenerationState
+from homogaudit.records import ClusteringMethod, GenerationState, Question
 from homogaudit.report.build import build
-from homogaudit.report.homogenization import level_of
 from homogaudit.report.records import Estimate, Report, Undefined
-from homogaudit.statistics import Rate, wilson
+from homogaudit.statistics import Rate
 from homogaudit.store.run_file import RunFile
 
 JACCARD = ClusteringMethod("jaccard", "single", 0.4)
@@ -57,7 +56,9 @@ def test_semantic_entropy_is_exactly_zero_where_all_samples_are_one_cluster(buil
     assert math.copysign(1.0, entropy.value) == 1.0
 
 
-def test_an_invalid_sample_counts_only_in_the_extreme_cases(build_run: Callable[..., Any]) -> None:
+def test_a_question_short_of_samples_counts_only_where_it_is_known_not_to_be_single(
+    build_run: Callable[..., Any],
+) -> None:
     builder = build_run(5)
     builder.draw(0, ["a", "b", "c"])
     builder.draw(1, ["a", "a", ""])  # one cluster if the third had joined
@@ -67,7 +68,8 @@ def test_an_invalid_sample_counts_only_in_the_extreme_cases(build_run: Callable[
     builder.cluster({0: (0, 0, 0), 1: (0, 0), 2: (0, 1)})
     report = build(builder.score(JACCARD), draws=100)
     jaccard = figures(report)
-    assert counts(jaccard.scr) == (1, 1)
+    # The first and, for its two clusters, the third are known.
+    assert counts(jaccard.scr) == (1, 2)
     assert counts(jaccard.scr_best_case) == (1, 5)
     assert counts(jaccard.scr_worst_case) == (4, 5)
     assert report.validity.questions_fully_valid == 1
@@ -145,28 +147,57 @@ def test_two_embedders_get_two_names(build_run: Callable[..., Any]) -> None:
 
 def test_no_fully_valid_question_leaves_the_rate_undefined(build_run: Callable[..., Any]) -> None:
     builder = build_run(1)
-    builder.draw(0, ["a", "b", ""])
-    builder.cluster({0: (0, 1)})
+    builder.draw(0, ["a", "a", ""])
+    builder.cluster({0: (0, 0)})
     jaccard = figures(build(builder.score(JACCARD), draws=100))
-    assert jaccard.scr == Undefined("no question has an answer in each of its samples")
+    assert jaccard.scr == jaccard.level_rate == Undefined("no question has an answer in each of its samples")
+    assert jaccard.level == "not judged"
     assert jaccard.histogram == ()
 
 
-@pytest.mark.parametrize(
-    ("k", "n", "level"),
-    [
-        (0, 72, "undecided"),  # Wilson's upper end is 0.0507
-        (0, 73, "none"),  # 0.04999: METHODS asks for 73 questions
-        (2, 100, "undecided"),
-        (12, 100, "mild"),
-        (40, 100, "severe"),
-        (9, 9, "undecided"),  # too few, whatever they say
-        (10, 10, "severe"),
-    ],
-)
-def test_levels_are_read_from_the_interval(k: int, n: int, level: str) -> None:
-    assert level_of(wilson(k, n)) == level
+def test_the_rate_by_threshold_is_over_the_questions_of_the_rate(build_run: Callable[..., Any]) -> None:
+    builder = build_run(20)
+    for position in range(20):
+        # The first ten are whole and single; five of the others hold two answers that share half of their bigrams, and
+        # five hold one answer, which may agree with what is missing.
+        short = ["a b c d", "a b c e", ""] if position < 15 else ["a b c d", "", ""]
+        builder.draw(position, ["a b c d"] * 3 if position < 10 else short)
+    builder.cluster({position: (0, 0, 0) if position < 10 else (0, 0) for position in range(15)})
+    jaccard = figures(build(builder.score(JACCARD), draws=100))
+    by_threshold = {x.threshold: counts(x.scr) for x in jaccard.thresholds}
+    # At 0.5 the five may be single still; at 0.6 they are not.
+    assert by_threshold == {0.1: (10, 10), 0.2: (10, 10), 0.3: (10, 10), 0.4: (10, 10), 0.5: (10, 10), 0.6: (10, 15)}
+    assert by_threshold[0.4] == counts(jaccard.scr)
+    # Ten of 20 at best and all of them at worst, or 15 of them at 0.6: [27.2%, 100%] and [27.2%, 91.3%].
+    assert [(x.level_rate.low, x.level_rate.high) for x in jaccard.thresholds[-2:]] == [
+        pytest.approx((0.271957, 1.0), abs=1e-5),
+        pytest.approx((0.271957, 0.913427), abs=1e-5),
+    ]
+    assert [x.level for x in jaccard.thresholds] == ["severe"] * 6
 
 
-def test_an_undefined_rate_decides_nothing() -> None:
-    assert level_of(Undefined("no samples")) == "undecided"
+def test_missed_errors_and_level_are_given_without_refusals_too(build_run: Callable[..., Any]) -> None:
+    refusal = "I'm sorry, but I can't help with that."
+    builder = build_run(40)
+    for position in range(40):
+        builder.draw(position, [refusal] * 3 if position < 20 else ["one two", "three four", "five six"])
+    builder.cluster({position: (0, 0, 0) if position < 20 else (0, 1, 2) for position in range(40)})
+    builder.label({position: "incorrect" if position < 30 else "correct" for position in range(40)})
+    jaccard = figures(build(builder.score(JACCARD), draws=100))
+    assert (counts(jaccard.wrong_in_single_cluster), counts(jaccard.wrong_without_refusals)) == ((20, 30), (0, 10))
+    # 20 of 40 [33.8%, 66.2%], 0 of 20 [0, 16.8%].
+    assert (jaccard.level, jaccard.level_without_refusals) == ("severe", "at most mild")
+    assert jaccard.level_rate_without_refusals.high == pytest.approx(0.168433, abs=1e-5)
+
+
+def test_questions_of_a_category_that_resemble_each_other_widen_the_interval(build_run: Callable[..., Any]) -> None:
+    questions = [Question(f"q{n}", f"Question {n}?", category=f"category {n // 10}") for n in range(60)]
+    builder = build_run(questions)
+    for position in range(60):
+        builder.draw(position, ["one two"] * 3 if position < 10 else ["one two", "three four", "five six"])
+    builder.cluster({position: (0, 0, 0) if position < 10 else (0, 1, 2) for position in range(60)})
+    jaccard = figures(build(builder.score(JACCARD), draws=100))
+    assert jaccard.level_rate == jaccard.scr_by_category
+    # Ten of 60 are [8.3%, 28.5%] were they independent, here one of six categories.
+    assert jaccard.level_rate.low < 0.05 and jaccard.level_rate.high > 0.5
+    assert (jaccard.level, jaccard.scr.k, jaccard.scr.n) == ("undecided", 10, 60)

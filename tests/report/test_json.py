@@ -52,7 +52,15 @@ def test_the_shipped_schema_is_the_one_of_the_records() -> None:
 
 def test_the_schema_says_which_words_a_field_may_hold_and_where_a_number_lies() -> None:
     described = schema()["$defs"]
-    assert described["MethodFigures"]["properties"]["level"]["enum"] == ["none", "undecided", "mild", "severe"]
+    assert described["MethodFigures"]["properties"]["level"]["enum"] == [
+        "none",
+        "at most mild",
+        "mild",
+        "at least mild",
+        "severe",
+        "undecided",
+        "not judged",
+    ]
     assert described["Verdict"]["properties"]["level"]["enum"][-1] == "invalid"
     assert described["RunFacts"]["properties"]["status"]["enum"] == ["started", "complete"]
     limits = {"type": "number", "minimum": 0, "maximum": 1}
@@ -90,7 +98,7 @@ def test_an_unfinished_run_is_valid_json(build_run: Callable[..., Any]) -> None:
 
 
 def test_a_run_with_nothing_drawn_is_valid_json(build_run: Callable[..., Any]) -> None:
-    assert check(build(build_run(3).run, draws=100))["verdict"]["level"] == "invalid"
+    assert check(build(build_run(3).run, draws=100))["verdict"]["level"] == "not judged"
 
 
 def test_an_invalid_run_is_valid_json(build_run: Callable[..., Any]) -> None:

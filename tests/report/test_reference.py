@@ -66,7 +66,8 @@ def test_no_signal_is_recommended_on_qwen(qwen: Any) -> None:
 
 def test_a_run_without_samples_is_not_judged_for_homogenization(qwen: Any) -> None:
     assert qwen.run.samples == 0
-    assert qwen.verdict.level == "undecided"
+    assert qwen.verdict.level == "not judged"
+    assert qwen.verdict.level_reason == "the run holds greedy answers only"
     assert qwen.homogenization.primary is None
     assert qwen.validity.questions_scored == 790
 
@@ -78,9 +79,9 @@ def test_minimax_with_its_thinking_shows_no_single_cluster(minimax: Callable[...
     assert isinstance(jaccard.mean_clusters, Estimate)
     assert (jaccard.scr.k, jaccard.scr.n) == (0, 50)
     assert jaccard.mean_clusters.value == pytest.approx(8.94)
-    # No single cluster in 50 questions: Wilson's upper end is 0.071, and 73 questions bring it below 0.05.
-    assert report.verdict.level == "undecided"
-    assert report.verdict.questions_needed == 73
+    # No single cluster in 50 questions: the upper end is 1 - 0.025^(1/50) = 0.071; 72 questions bring it below 0.05.
+    assert report.verdict.level == "at most mild"
+    assert report.verdict.questions_needed == 72
     for point in jaccard.thresholds:
         figures = expected["minimax-m2.7"]["raw_text"][str(point.threshold)]["single"]
         assert point.scr.value == pytest.approx(figures["scr"])
@@ -104,7 +105,9 @@ def test_minimax_without_its_thinking_is_invalid(minimax: Callable[..., RunFile]
     assert report.validity.empty == 474
     assert report.validity.questions - report.validity.questions_unclustered == answers["questions_with_two"]
     assert "only 26 of 500 samples hold an answer" in report.verdict.sentences[0]
-    assert isinstance(report.homogenization.methods["jaccard"].scr, Undefined)
+    jaccard = report.homogenization.methods["jaccard"]
+    # No question is whole; the five with two answers show two clusters each, which is no level.
+    assert (jaccard.scr.k, jaccard.scr.n, jaccard.level) == (0, answers["questions_with_two"], "not judged")
 
 
 def test_every_auroc_of_a_recorded_run_has_an_adjusted_p(qwen: Any) -> None:

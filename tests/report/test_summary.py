@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from scipy.stats import binomtest
 
 from homogaudit.cascade.held_out import HeldOutValue
 from homogaudit.report.build import build
@@ -16,7 +17,6 @@ from homogaudit.report.records import Report
 from homogaudit.report.section import Section, Span
 from homogaudit.report.summary import summary
 from homogaudit.report.undefined import Undefined
-from homogaudit.statistics import wilson
 
 from .conftest import JACCARD
 
@@ -48,17 +48,18 @@ def test_the_rate_stands_on_a_scale_with_the_bounds_of_the_levels(severe: Report
     (scale,) = found.tables()
     assert scale.axis is not None and scale.axis.marks == (0.05, 0.20)
     (row,) = scale.rows
-    rate = wilson(30, 40)
-    assert row.mark == Span(rate.value, rate.low, rate.high)
+    ends = binomtest(30, 40).proportion_ci(0.95, method="exact")
+    assert isinstance(row.mark, Span) and row.mark.value == 0.75
+    assert (row.mark.low, row.mark.high) == pytest.approx((ends.low, ends.high), abs=1e-9)
     assert "30 of 40" in row.cells
 
 
 def test_a_level_that_holds_everywhere_is_robust_and_one_that_does_not_says_so(severe: Report) -> None:
-    assert severe.verdict.robust is True
-    assert summary(severe).title == "Homogenization: severe at 0.4"
+    assert severe.verdict.robustness == "robust"
+    assert summary(severe).title == "Homogenization: severe at 0.4, robust"
     assert told(summary(severe))["Robust?"].startswith("Yes: 75.0% at 0.1, 75.0% at 0.6")
-    doubtful = replace(severe, verdict=replace(severe.verdict, robust=False))
-    assert summary(doubtful).title == "Homogenization: severe at 0.4, not robust"
+    doubtful = replace(severe, verdict=replace(severe.verdict, robustness="depends on the threshold"))
+    assert summary(doubtful).title == "Homogenization: severe at 0.4, depends on the threshold"
     assert told(summary(doubtful))["Robust?"].startswith("No: ")
 
 
@@ -71,7 +72,7 @@ def test_the_ends_of_the_sweep_decide_whether_a_level_is_robust(build_run: Calla
     found = build(builder.score(JACCARD), draws=50)
     rates = [point.scr.value for point in found.homogenization.methods["jaccard"].thresholds]
     assert (rates[0], rates[-1]) == (1.0, 0.0)
-    assert found.verdict.robust is False
+    assert found.verdict.robustness == "depends on the threshold"
 
 
 def test_wrong_answers_that_sampling_cannot_see_lead_to_their_questions(severe: Report) -> None:
@@ -146,13 +147,23 @@ def test_an_unlabelled_run_says_what_is_not_known_and_how_to_label_it(build_run:
     assert "`homogaudit score run0.audit --judge model:MODEL`" in found["Next"]
 
 
-def test_an_invalid_audit_says_why_and_gives_no_level(build_run: Callable[..., Any]) -> None:
+def test_an_audit_that_is_not_judged_says_why(build_run: Callable[..., Any]) -> None:
     builder = build_run(3)
     for position in range(3):
         builder.draw(position, ["one two"] * 3)
+    builder.cluster(dict.fromkeys(range(3), (0, 0, 0)))
+    found = summary(build(builder.score(JACCARD), draws=50))
+    assert found.title == "Homogenization: not judged"
+    assert any("not judged: only 3 questions are clustered, 10 are needed" in line.text for line in found.lines())
+
+
+def test_an_invalid_audit_says_why_and_gives_no_level(build_run: Callable[..., Any]) -> None:
+    builder = build_run(12)
+    for position in range(12):
+        builder.draw(position, ["one two", "", ""])
     found = summary(build(builder.score(JACCARD), draws=50))
     assert found.title == "Homogenization: invalid"
-    assert any("not valid: only 3 questions are scored" in line.text for line in found.lines())
+    assert any("not valid: only 12 of 36 samples hold an answer" in line.text for line in found.lines())
 
 
 def test_the_worst_warnings_limit_the_figures_and_the_rest_is_counted(severe: Report) -> None:

@@ -1,11 +1,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from homogaudit.records import ClusteringMethod
 from homogaudit.report.build import build
 from homogaudit.report.records import Report
+from homogaudit.report.summary import summary
 
 JACCARD = ClusteringMethod("jaccard", "single", 0.4)
 EMBEDDING = ClusteringMethod("embedding", "average", 0.85, "tiny#1a2b3c4d")
@@ -30,12 +33,14 @@ def clustered(
 @pytest.mark.parametrize(
     ("questions", "single", "level"),
     [
-        (73, 0, "none"),
-        (72, 0, "undecided"),
-        (50, 2, "undecided"),
-        (50, 10, "mild"),
+        (72, 0, "none"),
+        (71, 0, "at most mild"),
+        (50, 2, "at most mild"),
+        (50, 10, "at least mild"),
+        (200, 24, "mild"),
         (50, 25, "severe"),
-        (9, 9, "invalid"),
+        (20, 3, "undecided"),
+        (9, 9, "not judged"),
     ],
 )
 def test_the_level_is_read_from_the_primary_clustering(
@@ -45,16 +50,39 @@ def test_the_level_is_read_from_the_primary_clustering(
     assert report.verdict.level == report.homogenization.level == level
 
 
-def test_an_undecided_run_says_how_many_questions_would_decide(build_run: Callable[..., Any]) -> None:
+def test_a_level_of_several_bands_says_how_many_questions_would_decide(build_run: Callable[..., Any]) -> None:
     verdict = clustered(build_run, 20, 0).verdict
-    assert verdict.questions_needed == 73
-    assert "At this rate about 73 questions would decide; 20 are scored." in verdict.sentences
+    assert verdict.questions_needed == 72
+    assert (
+        "About 72 questions would decide, with a probability of 80% if the true rate is 0%; 20 are scored."
+        in verdict.sentences
+    )
+    assert clustered(build_run, 200, 24).verdict.questions_needed is None
 
 
-def test_a_rate_that_equals_the_limit_is_never_decided(build_run: Callable[..., Any]) -> None:
+def test_a_rate_that_equals_a_bound_is_never_decided(build_run: Callable[..., Any]) -> None:
     verdict = clustered(build_run, 20, 1).verdict
     assert verdict.questions_needed is None
     assert any("no practicable number of questions" in sentence for sentence in verdict.sentences)
+
+
+@pytest.mark.parametrize(
+    ("questions", "single", "said"),
+    [
+        (72, 0, "No homogenization: 0 of 72 questions"),
+        (60, 18, "At least mild homogenization: 18 of 60 questions get one and the same answer (single-cluster rate "),
+        (200, 24, "Mild homogenization: 24 of 200"),
+        (20, 3, "Undecided: 3 of 20"),
+    ],
+)
+def test_the_first_sentence_says_level_count_and_interval(
+    build_run: Callable[..., Any], questions: int, single: int, said: str
+) -> None:
+    first = clustered(build_run, questions, single).verdict.sentences[0]
+    assert first.startswith(said)
+    ends = binomtest(single, questions).proportion_ci(0.95, method="exact")
+    low, high = (f"{100 * end:.1f}%" if end else "0%" for end in (ends.low, ends.high))
+    assert f"its 95% interval [{low}, {high}] " in first
 
 
 def test_another_clustering_that_says_something_else_is_named(build_run: Callable[..., Any]) -> None:
@@ -66,6 +94,31 @@ def test_another_clustering_that_says_something_else_is_named(build_run: Callabl
 
 def test_clusterings_that_agree_are_not_named(build_run: Callable[..., Any]) -> None:
     assert clustered(build_run, 80, 60, single_by_embedding=60).verdict.other_levels == {}
+
+
+@pytest.mark.parametrize(
+    ("cosine", "single_by_words", "robustness"),
+    [
+        # Two of three answers are the same text; the third is that similar to it, on average linkage too.
+        (0.0, 0, "robust"),
+        (0.8, 0, "depends on the threshold"),
+        (0.0, 40, "depends on the clustering"),
+        (0.8, 40, "depends on the threshold and the clustering"),
+    ],
+)
+def test_a_level_says_what_it_depends_on(
+    build_run: Callable[..., Any], cosine: float, single_by_words: int, robustness: str
+) -> None:
+    builder = build_run(80)
+    for position in range(80):
+        builder.draw(position, ["x y z", "u v w", "x y z"])
+    builder.cluster({n: (0, 0, 0) if n < single_by_words else (0, 1, 0) for n in range(80)})
+    builder.cluster(dict.fromkeys(range(80), (0, 1, 0)), EMBEDDING)
+    vectors = {"x y z": (1.0, 0.0), "u v w": (cosine, (1 - cosine**2) ** 0.5)}
+    builder.run.add_embeddings("tiny#1a2b3c4d", {x: np.asarray(y, dtype=np.float32) for x, y in vectors.items()})
+    report = build(builder.score(JACCARD, EMBEDDING), draws=100)
+    assert (report.verdict.level, report.verdict.robustness) == ("none", robustness)
+    assert summary(report).title == f"Homogenization: none at 0.85, {robustness}"
 
 
 def test_too_few_answers_make_the_audit_invalid(build_run: Callable[..., Any]) -> None:
@@ -83,7 +136,13 @@ def test_half_of_the_answers_are_enough(build_run: Callable[..., Any]) -> None:
     for position in range(20):
         builder.draw(position, ["a", "b"] if position < 10 else ["", ""])
     builder.cluster({position: (0, 1) for position in range(10)})
-    assert build(builder.score(JACCARD), draws=100).verdict.level == "undecided"
+    verdict = build(builder.score(JACCARD), draws=100).verdict
+    # None of the ten that are known is single; each of the other ten may be: 0 of 20 to 10 of 20.
+    assert (verdict.level, verdict.questions_needed) == ("undecided", None)
+    assert verdict.sentences[1] == (
+        "The interval covers both cases of missing answers. The single-cluster rate is 0% at best (each missing answer "
+        "a cluster of its own) and 50.0% at worst (each agreeing with the others), of 20 questions."
+    )
 
 
 def test_a_handful_of_fully_answered_questions_gives_no_level(build_run: Callable[..., Any]) -> None:
@@ -92,11 +151,13 @@ def test_a_handful_of_fully_answered_questions_gives_no_level(build_run: Callabl
         builder.draw(position, ["same words", "same words", "same words" if position < 3 else ""])
     builder.cluster({position: (0, 0, 0) if position < 3 else (0, 0) for position in range(100)})
     report = build(builder.score(JACCARD), draws=100)
-    # 3 of 3 by itself would be severe: Wilson's lower end is 0.44. The other 97 may each hide a second cluster.
-    assert report.verdict.level == report.homogenization.methods["jaccard"].level == "undecided"
-    assert report.verdict.questions_needed is None
+    # 3 of 3 by itself would be severe. The other 97 may each hide a second cluster.
+    assert report.verdict.level == report.homogenization.methods["jaccard"].level == "not judged"
+    assert report.verdict.questions_needed is None and report.verdict.robustness is None
+    reason = "only 3 of 100 scored questions have an answer in each of the samples, 10 are needed"
+    assert report.verdict.level_reason == reason
     assert report.verdict.sentences[:2] == (
-        "Undecided: 3 of 100 scored questions have an answer in each of their samples, 10 are needed.",
+        f"Homogenization is not judged: {reason}.",
         "The single-cluster rate is 3.0% at best (each missing answer a cluster of its own) and 100% at worst (each "
         "agreeing with the others), of 100 questions.",
     )
@@ -109,8 +170,32 @@ def test_a_handful_of_clustered_questions_is_told_from_a_handful_of_answered_one
     for position in range(20):
         builder.draw(position, ["a", "b", "c"])
     builder.cluster(dict.fromkeys(range(4), (0, 0, 0)))
-    sentence = build(builder.score(JACCARD), draws=100).verdict.sentences[0]
-    assert "4 of 20 scored questions have an answer in each of their samples and are clustered" in sentence
+    verdict = build(builder.score(JACCARD), draws=100).verdict
+    assert verdict.level_reason == "only 4 questions are clustered, 10 are needed"
+
+
+def test_the_first_sentence_says_where_refusals_change_the_level(build_run: Callable[..., Any]) -> None:
+    refusal = "I'm sorry, but I can't help with that."
+    builder = build_run(40)
+    for position in range(40):
+        builder.draw(position, [refusal] * 3 if position < 20 else ["one two", "three four", "five six"])
+    builder.cluster({position: (0, 0, 0) if position < 20 else (0, 1, 2) for position in range(40)})
+    builder.label({position: "incorrect" if position < 30 else "correct" for position in range(40)})
+    report = build(builder.score(JACCARD), draws=100)
+    assert report.verdict.level_without_refusals == "at most mild"
+    first, second = report.verdict.sentences[:2]
+    assert first.startswith("Severe homogenization, at most mild without refusals: 20 of 40 questions")
+    assert second == "Without refusals it is at most mild: 0 of 20 questions, 0% [0%, 16.8%]."
+    assert any(
+        "20 of 30 wrong answers (66.7%" in x and "without refusals 0 of 10" in x for x in report.verdict.sentences
+    )
+    assert summary(report).title == "Homogenization: severe at 0.4, at most mild without refusals, robust"
+
+
+def test_refusals_that_change_no_level_are_not_spoken_of(build_run: Callable[..., Any]) -> None:
+    verdict = clustered(build_run, 80, 60).verdict
+    assert verdict.level_without_refusals is None
+    assert not any("refusals" in sentence for sentence in verdict.sentences)
 
 
 def test_a_constant_signal_never_comes_closest(build_run: Callable[..., Any]) -> None:

@@ -61,7 +61,7 @@ ModelsOption = Annotated[
 MaxScrOption = Annotated[
     float | None,
     typer.Option(
-        "--max-scr", help="Exit with 1 if the single-cluster rate (SCR) is above this, or the audit is invalid."
+        "--max-scr", help="Exit with 1 unless the interval of the single-cluster rate (SCR) ends at this or below it."
     ),
 ]
 ContextOption = Annotated[

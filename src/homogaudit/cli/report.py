@@ -230,11 +230,12 @@ def check_max_scr(max_scr: float | None) -> None:
 
 
 def check_gate(built: "Report", max_scr: float | None) -> None:
-    """Check the primary SCR against a gate; `None` is no gate.
+    """Check the primary SCR against a gate, by the interval that its level goes by; `None` is no gate.
 
     Raises:
-        GateFailedError: It is above `max_scr`, cannot be computed, or the audit is invalid.
+        GateFailedError: It is not shown to be at most `max_scr`, cannot be computed, or the audit is invalid.
     """
+    from homogaudit.report.numbers import decimal_and_interval
     from homogaudit.report.records import Undefined
 
     if max_scr is None:
@@ -243,9 +244,12 @@ def check_gate(built: "Report", max_scr: float | None) -> None:
     if built.verdict.level == "invalid":
         raise GateFailedError("the audit is invalid, so no gate can pass", "the report says why")
     primary = homogenization.methods.get(homogenization.primary) if homogenization.primary else None
-    scr = primary.scr if primary else Undefined("nothing was clustered")
-    if isinstance(scr, Undefined):
-        raise GateFailedError(f"there is no SCR to check: {scr.reason}")
-    if scr.value > max_scr:
-        message = f"SCR {scr.value:.3f} ({scr.k} of {scr.n}) is above the gate of {max_scr:g}"
-        raise GateFailedError(message, f"its 95% interval is {scr.low:.3f} to {scr.high:.3f}")
+    rate = primary.level_rate if primary else Undefined("nothing was clustered")
+    if isinstance(rate, Undefined):
+        raise GateFailedError(f"there is no SCR to check: {rate.reason}")
+    if rate.high > max_scr:
+        found = f"SCR {decimal_and_interval(rate)} ({rate.k:,} of {rate.n:,})"
+        if rate.low > max_scr:
+            raise GateFailedError(f"{found} is above the gate of {max_scr:g}")
+        hint = "more questions make the interval narrower" if rate.value < max_scr else None
+        raise GateFailedError(f"{found} is not shown to be within the gate of {max_scr:g}", hint)

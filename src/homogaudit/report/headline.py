@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from homogaudit.report.homogenization import cluster_counts, level_of, missing_reason, primary_name, run_methods
+from homogaudit.report.homogenization import missing_reason, outcomes, primary_name, run_methods
 from homogaudit.report.labels import count_labels
-from homogaudit.report.records import Undefined, VerdictLevel
-from homogaudit.report.run_data import rate, read_run
+from homogaudit.report.level import VerdictLevel, level_of
+from homogaudit.report.records import Undefined
+from homogaudit.report.run_data import read_run
 from homogaudit.report.validity import assess
 from homogaudit.report.verdict import invalid_reasons
 from homogaudit.statistics import Rate
@@ -36,7 +37,8 @@ def headline(run: RunFile) -> Headline:
     data = read_run(run)
     methods = run_methods(run)
     primary = primary_name(methods)
-    counts = list(cluster_counts(data, methods[primary]).values()) if primary is not None else []
-    scr = rate(counts.count(1), len(counts), missing_reason(data))
+    stored = data.clusterings(methods[primary]) if primary is not None else {}
+    found = outcomes(data, {question_id: x.clusters for question_id, x in stored.items()})
+    reason = missing_reason(data)
     validity = assess(data, count_labels(data, None, draws=1, seed=0))
-    return Headline("invalid" if invalid_reasons(validity) else level_of(scr), scr)
+    return Headline("invalid" if invalid_reasons(validity) else level_of(found.level_rate(reason)), found.rate(reason))

@@ -1,16 +1,16 @@
 """What each clustering says: single-cluster rates, their best and worst case, clusters, entropy, and the sweeps.
 
-Rates are over the questions whose N samples all hold an answer, because cluster counts of different numbers of
-samples do not compare. Nothing is clustered here but for the sweeps, which need only texts and stored embeddings.
+Rates are over the questions that are known to have one cluster or several; cluster counts only over those whose N
+samples all hold an answer, because counts of different numbers of samples do not compare. Nothing is clustered here but
+for the sweeps, which need only texts and stored embeddings.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from homogaudit.clustering.meaning import together
 from homogaudit.clustering.measured import Numbers, measured_clustering
@@ -23,12 +23,12 @@ from homogaudit.clustering.methods import (
     sweep_thresholds,
 )
 from homogaudit.clustering_method import ASKED
-from homogaudit.records import Clustering, ClusteringMethod, LabelValue
+from homogaudit.records import ClusteringMethod, LabelValue
 from homogaudit.report.figure import ClusteredQuestion, QuestionMean, figures
+from homogaudit.report.level import Outcomes, level_of
 from homogaudit.report.records import (
     Estimate,
     HistogramBin,
-    Level,
     MethodFigures,
     SampleSizePoint,
     ThresholdPoint,
@@ -39,28 +39,17 @@ from homogaudit.statistics import Rate, wilson
 from homogaudit.store.run_file import RunFile
 
 __all__ = [
-    "FEWEST_QUESTIONS",
-    "MILD",
-    "SEVERE",
     "Settings",
     "calibrated_threshold",
     "cluster_counts",
-    "level_of",
     "method_figures",
     "missing_reason",
-    "observed_rate",
+    "outcomes",
     "pair_figures",
     "primary_name",
     "run_methods",
     "threshold_point",
 ]
-
-FEWEST_QUESTIONS = 10
-"""With fewer questions no level is given (METHODS)."""
-
-MILD = 0.05
-SEVERE = 0.20
-"""Single-cluster rates from which on homogenization is called mild and severe (METHODS)."""
 
 _NO_SAMPLES = "the run holds no samples"
 _NONE_FULLY_VALID = "no question has an answer in each of its samples"
@@ -80,20 +69,6 @@ class Settings:
     draws: int
     seed: int
     sweeps: bool
-
-
-def level_of(scr: Rate | Undefined) -> Level:
-    """Return what a single-cluster rate says by its interval: none, undecided, mild or severe.
-
-    One over fewer than ten questions is undecided: where answers are missing elsewhere, those few are a selection.
-    """
-    if isinstance(scr, Undefined) or scr.n < FEWEST_QUESTIONS:
-        return "undecided"
-    if scr.high < MILD:
-        return "none"
-    if scr.low >= SEVERE:
-        return "severe"
-    return "mild" if scr.low >= MILD else "undecided"
 
 
 def run_methods(run: RunFile) -> dict[str, ClusteringMethod]:
@@ -129,11 +104,31 @@ def primary_name(methods: Mapping[str, ClusteringMethod]) -> str | None:
 
 def cluster_counts(data: RunData, method: ClusteringMethod) -> dict[str, int]:
     """Return D of each fully valid question that is clustered."""
-    return _fully_valid_counts(data.clusterings(method), data)
-
-
-def _fully_valid_counts(stored: Mapping[str, Clustering], data: RunData) -> dict[str, int]:
+    stored = data.clusterings(method)
     return {x.question.id: stored[x.question.id].clusters for x in data.fully_valid if x.question.id in stored}
+
+
+def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str], bool] = lambda _: True) -> Outcomes:
+    """Return whether each scored question has one cluster.
+
+    A question without a count has one at worst where fewer than two of its samples hold an answer, and is left out
+    where it could have been clustered.
+
+    Args:
+        data: Of the run.
+        clusters: How many each question's valid samples form.
+        keep: Whether a question, by its id, is to be counted.
+    """
+    counted = [
+        (x, valid)
+        for x, valid in zip(data.finished, data.valid_counts, strict=True)
+        if data.sample_count >= 2 and keep(x.question.id) and (x.question.id in clusters or valid < 2)
+    ]
+    return Outcomes(
+        np.array([clusters.get(x.question.id, 1) for x, _ in counted], dtype=np.intp),
+        np.array([valid == len(x.samples) for x, valid in counted], dtype=np.bool_),
+        tuple(x.question.category for x, _ in counted),
+    )
 
 
 def method_figures(
@@ -151,35 +146,45 @@ def method_figures(
         settings: Of intervals and sweeps.
     """
     stored = data.clusterings(method)
-    clusters = _fully_valid_counts(stored, data)
+    clusters = cluster_counts(data, method)
     reason = missing_reason(data)
-    wrong = [clusters[x] for x in clusters if labels.get(x) is LabelValue.INCORRECT]
-    answered = [clusters[x] for x in clusters if x not in data.refused_ids]
     similarities = data.similarities(method) if settings.sweeps else None
     pairs = {} if similarities is None else dict(zip(similarities.question_ids, similarities.matrices, strict=True))
     questions = [ClusteredQuestion(stored[x].assignment, pairs.get(x)) for x in clusters]
-    scr = _single(clusters.values(), reason)
-    extremes = _extreme_cases(data, stored)
-    thresholds, sample_sizes = _sweeps(data, method, settings) if settings.sweeps else ((), ())
-    calibrated = _calibrated(data, method) if settings.sweeps else Undefined("the sweeps are left out")
+    counts = {question_id: x.clusters for question_id, x in stored.items()}
+    every = outcomes(data, counts)
+    answered = outcomes(data, counts, keep=lambda x: x not in data.refused_ids)
+    wrong = outcomes(data, counts, keep=lambda x: labels.get(x) is LabelValue.INCORRECT)
+    wrong_answered = outcomes(
+        data, counts, keep=lambda x: labels.get(x) is LabelValue.INCORRECT and x not in data.refused_ids
+    )
+    all_refused = "every question is refused" if every.clusters.size else reason
+    none_wrong = "no clustered question is labelled incorrect" if every.clusters.size else reason
+    level_rate, without_refusals = every.level_rate(reason), answered.level_rate(all_refused)
+    curve, sample_sizes = _sweeps(data, method, settings) if settings.sweeps else ((), ())
     return MethodFigures(
         similarity=method.similarity,
         linkage=method.linkage,
         threshold=method.threshold,
         embedder=method.embedder,
-        level=level_of(scr),
+        level=level_of(level_rate),
         questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in data.finished),
-        scr=scr,
-        scr_best_case=extremes.best,
-        scr_worst_case=extremes.worst,
-        scr_without_refusals=_single(answered, "every question is refused" if clusters else reason),
-        wrong_in_single_cluster=_single(wrong, "no clustered question is labelled incorrect" if clusters else reason),
+        level_rate=level_rate,
+        scr=every.rate(reason),
+        scr_by_category=every.by_category(),
+        scr_best_case=every.best_case(reason),
+        scr_worst_case=every.worst_case(reason),
+        scr_without_refusals=answered.rate(all_refused),
+        level_rate_without_refusals=without_refusals,
+        level_without_refusals=level_of(without_refusals),
+        wrong_in_single_cluster=wrong.rate(none_wrong),
+        wrong_without_refusals=wrong_answered.rate(none_wrong),
         **pair_figures(method),
         pairs_asked=_asked(data, method),
         **_question_means(questions, reason, settings),
         histogram=_histogram(clusters.values(), data.sample_count),
-        calibrated_threshold=calibrated,
-        thresholds=thresholds,
+        calibrated_threshold=_calibrated(data, method, curve, settings),
+        thresholds=curve,
         sample_sizes=sample_sizes,
     )
 
@@ -233,11 +238,6 @@ def missing_reason(data: RunData) -> str:
     return _NOT_CLUSTERED if data.fully_valid else _NONE_FULLY_VALID
 
 
-def _single(clusters: Iterable[int], reason: str) -> Rate | Undefined:
-    counts = list(clusters)
-    return rate(counts.count(1), len(counts), reason)
-
-
 def _means(rows: Sequence[Sequence[float]], reason: str, settings: Settings) -> tuple[Estimate | Undefined, ...]:
     return mean_estimates(rows, reason, draws=settings.draws, seed=settings.seed)
 
@@ -248,61 +248,53 @@ def _histogram(clusters: Iterable[int], samples: int) -> tuple[HistogramBin, ...
     return tuple(HistogramBin(size, counts[size]) for size in range(1, samples + 1)) if counts else ()
 
 
-@dataclass(frozen=True, slots=True)
-class _ExtremeCases:
-    """The single-cluster rate if every invalid sample stood apart, and if every one had joined."""
-
-    best: Rate | Undefined
-    worst: Rate | Undefined
-
-
-def _extreme_cases(data: RunData, stored: Mapping[str, Clustering]) -> _ExtremeCases:
-    """Return best and worst case over the scored questions; one without a stored clustering enters neither."""
-    best = worst = counted = 0
-    for sample_set in data.finished if data.sample_count >= 2 else ():
-        clustering = stored.get(sample_set.question.id)
-        valid = len(sample_set.valid_samples)
-        if clustering is None and valid >= 2:
-            continue
-        counted += 1
-        together = clustering is None or clustering.clusters == 1
-        worst += together
-        best += together and valid == len(sample_set.samples)
-    reason = missing_reason(data)
-    return _ExtremeCases(rate(best, counted, reason), rate(worst, counted, reason))
-
-
 def _sweeps(
     data: RunData, method: ClusteringMethod, settings: Settings
 ) -> tuple[tuple[ThresholdPoint, ...], tuple[SampleSizePoint, ...]]:
-    """Sweep thresholds and sample sizes over the fully valid questions; entailment compares too few pairs for it."""
+    """Sweep thresholds and sample sizes; entailment compares too few pairs for it."""
     matrices = data.similarities(method).matrices
     if not len(matrices):
         return (), ()
-    thresholds = sweep_thresholds(method)
-    counts = cluster_counts_by_threshold(matrices, method.linkage, thresholds)
-    points = tuple(threshold_point(level, column) for level, column in zip(thresholds, counts.T, strict=True))
+    points = _curve(data, method)
     sizes = [size for size in SAMPLE_SIZES if size <= data.sample_count]
     first = cluster_counts_of_first_k(matrices, method, sizes)
     shares = single_cluster_share_of_subsets(matrices, method, sizes, seed=settings.seed)
     by_size: list[SampleSizePoint] = []
     for size, counted, random_k in zip(sizes, first.T, _means(shares.T.tolist(), _NO_SAMPLES, settings), strict=True):
         assert isinstance(random_k, Estimate)
-        by_size.append(SampleSizePoint(size, observed_rate(counted.tolist()), random_k))
+        by_size.append(SampleSizePoint(size, wilson(counted.tolist().count(1), len(counted)), random_k))
     return points, tuple(by_size)
 
 
-def _calibrated(data: RunData, method: ClusteringMethod) -> ThresholdPoint | Undefined:
-    """Return the SCR at the calibrated threshold of the embedder."""
+def _curve(data: RunData, method: ClusteringMethod) -> tuple[ThresholdPoint, ...]:
+    """Return the rate as a function of the threshold, over the questions that the rate itself is over.
+
+    Its points are the published thresholds, the one in use and the calibrated one.
+    """
+    own = (method.threshold, calibrated_threshold(data, method.embedder) if method.similarity == "embedding" else None)
+    thresholds = sorted({*sweep_thresholds(method), *(x for x in own if x is not None)})
+    counts: dict[str, list[int]] = {}
+    for found in (data.similarities(method), *data.partial_similarities(method)):
+        columns = cluster_counts_by_threshold(found.matrices, method.linkage, thresholds)
+        counts |= zip(found.question_ids, columns.tolist(), strict=True)
+    return tuple(
+        threshold_point(threshold, outcomes(data, {question_id: row[place] for question_id, row in counts.items()}))
+        for place, threshold in enumerate(thresholds)
+    )
+
+
+def _calibrated(
+    data: RunData, method: ClusteringMethod, curve: Sequence[ThresholdPoint], settings: Settings
+) -> ThresholdPoint | Undefined:
+    """Return the point of the curve at the calibrated threshold of the embedder."""
+    if not settings.sweeps:
+        return Undefined("the sweeps are left out")
     if method.similarity != "embedding":
         return Undefined("only the cosine of an embedder is calibrated")
     threshold = calibrated_threshold(data, method.embedder)
     if threshold is None:
         return Undefined("the embedder was not calibrated when the run was scored")
-    matrices = data.similarities(method).matrices
-    if not len(matrices):
-        return Undefined(missing_reason(data))
-    return threshold_point(threshold, cluster_counts_by_threshold(matrices, method.linkage, (threshold,))[:, 0])
+    return next((x for x in curve if x.threshold == threshold), Undefined(missing_reason(data)))
 
 
 def calibrated_threshold(data: RunData, embedder: str | None) -> float | None:
@@ -311,12 +303,8 @@ def calibrated_threshold(data: RunData, embedder: str | None) -> float | None:
     return used and used.calibrated_threshold
 
 
-def threshold_point(threshold: float, clusters: ArrayLike) -> ThresholdPoint:
-    """Return the point of a sweep at which some questions, at least one, have so many clusters."""
-    counts = np.asarray(clusters)
-    return ThresholdPoint(threshold, observed_rate(counts.tolist()), float(counts.mean()))
-
-
-def observed_rate(clusters: Sequence[int]) -> Rate:
-    """Return the single-cluster rate of some cluster counts, at least one."""
-    return wilson(list(clusters).count(1), len(clusters))
+def threshold_point(threshold: float, found: Outcomes) -> ThresholdPoint:
+    """Return the point of a sweep at which some questions, at least one of them fully valid, come out like this."""
+    rate, level_rate = found.rate(_NOT_CLUSTERED), found.level_rate(_NOT_CLUSTERED)
+    assert isinstance(rate, Rate)
+    return ThresholdPoint(threshold, rate, level_rate, level_of(level_rate), float(found.clusters[found.whole].mean()))

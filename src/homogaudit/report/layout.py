@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from homogaudit.report.analysis_layout import analysis_sections
 from homogaudit.report.cascade_layout import cascade_section, pointer_section
-from homogaudit.report.homogenization import MILD, SEVERE
+from homogaudit.report.level import MILD, SEVERE
 from homogaudit.report.numbers import count, decimal, duration, interval, percent, percent_and_interval, share
 from homogaudit.report.parts import (
     AUROC_AXIS,
@@ -26,6 +26,7 @@ from homogaudit.report.records import (
     EntropyBounds,
     MethodFigures,
     Report,
+    ThresholdPoint,
     TokenEntropies,
     Undefined,
     Validity,
@@ -35,14 +36,18 @@ from homogaudit.report.run_data import mapping, number
 from homogaudit.report.section import Axis, Bar, Column, Curve, Curves, Line, Part, Row, Section, Table, Tone
 from homogaudit.report.side_by_side_layout import judge_parts, model_sections
 from homogaudit.report.text import plain
+from homogaudit.statistics import Rate
 
 __all__ = ["LEVEL_TONES", "SCR_AXIS", "sections"]
 
 LEVEL_TONES: Mapping[str, Tone] = {
     "none": "good",
-    "undecided": "doubtful",
+    "at most mild": "doubtful",
     "mild": "doubtful",
+    "at least mild": "bad",
     "severe": "bad",
+    "undecided": "doubtful",
+    "not judged": "doubtful",
     "invalid": "bad",
 }
 SCR_AXIS = Axis(marks=(MILD, SEVERE), label=f"{MILD:.0%} mild, {SEVERE:.0%} severe", percent=True)
@@ -161,9 +166,9 @@ def _homogenization(report: Report) -> Section:
         marked = {
             name + (" *" if len(rates) > 1 and name == found.primary else ""): x for name, x in found.methods.items()
         }
-        paths = ("threshold", "linkage", "scr", "scr.interval", "scr.of")
+        paths = ("threshold", "scr", "level_rate.interval", "scr.of", "level")
         first = Column("clustering", "clustering")
-        parts.append(record_table(marked, first, paths, term=lambda _: "scr", mark="scr", axis=SCR_AXIS))
+        parts.append(record_table(marked, first, paths, term=lambda _: "scr", mark="level_rate", axis=SCR_AXIS))
         if len(rates) > 1:
             parts.append(line("* decides the verdict.", "primary", "muted"))
         on_pairs = ("pairs_auroc", "pairs_auroc.interval", "false_merges", "false_splits")
@@ -181,7 +186,7 @@ def _is_empty(part: Part) -> bool:
 
 def _method_parts(name: str, figures: MethodFigures) -> list[Part]:
     """Return the figures of one clustering, its sweeps and its histogram."""
-    without = ("threshold", "linkage", *(() if figures.questions_missing else ("questions_missing",)))
+    without = ("threshold", *(() if figures.questions_missing else ("questions_missing",)))
     parts: list[Part] = [figure_table(figures, f"By {plain(name)}", without=without)]
     point = figures.calibrated_threshold
     if isinstance(figures.scr, Undefined):
@@ -193,10 +198,14 @@ def _method_parts(name: str, figures: MethodFigures) -> list[Part]:
         )
         parts.append(line(text, "calibrated_threshold"))
     if figures.thresholds:
-        points = {f"{x.threshold:.2f}": x for x in figures.thresholds}
+        # A calibrated threshold may lie between those of the sweep.
+        places = 2 if all(round(x.threshold, 2) == x.threshold for x in figures.thresholds) else 3
+        points = {decimal(x.threshold, places): x for x in figures.thresholds}
         first = Column("threshold", "threshold")
         parts.append(
-            record_table(points, first, ("scr", "scr.interval", "mean_clusters"), title=f"{name}: by threshold")
+            record_table(
+                points, first, ("scr", "level_rate.interval", "level", "mean_clusters"), title=f"{name}: by threshold"
+            )
         )
     if figures.sample_sizes:
         sizes = {str(x.k): x for x in figures.sample_sizes}
@@ -221,16 +230,23 @@ def _curves(methods: Mapping[str, MethodFigures], primary: str | None) -> Curves
             plain(name),
             tuple(x.threshold for x in figures.thresholds),
             tuple(x.scr.value for x in figures.thresholds),
-            tuple(x.scr.low for x in figures.thresholds),
-            tuple(x.scr.high for x in figures.thresholds),
+            tuple(_judged(x).low for x in figures.thresholds),
+            tuple(_judged(x).high for x in figures.thresholds),
         )
         for name, figures in methods.items()
         if figures.thresholds
     )
-    used = methods[primary].threshold if primary is not None else None
-    marks = () if used is None else (used,)
+    marks: tuple[float, ...] = ()
+    if primary is not None:
+        points = (methods[primary], methods[primary].calibrated_threshold)
+        marks = tuple(x.threshold for x in points if not isinstance(x, Undefined) and x.threshold is not None)
     label = "similarity from which answers join"
     return Curves("SCR by threshold", "threshold", curves, label, x_marks=marks, y_marks=(MILD, SEVERE))
+
+
+def _judged(point: ThresholdPoint) -> Rate:
+    """Return a point with the interval that a level goes by, or its own where none is given."""
+    return point.scr if isinstance(point.level_rate, Undefined) else point.level_rate
 
 
 def _size_curves(methods: Mapping[str, MethodFigures]) -> Curves:

@@ -15,8 +15,9 @@ from homogaudit.clustering.linkage import partitions
 from homogaudit.clustering.methods import choose_methods, cluster_counts_by_threshold, sweep_thresholds
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import ClusteringMethod, LabelValue
-from homogaudit.report.homogenization import calibrated_threshold, missing_reason, threshold_point
+from homogaudit.report.homogenization import calibrated_threshold, missing_reason, outcomes, threshold_point
 from homogaudit.report.judges import area
+from homogaudit.report.level import Outcomes
 from homogaudit.report.run_data import RunData, rate
 from homogaudit.report.side_by_side_records import (
     Area,
@@ -136,12 +137,16 @@ def _figures(
     assert method.embedder is not None and method.threshold is not None
     counts = list(clusters.counts().values())
     reason = missing_reason(data)
+
+    def of_these(by_id: Mapping[str, int]) -> Outcomes:
+        return outcomes(data, by_id, keep=by_id.__contains__)
+
     calibrated = calibrated_threshold(data, method.embedder)
     point: ThresholdPoint | Undefined = Undefined("it was not calibrated when the run was scored with it")
     if method.similarity == "entailment":
         point = _NO_SWEEP
     elif calibrated is not None:
-        point = threshold_point(calibrated, list(clusters.calibrated.values())) if counts else Undefined(reason)
+        point = threshold_point(calibrated, of_these(clusters.calibrated)) if counts else Undefined(reason)
     columns = zip(*clusters.by_threshold.values(), strict=True)
     return ModelClusters(
         model=method.embedder,
@@ -153,7 +158,8 @@ def _figures(
         semantic_entropy_auroc=entropy,
         calibrated_threshold=point,
         thresholds=tuple(
-            threshold_point(x, column) for x, column in zip(sweep_thresholds(method), columns, strict=False)
+            threshold_point(x, of_these(dict(zip(clusters.by_threshold, column, strict=True))))
+            for x, column in zip(sweep_thresholds(method), columns, strict=False)
         ),
     )
 

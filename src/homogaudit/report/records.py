@@ -23,6 +23,7 @@ from homogaudit.report.analysis_records import (
 )
 from homogaudit.report.cascade_records import CascadeFindings, Pointer
 from homogaudit.report.figure import Figure, QuestionMean
+from homogaudit.report.level import Level, VerdictLevel
 from homogaudit.report.numbers import duration, p_value, percent, threshold
 from homogaudit.report.side_by_side_records import JudgeComparison, JudgeModel, ModelComparison, ThresholdPoint
 from homogaudit.report.undefined import Undefined
@@ -43,10 +44,10 @@ __all__ = [
     "Homogenization",
     "JudgeCounts",
     "Labels",
-    "Level",
     "MethodFigures",
     "Reading",
     "Report",
+    "Robustness",
     "RunFacts",
     "SampleSizePoint",
     "SignalScore",
@@ -55,13 +56,16 @@ __all__ = [
     "Undefined",
     "Validity",
     "Verdict",
-    "VerdictLevel",
 ]
 
 FORMAT: Literal["homogaudit.report/2"] = "homogaudit.report/2"
 
-Level = Literal["none", "undecided", "mild", "severe"]
-VerdictLevel = Literal[Level, "invalid"]
+Robustness = Literal[
+    "robust",
+    "depends on the threshold",
+    "depends on the clustering",
+    "depends on the threshold and the clustering",
+]
 Reading = Literal["works", "not shown to work", "inverted", "constant", "not tested"]
 Distrust = Literal["inverted", "constant", "blind"]
 
@@ -221,7 +225,7 @@ class MethodFigures:
     """What one clustering says.
 
     Attributes:
-        level: Of this clustering's own interval; undecided over too few questions.
+        level: Of this clustering's own `level_rate`.
         embedder: Its key: its name and a fingerprint of its files.
         mean_alignment_tax: Of AT = 1 - D/N.
         thresholds: The sweep over thresholds.
@@ -231,13 +235,55 @@ class MethodFigures:
     linkage: Annotated[str, Figure("linkage")]
     threshold: Annotated[float | None, Figure("joins at", written=threshold)]
     embedder: str | None
-    level: Level
+    level: Annotated[Level, Figure("level")]
     questions_missing: Annotated[Count, Figure("not clustered")]
+    level_rate: Annotated[
+        Rate | Undefined,
+        Figure(
+            "SCR, for the level",
+            "The single-cluster rate with the interval that decides the level, the gate and how many questions are "
+            "needed: two-sided, at least 95% at every n. It reaches from the lower end of the best case to the upper "
+            "end of the worst, and is the interval over categories where that is wider. Null with its reason where no "
+            "level is given.",
+            source="Clopper & Pearson 1934, Biometrika 26:404-413",
+        ),
+    ]
     scr: Annotated[Rate | Undefined, Figure("SCR")]
+    scr_by_category: Annotated[
+        Rate | Undefined,
+        Figure(
+            "SCR, over categories",
+            "The single-cluster rate with its interval over categories, because questions of one category resemble "
+            "each other: that of as many independent questions as would vary like the categories.",
+            source="Korn & Graubard 1998, Survey Methodology 24(2)",
+        ),
+    ]
     scr_best_case: Annotated[Rate | Undefined, Figure("SCR, best case")]
     scr_worst_case: Annotated[Rate | Undefined, Figure("SCR, worst case")]
     scr_without_refusals: Annotated[Rate | Undefined, Figure("SCR without refusals")]
+    level_rate_without_refusals: Annotated[
+        Rate | Undefined,
+        Figure(
+            "SCR without refusals, for the level",
+            "As `level_rate`, over the questions that the model does not decline to answer.",
+        ),
+    ]
+    level_without_refusals: Annotated[
+        Level,
+        Figure(
+            "level without refusals",
+            "The level that the questions give which the model does not decline to answer.",
+        ),
+    ]
     wrong_in_single_cluster: Annotated[Rate | Undefined, Figure("missed errors")]
+    wrong_without_refusals: Annotated[
+        Rate | Undefined,
+        Figure(
+            "missed errors without refusals",
+            "The missed errors over the questions that the model does not decline to answer: a refusal that every "
+            "sample repeats is no error that sampling cannot see.",
+        ),
+    ]
     pairs_auroc: Annotated[
         Estimate | Undefined,
         Figure(
@@ -448,25 +494,30 @@ class Verdict:
     """What follows.
 
     Attributes:
-        level: How far the model homogenizes; `invalid` where the audit cannot say.
+        level: How far the model homogenizes: the bands that the interval of its rate touches; `invalid` where the audit
+            cannot say.
+        level_reason: Why it is `invalid` or `not judged`, else empty.
+        level_without_refusals: The level over the questions that are answered, where it is another one; else `None`.
         other_levels: Clusterings that say something else, by name.
         signal: The recommended one, `None` where none is shown to work.
         signal_auroc: Its AUROC on held-out folds, the choice made in the training folds.
     """
 
     level: VerdictLevel
+    level_reason: Annotated[str, Figure("reason", "Why there is no level; empty where there is one.")]
+    level_without_refusals: Level | None
     questions_needed: Count | None
     other_levels: Mapping[str, Level]
     signal: str | None
     signal_auroc: Estimate | Undefined
     answer_where: AnswerWhere | Undefined
     not_to_trust: Mapping[str, Distrust]
-    robust: Annotated[
-        bool | None,
+    robustness: Annotated[
+        Robustness | None,
         Figure(
             "robust",
-            "Whether the level stays the same at the ends of the sweep over thresholds, at the calibrated threshold "
-            "and under every other clustering; null where there is no level to keep.",
+            "Whether the level stays the same over the whole curve of the rate by threshold, at the calibrated "
+            "threshold, and under every other clustering, or what it depends on; null where there is none to keep.",
         ),
     ]
     sentences: tuple[str, ...]

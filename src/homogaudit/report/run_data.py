@@ -92,6 +92,11 @@ class RunData:
         return tuple(x.question.id for x in self.finished)
 
     @cached_property
+    def valid_counts(self) -> tuple[int, ...]:
+        """How many samples of each finished question hold an answer."""
+        return tuple(len(x.valid_samples) for x in self.finished)
+
+    @cached_property
     def refused_ids(self) -> frozenset[str]:
         """The finished questions at least half of whose valid samples decline to answer."""
         return frozenset(x.question.id for x in self.finished if _is_refused(x))
@@ -174,16 +179,26 @@ class RunData:
         """
         key = (method.similarity, method.embedder)
         if key not in self._similarities:
-            sets = () if method.similarity == "entailment" else self.fully_valid
-            found: dict[str, NDArray[np.float64]] = {}
-            for start in range(0, len(sets), _CHUNK):
-                found |= self._matrices(method, sets[start : start + _CHUNK])
-            shape = (len(found), self.sample_count, self.sample_count)
-            self._similarities[key] = Similarities(tuple(found), np.array(list(found.values())).reshape(shape))
+            self._similarities[key] = self._similarities_of(method, self.fully_valid, self.sample_count)
         return self._similarities[key]
 
+    def partial_similarities(self, method: ClusteringMethod) -> Iterator[Similarities]:
+        """Yield those of the valid samples of the other questions that have two, by how many are valid."""
+        by_size: dict[int, list[SampleSet]] = {}
+        for x, valid in zip(self.finished, self.valid_counts, strict=True):
+            if 2 <= valid < len(x.samples):
+                by_size.setdefault(valid, []).append(x)
+        for size, sets in by_size.items():
+            yield self._similarities_of(method, sets, size)
+
+    def _similarities_of(self, method: ClusteringMethod, sets: Sequence[SampleSet], size: int) -> Similarities:
+        found: dict[str, NDArray[np.float64]] = {}
+        for start in range(0, 0 if method.similarity == "entailment" else len(sets), _CHUNK):
+            found |= self._matrices(method, sets[start : start + _CHUNK])
+        return Similarities(tuple(found), np.array(list(found.values())).reshape(len(found), size, size))
+
     def _matrices(self, method: ClusteringMethod, sets: Sequence[SampleSet]) -> dict[str, NDArray[np.float64]]:
-        answers = {x.question.id: [sample.answer for sample in x.samples] for x in sets}
+        answers = {x.question.id: [sample.answer for sample in x.valid_samples] for x in sets}
         if method.similarity == "meaning":
             stored = {
                 x.question.id: self.run.similarities(method.embedder or "", x.question.text, answers[x.question.id])

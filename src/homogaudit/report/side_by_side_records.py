@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from homogaudit.codec import Count, Share
 from homogaudit.report.figure import Figure
+from homogaudit.report.level import Level
 from homogaudit.report.numbers import threshold
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Correlation, Estimate, Rate
@@ -24,10 +25,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ThresholdPoint:
-    """One point of a sweep over thresholds."""
+    """One point of the rate as a function of the threshold.
+
+    Attributes:
+        level_rate: With the interval that its level goes by.
+    """
 
     threshold: Annotated[float, Figure("threshold", written=threshold)]
     scr: Annotated[Rate, Figure("SCR")]
+    level_rate: Annotated[Rate | Undefined, Figure("SCR")]
+    level: Annotated[Level, Figure("level")]
     mean_clusters: Annotated[float, Figure("mean clusters", places=2)]
 
 

@@ -10,6 +10,7 @@ from homogaudit.report.parts import line, record_table
 from homogaudit.report.records import Auroc, MethodFigures, Report, SignalScore, Undefined
 from homogaudit.report.section import Column, Line, Part, Section
 from homogaudit.report.text import shorten
+from homogaudit.report.verdict import missed_without_refusals
 from homogaudit.statistics import Rate
 
 __all__ = ["summary"]
@@ -28,13 +29,14 @@ def summary(report: Report) -> Section:
     """Return the short report; it fits 24 lines of 80 columns."""
     verdict, primary = report.verdict, _primary(report)
     parts: list[Part] = [_run(report)]
-    if primary is None or isinstance(primary.scr, Undefined) or verdict.level == "invalid":
+    if verdict.level_reason:
         parts.append(line(verdict.sentences[0], "level", LEVEL_TONES[verdict.level]))
     if primary is not None and isinstance(primary.scr, Rate):
-        paths = ("threshold", "scr", "scr.interval", "scr.of")
+        decides = "scr" if isinstance(primary.level_rate, Undefined) else "level_rate"
+        paths = ("threshold", "scr", f"{decides}.interval", "scr.of")
         named = {str(report.homogenization.primary): primary}
         first = Column("clustering", "clustering")
-        parts.append(record_table(named, first, paths, term=lambda _: "scr", mark="scr", axis=SCR_AXIS))
+        parts.append(record_table(named, first, paths, term=lambda _: "scr", mark=decides, axis=SCR_AXIS))
     parts += [
         *_meaning(report, primary),
         *_robust(report, primary),
@@ -59,15 +61,16 @@ def _primary(report: Report) -> MethodFigures | None:
 
 def _title(report: Report) -> str:
     verdict, primary = report.verdict, _primary(report)
-    doubt = ", not robust" if verdict.robust is False else ""
-    if primary is None or primary.threshold is None or verdict.level in ("invalid", "undecided"):
-        return f"Homogenization: {verdict.level}{doubt}"
-    return f"Homogenization: {verdict.level} at {primary.threshold:g}{doubt}"
+    level = verdict.level
+    if primary is None or primary.threshold is None or verdict.level_reason:
+        return f"Homogenization: {level}"
+    without = "" if verdict.level_without_refusals is None else f", {verdict.level_without_refusals} without refusals"
+    return f"Homogenization: {level} at {primary.threshold:g}{without}, {verdict.robustness}"
 
 
 def _meaning(report: Report, primary: MethodFigures | None) -> list[Line]:
     """Return how well the clustering that decides tells meaning apart."""
-    if primary is None or isinstance(primary.scr, Undefined) or report.verdict.level == "invalid":
+    if primary is None or isinstance(primary.scr, Undefined) or report.verdict.level_reason:
         return []
     found, name = primary.pairs_auroc, report.homogenization.primary
     if isinstance(found, Undefined):
@@ -81,9 +84,9 @@ def _meaning(report: Report, primary: MethodFigures | None) -> list[Line]:
 
 def _robust(report: Report, primary: MethodFigures | None) -> list[Line]:
     """Return the rate over thresholds, at the calibrated one and under the other clusterings."""
-    if primary is None or isinstance(primary.scr, Undefined) or report.verdict.level == "invalid":
+    if primary is None or report.verdict.robustness is None:
         return []
-    sweep = primary.thresholds
+    sweep = [x for x in primary.thresholds if x != primary.calibrated_threshold]
     ends = [f"{percent(x.scr.value)} at {x.threshold:g}" for x in (sweep[0], sweep[-1])] if sweep else []
     if isinstance(primary.calibrated_threshold, Undefined):
         # What `meaning` joins at is calibrated itself.
@@ -97,9 +100,10 @@ def _robust(report: Report, primary: MethodFigures | None) -> list[Line]:
         if name != report.homogenization.primary and isinstance(x.scr, Rate)
     ]
     told = ", ".join([*ends, *others])
-    answer = {True: "Yes", False: "No", None: "Open"}[report.verdict.robust]
-    tone = "doubtful" if report.verdict.robust is False else ""
-    return [line(f"{answer}: {told}.", "threshold", tone, label="Robust?")]
+    is_robust = report.verdict.robustness == "robust"
+    return [
+        line(f"{'Yes' if is_robust else 'No'}: {told}.", "threshold", "" if is_robust else "doubtful", label="Robust?")
+    ]
 
 
 def _missed(report: Report, primary: MethodFigures | None) -> list[Line]:
@@ -110,8 +114,8 @@ def _missed(report: Report, primary: MethodFigures | None) -> list[Line]:
     if isinstance(found, Undefined):
         return [line(f"Not known: {found.reason}.", "wrong_in_single_cluster", label="Missed")]
     text = (
-        f"{share(found.k, found.n)} wrong answers ({percent_and_interval(found)}): "
-        "all samples agree on them, so sampling cannot see them."
+        f"{share(found.k, found.n)} wrong answers ({percent_and_interval(found)})"
+        f"{missed_without_refusals(primary)}: all samples agree on them, so sampling cannot see them."
     )
     return [line(text, "wrong_in_single_cluster", label="Missed", questions="missed" if found.k else "")]
 

@@ -4,13 +4,14 @@ It computes no figure; it reads them. Every sentence names the count or the inte
 """
 
 import shlex
+from bisect import bisect_left
 from collections.abc import Mapping
 from pathlib import Path
 
 from homogaudit.report.analysis_records import AnswerWhere
 from homogaudit.report.cascade import cascade_sentence
 from homogaudit.report.cascade_records import CascadeFindings
-from homogaudit.report.homogenization import FEWEST_QUESTIONS, MILD, SEVERE, level_of
+from homogaudit.report.level import FEWEST_QUESTIONS, MILD, SEVERE, Level, VerdictLevel, possible_bands
 from homogaudit.report.numbers import (
     count,
     decimal,
@@ -18,6 +19,7 @@ from homogaudit.report.numbers import (
     p_value,
     percent,
     percent_and_interval,
+    percent_interval,
     share,
     threshold,
 )
@@ -26,21 +28,21 @@ from homogaudit.report.records import (
     Distrust,
     Estimate,
     Labels,
-    Level,
     MethodFigures,
+    Robustness,
     RunFacts,
     SignalScore,
     Undefined,
     Validity,
     Verdict,
-    VerdictLevel,
 )
 from homogaudit.report.run_data import number
 from homogaudit.report.signal_choice import SignalChoice
 from homogaudit.report.validity import label_warning
-from homogaudit.statistics import Rate, questions_needed
+from homogaudit.statistics import Rate, clopper_pearson, questions_needed
+from homogaudit.statistics.rates import POWER
 
-__all__ = ["EXAMPLE", "decide", "invalid_reasons"]
+__all__ = ["EXAMPLE", "decide", "invalid_reasons", "missed_without_refusals"]
 
 EXAMPLE = "homogaudit-example"
 """What the run file of the packaged example is called: its commands take `--example` instead."""
@@ -75,12 +77,14 @@ def decide(
     """
     reasons = invalid_reasons(validity)
     figures = methods[primary] if primary is not None else None
-    level: VerdictLevel = "invalid" if reasons else figures.level if figures else "undecided"
+    level: VerdictLevel = "invalid" if reasons else figures.level if figures else "not judged"
     other: dict[str, Level] = {
         name: x.level
         for name, x in methods.items()
-        if name != primary and level != "invalid" and x.level != level and isinstance(x.scr, Rate)
+        if name != primary and not isinstance(x.level_rate, Undefined) and _differs(x.level, level)
     }
+    if level in ("invalid", "not judged"):
+        other = {}
     distrusted = {} if label_warning(labels) is not None else _distrusted(signals, level, primary)
     sentences = [
         *_level_sentences(level, reasons, figures, primary, validity),
@@ -91,28 +95,41 @@ def decide(
         *_cascade_sentences(labels, cascade),
         f"The figures are about the questions of `{facts.question_source}`; they say nothing about others.",
     ]
+    without = _without_refusals(level, figures)
     return Verdict(
         level=level,
-        questions_needed=_needed(figures) if level == "undecided" else None,
+        level_reason=_reason(level, reasons, figures, validity),
+        level_without_refusals=without,
+        questions_needed=None if level == "invalid" else _needed(figures),
         other_levels=other,
         signal=choice.name,
         signal_auroc=choice.auroc,
         answer_where=choice.where,
         not_to_trust=distrusted,
-        robust=_robust(level, figures, other),
+        robustness=_robustness(level, figures, other),
         sentences=tuple(sentences),
         next=_next(level, validity, figures, labels, cascade, facts, path),
     )
 
 
-def _robust(level: VerdictLevel, figures: MethodFigures | None, other: Mapping[str, Level]) -> bool | None:
-    """Return whether other thresholds and clusterings give the same level; `None` where there is none."""
-    if level == "invalid" or figures is None or isinstance(figures.scr, Undefined):
+def _differs(one: VerdictLevel, other: VerdictLevel) -> bool:
+    return possible_bands(one) != possible_bands(other)
+
+
+def _without_refusals(level: VerdictLevel, figures: MethodFigures | None) -> Level | None:
+    """Return the level over the answered questions where some are refused and it is another one."""
+    if level in ("invalid", "not judged") or figures is None:
         return None
-    points = [*figures.thresholds[:1], *figures.thresholds[-1:]]
-    if not isinstance(figures.calibrated_threshold, Undefined):
-        points.append(figures.calibrated_threshold)
-    return not other and all(level_of(point.scr) == level for point in points)
+    return figures.level_without_refusals if figures.level_without_refusals != level else None
+
+
+def _robustness(level: VerdictLevel, figures: MethodFigures | None, other: Mapping[str, Level]) -> Robustness | None:
+    """Return what the level depends on; `None` where there is none."""
+    if level in ("invalid", "not judged") or figures is None:
+        return None
+    if any(_differs(point.level, level) for point in figures.thresholds):
+        return "depends on the threshold and the clustering" if other else "depends on the threshold"
+    return "depends on the clustering" if other else "robust"
 
 
 def _next(
@@ -137,9 +154,9 @@ def _next(
         found.append(f"`{again} --max-tokens {4 * limit:g}`: answers that end")
     if facts.status == "started" and not validity.questions_unfinished:
         found.append(f"`homogaudit score {run}`: scores what is drawn")
-    needed = _needed(figures) if level == "undecided" else None
+    needed = None if level == "invalid" else _needed(figures)
     if needed is not None and limit is not None:
-        found.append(f"`{again}`, {count(needed)} of them: decides the level at this rate")
+        found.append(f"`{again}`, {count(needed)} of them: would decide the level")
     if labels.judge is None or 2 * (labels.correct + labels.incorrect) < validity.questions_scored:
         found.append(f"`homogaudit score {run} --judge model:MODEL`: labels by another model")
     if cascade.recommended:
@@ -149,59 +166,108 @@ def _next(
 
 
 def invalid_reasons(validity: Validity) -> list[str]:
-    """Return why no level can be given; a run without samples is merely undecided."""
-    reasons: list[str] = []
+    """Return why the answers say nothing of the model; a run without samples is merely not judged."""
     if 2 * validity.samples_valid < validity.samples:
-        reasons.append(f"only {share(validity.samples_valid, validity.samples)} samples hold an answer")
-    elif isinstance(validity.duplicated, int) and 2 * (validity.samples_valid - validity.duplicated) < validity.samples:
+        return [f"only {share(validity.samples_valid, validity.samples)} samples hold an answer"]
+    if isinstance(validity.duplicated, int) and 2 * (validity.samples_valid - validity.duplicated) < validity.samples:
         repeated = share(validity.duplicated, validity.samples)
-        reasons.append(f"{repeated} samples are repetitions by a cache or a seed and no answers of their own")
-    if validity.questions_scored < FEWEST_QUESTIONS:
-        are = "question is" if validity.questions_scored == 1 else "questions are"
-        reasons.append(f"only {count(validity.questions_scored)} {are} scored, {FEWEST_QUESTIONS} are needed")
-    return reasons
+        return [f"{repeated} samples are repetitions by a cache or a seed and no answers of their own"]
+    return []
+
+
+def _reason(level: VerdictLevel, reasons: list[str], figures: MethodFigures | None, validity: Validity) -> str:
+    """Return why there is no level; nothing where there is one."""
+    if level == "invalid":
+        return " and ".join(reasons)
+    if not validity.samples:
+        return f"the run holds {'labels without answers' if validity.greedy is None else 'greedy answers only'}"
+    if figures is None:
+        return "the run holds no clustering"
+    return figures.level_rate.reason if isinstance(figures.level_rate, Undefined) else ""
 
 
 def _needed(figures: MethodFigures | None) -> int | None:
-    """Return how many questions would decide; `None` too where the rate is over too few to stay as it is."""
-    if figures is None or isinstance(figures.scr, Undefined) or figures.scr.n < FEWEST_QUESTIONS:
+    """Return how many questions would put the level into one band; `None` where it is, or where none practicable do.
+
+    The missing answers leave it open which rate is the true one: the best and the worst case must be of one band.
+    """
+    if figures is None or isinstance(figures.level_rate, Undefined) or len(possible_bands(figures.level)) == 1:
         return None
-    return questions_needed(figures.scr.k, figures.scr.n, MILD)
+    best, worst = figures.scr_best_case, figures.scr_worst_case
+    if isinstance(best, Undefined) or isinstance(worst, Undefined):
+        return None
+    bounds = (MILD, SEVERE)
+    if bisect_left(bounds, best.value) != bisect_left(bounds, worst.value):
+        return None
+    found = [questions_needed(x.value, bounds, weight=_weight(figures)) for x in (best, worst)]
+    known = [x for x in found if x is not None]
+    return max(*known, FEWEST_QUESTIONS, figures.level_rate.n + 1) if len(known) == len(found) else None
+
+
+def _weight(figures: MethodFigures) -> float:
+    """Return how many questions tell as much as an independent one, where questions of a category are alike."""
+    rate, over = figures.scr, figures.scr_by_category
+    if isinstance(rate, Undefined) or isinstance(over, Undefined):
+        return 1.0
+    alone = clopper_pearson(rate.k, rate.n)
+    return max(1.0, ((over.high - over.low) / (alone.high - alone.low)) ** 2)
 
 
 def _level_sentences(
-    level: str, reasons: list[str], figures: MethodFigures | None, primary: str | None, validity: Validity
+    level: VerdictLevel, reasons: list[str], figures: MethodFigures | None, primary: str | None, validity: Validity
 ) -> list[str]:
     """Return what the primary clustering says, or why nothing can be said."""
+    reason = _reason(level, reasons, figures, validity)
     if level == "invalid":
-        return [f"This audit is not valid: {' and '.join(reasons)}; nothing is concluded about homogenization."]
-    if not validity.samples:
-        held = "labels without answers" if validity.greedy is None else "greedy answers only"
-        return [f"Homogenization is not judged: the run holds {held}."]
-    if figures is None:
-        return ["Homogenization is not judged: the run holds no clustering."]
-    if isinstance(figures.scr, Undefined):
-        return [f"Homogenization is not judged: {figures.scr.reason}.", *_extreme_sentences(figures)]
-    if figures.scr.n < FEWEST_QUESTIONS:
-        clustered = " and are clustered" if figures.scr.n < validity.questions_fully_valid else ""
-        return [
-            f"Undecided: {share(figures.scr.n, validity.questions_scored)} scored questions have an answer in each of "
-            f"their samples{clustered}, {FEWEST_QUESTIONS} are needed.",
-            *_extreme_sentences(figures),
-        ]
-    found = (
-        f"{share(figures.scr.k, figures.scr.n)} questions get {_one_answer(primary)} "
-        f"(single-cluster rate {percent_and_interval(figures.scr)}, clustering `{primary}`)"
-    )
-    match level:
-        case "none":
-            return [f"No homogenization: {found}; the interval lies below {percent(MILD)}."]
-        case "mild":
-            return [f"Mild homogenization: {found}; the interval lies above {percent(MILD)}."]
-        case "severe":
-            return [f"Severe homogenization: {found}; the interval lies above {percent(SEVERE)}."]
-        case _:
-            return [f"Undecided: {found}; the interval holds {percent(MILD)}.", _needed_sentence(figures)]
+        return [f"This audit is not valid: {reason}; nothing is concluded about homogenization."]
+    if figures is None or isinstance(figures.level_rate, Undefined) or not validity.samples:
+        extremes = _extreme_sentences(figures) if figures is not None else []
+        return [f"Homogenization is not judged: {reason}.", *extremes]
+    rate = figures.level_rate
+    without = _without_refusals(level, figures)
+    mild, severe = f"{MILD:.0%}", f"{SEVERE:.0%}"
+    said = {
+        "none": ("No homogenization", f"lies below {mild}"),
+        "at most mild": ("At most mild homogenization", f"ends between {mild} and {severe}"),
+        "mild": ("Mild homogenization", f"lies between {mild} and {severe}"),
+        "at least mild": ("At least mild homogenization", f"begins between {mild} and {severe}"),
+        "severe": ("Severe homogenization", f"lies above {severe}"),
+        "undecided": ("Undecided", f"reaches from below {mild} to above {severe}"),
+    }
+    name, lies = said[level]
+    if without is not None:
+        name += f", {without} without refusals"
+    over = " over categories" if _is_over_categories(figures) else ""
+    ends = percent_interval(rate.low, rate.high)
+    return [
+        f"{name}: {share(rate.k, rate.n)} questions get {_one_answer(primary)} (single-cluster rate "
+        f"{percent(rate.value)}, clustering `{primary}`); its 95% interval{over} {ends} {lies}.",
+        *_open_sentences(figures),
+        *_refusal_sentences(figures, without),
+        *(_needed_sentences(figures) if len(possible_bands(level)) > 1 else []),
+    ]
+
+
+def _is_over_categories(figures: MethodFigures) -> bool:
+    over, rate = figures.scr_by_category, figures.level_rate
+    return isinstance(over, Rate) and isinstance(rate, Rate) and (over.low, over.high) == (rate.low, rate.high)
+
+
+def _open_sentences(figures: MethodFigures) -> list[str]:
+    """Return that the interval covers both extremes, where missing answers leave questions open."""
+    best, worst = figures.scr_best_case, figures.scr_worst_case
+    if isinstance(best, Undefined) or isinstance(worst, Undefined) or best.k == worst.k:
+        return []
+    return [f"The interval covers both cases of missing answers. {_extreme_sentences(figures)[0]}"]
+
+
+def _refusal_sentences(figures: MethodFigures, without: Level | None) -> list[str]:
+    if without is None:
+        return []
+    rate = figures.level_rate_without_refusals
+    if isinstance(rate, Undefined):
+        return [f"Without refusals it is not judged: {rate.reason}."]
+    return [f"Without refusals it is {without}: {share(rate.k, rate.n)} questions, {percent_and_interval(rate)}."]
 
 
 def _extreme_sentences(figures: MethodFigures) -> list[str]:
@@ -219,19 +285,24 @@ def _one_answer(primary: str | None) -> str:
     return "one and the same number" if primary == "answer" else "one and the same answer"
 
 
-def _needed_sentence(figures: MethodFigures) -> str:
-    needed = _needed(figures)
-    if needed is None or isinstance(figures.scr, Undefined):
-        return f"At this rate no practicable number of questions would tell it from {percent(MILD)}."
-    return f"At this rate about {count(needed)} questions would decide; {count(figures.scr.n)} are scored."
+def _needed_sentences(figures: MethodFigures) -> list[str]:
+    needed, scored = _needed(figures), figures.level_rate
+    if isinstance(scored, Undefined):
+        return []
+    if needed is None:
+        return ["At this rate no practicable number of questions would decide."]
+    return [
+        f"About {count(needed)} questions would decide, with a probability of {POWER:.0%} if the true rate is "
+        f"{percent(scored.value)}; {count(scored.n)} are scored."
+    ]
 
 
 def _other_sentences(other: Mapping[str, str], methods: Mapping[str, MethodFigures]) -> list[str]:
     sentences: list[str] = []
     for name, level in other.items():
-        scr = methods[name].scr
-        assert isinstance(scr, Rate)
-        sentences.append(f"The clustering `{name}` would say {level}: {percent_and_interval(scr)}.")
+        rate = methods[name].level_rate
+        assert isinstance(rate, Rate)
+        sentences.append(f"The clustering `{name}` would say {level}: {percent_and_interval(rate)}.")
     return sentences
 
 
@@ -242,8 +313,16 @@ def _missed_error_sentences(figures: MethodFigures | None, primary: str | None) 
     missed = figures.wrong_in_single_cluster
     return [
         f"Errors that sampling cannot see, because all samples agree by `{primary}`: "
-        f"{share(missed.k, missed.n)} wrong answers ({percent_and_interval(missed)})."
+        f"{share(missed.k, missed.n)} wrong answers ({percent_and_interval(missed)}){missed_without_refusals(figures)}."
     ]
+
+
+def missed_without_refusals(figures: MethodFigures) -> str:
+    """Return what is left of the missed errors without refusals; nothing where no wrong answer is a refusal."""
+    all_of_them, left = figures.wrong_in_single_cluster, figures.wrong_without_refusals
+    if isinstance(all_of_them, Undefined) or (isinstance(left, Rate) and left.n == all_of_them.n):
+        return ""
+    return f", without refusals {'none is left' if isinstance(left, Undefined) else share(left.k, left.n)}"
 
 
 def _signal_sentences(labels: Labels, signals: Mapping[str, SignalScore], choice: SignalChoice) -> list[str]:
@@ -296,7 +375,7 @@ def _distrusted(signals: Mapping[str, SignalScore], level: VerdictLevel, primary
         single = signal.auroc_single_cluster
         if signal.auroc.reading == "inverted" or signal.auroc.reading == "constant":
             reasons[name] = signal.auroc.reading
-        elif level in ("mild", "severe") and signal.cost.cost_class in ("samples", "nli"):
+        elif "none" not in possible_bands(level) and signal.cost.cost_class in ("samples", "nli"):
             if name in by_definition or (isinstance(single, Auroc) and single.constant):
                 reasons[name] = "blind"
     return reasons

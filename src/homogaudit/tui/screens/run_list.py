@@ -20,6 +20,7 @@ from homogaudit.errors import HomogauditError
 from homogaudit.launch.run_deletion import delete_run
 from homogaudit.launch.run_summary import RunSummary
 from homogaudit.report.headline import Headline, headline
+from homogaudit.report.layout import LEVEL_TONES
 from homogaudit.report.numbers import count, percent
 from homogaudit.report.records import Undefined
 from homogaudit.report.text import plain
@@ -36,7 +37,7 @@ _MARKS = {
     "newer_schema": ("!", "$text-error"),
     "not_readable": ("!", "$text-error"),
 }
-_LEVELS = {"severe": "$text-error", "mild": "$text-warning", "none": "$text-success"}
+_TONES = {"bad": "$text-error", "doubtful": "$text-warning", "good": "$text-success"}
 
 
 class RunList(Vertical):
@@ -121,7 +122,7 @@ class RunList(Vertical):
         found = self._headlines.get(run.path)
         words = [] if run.status == "complete" and found else [(run.status_words, style), "  "]
         if found is not None and not isinstance(found.scr, Undefined):
-            words += [(found.level, _LEVELS.get(found.level, MUTED)), f"  {percent(found.scr.value)}"]
+            words += [(found.level, _TONES.get(LEVEL_TONES[found.level], MUTED)), f"  {percent(found.scr.value)}"]
         elif found is not None:
             words += [("no rate yet", MUTED)]
         return Content("\n").join([*lines, Content.assemble("  ", *words)])
