@@ -246,7 +246,7 @@ def check_gate(built: "Report", max_scr: float | None) -> None:
     primary = homogenization.methods.get(homogenization.primary) if homogenization.primary else None
     rate = primary.level_rate if primary else Undefined("nothing was clustered")
     if isinstance(rate, Undefined):
-        raise GateFailedError(f"there is no SCR to check: {rate.reason}")
+        raise GateFailedError(f"there is no SCR to check: {rate.reason}", "the report says what is missing")
     if rate.high > max_scr:
         found = f"SCR {decimal_and_interval(rate)} ({rate.k:,} of {rate.n:,})"
         if rate.low > max_scr:
