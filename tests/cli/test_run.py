@@ -120,7 +120,7 @@ def test_an_audit_draws_scores_and_reports(run: Run, questions: Path, runs: Path
     result = run(demo_model, questions, *SHORT)
     assert result.code == 0
     assert result.out.startswith("Homogenization: ")
-    assert "Homogenization: invalid" in result.out
+    assert "Homogenization: not judged" in result.out
     assert max(map(len, result.out.splitlines())) <= 80
     # Named after the model and the questions, and nothing is left beside it.
     (target,) = runs.glob("*.audit")

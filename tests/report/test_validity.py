@@ -124,13 +124,13 @@ def test_a_run_killed_before_scoring_gives_what_there_is(build_run: Callable[...
     assert report.homogenization.primary is None
     assert report.labels.judge is None
     assert report.signals == {}
-    assert report.verdict.level == "invalid"
+    assert report.verdict.level == "not judged"
 
 
 def test_a_run_with_nothing_drawn_has_a_report(build_run: Callable[..., Any]) -> None:
     report = build(build_run(2).run, draws=100)
     assert report.validity.questions_scored == 0
-    assert report.verdict.level == "invalid"
+    assert report.verdict.level == "not judged"
 
 
 def test_improbable_repeats_are_counted_as_duplicates(build_run: Callable[..., Any]) -> None:
