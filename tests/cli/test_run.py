@@ -420,7 +420,7 @@ def test_a_name_that_is_nearly_right_is_suggested(run: Run, questions: Path):
         (["--judge", "me"], "unknown judge `me`"),
         (["--judge", "recorded"], "the run has no recorded labels"),
         (["--embedder", "absent"], "unknown embedder `absent`"),
-        (["--clustering", "meaning"], "unknown similarity `meaning`"),
+        (["--clustering", "sense"], "unknown similarity `sense`"),
         (["--prompt-template", "absent.jinja"], "no prompt template `absent.jinja`"),
     ],
 )

@@ -112,3 +112,18 @@ def test_what_contradicts_lowers_the_shipped_probability_of_two_near_answers(one
     assert fit is not None
     near = {"near": 0.97, "near_alone": 0.93}
     assert fit.probability(features(one, other, **near)) < fit.threshold
+
+
+def test_two_answers_that_both_say_yes_agree_and_a_yes_and_a_no_differ() -> None:
+    question = "Can reindeer fly?"
+    texts = {"yes": "Yes, reindeer can fly.", "also": "They can indeed.", "no": "No, they cannot."}
+    facts = {name: answer_facts(question, text) for name, text in texts.items()}
+
+    def stances(first: str, second: str) -> tuple[float, float]:
+        found = pair_features(facts[first], facts[second], near=0.9, near_alone=0.8)
+        return found["stances_agree"], found["stances_differ"]
+
+    assert stances("yes", "also") == (1, 0)
+    assert stances("yes", "no") == stances("no", "also") == (0, 1)
+    # Where the question asks for no yes or no, there is nothing to agree on.
+    assert features("It takes eight minutes.", "Eight minutes.")["stances_agree"] == 0
