@@ -162,7 +162,7 @@ def test_even_odds_are_the_threshold_and_a_pair_is_open_within_the_band() -> Non
     fit = MeaningFit(0.4, 0.0, {})
     assert fit.probability_asked(0.0) == pytest.approx(0.4)
     assert fit.probability_asked(1000.0) == pytest.approx(1.0)
-    assert [fit.is_open(x) for x in (0.24, 0.25, 0.75, 0.76)] == [False, True, True, False]
+    assert [fit.is_open(x) for x in (0.27, 0.28, 0.79, 0.80)] == [False, True, True, False]
 
 
 def test_each_pair_comes_with_its_own_odds() -> None:

@@ -93,8 +93,8 @@ class MeaningFit:
     intercept: float
     weights: Mapping[str, float]
     pairs_sha256: str = ""
-    open_from: float = 0.25
-    open_to: float = 0.76
+    open_from: float = 0.28
+    open_to: float = 0.80
 
     def __post_init__(self) -> None:
         """Check that each weight has its term."""

@@ -152,7 +152,7 @@ def _next(
     # Answers that came from elsewhere are drawn anew where they came from.
     if limit is not None and 10 * (cut + validity.thinking_unclosed) > validity.samples:
         found.append(f"`{again} --max-tokens {4 * limit:g}`: answers that end")
-    if facts.status == "started" and not validity.questions_unfinished:
+    if facts.state == "drawn":
         found.append(f"`homogaudit score {run}`: scores what is drawn")
     needed = None if level == "invalid" else _needed(figures)
     if needed is not None and limit is not None:
