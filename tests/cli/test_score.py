@@ -94,8 +94,8 @@ def test_an_embedder_adds_a_clustering_by_meaning(score: Score, run_path: Path):
     code, out, err = score(run_path, "--embedder", "all-minilm-l6-v2", "--json")
     assert code == 0
     report: Any = json.loads(out)
-    assert set(report["homogenization"]["methods"]) == {"jaccard", "embedding"}
-    assert report["homogenization"]["primary"] == "embedding"
+    assert set(report["homogenization"]["methods"]) == {"jaccard", "embedding", "meaning"}
+    assert report["homogenization"]["primary"] == "meaning"
     assert report["labels"]["judge"] == "overlap"
     assert "loading embedder" in err
     assert "loading model" not in err
@@ -128,7 +128,10 @@ def test_two_embedders_of_one_run_stand_beside_each_other_with_their_calibrated_
         assert found["models"][name]["model"] == method["embedder"]
         assert found["models"][name]["scr"] == method["scr"]
         assert found["models"][name]["mean_clusters"] == method["mean_clusters"]["value"]
-        assert found["models"][name]["thresholds"] == method["thresholds"]
+        # The curve of a clustering also holds the threshold that was calibrated for its own embedder.
+        shared = [point["threshold"] for point in found["models"][name]["thresholds"]]
+        assert found["models"][name]["thresholds"] == [x for x in method["thresholds"] if x["threshold"] in shared]
+        assert shared == [0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
         assert found["models"][name]["calibrated_threshold"].get("threshold") == method["calibrated_threshold"].get(
             "threshold"
         )
