@@ -41,11 +41,12 @@ def command(model: Path, questions: Path, run: Path) -> list[str]:
     return [sys.executable, "-m", "homogaudit", *arguments, "--slots", "1", "--defer-embedding", "--json"]
 
 
-def start(model: Path, questions: Path, run: Path) -> subprocess.Popen[bytes]:
+def start(model: Path, questions: Path, run: Path, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """Start the command; a pipe must be read at once, because a report is larger than what a pipe holds."""
     return subprocess.Popen(
         command(model, questions, run),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -116,7 +117,7 @@ def test_a_run_killed_at_ten_moments_loses_and_repeats_nothing(
     demo_model: Path, questions: Path, tmp_path: Path
 ) -> None:
     whole, killed = tmp_path / "whole.audit", tmp_path / "killed.audit"
-    uninterrupted = start(demo_model, questions, whole)
+    uninterrupted = start(demo_model, questions, whole, subprocess.PIPE)
     output, _ = uninterrupted.communicate(timeout=_DEADLINE)
     assert uninterrupted.returncode == 0
     assert json.loads(output)["run"]["status"] == "complete"
@@ -156,7 +157,7 @@ def test_ctrl_c_stops_the_engine_and_the_same_command_goes_on(
     demo_model: Path, questions: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run.audit"
-    process = start(demo_model, questions, run)
+    process = start(demo_model, questions, run, subprocess.PIPE)
     deadline = time.monotonic() + _DEADLINE
     while count(run, "generations") < 2 and time.monotonic() < deadline:
         os.sched_yield()
