@@ -172,7 +172,7 @@ def test_quitting_the_report_leaves_the_verdict_in_the_scrollback(
     terminal.press(b"q")
     assert terminal.wait_for_end() == 0
     terminal.check_sane()
-    assert "verdict: invalid" in terminal._words()
+    assert "verdict: not judged" in terminal._words()
     (run,) = tmp_path.glob("*.audit")
     assert str(run) in terminal._words().replace("\r\n", "")
 
