@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["check_complete", "check_drawn", "check_max_scr", "report", "report_done"]
 
 
+_SAMPLE = 60
+"""Questions to be judged as a whole; ten more than a corrected rate needs."""
+
+
 def report(
     run: RunArgument = None,
     example: ExampleOption = False,
@@ -53,6 +57,14 @@ def report(
         str | None,
         writing(metavar="NAME", help="Write only the questions of this category."),
     ] = None,
+    sample_clusters: Annotated[
+        str | None,
+        writing(
+            metavar="FILE",
+            help="Write 60 questions to judge for `score --label-clusters`, half of them with one cluster; - prints "
+            "them.",
+        ),
+    ] = None,
     force: ForceOption = False,
     judge: Annotated[
         str | None, typer.Option(metavar="JUDGE", help="Use the labels of this judge; default: the run's own.")
@@ -80,7 +92,7 @@ def report(
         raise UsageError("`--open` opens a file, and `--html -` writes none", "name a file, or leave `--html` out")
     if open_page and html is None:
         html = str(Path(mkdtemp(prefix="homogaudit-")) / "report.html")
-    targets = {"--html": html, "--questions": questions}
+    targets = {"--html": html, "--questions": questions, "--sample-clusters": sample_clusters}
     files = check_targets(targets, prints, force=force)
     filters = {"--one-cluster": one_cluster, "--wrong": wrong, "--category": category is not None}
     if questions is None and (given := [flag for flag, is_given in filters.items() if is_given]):
@@ -98,6 +110,8 @@ def report(
             names = [name for name, given in (("one_cluster", one_cluster), ("wrong", wrong)) if given]
             rows = question_rows(data, judge).where(*names, category=category)
             _write_questions(rows, files.get("--questions"))
+        if sample_clusters is not None:
+            _write_sample(stored, files.get("--sample-clusters"))
         # A table alone needs no figure, and figures take most of the time.
         if is_printed or html is not None or max_scr is not None:
             # Markdown and the page hold everything.
@@ -126,6 +140,20 @@ def _write_questions(rows: "Questions", file: Path | None) -> None:
     told(f"{len(rows):,} question{'' if len(rows) == 1 else 's'}", file)
     if rows.directions:
         typer.echo(f"lower is more uncertain in {', '.join(map(in_backticks, rows.directions))}", err=True)
+
+
+def _write_sample(run: "RunFile", file: Path | None) -> None:
+    """Write the questions to be judged as a whole, or print them where there is no file."""
+    from homogaudit.launch.cluster_labels import sample_clusters
+    from homogaudit.report.build import SEED
+    from homogaudit.store.output_file import write_text
+
+    text = sample_clusters(run, _SAMPLE, SEED)
+    if file is None:
+        typer.echo(text, nl=False)
+        return
+    write_text(file, text)
+    told(f"{_SAMPLE} questions to judge", file)
 
 
 def _write_page(built: "Report", rows: "Questions", file: Path | None, *, is_opened: bool) -> None:

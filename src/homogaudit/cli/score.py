@@ -1,5 +1,8 @@
 """`homogaudit score RUN`: new labels, embeddings, clusterings and signals on stored generations."""
 
+from pathlib import Path
+from typing import Annotated
+
 from homogaudit.cli import options
 
 __all__ = ["score"]
@@ -17,6 +20,15 @@ def score(
     clustering: options.ClusteringOption = None,
     signals: options.SignalsOption = None,
     density_pool: options.DensityPoolOption = None,
+    label_clusters: Annotated[
+        Path | None,
+        options.scoring(
+            "--label-clusters",
+            metavar="FILE",
+            help="Whole questions judged by a person, JSON Lines with id and one_meaning; `report --sample-clusters` "
+            "writes a sample to judge.",
+        ),
+    ] = None,
     max_cost: options.MaxCostOption = None,
     yes: options.YesOption = False,
     models_file: options.ModelsOption = None,
@@ -41,6 +53,13 @@ def score(
     path = find_run(run, load_settings(load_models(models_file)).runs)
     if line := missing_journal(path):
         warn(line)
+    labels = None
+    if label_clusters is not None:
+        from homogaudit.launch.cluster_labels import read_cluster_labels
+        from homogaudit.store import RunFile
+
+        with RunFile.open(path) as stored:
+            labels = read_cluster_labels(label_clusters, stored)
     request = ScoreRequest.of(
         flags,
         run=path,
@@ -50,4 +69,8 @@ def score(
     )
     plan = plan_score(request, warn, make_consent(is_agreed=yes))
     carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
+    if labels is not None:
+        from homogaudit.launch.cluster_labels import store_cluster_labels
+
+        store_cluster_labels(path, labels)
     report_done(path, as_json=as_json)

@@ -23,6 +23,7 @@ from homogaudit.clustering.methods import (
     sweep_thresholds,
 )
 from homogaudit.clustering_method import ASKED
+from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import ClusteringMethod, LabelValue
 from homogaudit.report.figure import ClusteredQuestion, QuestionMean, figures
 from homogaudit.report.level import Outcomes, level_of
@@ -35,13 +36,15 @@ from homogaudit.report.records import (
     Undefined,
 )
 from homogaudit.report.run_data import RunData, mean_estimates, rate
-from homogaudit.statistics import Rate, wilson
+from homogaudit.report.undefined import undefined
+from homogaudit.statistics import Rate, corrected_rate, wilson
 from homogaudit.store.run_file import RunFile
 
 __all__ = [
     "Settings",
     "calibrated_threshold",
     "cluster_counts",
+    "known_single",
     "method_figures",
     "missing_reason",
     "outcomes",
@@ -171,6 +174,7 @@ def method_figures(
         questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in data.finished),
         level_rate=level_rate,
         scr=every.rate(reason),
+        **_corrected(data, method, settings),
         scr_by_category=every.by_category(),
         scr_best_case=every.best_case(reason),
         scr_worst_case=every.worst_case(reason),
@@ -215,6 +219,39 @@ def pair_figures(method: ClusteringMethod) -> dict[str, Estimate | Undefined]:
         "false_merges": unmeasured if found is None else estimate(found.false_merges),
         "false_splits": unmeasured if found is None else estimate(found.false_splits),
     }
+
+
+def known_single(data: RunData, method: ClusteringMethod) -> dict[str, bool]:
+    """Return whether each question has one cluster, of those that the single-cluster rate is over."""
+    stored = data.clusterings(method)
+    return {
+        x.question.id: found.clusters == 1
+        for x, valid in zip(data.finished, data.valid_counts, strict=True)
+        if (found := stored.get(x.question.id)) is not None and (found.clusters > 1 or valid == len(x.samples))
+    }
+
+
+def _corrected(data: RunData, method: ClusteringMethod, settings: Settings) -> dict[str, Estimate | Undefined]:
+    """Return the rate of one meaning by the questions that were labelled as a whole, and what errors they show."""
+    names = ("corrected_rate", "sensitivity", "specificity")
+    labels = data.run.cluster_labels
+    if labels is None:
+        return dict.fromkeys(names, Undefined("no questions are labelled as one meaning or several"))
+    if labels.clustering != method.key:
+        return dict.fromkeys(names, Undefined("the labelled questions are a sample by another clustering"))
+    single = known_single(data, method)
+    counted = {x: one for x, one in labels.one_meaning.items() if x in single}
+
+    def true_of(is_single: bool) -> tuple[int, int]:
+        of = [one for x, one in counted.items() if single[x] is is_single]
+        return sum(of), len(of)
+
+    found = (sum(single.values()), len(single))
+    try:
+        corrected = corrected_rate(found, true_of(True), true_of(False), draws=settings.draws, seed=settings.seed)
+    except UndefinedStatisticError as error:
+        return dict.fromkeys(names, undefined(error))
+    return {name: getattr(corrected, "rate" if name == "corrected_rate" else name) for name in names}
 
 
 def _asked(data: RunData, method: ClusteringMethod) -> Rate | Undefined:

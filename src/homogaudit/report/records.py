@@ -249,6 +249,38 @@ class MethodFigures:
         ),
     ]
     scr: Annotated[Rate | Undefined, Figure("SCR")]
+    corrected_rate: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "corrected rate",
+            "The share of questions whose answers have one meaning, as `score --label-clusters` makes it of the "
+            "single-cluster rate of the clustering that decides: whole questions judged by a person tell its "
+            "sensitivity and its specificity. n counts the labelled questions; null with its reason where fewer than "
+            "50 are labelled, or where the interval of sensitivity + specificity - 1 reaches 0.",
+            written=percent,
+            formula="(SCR + specificity - 1) / (sensitivity + specificity - 1), clipped to [0, 1]",
+            unit="0 to 1, 95% interval melded over run and labels",
+            source="Rogan & Gladen 1978, Am J Epidemiol 107:71-76; Fay, Proschan & Brittain 2015, Biometrics 71",
+        ),
+    ]
+    sensitivity: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "sensitivity",
+            "Of the questions whose answers have one meaning, the share that the clustering gives one cluster; by the "
+            "questions labelled as a whole, one cluster and several weighted as in the run.",
+            written=percent,
+        ),
+    ]
+    specificity: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "specificity",
+            "Of the questions whose answers have several meanings, the share that the clustering gives several "
+            "clusters; by the questions labelled as a whole, one cluster and several weighted as in the run.",
+            written=percent,
+        ),
+    ]
     scr_by_category: Annotated[
         Rate | Undefined,
         Figure(

@@ -40,6 +40,7 @@ def summary(report: Report) -> Section:
     parts += [
         *_meaning(report, primary),
         *_robust(report, primary),
+        *_corrected(primary),
         *_missed(report, primary),
         *_signals(report),
         *_saving(report),
@@ -104,6 +105,15 @@ def _robust(report: Report, primary: MethodFigures | None) -> list[Line]:
     return [
         line(f"{'Yes' if is_robust else 'No'}: {told}.", "threshold", "" if is_robust else "doubtful", label="Robust?")
     ]
+
+
+def _corrected(primary: MethodFigures | None) -> list[Line]:
+    """Return the rate by the questions that a person labelled as a whole; nothing where there is none."""
+    if primary is None or isinstance(primary.corrected_rate, Undefined):
+        return []
+    found = primary.corrected_rate
+    text = f"Corrected to {percent_and_interval(found)} by {count(found.n)} questions labelled as a whole."
+    return [line(text, "corrected_rate", label="By hand")]
 
 
 def _missed(report: Report, primary: MethodFigures | None) -> list[Line]:

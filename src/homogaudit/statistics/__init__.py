@@ -33,6 +33,7 @@ from homogaudit.statistics.categories import (
     category_zones,
 )
 from homogaudit.statistics.comparisons import MARGIN, Comparison, Equivalence, compare_with_primary, equivalence
+from homogaudit.statistics.corrected_rate import CorrectedRate, corrected_rate
 from homogaudit.statistics.dependence import Correlation, Dependence, Permuted, dependence, pearson, spearman
 from homogaudit.statistics.effect import cohens_d
 from homogaudit.statistics.folds import stratified_folds
@@ -62,6 +63,7 @@ __all__ = [
     "CategoryDifference",
     "CategoryZone",
     "Comparison",
+    "CorrectedRate",
     "Correlation",
     "CoverageAccuracy",
     "DeLong",
@@ -96,6 +98,7 @@ __all__ = [
     "cohens_d",
     "cohens_kappa",
     "compare_with_primary",
+    "corrected_rate",
     "delong",
     "delong_paired",
     "dependence",

@@ -15,7 +15,16 @@ from homogaudit.errors import RunFileError
 from homogaudit.events import Scoring
 from homogaudit.store.database import Database
 
-__all__ = ["EmbedderUsed", "Fact", "JudgeUsed", "ModelSource", "RecordedFacts", "Scoring", "ThinkingFacts"]
+__all__ = [
+    "ClusterLabels",
+    "EmbedderUsed",
+    "Fact",
+    "JudgeUsed",
+    "ModelSource",
+    "RecordedFacts",
+    "Scoring",
+    "ThinkingFacts",
+]
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
@@ -101,6 +110,19 @@ class RecordedFacts:
     signals: Mapping[str, str] = field(default_factory=dict[str, str])
     generation_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterLabels:
+    """What a person says of whole questions: whether all answers to one have one meaning.
+
+    Attributes:
+        clustering: Key of the clustering that decided when they were stored: they are a sample by what it found.
+        one_meaning: By question id.
+    """
+
+    clustering: str = ""
+    one_meaning: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
 
 class Fact(Generic[_T]):

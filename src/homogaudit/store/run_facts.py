@@ -8,6 +8,7 @@ from homogaudit.codec import to_values
 from homogaudit.errors import ParametersDifferError
 from homogaudit.store.database import Database
 from homogaudit.store.facts import (
+    ClusterLabels,
     EmbedderUsed,
     Fact,
     JudgeUsed,
@@ -68,6 +69,7 @@ class RunFacts(Database):
     token_arrays_dropped = Fact(bool, False)
     embedders = Fact(dict[str, EmbedderUsed], {})
     judge_models = Fact(dict[str, JudgeUsed], {})
+    cluster_labels = Fact(ClusterLabels)
 
     @property
     def parameters(self) -> dict[str, Any]:
