@@ -102,7 +102,7 @@ def test_most_pairs_of_runs_are_samples_of_the_example_run(pairs: tuple[AnswerPa
 @pytest.mark.parametrize(
     ("source", "count", "agreement", "kappa"), [(None, 770, 0.990, 0.977), ("run", 314, 0.978, 0.923)]
 )
-def test_two_people_agree_on_what_means_the_same(
+def test_two_readers_agree_on_what_means_the_same(
     pairs: tuple[AnswerPair, ...], source: str | None, count: int, agreement: float, kappa: float
 ) -> None:
     from sklearn.metrics import accuracy_score, cohen_kappa_score

@@ -48,7 +48,7 @@ class AnswerPair:
         kind: One of `KINDS`.
         subject: What the question is about, such as `history`; subjects can be held out.
         source: One of `SOURCES`.
-        second: What a second person said of `same`, who had seen neither that label nor any score.
+        second: What a second reader said of `same`, who had seen neither that label nor any score.
     """
 
     question: str
