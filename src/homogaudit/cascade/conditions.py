@@ -14,8 +14,9 @@ from statistics import NormalDist
 from typing import Literal
 
 from homogaudit.cascade.boundaries import Stage
-from homogaudit.cascade.held_out import HeldOutValue
+from homogaudit.cascade.held_out import Z_95, HeldOutValue
 from homogaudit.statistics.comparisons import MARGIN
+from homogaudit.statistics.rates import POWER
 from homogaudit.statistics.tests import holm
 
 __all__ = ["LEVEL", "Condition", "Recommendation", "SingleStage", "p_non_inferior", "recommend", "single_stages"]
@@ -24,9 +25,6 @@ LEVEL = 0.05
 
 MATERIAL = 0.05
 """The least saving that is worth a second model call to program."""
-
-POWER = 0.8
-"""With which probability as many questions as are said to be needed show a condition, at these figures."""
 
 MOST_TIMES = 20
 """Times the questions there are, beyond which labelling is no plan."""
@@ -160,7 +158,7 @@ def _times(distance: float, half: float, tail: float) -> float:
     """
     if distance <= 0:
         return math.inf
-    errors = distance / (half / _NORMAL.inv_cdf(0.975)) if half > 0 else math.inf
+    errors = distance / (half / Z_95) if half > 0 else math.inf
     return max(1.0, ((_NORMAL.inv_cdf(1 - tail) + _NORMAL.inv_cdf(POWER)) / errors) ** 2)
 
 
@@ -175,7 +173,7 @@ def _works(parallel: HeldOutValue) -> _Judged:
 
 def _non_inferior(difference: HeldOutValue) -> _Judged:
     half = difference.value - difference.low
-    if p_non_inferior(difference.value, half / _NORMAL.inv_cdf(0.975)) < LEVEL:
+    if p_non_inferior(difference.value, half / Z_95) < LEVEL:
         return _Judged(Condition("b", True, f"the cascade loses less than {MARGIN} AUROC against it"), 1.0)
     said = f"the cascade may lose {MARGIN} AUROC or more against running every stage"
     return _Judged(Condition("b", False, said), _times(difference.value + MARGIN, half, LEVEL))

@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 
 from homogaudit.statistics.arrays import FloatArray
+from homogaudit.statistics.rates import wilson_interval
 
 __all__ = ["HeldOutValue", "standard_error", "with_normal_interval", "with_score_interval"]
 
@@ -45,7 +46,5 @@ def with_score_interval(value: float, n: int) -> HeldOutValue:
     No such mean varies more than that of zeros and ones, so the interval is never too narrow for it, and it is that of
     a rate where each question costs all or nothing.
     """
-    z = Z_95 * Z_95 / n
-    center, half = (value + z / 2) / (1 + z), math.sqrt(z * (value * (1 - value) + z / 4)) / (1 + z)
-    # Exact where all cost nothing or all cost everything: rounding would leave the end a hair inside.
-    return HeldOutValue(value, 0.0 if value <= 0 else center - half, 1.0 if value >= 1 else center + half)
+    interval = wilson_interval(value, n)
+    return HeldOutValue(value, interval.low, interval.high)

@@ -13,14 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, require_classes, score_matrix
 from homogaudit.statistics.auroc import midranks
+from homogaudit.statistics.bootstrap import FEWEST_CATEGORIES
 
 __all__ = ["p_inverted", "p_works", "tells_categories_apart"]
 
 MOSTLY = 0.5
 """Share of a signal's variance, in ranks, above which it lies between categories rather than within."""
-
-FEWEST_CATEGORIES = 5
-"""As of the bootstrap over categories: fewer may be what the questions are about."""
 
 
 def p_works(

@@ -16,7 +16,7 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
 from homogaudit.statistics.arrays import FloatArray
 
-__all__ = ["Rate", "clopper_pearson", "grouped_interval", "questions_needed", "wilson"]
+__all__ = ["Rate", "clopper_pearson", "grouped_interval", "questions_needed", "wilson", "wilson_interval"]
 
 MOST_QUESTIONS = 1_000_000
 """Beyond this an audit is not a plan, so `questions_needed` gives no number."""
@@ -67,12 +67,23 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> Rate:
         Wilson (1927), "Probable inference, the law of succession, and statistical inference".
     """
     _check(k, n)
+    interval = wilson_interval(k / n, n, confidence)
+    return Rate(k / n, interval.low, interval.high, k, n)
+
+
+def wilson_interval(share: float, n: int, confidence: float = 0.95) -> Interval:
+    """Return the Wilson score interval of a share of `n`, which need not be a whole number of them.
+
+    Args:
+        share: Between 0 and 1.
+        n: At least 1.
+        confidence: Of the two-sided interval, between 0 and 1.
+    """
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    rate = k / n
-    center = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    center = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     # Exact where rounding would leave a trace.
-    return Rate(rate, 0.0 if k == 0 else center - half, 1.0 if k == n else center + half, k, n)
+    return Interval(0.0 if share <= 0 else center - half, 1.0 if share >= 1 else center + half)
 
 
 def clopper_pearson(k: float, n: float, confidence: float = 0.95) -> Interval:
