@@ -31,6 +31,7 @@ __all__ = [
     "bootstrap_means",
     "percentile_interval",
     "question_weights",
+    "weighted_aurocs",
 ]
 
 DRAWS = 10_000
@@ -92,6 +93,10 @@ def _sorted_signal(scores: FloatArray, positive: BoolArray) -> _SortedSignal | N
     negatives = np.flatnonzero(defined & ~positive)
     if not positives.size or not negatives.size or np.ptp(scores[defined]) == 0:
         return None
+    return _sorted(scores, positives, negatives)
+
+
+def _sorted(scores: FloatArray, positives: NDArray[np.intp], negatives: NDArray[np.intp]) -> _SortedSignal:
     # Sorted too, so that the look-ups in the cumulative sum move forward through memory.
     positives = positives[np.argsort(scores[positives], kind="stable")]
     negatives = negatives[np.argsort(scores[negatives], kind="stable")]
@@ -148,6 +153,25 @@ def _aurocs(signal: _SortedSignal, weights: NDArray[np.signedinteger]) -> FloatA
     return np.divide(wins, 2 * pairs, out=np.full(wins.size, np.nan), where=pairs > 0)
 
 
+def weighted_aurocs(scores: FloatArray, positive: BoolArray, weights: NDArray[np.signedinteger]) -> FloatArray:
+    """Return one AUROC a draw, NaN where a class was not drawn; scores that are all equal have 0.5.
+
+    Args:
+        scores: Shape (n,), no NaN, of both classes.
+        positive: Shape (n,).
+        weights: Shape (draws, n), how often each was drawn.
+    """
+    return _aurocs(_sorted(scores, np.flatnonzero(positive), np.flatnonzero(~positive)), _by_question(weights))
+
+
+def _by_question(weights: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
+    """Return the weights of a chunk as shape (questions, draws), in a type that pairs cannot overflow."""
+    # Twice the pairs of a draw is at most half its squared weight: int64 where int32 could overflow.
+    heaviest = int(weights.sum(axis=1, dtype=np.int64).max())
+    dtype = np.int32 if heaviest**2 // 2 <= np.iinfo(np.int32).max else np.int64
+    return np.ascontiguousarray(weights.T, dtype=dtype)
+
+
 def _running_sums(rows: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
     """Return the sums of the first 0 to m rows, shape (m + 1, draws).
 
@@ -172,10 +196,7 @@ def _auroc_intervals(
         return (None,) * len(signals)
     drawn: list[list[FloatArray]] = [[] for _ in signals]
     for weights in chunks:
-        # Twice the pairs of a draw is at most half its squared weight: int64 where int32 could overflow.
-        heaviest = int(weights.sum(axis=1, dtype=np.int64).max())
-        dtype = np.int32 if heaviest**2 // 2 <= np.iinfo(np.int32).max else np.int64
-        exact = np.ascontiguousarray(weights.T, dtype=dtype)
+        exact = _by_question(weights)
         for signal, values in zip(signals, drawn, strict=True):
             if signal is not None:
                 values.append(_aurocs(signal, exact))

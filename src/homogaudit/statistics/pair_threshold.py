@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
 from homogaudit.statistics.arrays import BoolArray, FloatArray
-from homogaudit.statistics.bootstrap import Estimate, percentile_interval, question_weights
+from homogaudit.statistics.bootstrap import (
+    Estimate,
+    WeightArray,
+    percentile_interval,
+    question_weights,
+    weighted_aurocs,
+)
 from homogaudit.statistics.rates import Rate, wilson
 
 __all__ = [
@@ -173,7 +179,7 @@ def pair_separation(
     scores, positive, weights = _drawn(similarity, same, group, draws, seed)
     merged = scores >= threshold
     return PairSeparation(
-        _estimate(_aurocs(scores, positive, weights), len(scores)),
+        _estimate(weighted_aurocs(scores, positive, weights), len(scores)),
         grouped_share(merged[~positive], [x for x, y in zip(group, positive, strict=True) if not y], draws, seed),
         grouped_share(~merged[positive], [x for x, y in zip(group, positive, strict=True) if y], draws, seed),
     )
@@ -191,7 +197,9 @@ def auroc_gain(
     """Return the AUROC of one similarity minus that of another on the same pairs, whole groups resampled together."""
     scores, positive, weights = _drawn(similarity, same, group, draws, seed)
     others = np.asarray(other, dtype=np.float64)
-    return _estimate(_aurocs(scores, positive, weights) - _aurocs(others, positive, weights), len(scores))
+    return _estimate(
+        weighted_aurocs(scores, positive, weights) - weighted_aurocs(others, positive, weights), len(scores)
+    )
 
 
 def grouped_share(found: ArrayLike, group: Sequence[str], draws: int = _DRAWS, seed: int = 0) -> Estimate:
@@ -204,23 +212,12 @@ def grouped_share(found: ArrayLike, group: Sequence[str], draws: int = _DRAWS, s
 
 def _drawn(
     similarity: ArrayLike, same: ArrayLike, group: Sequence[str], draws: int, seed: int
-) -> tuple[FloatArray, BoolArray, FloatArray]:
+) -> tuple[FloatArray, BoolArray, WeightArray]:
     """Return scores, classes, and (1 + draws, n) weights: those of the data themselves, then of each draw."""
     names, place = np.unique(np.asarray(group, dtype=np.str_), return_inverse=True)
-    chunks = [np.ones((1, len(names))), *question_weights(len(names), draws, seed)]
-    weights = np.concatenate(chunks).astype(np.float64)[:, place]
+    chunks = [np.ones((1, len(names)), dtype=np.int32), *question_weights(len(names), draws, seed)]
+    weights = np.concatenate(chunks)[:, place]
     return np.asarray(similarity, dtype=np.float64), np.asarray(same, dtype=np.bool_), weights
-
-
-def _aurocs(scores: FloatArray, positive: BoolArray, weights: FloatArray) -> FloatArray:
-    """Return one AUROC a row of weights, NaN where one class is not drawn."""
-    order = np.argsort(scores, kind="stable")
-    begins = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    above = np.add.reduceat((weights * positive)[:, order], begins, axis=1)
-    below = np.add.reduceat((weights * ~positive)[:, order], begins, axis=1)
-    won = (above * (np.cumsum(below, axis=1) - below / 2)).sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return won / (above.sum(axis=1) * below.sum(axis=1))
 
 
 def _estimate(values: FloatArray, n: int) -> Estimate:
