@@ -25,7 +25,8 @@ def outcomes(
     """Return so many questions known to be single, several, neither, and several although samples are missing."""
     clusters = [1] * single + [2] * several + [1] * unknown + [3] * several_short
     whole = [True] * (single + several) + [False] * (unknown + several_short)
-    return Outcomes(np.array(clusters), np.array(whole), categories or [None] * len(clusters))
+    ids = [f"q{number}" for number in range(len(clusters))]
+    return Outcomes(np.array(clusters), np.array(whole), categories or [None] * len(clusters), ids)
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from homogaudit.errors import UsageError
-from homogaudit.report.homogenization import known_single, primary_name, run_methods
+from homogaudit.report.homogenization import method_outcomes, primary_name, run_methods
 from homogaudit.report.run_data import read_run
 from homogaudit.statistics.corrected_rate import FEWEST_LABELLED
 from homogaudit.store import RunFile, RunLock
@@ -32,7 +32,7 @@ def sample_clusters(run: RunFile, size: int, seed: int) -> str:
         raise UsageError(f"a sample of `{size}` questions", f"a corrected rate needs {FEWEST_LABELLED}")
     data, methods = read_run(run), run_methods(run)
     primary = primary_name(methods)
-    single = {} if primary is None else known_single(data, methods[primary])
+    single = {} if primary is None else method_outcomes(data, methods[primary]).known_single()
     strata = [[x for x, is_single in single.items() if is_single is kind] for kind in (True, False)]
     ones = min(len(strata[0]), max(size // 2, size - len(strata[1])))
     if ones + len(strata[1]) < size:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from homogaudit.report.homogenization import missing_reason, outcomes, primary_name, run_methods
+from homogaudit.report.homogenization import method_outcomes, missing_reason, outcomes, primary_name, run_methods
 from homogaudit.report.labels import count_labels
 from homogaudit.report.level import VerdictLevel, level_of
 from homogaudit.report.records import Undefined
@@ -37,8 +37,7 @@ def headline(run: RunFile) -> Headline:
     data = read_run(run)
     methods = run_methods(run)
     primary = primary_name(methods)
-    stored = data.clusterings(methods[primary]) if primary is not None else {}
-    found = outcomes(data, {question_id: x.clusters for question_id, x in stored.items()})
+    found = outcomes(data, {}) if primary is None else method_outcomes(data, methods[primary])
     reason = missing_reason(data)
     validity = assess(data, count_labels(data, None, draws=1, seed=0))
     return Headline("invalid" if invalid_reasons(validity) else level_of(found.level_rate(reason)), found.rate(reason))

@@ -44,8 +44,8 @@ __all__ = [
     "Settings",
     "calibrated_threshold",
     "cluster_counts",
-    "known_single",
     "method_figures",
+    "method_outcomes",
     "missing_reason",
     "outcomes",
     "pair_figures",
@@ -131,7 +131,15 @@ def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str]
         np.array([clusters.get(x.question.id, 1) for x, _ in counted], dtype=np.intp),
         np.array([valid == len(x.samples) for x, valid in counted], dtype=np.bool_),
         tuple(x.question.category for x, _ in counted),
+        tuple(x.question.id for x, _ in counted),
     )
+
+
+def method_outcomes(
+    data: RunData, method: ClusteringMethod, *, keep: Callable[[str], bool] = lambda _: True
+) -> Outcomes:
+    """Return the outcomes of the questions that one clustering of the run has clustered, as `outcomes` does."""
+    return outcomes(data, {name: x.clusters for name, x in data.clusterings(method).items()}, keep=keep)
 
 
 def method_figures(
@@ -154,12 +162,11 @@ def method_figures(
     similarities = data.similarities(method) if settings.sweeps else None
     pairs = {} if similarities is None else dict(zip(similarities.question_ids, similarities.matrices, strict=True))
     questions = [ClusteredQuestion(stored[x].assignment, pairs.get(x)) for x in clusters]
-    counts = {question_id: x.clusters for question_id, x in stored.items()}
-    every = outcomes(data, counts)
-    answered = outcomes(data, counts, keep=lambda x: x not in data.refused_ids)
-    wrong = outcomes(data, counts, keep=lambda x: labels.get(x) is LabelValue.INCORRECT)
-    wrong_answered = outcomes(
-        data, counts, keep=lambda x: labels.get(x) is LabelValue.INCORRECT and x not in data.refused_ids
+    every = method_outcomes(data, method)
+    answered = method_outcomes(data, method, keep=lambda x: x not in data.refused_ids)
+    wrong = method_outcomes(data, method, keep=lambda x: labels.get(x) is LabelValue.INCORRECT)
+    wrong_answered = method_outcomes(
+        data, method, keep=lambda x: labels.get(x) is LabelValue.INCORRECT and x not in data.refused_ids
     )
     all_refused = "every question is refused" if every.clusters.size else reason
     none_wrong = "no clustered question is labelled incorrect" if every.clusters.size else reason
@@ -174,7 +181,7 @@ def method_figures(
         questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in data.finished),
         level_rate=level_rate,
         scr=every.rate(reason),
-        **_corrected(data, method, settings),
+        **_corrected(data, method, every, settings),
         scr_by_category=every.by_category(),
         scr_best_case=every.best_case(reason),
         scr_worst_case=every.worst_case(reason),
@@ -221,17 +228,9 @@ def pair_figures(method: ClusteringMethod) -> dict[str, Estimate | Undefined]:
     }
 
 
-def known_single(data: RunData, method: ClusteringMethod) -> dict[str, bool]:
-    """Return whether each question has one cluster, of those that the single-cluster rate is over."""
-    stored = data.clusterings(method)
-    return {
-        x.question.id: found.clusters == 1
-        for x, valid in zip(data.finished, data.valid_counts, strict=True)
-        if (found := stored.get(x.question.id)) is not None and (found.clusters > 1 or valid == len(x.samples))
-    }
-
-
-def _corrected(data: RunData, method: ClusteringMethod, settings: Settings) -> dict[str, Estimate | Undefined]:
+def _corrected(
+    data: RunData, method: ClusteringMethod, every: Outcomes, settings: Settings
+) -> dict[str, Estimate | Undefined]:
     """Return the rate of one meaning by the questions that were labelled as a whole, and what errors they show."""
     names = ("corrected_rate", "sensitivity", "specificity")
     labels = data.run.cluster_labels
@@ -239,7 +238,7 @@ def _corrected(data: RunData, method: ClusteringMethod, settings: Settings) -> d
         return dict.fromkeys(names, Undefined("no questions are labelled as one meaning or several"))
     if labels.clustering != method.key:
         return dict.fromkeys(names, Undefined("the labelled questions are a sample by another clustering"))
-    single = known_single(data, method)
+    single = every.known_single()
     counted = {x: one for x, one in labels.one_meaning.items() if x in single}
 
     def true_of(is_single: bool) -> tuple[int, int]:

@@ -77,11 +77,13 @@ class Outcomes:
         clusters: Shape (n,), of the valid samples; 1 where there are fewer than two of them.
         whole: Shape (n,), whether all N samples hold an answer.
         categories: Of each question.
+        question_ids: Of each.
     """
 
     clusters: NDArray[np.intp]
     whole: NDArray[np.bool_]
     categories: Sequence[str | None]
+    question_ids: Sequence[str]
 
     @property
     def _best(self) -> NDArray[np.bool_]:
@@ -96,6 +98,11 @@ class Outcomes:
     @property
     def _known(self) -> NDArray[np.bool_]:
         return self._best | ~self._worst
+
+    def known_single(self) -> dict[str, bool]:
+        """Return whether each question that is known to be single or not is single, by its id."""
+        rows = zip(self.question_ids, self._best, self._known, strict=True)
+        return {question_id: bool(single) for question_id, single, is_known in rows if is_known}
 
     def rate(self, reason: str) -> Rate | Undefined:
         """Return the single-cluster rate of the questions known to be single or not, with Wilson's interval."""
