@@ -199,15 +199,12 @@ class Scorer:
             if x.question.id not in self._given_labels and nothing_to_judge(x.question, x.greedy) is None
         ]
 
-    def uncompared(self) -> list[str]:
-        """Return the questions with pairs that the model of `meaning` has still to be asked about; none without one."""
+    def uncompared(self) -> dict[str, list[tuple[str, str]]]:
+        """Return the pairs that the model of `meaning` has still to be asked about by question; none without one."""
         if self._scoring.meaning_source is None:
-            return []
-        return [x.question.id for x in self._run.sample_sets(token_arrays=False) if self.open_pairs(x)]
-
-    def open_pairs(self, sample_set: SampleSet) -> list[tuple[str, str]]:
-        """Return the pairs of answers of one question that the model of `meaning` has still to be asked about."""
-        return self._meanings.unasked(sample_set)
+            return {}
+        found = {x.question.id: self._meanings.unasked(x) for x in self._run.sample_sets(token_arrays=False)}
+        return {question_id: pairs for question_id, pairs in found.items() if pairs}
 
     def store_comparison(self, sample_set: SampleSet, pair: tuple[str, str], log_odds: Sequence[float]) -> None:
         """Store what the model of `meaning` said of one pair, in both orders."""

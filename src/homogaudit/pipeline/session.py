@@ -75,6 +75,22 @@ _JUDGED_CHUNK = 512
 """Answers whose judging is prepared at once, so that memory does not grow with the number of questions."""
 
 
+class _Pace:
+    """Counts what is done of so many calls, and says when that is to be told: at once, now and then, and at the end."""
+
+    def __init__(self, total: int) -> None:
+        self.done = 0
+        self.total = total
+        self._last = 0.0
+
+    def is_due(self) -> bool:
+        now = time.perf_counter()
+        if self.done != self.total and now - self._last < _PROGRESS_SECONDS:
+            return False
+        self._last = now
+        return True
+
+
 class Control(Protocol):
     """What the owner of an audit wants of it; asked between steps."""
 
@@ -446,10 +462,10 @@ class Audit:
     def _ask(self, generator: Generator, decoding: Decoding, *, is_server: bool) -> Iterator[Event]:
         uncalled = self._uncalled()
         begins = self._states.begins_in_prompt
-        total, done, last = sum(map(len, uncalled.values())), 0, 0.0
-        if total:
-            yield Planned(0, total, len(self._waiting()), len(self._scorer.unjudged()))
-        size = _ASKING_CHUNK if is_server else max(1, total)
+        pace = _Pace(sum(map(len, uncalled.values())))
+        if pace.total:
+            yield Planned(0, pace.total, len(self._waiting()), len(self._scorer.unjudged()))
+        size = _ASKING_CHUNK if is_server else max(1, pace.total)
         for kind, question_ids in ((kind, part) for kind, found in uncalled.items() for part in chunks(found, size)):
             sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False, samples=False))
             by_id = {x.question.id: x for x in sample_sets}
@@ -462,10 +478,9 @@ class Audit:
                 yield from self._new_warnings(generator)
                 if call is not None:
                     self._store_call(call, by_id[call.question_id])
-                    done += 1
-                if done == total or time.perf_counter() - last >= _PROGRESS_SECONDS:
-                    last = time.perf_counter()
-                    yield Asking(done, total)
+                    pace.done += 1
+                if pace.is_due():
+                    yield Asking(pace.done, pace.total)
                 yield from self._obey()
                 if self._control.is_cancelled:
                     return
@@ -512,19 +527,15 @@ class Audit:
         generator = self._load_other(source)
         try:
             self._begin_session("judge", judging_facts(generator))
-            done, last = 0, 0.0
-            total = sum(len(self._scorer.open_pairs(x)) for x in self._run.sample_sets(waiting, token_arrays=False))
-            for question_id in waiting:
+            pace = _Pace(sum(map(len, waiting.values())))
+            for question_id, pairs in waiting.items():
                 (sample_set,) = self._run.sample_sets([question_id])
-                for pair, log_odds in ask_same(
-                    generator, sample_set.question.text, self._scorer.open_pairs(sample_set)
-                ):
+                for pair, log_odds in ask_same(generator, sample_set.question.text, pairs):
                     yield from self._new_warnings(generator)
                     self._scorer.store_comparison(sample_set, pair, log_odds)
-                    done += 1
-                    if done == total or time.perf_counter() - last >= _PROGRESS_SECONDS:
-                        last = time.perf_counter()
-                        yield Asking(done, total, "judge")
+                    pace.done += 1
+                    if pace.is_due():
+                        yield Asking(pace.done, pace.total, "judge")
                     yield from self._obey()
                     if self._control.is_cancelled:
                         return
@@ -553,7 +564,7 @@ class Audit:
         try:
             self._begin_session("judge", judging_facts(generator))
             yield Planned(judgements=len(waiting))
-            done, total, last = 0, len(waiting), 0.0
+            pace = _Pace(len(waiting))
             for part in chunks(waiting, _JUDGED_CHUNK):
                 sample_sets = list(self._run.sample_sets(part, token_arrays=False))
                 by_id = {x.question.id: x for x in sample_sets}
@@ -561,10 +572,9 @@ class Audit:
                     yield from self._new_warnings(generator)
                     if judgement is not None:
                         yield self._scorer.store_judgement(by_id[judgement.call.question_id], judgement)
-                        done += 1
-                    if done == total or time.perf_counter() - last >= _PROGRESS_SECONDS:
-                        last = time.perf_counter()
-                        yield Asking(done, total, "judge")
+                        pace.done += 1
+                    if pace.is_due():
+                        yield Asking(pace.done, pace.total, "judge")
                     yield from self._obey()
                     if self._control.is_cancelled:
                         return
