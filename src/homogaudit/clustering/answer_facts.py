@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from homogaudit.clustering.written_numbers import SCALES, SMALL, TENS
+
 __all__ = ["AnswerFacts", "Quantity", "answer_facts", "quantities"]
 
 _STOP = frozenset(
@@ -43,17 +45,8 @@ _POLAR = frozenset(
 )
 """A question that begins with one of them asks for yes or no."""
 
-_ONES = {
-    word: value
-    for value, word in enumerate(
-        """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-        seventeen eighteen nineteen""".split()
-    )
-} | {"dozen": 12}
-_TENS = {
-    word: 10 * place for place, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
-}
-_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_ONES = SMALL | {"dozen": 12}
+_SCALES = {"hundred": 10**2} | SCALES
 _PARTS = {"half": 50.0, "quarter": 25.0, "third": 100 / 3, "fifth": 20.0, "tenth": 10.0}
 """Parts of a whole, in percent."""
 
@@ -192,7 +185,7 @@ def answer_facts(question: str, answer: str) -> AnswerFacts:
     in_question = _quantities(asked)
     return AnswerFacts(
         words=frozenset(words),
-        content=said - known - _ONES.keys() - _TENS.keys() - _SCALES.keys(),
+        content=said - known - _ONES.keys() - TENS.keys() - _SCALES.keys(),
         chosen=said & known,
         numbers=frozenset(
             x for x in _quantities(tokens) if not any(x.value == y.value and x.size == y.size for y in in_question)
@@ -313,8 +306,8 @@ def _number_at(tokens: Sequence[_Token], place: int) -> tuple[float | None, int]
     begun = False
     while place < len(tokens):
         word = tokens[place].text
-        if word in _TENS or word in _ONES:
-            value = _TENS.get(word, 0) + _ONES.get(word, 0)
+        if word in TENS or word in _ONES:
+            value = TENS.get(word, 0) + _ONES.get(word, 0)
             # "nineteen fourteen" is a year; "twenty four" is a sum.
             is_year = 10 <= current < 100 and value >= 10
             current = current * 100 + value if is_year else current + value
@@ -330,7 +323,7 @@ def _number_at(tokens: Sequence[_Token], place: int) -> tuple[float | None, int]
 
 
 def _goes_on(tokens: Sequence[_Token], place: int) -> bool:
-    return place < len(tokens) and (tokens[place].text in _ONES or tokens[place].text in _TENS)
+    return place < len(tokens) and (tokens[place].text in _ONES or tokens[place].text in TENS)
 
 
 def _unit(tokens: Sequence[_Token], before: int, after: int) -> tuple[str, float] | None:

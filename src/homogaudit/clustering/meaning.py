@@ -74,6 +74,8 @@ TERMS = (
 """The terms of the log-odds: the features, and products of two, because what a feature weighs depends on whether each
 answer adds something and on how much they share."""
 
+_FACTORS = {term: tuple(term.split("*")) for term in TERMS}
+
 
 @dataclass(frozen=True, slots=True)
 class MeaningFit:
@@ -200,7 +202,7 @@ def pair_features(first: AnswerFacts, second: AnswerFacts, *, near: float, near_
 
 def pair_terms(features: Mapping[str, float]) -> dict[str, float]:
     """Return the value of each of `TERMS` for a pair with these features."""
-    return {term: math.prod(features[name] for name in term.split("*")) for term in TERMS}
+    return {term: math.prod(features[name] for name in names) for term, names in _FACTORS.items()}
 
 
 def meaning_similarity(

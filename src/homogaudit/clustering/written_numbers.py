@@ -10,9 +10,9 @@ from functools import lru_cache
 
 from homogaudit.clustering.final_answer import plain_numbers
 
-__all__ = ["in_digits", "other_readings", "written"]
+__all__ = ["SCALES", "SMALL", "TENS", "in_digits", "other_readings", "written"]
 
-_SMALL = {
+SMALL = {
     word: value
     for value, word in enumerate(
         """
@@ -21,10 +21,10 @@ _SMALL = {
         """.split()
     )
 }
-_TENS = {
+TENS = {
     word: 10 * (value + 2) for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
 }
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _SHORT = {"k": 10**3, "mln": 10**6, "bn": 10**9, "dozen": 12}
 _ORDINALS = {
     word: value + 1
@@ -47,7 +47,7 @@ _POINT_GROUPS = re.compile(
     r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d+)(?![\d,])|(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])"
 )
 _DECIMAL_COMMA = re.compile(r"(?<![\d,.])(\d+),(\d{1,2}|\d{4,}|(?<=\d{4},)\d{3}|(?<=\b0,)\d{3})(?![\d]|,\d)")
-_SCALED = re.compile(rf"(?<![\w.,])({_POINT})\s?(?:(k|dozen|mln|bn)|({'|'.join(_SCALES)}))s?\b", re.IGNORECASE)
+_SCALED = re.compile(rf"(?<![\w.,])({_POINT})\s?(?:(k|dozen|mln|bn)|({'|'.join(SCALES)}))s?\b", re.IGNORECASE)
 _PERCENT = re.compile(r"\bper\s?cent\b", re.IGNORECASE)
 _MINUS_WORD = re.compile(rf"(?<![\d)%]\s)\b(?:minus|negative)\s+(?={_POINT})", re.IGNORECASE)
 _BELOW_ZERO = re.compile(
@@ -58,7 +58,7 @@ _WORD = re.compile(rf"(?:{_POINT}(?!\w)|[A-Za-z]+)")
 _PRONOUN = re.compile(
     r"\b(?:no|the|this|that|which|any|every|each|another|other|only the|the only|last|some)[ -]$", re.IGNORECASE
 )
-_STARTS = _SMALL.keys() | _TENS.keys() | {"a", "an", "half", "hundred", "dozen"} | _SCALES.keys() | _ORDINALS.keys()
+_STARTS = SMALL.keys() | TENS.keys() | {"a", "an", "half", "hundred", "dozen"} | SCALES.keys() | _ORDINALS.keys()
 _HINT = re.compile(r"\b(?:" + "|".join(sorted((_STARTS | _PARTS.keys()) - {"a", "an"})) + r")\b", re.IGNORECASE)
 
 
@@ -130,7 +130,7 @@ def written(value: Fraction) -> str:
 
 
 def _multiplied(found: re.Match[str]) -> str:
-    scale = _SHORT.get((found[2] or "").lower()) or _SCALES[found[3].lower()]
+    scale = _SHORT.get((found[2] or "").lower()) or SCALES[found[3].lower()]
     return written(Fraction(found[1]) * scale)
 
 
@@ -176,8 +176,8 @@ class _Reader:
         first = self._next()
         if first[0].isdigit():
             return self._mixed(Fraction(first), 1)
-        if first == "half" and self._next(1) in ("a", "an") and self._next(2) in (*_SCALES, "dozen", "hundred"):
-            scale = {"dozen": 12, "hundred": 100}.get(self._next(2)) or _SCALES[self._next(2)]
+        if first == "half" and self._next(1) in ("a", "an") and self._next(2) in (*SCALES, "dozen", "hundred"):
+            scale = {"dozen": 12, "hundred": 100}.get(self._next(2)) or SCALES[self._next(2)]
             self.position += 3
             return written(Fraction(scale, 2))
         if first == "half":
@@ -200,11 +200,11 @@ class _Reader:
         if (part := self._next()) in _ORDINALS and _ORDINALS[part] < 10 and whole % 10 == 0 and whole:
             self.position += 1
             return _ordinal(whole + _ORDINALS[part])
-        if self._next() == "point" and self._next(1) in _SMALL:
+        if self._next() == "point" and self._next(1) in SMALL:
             self.position += 1
             digits = ""
-            while self._next() in _SMALL and _SMALL[self._next()] < 10:
-                digits += str(_SMALL[self._next()])
+            while self._next() in SMALL and SMALL[self._next()] < 10:
+                digits += str(SMALL[self._next()])
                 self.position += 1
             return f"{whole}.{digits}"
         is_one = whole == 1 and self.position == self._start + 1
@@ -222,13 +222,13 @@ class _Reader:
         self.position = self._start + length
         value = whole
         is_mixed = False
-        if self._next() == "and" and self._next(1) in ("a", "an", "one", *_SMALL) and self._next(2) in _PARTS:
-            top = _SMALL.get(self._next(1), 1)
+        if self._next() == "and" and self._next(1) in ("a", "an", "one", *SMALL) and self._next(2) in _PARTS:
+            top = SMALL.get(self._next(1), 1)
             value += Fraction(top, _PARTS[self._next(2)])
             self.position += 3
             is_mixed = True
-            if self._next() in _SCALES:
-                value *= _SCALES[self._next()]
+            if self._next() in SCALES:
+                value *= SCALES[self._next()]
                 self.position += 1
         if not is_mixed and self._words[self._start][2][0].isdigit():
             return None
@@ -244,8 +244,8 @@ class _Reader:
                 return total if found else None
             found = True
             scale = 1
-            if self._next() in _SCALES:
-                scale = _SCALES[self._next()]
+            if self._next() in SCALES:
+                scale = SCALES[self._next()]
                 self.position += 1
             elif self._next() == "dozen":
                 scale = 12
@@ -254,7 +254,7 @@ class _Reader:
             if scale < 1000:
                 return total
             follows = self._next(1) if self._next() == "and" else self._next()
-            if follows not in _SMALL and follows not in _TENS:
+            if follows not in SMALL and follows not in TENS:
                 return total
             if self._next() == "and":
                 self.position += 1
@@ -262,11 +262,11 @@ class _Reader:
     def _below_thousand(self) -> int | None:
         word = self._next()
         if word in ("a", "an"):
-            if self._next(1) not in (*_SCALES, "hundred", "dozen"):
+            if self._next(1) not in (*SCALES, "hundred", "dozen"):
                 return None
             self.position += 1
             value = 1
-        elif word in _SCALES or word in ("hundred", "dozen"):
+        elif word in SCALES or word in ("hundred", "dozen"):
             return None
         else:
             value = self._below_hundred()
@@ -276,26 +276,26 @@ class _Reader:
             self.position += 1
             value *= 100
             skipped = 1 if self._next() == "and" else 0
-            if self._next(skipped) in _SMALL or self._next(skipped) in _TENS:
+            if self._next(skipped) in SMALL or self._next(skipped) in TENS:
                 self.position += skipped
                 value += self._below_hundred() or 0
-        elif 10 <= value <= 20 and (self._next() in _TENS or _SMALL.get(self._next(), 0) >= 10):
+        elif 10 <= value <= 20 and (self._next() in TENS or SMALL.get(self._next(), 0) >= 10):
             # A year: nineteen sixty-nine.
             value = 100 * value + (self._below_hundred() or 0)
         return value
 
     def _below_hundred(self) -> int | None:
         word = self._next()
-        if word in _SMALL:
+        if word in SMALL:
             self.position += 1
-            return _SMALL[word]
-        if word in _TENS:
+            return SMALL[word]
+        if word in TENS:
             self.position += 1
-            digit = _SMALL.get(self._next(), 0)
+            digit = SMALL.get(self._next(), 0)
             if 1 <= digit <= 9:
                 self.position += 1
-                return _TENS[word] + digit
-            return _TENS[word]
+                return TENS[word] + digit
+            return TENS[word]
         return None
 
 
