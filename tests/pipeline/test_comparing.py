@@ -17,7 +17,7 @@ from homogaudit.generation.generator import GeneratorFacts, NextTokens
 from homogaudit.pipeline import Audit
 from homogaudit.pipeline.comparing import ask_same
 from homogaudit.questions.prompts import Prompt, Segment
-from homogaudit.records import GREEDY, Generation, GenerationState, Question
+from homogaudit.records import Question
 from homogaudit.report.build import build
 from homogaudit.store import RunFile
 
@@ -76,12 +76,8 @@ class GoesOn:
 
 
 @pytest.fixture
-def run(make_run: Callable[..., RunFile]) -> RunFile:
-    run = make_run(QUESTIONS, decoding={"samples": 3})
-    for question_id, texts in ANSWERS.items():
-        for index, text in zip((GREEDY, 0, 1, 2), texts, strict=True):
-            run.add_generation(Generation(question_id, index, text, text, GenerationState.VALID))
-    return run
+def run(answered_run: Callable[..., RunFile]) -> RunFile:
+    return answered_run(QUESTIONS, ANSWERS)
 
 
 def work(run: RunFile, model: Lenient, judge: JobJudge | None = JUDGE) -> list[Event]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from homogaudit.clustering.methods import methods_of
 from homogaudit.events import Job, JobNli, Scoring
 from homogaudit.pipeline.scoring import Scorer
-from homogaudit.records import GREEDY, Generation, GenerationState, Question
+from homogaudit.records import Question
 from homogaudit.store import RunFile
 
 NLI = JobNli("words", "words#1", "words")
@@ -43,13 +43,8 @@ class WordEntailment:
 
 
 @pytest.fixture
-def run(make_run: Callable[..., RunFile]) -> RunFile:
-    run = make_run(QUESTIONS, decoding={"samples": 3})
-    for question_id, (greedy, *samples) in ANSWERS.items():
-        for index, text in zip((GREEDY, 0, 1, 2), (greedy, *samples), strict=True):
-            state = GenerationState.VALID if text else GenerationState.EMPTY
-            run.add_generation(Generation(question_id, index, text, text, state))
-    return run
+def run(answered_run: Callable[..., RunFile]) -> RunFile:
+    return answered_run(QUESTIONS, ANSWERS)
 
 
 def scored(run: RunFile, nli: JobNli | None = NLI, clusterings: tuple[str, ...] = ()) -> WordEntailment:

@@ -15,7 +15,7 @@ from homogaudit.clustering.methods import methods_of
 from homogaudit.events import Job, JobEmbedder, Scoring
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.questions.thinking import ParsedAnswer, split_thinking
-from homogaudit.records import GREEDY, Generation, GenerationState, Prompting, Question
+from homogaudit.records import Prompting, Question
 from homogaudit.report.build import build
 from homogaudit.store import RunFile
 from homogaudit.store.recorded import ExportOptions, export_run, read_recorded, write_run
@@ -44,13 +44,8 @@ class LengthEmbedder:
 
 
 @pytest.fixture
-def run(make_run: Callable[..., RunFile]) -> RunFile:
-    run = make_run(QUESTIONS, decoding={"samples": 3})
-    for question_id, texts in ANSWERS.items():
-        for index, text in zip((GREEDY, 0, 1, 2), texts, strict=True):
-            state = GenerationState.VALID if text else GenerationState.EMPTY
-            run.add_generation(Generation(question_id, index, text, text, state))
-    return run
+def run(answered_run: Callable[..., RunFile]) -> RunFile:
+    return answered_run(QUESTIONS, ANSWERS)
 
 
 def scored(run: RunFile, *clusterings: str, embedder: JobEmbedder = EMBEDDER, at_once: bool = False) -> list[str]:

@@ -15,7 +15,7 @@ from homogaudit.events import Job, JobEmbedder, JobJudge, Scoring
 from homogaudit.launch.requests import ScoreRequest
 from homogaudit.launch.score import plan_score
 from homogaudit.pipeline.scoring import Scorer
-from homogaudit.records import GREEDY, Generation, GenerationState, Question
+from homogaudit.records import Question
 from homogaudit.report.build import build
 from homogaudit.report.question_rows import question_rows
 from homogaudit.report.question_table import to_csv
@@ -45,13 +45,8 @@ class CountryEmbedder:
 
 
 @pytest.fixture
-def run(make_run: Callable[..., RunFile]) -> RunFile:
-    run = make_run(QUESTIONS, decoding={"samples": 3})
-    for question_id, answers in ANSWERS.items():
-        for index, text in zip((GREEDY, 0, 1, 2), answers, strict=True):
-            state = GenerationState.VALID if text else GenerationState.EMPTY
-            run.add_generation(Generation(question_id, index, text, text, state))
-    return run
+def run(answered_run: Callable[..., RunFile]) -> RunFile:
+    return answered_run(QUESTIONS, ANSWERS)
 
 
 def scored(run: RunFile, scoring: Scoring) -> None:
