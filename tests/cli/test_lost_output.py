@@ -64,10 +64,11 @@ def test_closed_streams_are_no_place_for_a_run_and_end_in_a_clear_code(run_file:
     assert run_file.read_bytes() == before
 
 
-def test_a_reader_that_had_enough_is_no_error(run_file: Path):
+@pytest.mark.parametrize("name", ["report", "export"])
+def test_a_reader_that_had_enough_is_no_error(run_file: Path, name: str):
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-P", "-m", "homogaudit", "report", str(run_file)]
+    command = [sys.executable, "-P", "-m", "homogaudit", name, str(run_file)]
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -3,9 +3,7 @@
 Knows flags and files; the format is `store.recorded`'s, scoring the engine's.
 """
 
-import os
 import shlex
-import sys
 from contextlib import ExitStack
 from functools import partial
 from io import TextIOWrapper
@@ -216,12 +214,8 @@ def _export_to_stdout(run: "RunFile", options: "ExportOptions") -> None:
 
     # The format is UTF-8 whatever the locale says.
     stream = typer.get_text_stream("stdout", encoding="utf-8")
-    try:
-        export_run(run, stream, parse_answer=_parse_answer, options=options)
-        stream.flush()
-    except BrokenPipeError:
-        # `export | head` is no error; without this Python complains once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    export_run(run, stream, parse_answer=_parse_answer, options=options)
+    stream.flush()
 
 
 def _export_to_file(run: "RunFile", target: Path, options: "ExportOptions") -> None:
