@@ -28,8 +28,6 @@ from homogaudit.store import RunFile
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Questions", "Run", "audit", "open_run"]
-
 
 class Questions(QuestionRows):
     """The questions of a run, a sequence of `QuestionRow`; slices and `where` give fewer of them."""

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-__all__ = ["ASKED", "ClusteringMethod"]
-
 ASKED = "+asked:"
 """Stands in an `embedder` before the key of a model that was asked about pairs of answers."""
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 if TYPE_CHECKING:
     from pydantic import ConfigDict, TypeAdapter
 
-__all__ = ["STRICT", "Count", "Share", "Signed", "Within", "from_json", "from_values", "kind_of", "to_values"]
-
 _Record = TypeVar("_Record")
 
 STRICT: "ConfigDict" = {"extra": "forbid", "allow_inf_nan": False}

@@ -13,29 +13,6 @@ from numpy.typing import NDArray
 
 from homogaudit.clustering_method import ClusteringMethod
 
-__all__ = [
-    "CHOICE_LETTERS",
-    "GREEDY",
-    "Clustering",
-    "ClusteringMethod",
-    "Decoding",
-    "Generation",
-    "GenerationState",
-    "Interval",
-    "Label",
-    "LabelValue",
-    "ModelCall",
-    "Prompting",
-    "Question",
-    "ResourceCost",
-    "SampleSet",
-    "SignalValue",
-    "TokenStatistics",
-    "collapse",
-    "make_question_id",
-    "questions_digest",
-]
-
 GREEDY = -1
 """The sample index of the greedy answer; samples count from 0."""
 

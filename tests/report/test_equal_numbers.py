@@ -25,7 +25,8 @@ from homogaudit.report.build import build
 from homogaudit.report.json import to_json
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.store import RunFile
-from homogaudit.store.recorded import AnswerText, read_recorded, write_run
+from homogaudit.store.recorded import read_recorded, write_run
+from homogaudit.store.recorded_lines import AnswerText
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORDINGS = ("sampled", "greedy", "invalid")

@@ -29,7 +29,8 @@ from homogaudit.records import (
     make_question_id,
 )
 from homogaudit.store.facts import EmbedderUsed
-from homogaudit.store.recorded import AnswerText, ExportOptions, RecordedFile, export_run, read_recorded, write_run
+from homogaudit.store.recorded import ExportOptions, RecordedFile, export_run, read_recorded, write_run
+from homogaudit.store.recorded_lines import AnswerText
 from homogaudit.store.run_file import RunFile
 
 REFERENCE = Path(os.environ.get("HOMOGAUDIT_REFERENCE", Path(__file__).parents[2] / ".." / "shared" / "reference"))

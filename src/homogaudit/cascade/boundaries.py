@@ -17,16 +17,6 @@ from homogaudit.statistics.arrays import FloatArray, class_vector, score_matrix
 from homogaudit.statistics.auroc import auroc
 from homogaudit.statistics.comparisons import compare_with_primary
 
-__all__ = [
-    "DEFAULT_STAGES",
-    "Measured",
-    "Stage",
-    "StageSelection",
-    "order_stages",
-    "select_stages",
-    "stage_of",
-]
-
 DEFAULT_STAGES = (
     ("token_entropy_mean", "negative_log_likelihood"),
     ("freshness",),

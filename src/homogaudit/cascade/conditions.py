@@ -19,8 +19,6 @@ from homogaudit.statistics.comparisons import MARGIN
 from homogaudit.statistics.rates import POWER
 from homogaudit.statistics.tests import holm
 
-__all__ = ["LEVEL", "Condition", "Recommendation", "SingleStage", "p_non_inferior", "recommend", "single_stages"]
-
 LEVEL = 0.05
 
 MATERIAL = 0.05

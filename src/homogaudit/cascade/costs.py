@@ -15,8 +15,6 @@ from homogaudit.cascade.boundaries import Measured, Stage
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import FloatArray
 
-__all__ = ["TOKENS_A_PRICE", "StageCosts", "expected_cost", "measured_costs", "saving", "token_costs", "unit_costs"]
-
 TOKENS_A_PRICE = 1_000_000
 """Prices are for a million tokens, as in models.toml."""
 

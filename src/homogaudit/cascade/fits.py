@@ -22,8 +22,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, require_classes, score_matrix
 from homogaudit.statistics.comparisons import MARGIN
 
-__all__ = ["BANDS", "CLIP", "FOLDS", "FittedCascades", "Outcome", "checked_signals", "fit_cascades"]
-
 FOLDS = 5
 
 LEAST_OF_A_CLASS = 2 * FOLDS

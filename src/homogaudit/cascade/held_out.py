@@ -9,8 +9,6 @@ import numpy as np
 from homogaudit.statistics.arrays import FloatArray
 from homogaudit.statistics.rates import wilson_interval
 
-__all__ = ["HeldOutValue", "standard_error", "with_normal_interval", "with_score_interval"]
-
 Z_95 = NormalDist().inv_cdf(0.975)
 
 

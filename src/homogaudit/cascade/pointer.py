@@ -19,8 +19,6 @@ from homogaudit.statistics.arrays import FloatArray, class_vector, require_class
 from homogaudit.statistics.auroc import delong, logit_interval
 from homogaudit.statistics.folds import stratified_folds
 
-__all__ = ["FREE_FEATURES", "PointerModel", "free_features", "pointer_model"]
-
 FREE_FEATURES = (
     "entropy_mean",
     "entropy_max",

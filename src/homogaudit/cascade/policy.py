@@ -25,8 +25,6 @@ from homogaudit.cascade.ucbd import CascadeEvaluation
 from homogaudit.codec import STRICT
 from homogaudit.errors import ParametersDifferError, UndefinedStatisticError, UsageError
 
-__all__ = ["Cascade", "Decision", "HeldOut", "Policy", "PolicyStage", "fit_policy", "realised_saving"]
-
 FORMAT = "homogaudit.cascade"
 VERSION = 1
 

@@ -12,8 +12,6 @@ from typing import Any, NoReturn, TypeVar, cast
 from homogaudit.codec import from_json, to_values
 from homogaudit.errors import UsageError
 
-__all__ = ["policy_error", "read_record", "write_record"]
-
 _Record = TypeVar("_Record")
 
 

@@ -14,8 +14,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import FloatArray, class_vector, require_classes, score_vector
 from homogaudit.statistics.auroc import auroc
 
-__all__ = ["PUBLISHED_BANDS", "BandPoint", "PublishedProtocol", "published_protocol"]
-
 PUBLISHED_BANDS = (0.0, 0.04, 0.1, 0.2, 0.3)
 
 WEIGHTS = tuple(step / 20 for step in range(21))

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from homogaudit.statistics.arrays import FloatArray
 
-__all__ = ["RIDGE", "fit_logistic", "weighted_aurocs", "weighted_quantiles"]
-
 RIDGE = 1.0
 """Half of it times the squared weights is the penalty, as `C = 1` in scikit-learn: it keeps the fit finite where the
 classes do not overlap, and at hundreds of questions does little else."""

@@ -26,8 +26,6 @@ from homogaudit.cli.score import score
 from homogaudit.cli.tui import tui
 from homogaudit.errors import HomogauditError, InterruptedRunError, StorageError, UsageError, storage_error
 
-__all__ = ["app", "run_app"]
-
 app = typer.Typer(
     name="homogaudit",
     context_settings={"help_option_names": ["-h", "--help"]},

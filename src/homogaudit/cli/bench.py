@@ -11,8 +11,6 @@ from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, ModelsOption
 from homogaudit.errors import ModelError, UsageError, from_kind
 
-__all__ = ["bench"]
-
 
 def bench(
     model: Annotated[

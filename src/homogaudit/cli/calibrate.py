@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from homogaudit.statistics.pair_threshold import PairThreshold
     from homogaudit.statistics.rates import Rate
 
-__all__ = ["calibrate"]
-
 _TRANSFER = (
     "A threshold for pairs does not transfer exactly to average linkage, which joins clusters by the mean of their "
     "pairs."

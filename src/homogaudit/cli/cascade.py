@@ -20,8 +20,6 @@ from homogaudit.launch.run_paths import find_run, runs_folder
 if TYPE_CHECKING:
     from homogaudit.store.run_file import RunFile
 
-__all__ = ["app", "apply", "fit"]
-
 app = typer.Typer(no_args_is_help=True, help="Fit a cascade of signals, and decide which answers to flag.")
 
 

@@ -4,8 +4,6 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["completer", "embedders", "judges", "models", "nli_models", "questions", "runs", "terms"]
-
 Completion = tuple[str, str]
 """A word, and what some shells show beside it."""
 

@@ -9,8 +9,6 @@ from homogaudit.config.trust import Consent, ForeignSource, hint_to_name, is_url
 from homogaudit.errors import UsageError
 from homogaudit.report.text import plain
 
-__all__ = ["make_consent"]
-
 
 def make_consent(*, is_agreed: bool) -> Consent:
     """Return what asks the user about each source once; where they have agreed to all, it only tells."""

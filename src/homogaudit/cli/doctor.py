@@ -24,8 +24,6 @@ from homogaudit.errors import ConfigError
 if TYPE_CHECKING:
     from homogaudit.config import ModelsFile
 
-__all__ = ["doctor"]
-
 _LIBRARIES = (
     "llama-cpp-python",
     "sentence-transformers",

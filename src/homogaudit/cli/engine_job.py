@@ -13,8 +13,6 @@ from homogaudit.launch.server_choice import ServerEstimate
 from homogaudit.launch.speeds import find_paces, store_paces
 from homogaudit.launch.work import work
 
-__all__ = ["agree_to_cost", "carry_out"]
-
 
 def carry_out(plan: Plan, *, is_agreed: bool, quiet: bool) -> None:
     """Do what was planned, to its end.

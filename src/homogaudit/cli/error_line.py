@@ -9,8 +9,6 @@ import typer
 from homogaudit.errors import HomogauditError
 from homogaudit.report.text import plain
 
-__all__ = ["after_report", "ignore", "show_error", "warn"]
-
 
 def warn(message: str) -> None:
     """Print one warning on stderr."""

@@ -13,8 +13,6 @@ from homogaudit.cli.options import JsonOption
 if TYPE_CHECKING:
     from homogaudit.report.glossary import Term
 
-__all__ = ["explain"]
-
 
 def explain(
     term: Annotated[

@@ -13,8 +13,6 @@ from homogaudit.cli.completion import completer
 from homogaudit.config.nearest import did_you_mean
 from homogaudit.errors import UsageError
 
-__all__ = ["guide", "list_topics"]
-
 _GUIDES = Path(__file__).parents[1] / "guides"
 
 

@@ -10,8 +10,6 @@ from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, MaxCostOption, QuietOption, YesOption
 from homogaudit.errors import HomogauditError
 
-__all__ = ["merge"]
-
 
 def merge(
     runs: Annotated[

@@ -17,8 +17,6 @@ from homogaudit.cli.options import JsonOption, ModelsOption
 if TYPE_CHECKING:
     from homogaudit.config import Entry
 
-__all__ = ["models"]
-
 _KINDS = {
     "package": ("in Python packages", "present, or how to get it"),
     "huggingface": ("on Hugging Face", "present, or hf download ..."),

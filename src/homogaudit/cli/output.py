@@ -9,8 +9,6 @@ import typer
 
 from homogaudit.errors import UsageError
 
-__all__ = ["STDOUT", "ForceOption", "check_targets", "told", "writing"]
-
 STDOUT = "-"
 """In place of a file."""
 

@@ -20,8 +20,6 @@ from homogaudit.report.numbers import clock, percent
 from homogaudit.report.text import plain
 from homogaudit.statistics.running_rate import RateCounter, RunningRates
 
-__all__ = ["Display", "LineDisplay", "left_text", "rate_text", "ready_text"]
-
 _LINE_SECONDS = 5.0
 _MEGABYTE = 1e6
 

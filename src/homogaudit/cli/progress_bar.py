@@ -11,8 +11,6 @@ from homogaudit.launch.forecast import Ahead
 from homogaudit.report.text import plain
 from homogaudit.statistics.running_rate import RateCounter
 
-__all__ = ["BarDisplay"]
-
 
 class BarDisplay(Display):
     """One bar over all phases, with speed, running rate and time left."""

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from homogaudit.store.recorded import ExportOptions
     from homogaudit.store.run_file import RunFile
 
-__all__ = ["export", "import_"]
-
 _named = partial(typer.Option, metavar="NAME")
 
 

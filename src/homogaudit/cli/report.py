@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from homogaudit.report.records import Report
     from homogaudit.store import RunFile
 
-__all__ = ["check_complete", "check_drawn", "check_max_scr", "report", "report_done"]
-
-
 _SAMPLE = 60
 """Questions to be judged as a whole; ten more than a corrected rate needs."""
 

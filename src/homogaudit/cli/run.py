@@ -9,8 +9,6 @@ import typer
 from homogaudit.cli import completion, options
 from homogaudit.errors import EngineError, HomogauditError
 
-__all__ = ["run"]
-
 _prompting = partial(typer.Option, rich_help_panel="Prompt")
 _machine = partial(typer.Option, rich_help_panel="Machine")
 _server = partial(typer.Option, rich_help_panel="Server")

@@ -23,8 +23,6 @@ from homogaudit.launch.run_summary import RunSummary, bytes_on_disk, summarize
 if TYPE_CHECKING:
     from homogaudit.store.run_file import RunFile
 
-__all__ = ["app", "delete", "list_", "show"]
-
 app = typer.Typer(help="List, show and delete runs.", invoke_without_command=True, no_args_is_help=False)
 
 

@@ -5,8 +5,6 @@ from typing import Annotated
 
 from homogaudit.cli import options
 
-__all__ = ["score"]
-
 
 def score(
     run: options.RunArgument = None,

@@ -10,8 +10,6 @@ import typer
 from homogaudit.cli import completion, options
 from homogaudit.errors import HomogauditError, UsageError
 
-__all__ = ["tui"]
-
 _THEMES = ("dark", "light")
 
 

@@ -11,8 +11,6 @@ from functools import lru_cache
 
 from homogaudit.clustering.written_numbers import SCALES, SMALL, TENS
 
-__all__ = ["AnswerFacts", "Quantity", "answer_facts", "quantities"]
-
 _STOP = frozenset(
     """a an the of to in on at by for with from as is are was were be been being it its they them their this that these
     those he she his her him you your we our i my me and or but so because which who whom whose what when where how why

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.errors import UsageError
 
-__all__ = ["KINDS", "SOURCES", "AnswerPair", "AnswerPairs", "load_answer_pairs", "pair_cosines"]
-
 KINDS = (
     "paraphrase",
     "number",

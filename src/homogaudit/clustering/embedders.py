@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import EmbedderError
 
-__all__ = ["Embedder", "SentenceTransformersEmbedder", "unit_rows"]
-
 Float32Array = NDArray[np.float32]
 
 _OWN_MODULES = "sentence_transformers."

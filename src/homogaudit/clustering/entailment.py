@@ -14,17 +14,6 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import ModelError
 
-__all__ = [
-    "CONTRADICTION",
-    "ENTAILMENT",
-    "NEUTRAL",
-    "CrossEncoderEntailment",
-    "EntailmentModel",
-    "PairScores",
-    "entailment_assignment",
-    "with_question",
-]
-
 Float32Array = NDArray[np.float32]
 Pair = tuple[str, str]
 PairScores = Callable[[Sequence[Pair]], Float32Array]

@@ -9,8 +9,6 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
-__all__ = ["FoundNumber", "final_number", "is_number", "marked_number", "numbers_of", "plain_numbers"]
-
 _CURRENCY = r"$€£¥₹"
 _SCALES = {
     "thousand": Decimal(10**3),

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from homogaudit.clustering.embedders import unit_rows
 from homogaudit.errors import EmbedderError
 
-__all__ = ["LlamaCppEmbedder"]
-
 _TOKENS = 512
 """What most embedders take; a longer text is cut there."""
 

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from homogaudit.errors import UsageError
 
-__all__ = ["LINKAGES", "are_single_clusters", "cluster_counts_by_threshold", "link", "partitions"]
-
 Float64Array = NDArray[np.float64]
 
 LINKAGES = ("single", "average", "leader")

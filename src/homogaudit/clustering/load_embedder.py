@@ -7,8 +7,6 @@ from homogaudit.clustering.embedders import Embedder
 from homogaudit.config.trust import is_url
 from homogaudit.events import JobEmbedder
 
-__all__ = ["load_embedder"]
-
 
 def load_embedder(embedder: JobEmbedder, key_origins: Collection[str]) -> Embedder:
     """Load an embedder: a GGUF file, a server, else a sentence-transformers model.

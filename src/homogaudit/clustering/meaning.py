@@ -21,20 +21,6 @@ from homogaudit.clustering.answer_facts import AnswerFacts, answer_facts
 from homogaudit.clustering.similarity import cosine_similarity
 from homogaudit.clustering_method import ASKED
 
-__all__ = [
-    "FEATURES",
-    "PATH",
-    "TERMS",
-    "MeaningFit",
-    "fitted_embedders",
-    "forget_shipped",
-    "meaning_similarity",
-    "pair_features",
-    "pair_terms",
-    "shipped_fit",
-    "together",
-]
-
 Float64Array = NDArray[np.float64]
 
 PATH = Path(__file__).with_name("meaning.json")

@@ -14,8 +14,6 @@ from homogaudit.clustering.answer_pairs import AnswerPair
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.meaning import TERMS, MeaningFit, pair_features, pair_terms, together
 
-__all__ = ["FittedMeaning", "fit_meaning", "meaning_of_pairs", "subjects_of"]
-
 _C = 0.3
 """Inverse strength of the ridge penalty on standardised terms: for fifty terms and a thousand pairs."""
 _FOLDS = 8

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["WORDS", "meaning_prompts", "same_log_odds"]
-
 WORDS = ("yes", "no")
 """The words whose tokens are read."""
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from homogaudit.records import ClusteringMethod
 
-__all__ = ["PATH", "MeasuredClustering", "Numbers", "measured_clustering"]
-
 PATH = Path(__file__).with_name("measured.json")
 
 Numbers = tuple[float, float | None, float | None, int]

@@ -20,24 +20,6 @@ from homogaudit.errors import UsageError
 from homogaudit.events import Scoring
 from homogaudit.records import Clustering, ClusteringMethod, SampleSet
 
-__all__ = [
-    "EMBEDDING_THRESHOLDS",
-    "JACCARD_THRESHOLDS",
-    "MEANING_THRESHOLDS",
-    "PRIMARIES",
-    "SAMPLE_SIZES",
-    "SUBSET_DRAWS",
-    "choose_methods",
-    "cluster_counts_by_threshold",
-    "cluster_counts_of_first_k",
-    "cluster_question",
-    "methods_of",
-    "primary_of",
-    "similarity_matrix",
-    "single_cluster_share_of_subsets",
-    "sweep_thresholds",
-]
-
 Float64Array = NDArray[np.float64]
 
 PRIMARIES = ("meaning", "embedding")

@@ -14,8 +14,6 @@ from homogaudit.generation.server_errors import RefusedError
 from homogaudit.generation.server_keys import api_key
 from homogaudit.generation.server_models import listed_models
 
-__all__ = ["ServerEmbedder"]
-
 _BATCH = 64
 """Texts in one request; some servers take no more."""
 

@@ -11,12 +11,6 @@ from numpy.typing import NDArray
 
 from homogaudit.clustering.final_answer import final_number
 
-__all__ = [
-    "answer_similarity",
-    "cosine_similarity",
-    "jaccard_similarity",
-]
-
 Float64Array = NDArray[np.float64]
 
 

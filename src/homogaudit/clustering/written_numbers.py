@@ -10,8 +10,6 @@ from functools import lru_cache
 
 from homogaudit.clustering.final_answer import plain_numbers
 
-__all__ = ["SCALES", "SMALL", "TENS", "in_digits", "other_readings", "written"]
-
 SMALL = {
     word: value
     for value, word in enumerate(

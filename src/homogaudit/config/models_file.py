@@ -17,23 +17,6 @@ from homogaudit.config.nearest import did_you_mean, in_backticks
 from homogaudit.config.sources import SourceKind, parse_source
 from homogaudit.errors import ConfigError, UsageError
 
-__all__ = [
-    "MODES",
-    "SETTING_KEYS",
-    "STAGES",
-    "EmbedderEntry",
-    "Entry",
-    "GeneratorEntry",
-    "Mode",
-    "ModelsFile",
-    "NliEntry",
-    "Stage",
-    "check_setting",
-    "load_models",
-    "resource",
-    "user_models_file",
-]
-
 Mode = Literal["auto", "chat", "base"]
 Stage = Literal["base", "sft", "dpo", "instruct"]
 MODES: tuple[Mode, ...] = ("auto", "chat", "base")

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["did_you_mean", "in_backticks", "nearest"]
-
 _SIMILAR_ENOUGH = 0.5
 """Share of matching characters below which a suggestion is more confusing than none."""
 

@@ -8,8 +8,6 @@ import os
 import sys
 from collections.abc import Mapping
 
-__all__ = ["child_environment", "python_command"]
-
 
 def python_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module of this project in a process of its own."""

@@ -22,17 +22,6 @@ from homogaudit.config.sources import (
 from homogaudit.config.trust import Trust
 from homogaudit.errors import UsageError
 
-__all__ = [
-    "DEFAULT_EMBEDDER",
-    "ResolvedGenerator",
-    "ResolvedScorer",
-    "how_to_get",
-    "is_present",
-    "resolve_embedder",
-    "resolve_generator",
-    "resolve_nli",
-]
-
 DEFAULT_EMBEDDER = "all-minilm-l6-v2"
 """The embedder that the extra `demo` installs; it needs no network."""
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from homogaudit.config.models_file import SETTING_KEYS, ModelsFile, check_setting
 
-__all__ = ["Settings", "load_settings"]
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -17,18 +17,6 @@ from urllib.parse import urlsplit
 from homogaudit.config.nearest import did_you_mean
 from homogaudit.errors import ModelError, UsageError
 
-__all__ = [
-    "BARE_DOMAIN",
-    "HUB_ID",
-    "Source",
-    "SourceKind",
-    "hub_folder",
-    "locate",
-    "package_folder",
-    "parse_source",
-    "pip_command",
-]
-
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 """ORG/NAME of a Hugging Face repository."""
 

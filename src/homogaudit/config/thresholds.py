@@ -12,8 +12,6 @@ from typing import Any
 
 from homogaudit.errors import ConfigError, storage_error
 
-__all__ = ["CalibratedThreshold", "calibrated_thresholds", "store_threshold", "thresholds_file"]
-
 
 @dataclass(frozen=True, slots=True)
 class CalibratedThreshold:

@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 from homogaudit.config.sources import SourceKind, parse_source
 from homogaudit.errors import UsageError
 
-__all__ = ["Consent", "ForeignSource", "Trust", "hint_to_name", "is_url", "origin", "origins", "refuse"]
-
 _PORTS = {"http": 80, "https": 443}
 
 

@@ -21,8 +21,6 @@ from homogaudit.generation.llama_cpp import LlamaCppGenerator
 from homogaudit.questions import load_questions
 from homogaudit.records import GREEDY, Decoding, Prompting
 
-__all__ = ["main"]
-
 
 def main() -> int:
     """Measure; return the exit code."""

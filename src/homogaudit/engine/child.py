@@ -25,8 +25,6 @@ from homogaudit.records import Prompting
 if TYPE_CHECKING:
     from homogaudit.generation import Generator
 
-__all__ = ["main"]
-
 _ORPHANED = 130
 """Exit code of a child whose parent is gone; nobody reads it."""
 

@@ -17,8 +17,6 @@ from homogaudit.config.python_child import child_environment, python_command
 from homogaudit.errors import storage_error
 from homogaudit.events import EngineFailed, Event, Job, Loading, RunFinished
 
-__all__ = ["EngineSupervisor"]
-
 _LINE_LIMIT = 16 << 20
 """Bytes of one event line: an answer of any length fits."""
 

@@ -26,8 +26,6 @@ from homogaudit.records import GREEDY, Decoding, Generation, Prompting, TokenSta
 if TYPE_CHECKING:
     from homogaudit.generation.torch_statistics import TorchTokenSampler
 
-__all__ = ["BatchedSampler", "DeviceMemoryError", "NoRoomError", "SequenceModel", "answer_mask", "decoded_answer"]
-
 _WHITE_SPACE = b" \t\r\n\f\v"
 
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from homogaudit.records import Decoding
 
-__all__ = ["LESS_THINKING", "ROUND_LIMITS", "THINKING_OFF", "Dialect", "is_unfinished", "least_tokens", "payload"]
-
 _TOP_LOGPROBS = (20, 5, 0)
 """What is asked for in turn: vLLM and hosted chat models give 20 at most, hosted completions 5."""
 

@@ -20,8 +20,6 @@ from homogaudit.generation.server_errors import RefusedError, UnreachableError
 from homogaudit.generation.server_models import FIRST_ATTEMPTS
 from homogaudit.questions.wording import with_nearest
 
-__all__ = ["DialectFound", "DialectSearch"]
-
 _SYSTEM = "Answer briefly."
 _LONGER_SYSTEM = "Answer briefly, in the language of the question, and say nothing that was not asked for."
 

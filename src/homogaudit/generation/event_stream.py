@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["merged_stream"]
-
 _COLUMNS = ("tokens", "token_logprobs", "top_logprobs", "text_offset", "content", "refusal")
 """What log-probabilities are listed under, in either spelling."""
 

@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Fingerprint", "file_sha256", "fingerprint", "folder_fingerprint", "model_fingerprint"]
-
 _EDGE = 1 << 20
 """Bytes read at either end: the head holds the header and tokenizer, the tail the last tensor."""
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from homogaudit.questions.prompts import Prompt
 from homogaudit.records import Decoding, Generation
 
-__all__ = ["DrawRequest", "Drawing", "Generator", "GeneratorFacts", "NextTokens", "SamplerCounts"]
-
 
 @dataclass(frozen=True, slots=True)
 class DrawRequest:

@@ -21,8 +21,6 @@ from homogaudit.generation.local_generator import (
 )
 from homogaudit.records import Decoding
 
-__all__ = ["LlamaCppGenerator"]
-
 _CPU_STEP_COST = 4.0
 _GPU_STEP_COST = 100.0
 """What a step costs whatever its width (reading the weights, starting kernels), in tokens of matrix products: on two

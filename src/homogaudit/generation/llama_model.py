@@ -22,8 +22,6 @@ from homogaudit.generation.batched_sampler import NoRoomError
 from homogaudit.generation.devices import llama_devices
 from homogaudit.questions.prompts import Prompt
 
-__all__ = ["MAX_SEQUENCES", "LlamaModel", "LlamaSequences"]
-
 MAX_SEQUENCES = 256
 """`LLAMA_MAX_SEQ` of llama.cpp."""
 

@@ -28,17 +28,6 @@ if TYPE_CHECKING:
     from homogaudit.generation.torch_statistics import TorchTokenSampler
     from homogaudit.generation.transformers_tokens import ModelTokens
 
-__all__ = [
-    "MEMORY_SHARE",
-    "WARM_UP_STEPS",
-    "LocalGenerator",
-    "Preparation",
-    "StepSeconds",
-    "check_lengths",
-    "common_prefix",
-    "warm_up",
-]
-
 MEMORY_SHARE = 0.5
 """Share of the free memory that cache and logits may take: the embedder and the user need the rest."""
 

@@ -28,8 +28,6 @@ from homogaudit.generation.server_statistics import BoundSums, StatisticsPlan
 from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment, joined_system
 from homogaudit.records import GREEDY, Decoding, Prompting
 
-__all__ = ["DEFAULT_CONCURRENCY", "OpenAIGenerator"]
-
 DEFAULT_CONCURRENCY = 16
 """Requests at the same time on each server: they fill a batch, and a server of one slot still answers in time."""
 

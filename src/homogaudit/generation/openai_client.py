@@ -24,13 +24,6 @@ from homogaudit.generation.server_keys import KEY_VARIABLES, key_headers, own_ke
 from homogaudit.generation.server_replies import failure_in, kind_of, reason_in, status_in, well_formed
 from homogaudit.questions.wording import quoted
 
-__all__ = [
-    "OpenAIClient",
-    "RetryPolicy",
-    "ServerAddress",
-    "parse_addresses",
-]
-
 _TRANSIENT = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 """Statuses after which the same request may succeed; 52x are a proxy's word for a server that is gone."""
 

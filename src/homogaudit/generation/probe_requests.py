@@ -10,8 +10,6 @@ from homogaudit.generation.server_errors import RefusedError, UnreachableError
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import Decoding, GenerationState, Prompting
 
-__all__ = ["PROBE_TOKENS", "ProbeReply", "ProbeRequests"]
-
 _PROMPT = "Write a random number of ten digits and nothing else."
 _BASE_PROMPT = "A random number of ten digits:"
 """Answers to it have no common beginning, and each digit is a chance to differ."""

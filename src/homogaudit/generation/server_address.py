@@ -14,8 +14,6 @@ from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, Serve
 from homogaudit.generation.server_errors import RefusedError, UnreachableError
 from homogaudit.generation.server_models import listed_models
 
-__all__ = ["LocationFound", "find_location"]
-
 _REQUEST_PATHS = re.compile(
     r"(?:/chat/completions|/completions?|/embeddings|/responses|/models|/api/(?:chat|generate|tags)|/(?:api|chat))/*$"
 )

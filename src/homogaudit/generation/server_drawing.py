@@ -27,8 +27,6 @@ from homogaudit.questions.thinking import locate_answer, split_thinking
 from homogaudit.questions.wording import quoted
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, TokenStatistics
 
-__all__ = ["ServerDrawing", "ServerWork", "draw_seed"]
-
 _MOST_CHOICES = 64
 """Answers asked for in one request."""
 

@@ -4,8 +4,6 @@ from dataclasses import KW_ONLY, dataclass
 
 from homogaudit.errors import EngineError
 
-__all__ = ["RefusedError", "TransientError", "UnreachableError"]
-
 
 @dataclass(eq=False, repr=False)
 class RefusedError(Exception):

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 from homogaudit.config.trust import origins
 from homogaudit.errors import ConfigError
 
-__all__ = ["KEY_VARIABLES", "api_key", "key_headers", "own_key_variable"]
-
 KEY_VARIABLES = ("HOMOGAUDIT_API_KEY", "OPENAI_API_KEY")
 """Where the key is looked for, in this order."""
 

@@ -13,8 +13,6 @@ from homogaudit.generation.server_errors import RefusedError, UnreachableError
 from homogaudit.generation.server_keys import api_key
 from homogaudit.questions.wording import listed, quoted, with_nearest
 
-__all__ = ["FIRST_ATTEMPTS", "ServerModel", "find_model", "listed_models", "server_model"]
-
 FIRST_ATTEMPTS = 3
 """At the first contact a wrong address is likelier than a busy server: the user waits seconds, not minutes."""
 

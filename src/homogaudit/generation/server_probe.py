@@ -20,8 +20,6 @@ from homogaudit.generation.server_errors import RefusedError, UnreachableError
 from homogaudit.generation.top_k_entropy import is_truncated
 from homogaudit.records import Decoding
 
-__all__ = ["ServerFacts", "ServerProbe", "head_fault", "same_head"]
-
 _SEEDS = tuple(range(1001, 1011))
 _CHOICES = 4
 

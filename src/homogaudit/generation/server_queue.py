@@ -17,8 +17,6 @@ from homogaudit.generation.loop_thread import LoopThread
 from homogaudit.generation.openai_client import OpenAIClient
 from homogaudit.generation.server_errors import RefusedError, UnreachableError
 
-__all__ = ["Reply", "RequestQueue", "Server"]
-
 _WAIT_SECONDS = 0.1
 """Longest time to wait for an answer, so that a pause or a cancel is heard."""
 

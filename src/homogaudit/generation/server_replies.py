@@ -8,8 +8,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["failure_in", "kind_of", "reason_in", "status_in", "well_formed"]
-
 
 def reason_in(body: bytes, status: int) -> str:
     """Return what an error body says, in its own words; the status where it says nothing in words."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from homogaudit.generation.openai_format import ServerToken
 from homogaudit.generation.top_k_entropy import TopKEntropy, top_k_entropy
 
-__all__ = ["BoundSums", "StatisticsPlan", "token_entropy"]
-
 _ROUNDING = 1e-6
 """Two spellings of one log-probability may differ by this."""
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from homogaudit.errors import ModelError
 from homogaudit.records import Decoding
 
-__all__ = ["BLOCK", "Distribution", "TokenSampler", "uniform_draws"]
-
 BLOCK = 512
 """Tokens a block sum covers: a draw then scans V/512 block sums and one block instead of the vocabulary."""
 

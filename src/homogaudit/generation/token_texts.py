@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from homogaudit.records import TokenStatistics
 
-__all__ = ["answer_token_texts", "texts_of_pieces"]
-
 
 def texts_of_pieces(pieces: Sequence[bytes]) -> tuple[str, ...]:
     """Return the text that each token adds; joined they are the text of all.

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TopKEntropy", "is_truncated", "top_k_entropy"]
-
 _SUPPRESSED = -1e3
 """Servers write minus infinity as -9999 or the like; no token that was kept is so unlikely."""
 

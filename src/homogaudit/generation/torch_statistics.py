@@ -14,8 +14,6 @@ from homogaudit.errors import ModelError
 from homogaudit.generation.token_statistics import BLOCK
 from homogaudit.records import Decoding
 
-__all__ = ["TorchDistribution", "TorchTokenSampler"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TorchDistribution:

@@ -10,8 +10,6 @@ from typing import Any
 from torch import Tensor
 from transformers.cache_utils import Cache, DummyLayer, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
-__all__ = ["Block", "Part", "RoomyLayer", "Row", "can_batch", "crop", "filled_layers", "new_cache"]
-
 _SPARE_CELLS = 32
 """Cells that a new block has room for: a row is copied once in as many steps where no sequence joins or ends."""
 

@@ -9,8 +9,6 @@ from typing import Any, cast
 from homogaudit.config.sources import hub_folder
 from homogaudit.errors import ModelError
 
-__all__ = ["check_folder", "find_folder", "one_line"]
-
 _PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 """What is downloaded: no pickled weights, no code."""
 

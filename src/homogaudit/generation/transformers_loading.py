@@ -14,8 +14,6 @@ from homogaudit.errors import ModelError
 from homogaudit.generation.transformers_folder import one_line
 from homogaudit.generation.transformers_tokens import ModelTokens
 
-__all__ = ["best_device", "free_memory", "load_model", "load_tokens"]
-
 _UNKNOWN_MEMORY = 4 << 30
 """Bytes to plan with where the system does not say what is free."""
 

@@ -32,8 +32,6 @@ from homogaudit.generation.transformers_sequences import BatchedSequences, Seria
 from homogaudit.generation.transformers_tokens import ModelTokens
 from homogaudit.records import Decoding
 
-__all__ = ["TransformersGenerator"]
-
 _CPU_SLOTS = 32
 _GPU_SLOTS = 128
 """Wider steps gain little: a core is busy with the products of a few dozen rows, a GPU with those of a hundred."""

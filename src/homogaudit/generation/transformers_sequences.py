@@ -22,8 +22,6 @@ from homogaudit.generation.batched_sampler import DeviceMemoryError
 from homogaudit.generation.transformers_cache import Block, Part, RoomyLayer, Row, crop, filled_layers, new_cache
 from homogaudit.generation.transformers_tokens import ModelTokens
 
-__all__ = ["BatchedSequences", "SerialSequences"]
-
 _CACHE_NAMES = ("cache", "past_key_values", "cache_params", "state")
 """What models call what they remember of earlier tokens: from transformers 5.24 on, before, recurrent ones, RWKV."""
 

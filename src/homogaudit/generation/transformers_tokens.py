@@ -10,8 +10,6 @@ from typing import Any
 
 from homogaudit.questions.prompts import Prompt
 
-__all__ = ["ModelTokens"]
-
 _END_OF_TURN = frozenset(
     {
         "<|im_end|>",

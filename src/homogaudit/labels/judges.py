@@ -21,8 +21,6 @@ from homogaudit.labels.yes_no import is_yes_no, judge_yes_no
 from homogaudit.questions.references import read_references
 from homogaudit.records import GREEDY, Generation, Label, LabelValue, Question
 
-__all__ = ["JUDGES", "NEAREST", "RECORDED", "Judge", "default_judge", "label", "nothing_to_judge"]
-
 RECORDED = "recorded"
 """Name of the judge whose labels came with a recorded file."""
 NEAREST = "nearest"

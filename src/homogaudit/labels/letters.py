@@ -11,8 +11,6 @@ from homogaudit.labels.verdict import Verdict
 from homogaudit.questions.choices import lettered_options
 from homogaudit.records import CHOICE_LETTERS, Generation, LabelValue, Question
 
-__all__ = ["judge_unknown_choice", "named_letters", "nameless_choices_warning", "names_unknown_choice", "with_letters"]
-
 _MARKS = r"[\s*_`\"'\[>#]*"
 _ALONE = re.compile(rf"{_MARKS}\(?([A-Za-z])[).:\]]?[\s*_`\"'.!\]]*")
 _LISTED = re.compile(rf"{_MARKS}\(?[A-Z]\)?(?:(?:\s*[,;/&]\s*|\s+)(?:and\s+)?\(?[A-Z]\)?)+[\s*_`\"'.!]*")

@@ -16,19 +16,6 @@ from homogaudit.questions.sandbox import CompiledTemplate, TemplateFailure
 from homogaudit.questions.wording import quoted
 from homogaudit.records import Generation, GenerationState, LabelValue, Question
 
-__all__ = [
-    "JUDGE_REPLY_TOKENS",
-    "REPLY_FAILED",
-    "UNPARSED",
-    "UNSURE",
-    "JudgePrompt",
-    "Reference",
-    "default_prompt",
-    "read_verdict",
-    "shuffled_references",
-    "unparsed_reason",
-]
-
 JUDGE_REPLY_TOKENS = 80
 """Of a reply at most: a word and a short sentence."""
 

@@ -20,18 +20,6 @@ from homogaudit.labels.overlap import FUNCTION_WORDS
 from homogaudit.labels.verdict import Verdict
 from homogaudit.records import Generation, LabelValue, Question
 
-__all__ = [
-    "Embed",
-    "NearestWeights",
-    "Side",
-    "compare",
-    "fitted_embedders",
-    "judge_nearest",
-    "side_of",
-    "weighted",
-    "weights_of",
-]
-
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """From texts to rows of length 1."""
 

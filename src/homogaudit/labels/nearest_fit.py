@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from homogaudit.labels.nearest import Embed, NearestWeights, Side, compare, side_of
 from homogaudit.records import Question
 
-__all__ = ["LabelledAnswer", "fit_nearest", "margin_for"]
-
 _WRONG = 0.10
 _FOLDS = 10
 _PENALTY = 0.1

@@ -12,8 +12,6 @@ from homogaudit.clustering.written_numbers import in_digits, other_readings
 from homogaudit.labels.verdict import Verdict
 from homogaudit.records import Generation, LabelValue, Question
 
-__all__ = ["judge_numeric"]
-
 _READ = 2000
 """Characters that are read: from the last `the answer is`, else those at the end."""
 _REFERENCE = re.compile(

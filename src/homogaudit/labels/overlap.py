@@ -11,8 +11,6 @@ from fractions import Fraction
 from homogaudit.labels.verdict import Verdict
 from homogaudit.records import Generation, LabelValue, Question
 
-__all__ = ["FUNCTION_WORDS", "judge_overlap"]
-
 FUNCTION_WORDS = frozenset(
     """
     a above after again all an and are as at be been before being below between both but by can

@@ -7,8 +7,6 @@ It knows English and Chinese phrases of refusing, and nothing of what was asked.
 import re
 from functools import lru_cache
 
-__all__ = ["is_refusal"]
-
 _OPENING = 300
 """Characters read: a refusal says so at the start, and later mentions quote or advise."""
 

@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Stance", "StanceKind", "stance_of"]
-
 
 class StanceKind(Enum):
     """How an answer stands to what it holds."""

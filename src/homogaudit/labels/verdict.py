@@ -6,8 +6,6 @@ from types import MappingProxyType
 
 from homogaudit.records import GenerationState, LabelValue
 
-__all__ = ["NO_ANSWER", "Verdict"]
-
 NO_ANSWER: Mapping[GenerationState, str] = MappingProxyType(
     {
         GenerationState.EMPTY: "the greedy answer is empty",

@@ -10,8 +10,6 @@ from functools import lru_cache
 
 from homogaudit.clustering.written_numbers import in_digits
 
-__all__ = ["ARTICLES", "UNITS", "Words", "normalised"]
-
 ARTICLES = frozenset({"a", "an", "the"})
 _LETTERS = str.maketrans(
     {

@@ -8,8 +8,6 @@ import re
 from homogaudit.labels.verdict import Verdict
 from homogaudit.records import Generation, LabelValue, Question
 
-__all__ = ["is_yes_no", "judge_yes_no"]
-
 _YES = frozenset({"yes", "true"})
 _NO = frozenset({"no", "false"})
 _NAMES = {True: "yes", False: "no"}

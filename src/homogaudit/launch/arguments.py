@@ -10,8 +10,6 @@ from homogaudit.config import ModelsFile, resource
 from homogaudit.config.trust import is_url
 from homogaudit.errors import UsageError
 
-__all__ = ["check_order", "packaged_questions", "question_source"]
-
 _GGUF = b"GGUF"
 _RUN_FILE = b"SQLi"
 _FOLDER = "samples/"

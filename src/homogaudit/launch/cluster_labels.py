@@ -17,8 +17,6 @@ from homogaudit.statistics.corrected_rate import FEWEST_LABELLED
 from homogaudit.store import RunFile, RunLock
 from homogaudit.store.facts import ClusterLabels
 
-__all__ = ["read_cluster_labels", "sample_clusters", "store_cluster_labels"]
-
 
 def sample_clusters(run: RunFile, size: int, seed: int) -> str:
     """Return questions to be judged as JSON Lines: `id`, `question`, `answers`, and `one_meaning` that is null.

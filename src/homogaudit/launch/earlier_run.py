@@ -10,8 +10,6 @@ from homogaudit.store import RunFile
 from homogaudit.store.run_facts import differences
 from homogaudit.store.shards import Shards
 
-__all__ = ["READER", "earlier_questions"]
-
 READER = 2
 """Of the way in which question files are read, kept with a run; runs of version 0.1.0 are without one."""
 

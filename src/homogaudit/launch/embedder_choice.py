@@ -8,15 +8,6 @@ from homogaudit.config.thresholds import calibrated_thresholds
 from homogaudit.errors import EmbedderError, ModelError, UsageError
 from homogaudit.events import JobEmbedder, JobNli
 
-__all__ = [
-    "SWITCHED_OFF",
-    "is_large",
-    "is_there",
-    "resolve_job_embedder",
-    "resolve_job_nli",
-    "with_calibrated_threshold",
-]
-
 SWITCHED_OFF = "switched off by `--no-embedder`"
 
 

@@ -9,8 +9,6 @@ from homogaudit.config import resource
 from homogaudit.errors import UsageError
 from homogaudit.report.verdict import EXAMPLE
 
-__all__ = ["example_file", "example_run"]
-
 
 def example_file() -> Path:
     """Return the packaged file of recorded answers."""

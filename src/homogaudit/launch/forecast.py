@@ -16,8 +16,6 @@ from homogaudit.events import (
     Resumed,
 )
 
-__all__ = ["PHASES", "Ahead", "Forecast", "Phase"]
-
 Phase = Literal["answers", "calls", "scorings", "judgements"]
 
 PHASES: tuple[Phase, ...] = ("answers", "calls", "scorings", "judgements")

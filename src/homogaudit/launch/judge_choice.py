@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from homogaudit.launch.server_choice import ServerEstimate
     from homogaudit.store import RunFile
 
-__all__ = ["JudgeChoice", "check_judge_name", "choose_judge", "choose_meaning_model", "stored_judge"]
-
 _MODEL = "model:"
 """What `--judge` puts before a model, so that no model can be taken for a judge that has a name."""
 

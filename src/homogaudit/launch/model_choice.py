@@ -7,8 +7,6 @@ from homogaudit.config import ModelsFile, ResolvedGenerator, Trust, resolve_gene
 from homogaudit.errors import UsageError
 from homogaudit.generation.transformers_folder import find_folder
 
-__all__ = ["resolve_drawable", "resolve_gguf"]
-
 _NOT_SUPPORTED = {
     "huggingface": (
         "is a Hugging Face model, which this command does not measure",

@@ -26,8 +26,6 @@ from homogaudit.records import ClusteringMethod
 from homogaudit.statistics import Estimate
 from homogaudit.statistics.pair_threshold import PairSeparation, auroc_gain, pair_separation, threshold_of_splits
 
-__all__ = ["MeasuredMethod", "RememberingEmbedder", "measure", "shipped_rows"]
-
 _DRAWS = 4000
 
 

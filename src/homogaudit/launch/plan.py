@@ -6,8 +6,6 @@ from pathlib import Path
 from homogaudit.events import Job
 from homogaudit.launch.server_choice import ServerEstimate
 
-__all__ = ["Plan"]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:

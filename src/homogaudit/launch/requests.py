@@ -10,18 +10,6 @@ from homogaudit.errors import UsageError
 from homogaudit.questions import Columns
 from homogaudit.records import Decoding
 
-__all__ = [
-    "CONTEXTS",
-    "PRESETS",
-    "Preset",
-    "RunRequest",
-    "ScoreRequest",
-    "ScoringRequest",
-    "completed",
-    "decoding_of",
-    "preset_of",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Preset:

@@ -16,8 +16,6 @@ from homogaudit.launch.scoring import stored_scoring
 from homogaudit.store import RunFile
 from homogaudit.store.run_lock import lock_owner
 
-__all__ = ["plan_resume", "require_idle", "stored_job"]
-
 
 def plan_resume(
     path: Path,

@@ -39,8 +39,6 @@ from homogaudit.store import RunFile
 from homogaudit.store.run_schema import schema_version
 from homogaudit.store.shards import Shards
 
-__all__ = ["plan_run"]
-
 
 def plan_run(
     request: RunRequest,

@@ -19,8 +19,6 @@ from homogaudit.store.run_facts import differences
 from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.shards import Shards
 
-__all__ = ["SameRun", "create_or_check", "remove_if_empty"]
-
 
 @dataclass(frozen=True, slots=True)
 class SameRun:

@@ -5,8 +5,6 @@ from pathlib import Path
 from homogaudit.errors import RunFileError, storage_error
 from homogaudit.launch.run_paths import SUFFIX
 
-__all__ = ["check_deletable", "delete_run"]
-
 _SIDE_FILES = ("-wal", "-shm", "-journal", ".log")
 """What may stand beside a run file, as endings of its whole name; the lock goes with the process that holds it."""
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from homogaudit.errors import RunFileError
 
-__all__ = ["SUFFIX", "find_run", "list_runs", "log_path", "new_run_path", "runs_folder"]
-
 SUFFIX = ".audit"
 """That of `homogaudit.store.RUN_SUFFIX`, which lies behind an import of NumPy."""
 

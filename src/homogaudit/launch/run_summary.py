@@ -11,8 +11,6 @@ from homogaudit.launch.run_paths import SUFFIX
 if TYPE_CHECKING:
     from homogaudit.store import RunState
 
-__all__ = ["RunSummary", "bytes_on_disk", "summarize"]
-
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:

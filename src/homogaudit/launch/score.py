@@ -12,8 +12,6 @@ from homogaudit.launch.scoring import ScoringPlanner, check_names, resolve_densi
 from homogaudit.records import Question
 from homogaudit.store import RunFile
 
-__all__ = ["check_score", "plan_score"]
-
 
 def plan_score(request: ScoreRequest, warn: Callable[[str], None], consent: Consent = refuse) -> Plan:
     """Return what labels, clusters and measures stored answers again, without the model that drew them.

@@ -34,8 +34,6 @@ from homogaudit.records import ClusteringMethod, Question
 from homogaudit.signals.registry import choose_signals
 from homogaudit.store import RunFile
 
-__all__ = ["ScoringPlanner", "check_names", "resolve_density_pool", "stored_scoring"]
-
 
 @dataclass(frozen=True, slots=True)
 class ScoringPlanner:

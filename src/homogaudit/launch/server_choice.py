@@ -11,15 +11,6 @@ from homogaudit.errors import UsageError
 from homogaudit.labels.model_judge import JUDGE_REPLY_TOKENS
 from homogaudit.records import Decoding, Prompting, Question
 
-__all__ = [
-    "ServerChoice",
-    "ServerEstimate",
-    "choose_server",
-    "estimate_judging",
-    "estimate_requests",
-    "estimate_tokens",
-]
-
 _CHARACTERS_PER_TOKEN = 3.0
 """English has about four; fewer characters a token estimate more tokens."""
 

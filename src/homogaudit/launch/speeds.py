@@ -12,8 +12,6 @@ from homogaudit.errors import HomogauditError
 from homogaudit.events import Job
 from homogaudit.launch.forecast import PHASES, Phase
 
-__all__ = ["Speeds", "find_paces", "find_serial_speed", "find_speeds", "store_paces", "store_speeds"]
-
 _FILE = "bench.json"
 _PACES = "paces"
 """Key of what runs measured: seconds a step, by phase and by the model that does it."""

@@ -14,8 +14,6 @@ from homogaudit.errors import EngineError, InterruptedRunError, from_kind
 from homogaudit.events import EngineFailed, Event, Job, RunFinished
 from homogaudit.launch.run_paths import log_path
 
-__all__ = ["work"]
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -12,8 +12,6 @@ from homogaudit.questions.prompts import Prompt, Segment
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, ModelCall, SampleSet
 from homogaudit.signals.calls import p_true_from_logprobs, p_true_prompt, parse_confidence, verbalized_prompt
 
-__all__ = ["CALL_KINDS", "Reply", "ask_p_true", "ask_verbalized", "call_prompt", "greedy_replies"]
-
 CALL_KINDS: Mapping[str, str] = {"call_p_true": "p_true", "call_verbalized": "verbalized"}
 """The kind of a stored call, by what a signal needs."""
 

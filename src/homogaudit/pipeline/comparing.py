@@ -7,8 +7,6 @@ from homogaudit.errors import ModelError
 from homogaudit.generation import Generator
 from homogaudit.pipeline.calls import call_prompt
 
-__all__ = ["ask_same"]
-
 Pair = tuple[str, str]
 
 

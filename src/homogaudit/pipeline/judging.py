@@ -16,8 +16,6 @@ from homogaudit.labels.model_judge import (
 from homogaudit.pipeline.calls import Reply, call_prompt, greedy_replies
 from homogaudit.records import Label, LabelValue, ModelCall, Prompting, SampleSet
 
-__all__ = ["JUDGE_PROMPTING", "Judgement", "ask_judge"]
-
 JUDGE_PROMPTING = Prompting(system="", all_switches=True)
 """The instructions are in the question, where a template without a system role keeps them too."""
 

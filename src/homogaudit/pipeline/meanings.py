@@ -11,8 +11,6 @@ from homogaudit.events import Scoring
 from homogaudit.records import SampleSet
 from homogaudit.store import RunFile
 
-__all__ = ["Meanings"]
-
 Pair = tuple[str, str]
 
 

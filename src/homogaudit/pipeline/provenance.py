@@ -7,8 +7,6 @@ from typing import Any
 
 from homogaudit.generation.generator import Drawing, Generator
 
-__all__ = ["drawing_facts", "judging_facts", "machine_facts"]
-
 _PACKAGES = (
     "homogaudit",
     "llama-cpp-python",

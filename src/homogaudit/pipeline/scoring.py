@@ -38,8 +38,6 @@ from homogaudit.signals.run_inputs import ReferencePool
 from homogaudit.store import RunFile, RunState
 from homogaudit.store.facts import EmbedderUsed, JudgeUsed
 
-__all__ = ["Scorer"]
-
 
 class Scorer:
     """Scores questions of one run under one scoring: a judge, an embedder, clusterings and signals."""

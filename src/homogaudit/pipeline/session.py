@@ -56,8 +56,6 @@ from homogaudit.store import RunFile, RunState
 from homogaudit.store.database import chunks
 from homogaudit.store.facts import ThinkingFacts
 
-__all__ = ["Audit", "Control"]
-
 _PROGRESS_SECONDS = 0.1
 """At most ten progress events a second: more is not seen, and each costs the reader a redraw."""
 

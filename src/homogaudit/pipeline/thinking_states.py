@@ -17,8 +17,6 @@ from homogaudit.records import Generation, GenerationState, Prompting
 from homogaudit.store import RunFile
 from homogaudit.store.facts import ThinkingFacts
 
-__all__ = ["Settlement", "ThinkingStates"]
-
 _LEAST = 3
 """Answers that close what they never opened, before they say anything of the others."""
 

@@ -6,8 +6,6 @@ from functools import cache
 
 from homogaudit.questions.thinking_families import end_tokens, families
 
-__all__ = ["without_end_tokens", "without_wrapper"]
-
 _TAGS = re.compile(r"</?[A-Za-z]")
 """Of markup; what is less than a number is none."""
 

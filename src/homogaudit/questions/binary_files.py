@@ -24,8 +24,6 @@ from homogaudit.questions.raw_records import RawRecord, RawRecords, check_value
 from homogaudit.questions.tables import Row, has_questions, read_rows
 from homogaudit.questions.wording import listed, quoted
 
-__all__ = ["read_binary", "unpack"]
-
 _LARGEST = 1 << 30
 """Bytes of an unpacked file: far beyond question files, and what a laptop's memory holds."""
 

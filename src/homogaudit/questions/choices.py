@@ -14,8 +14,6 @@ from homogaudit.questions.references import decoded, lowered_keys
 from homogaudit.questions.wording import quoted
 from homogaudit.records import CHOICE_LETTERS
 
-__all__ = ["ChoiceReader", "Choices", "lettered_options", "named_option"]
-
 _LISTS = ("choices", "options", "endings", "candidates", "answer_choices", "answer_options", "option", "choice")
 """Columns that hold all choices of a question."""
 

@@ -7,8 +7,6 @@ from homogaudit.codec import kind_of
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.references import decoded, lowered_keys
 
-__all__ = ["CONTEXT_COLUMNS", "PASSAGE_COLUMNS", "passages_of"]
-
 CONTEXT_COLUMNS = ("context", "passage", "input", "article", "story", "paragraph", "premise", "background")
 """Columns that are asked with the question where they hold one text, the surest first."""
 

@@ -14,8 +14,6 @@ from homogaudit.questions.raw_records import RawRecord
 from homogaudit.questions.references import decoded, lowered_keys
 from homogaudit.questions.wording import quoted
 
-__all__ = ["Conversation", "first_messages", "is_conversation", "read_conversation"]
-
 _SYSTEM = frozenset({"system", "developer"})
 _USER = frozenset({"user", "human", "prompter", "instruction", "question"})
 _ASSISTANT = frozenset({"assistant", "gpt", "bot", "model", "chatgpt", "chatbot", "ai", "bing", "bard", "output"})

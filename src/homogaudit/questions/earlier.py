@@ -10,8 +10,6 @@ from homogaudit.questions.layouts import Columns, by_column, normalised
 from homogaudit.questions.raw_records import RawRecord
 from homogaudit.records import Question, make_question_id
 
-__all__ = ["read_earlier"]
-
 _QUESTION = ("question", "prompt", "text", "query", "problem", "input", "utterance", "instruction")
 _ID = ("id", "_id", "question_id", "qid")
 _CATEGORY = ("category", "topic", "subject")

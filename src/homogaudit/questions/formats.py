@@ -20,8 +20,6 @@ from homogaudit.questions.tables import find_delimiter, read_table
 from homogaudit.questions.wording import quoted
 from homogaudit.questions.yaml_files import is_yaml, yaml_records
 
-__all__ = ["RawFile", "decode", "parse", "read_file"]
-
 _MISTAKEN = (
     (b"GGUF", "this is a model file; the order is MODEL QUESTIONS"),
     (b"SQLite format 3", "this is a database; a run file is opened with `homogaudit report FILE`"),

@@ -16,8 +16,6 @@ from homogaudit.questions.nesting import expand, find_records, side_by_side
 from homogaudit.questions.raw_records import RawRecord, RawRecords, check_value
 from homogaudit.questions.wording import quoted
 
-__all__ = ["is_json_lines", "is_one_document", "json_lines_records", "json_records"]
-
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"`{name}` is not a JSON number")

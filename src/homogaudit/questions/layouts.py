@@ -13,18 +13,6 @@ from homogaudit.errors import QuestionFileError
 from homogaudit.questions.raw_records import RawRecord
 from homogaudit.questions.wording import listed, quoted, with_nearest
 
-__all__ = [
-    "ALIASES",
-    "FINAL_ANSWER",
-    "Columns",
-    "by_column",
-    "family_of",
-    "has_question_column",
-    "normalised",
-    "read_columns",
-    "recognise_layout",
-]
-
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "question": (
         "question",

@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["NOT_A_LITERAL", "ElidedError", "read_literal"]
-
 _MAX_DEPTH = 16
 """Deeper than any cell of a data set, and far below what exhausts the stack."""
 

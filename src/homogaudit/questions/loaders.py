@@ -20,8 +20,6 @@ from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.questions.wording import listed, quoted, with_nearest
 from homogaudit.records import Question, collapse
 
-__all__ = ["Duplicate", "QuestionFile", "load_questions"]
-
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:

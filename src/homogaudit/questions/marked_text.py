@@ -7,8 +7,6 @@ import re
 from bisect import bisect_left
 from functools import cached_property
 
-__all__ = ["MarkedText"]
-
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "\N{LEFT SINGLE QUOTATION MARK}": "\N{RIGHT SINGLE QUOTATION MARK}"}
 _INDENT = 200

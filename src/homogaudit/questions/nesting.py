@@ -11,8 +11,6 @@ from homogaudit.errors import QuestionFileError
 from homogaudit.questions.layouts import Columns, has_question_column
 from homogaudit.questions.wording import quoted
 
-__all__ = ["FoundRecords", "expand", "find_records", "side_by_side"]
-
 _UNDER = ("qas", "qa_pairs", "questions", "question_answer_pairs")
 """Where the questions about one text stand beside it (SQuAD, DROP)."""
 

@@ -12,8 +12,6 @@ from homogaudit.questions.raw_records import RawRecord
 from homogaudit.questions.references import decoded, lowered_keys
 from homogaudit.questions.wording import quoted
 
-__all__ = ["OpenedRecord"]
-
 
 class OpenedRecord:
     """One record by normalised column.

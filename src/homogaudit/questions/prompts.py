@@ -19,8 +19,6 @@ from homogaudit.questions.thinking_families import ThinkingChoice, choose_famili
 from homogaudit.questions.wording import quoted, with_nearest
 from homogaudit.records import Prompting
 
-__all__ = ["Prompt", "PromptRenderer", "Segment", "joined_system", "load_template"]
-
 _QUESTION = "7316048259031846"
 _SYSTEM = "5820937416650294"
 _OTHER_QUESTION = "9047251836602715"

@@ -8,8 +8,6 @@ from typing import Any, cast
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.wording import quoted
 
-__all__ = ["RawRecord", "RawRecords", "check_value"]
-
 _MAX_DEPTH = 64
 """Far beyond any question file, and far below what would exhaust the stack when the record is written again."""
 

@@ -28,8 +28,6 @@ from homogaudit.questions.unused_columns import unused_notes
 from homogaudit.questions.wording import listed, quoted
 from homogaudit.records import CHOICE_LETTERS, Question, make_question_id
 
-__all__ = ["Asking", "LocatedQuestion", "Reading", "beside", "read_questions", "told_apart"]
-
 _RECORDED_KEYS = frozenset({"greedy", "samples", "label", "signals"})
 """What a recorded file says of another model's answers: none of it holds for the answers of this run."""
 

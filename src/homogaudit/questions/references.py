@@ -13,8 +13,6 @@ from homogaudit.codec import kind_of
 from homogaudit.errors import QuestionFileError
 from homogaudit.questions.literals import NOT_A_LITERAL, ElidedError, read_literal
 
-__all__ = ["decoded", "last_boxed", "lowered_keys", "read_references", "unique_texts"]
-
 _HOLDERS = (
     ("value", "aliases"),
     ("text",),

@@ -24,8 +24,6 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-__all__ = ["MAX_SOURCE", "CompiledTemplate", "TemplateFailure"]
-
 MAX_SECONDS = 2.0
 """CPU time of one rendering; real templates need about a millisecond."""
 

@@ -5,8 +5,6 @@ Knows code points, no languages.
 
 from collections.abc import Sequence
 
-__all__ = ["has_no_word_spaces"]
-
 _SCRIPTS_WITHOUT_SPACES = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x0F00, 0x109F),  # Tibetan, Myanmar

@@ -17,8 +17,6 @@ from homogaudit.questions.layouts import Columns, has_question_column
 from homogaudit.questions.raw_records import RawRecord, RawRecords
 from homogaudit.questions.wording import quoted
 
-__all__ = ["Row", "find_delimiter", "has_questions", "read_rows", "read_table"]
-
 _MAX_CELL = 2**31 - 1
 """The csv module's own limit is 128 KiB; passages can be longer. The largest that fits every platform's C long."""
 

@@ -14,8 +14,6 @@ from homogaudit.questions.marked_text import MarkedText
 from homogaudit.questions.thinking_families import Channels, Family, families, known, own_markers
 from homogaudit.records import GenerationState, Prompting
 
-__all__ = ["ParsedAnswer", "leaves_thinking", "locate_answer", "may_hold_markers", "split_at", "split_thinking"]
-
 _LINK = re.compile(r"\s*(?:and|or)\s*", re.IGNORECASE)
 _LINK_IN_SENTENCE = re.compile(r"\s*(?:and|or|to|/|,|\.{3}|…)?\s*", re.IGNORECASE)
 """What stands between two markers that are only spoken of."""

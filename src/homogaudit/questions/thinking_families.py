@@ -15,8 +15,6 @@ from homogaudit.codec import from_values
 from homogaudit.questions.wording import listed, quoted
 from homogaudit.records import Prompting
 
-__all__ = ["Channels", "Family", "ThinkingChoice", "choose_families", "end_tokens", "families", "known", "own_markers"]
-
 _DEFAULT = Prompting()
 
 _SPEAKS_OF_THINKING = re.compile(

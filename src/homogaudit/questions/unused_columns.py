@@ -6,8 +6,6 @@ from typing import Any
 
 from homogaudit.questions.wording import listed
 
-__all__ = ["unused_notes"]
-
 _OTHER_FACTS = re.compile(
     r"(?:_|^)(?:type|id|start|end|idx|index|len|length|count|source|url|lang|format|config|metadata|logprob|time|score"
     r"|date)s?$"

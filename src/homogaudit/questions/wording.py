@@ -7,8 +7,6 @@ from collections.abc import Iterable
 
 from homogaudit.config.nearest import did_you_mean
 
-__all__ = ["listed", "quoted", "with_nearest"]
-
 
 def quoted(value: object, limit: int = 60) -> str:
     """Return `value` in backticks, on one line, cut at `limit` characters, control characters replaced."""

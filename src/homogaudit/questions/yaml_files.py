@@ -13,8 +13,6 @@ from homogaudit.questions.nesting import expand, find_records
 from homogaudit.questions.raw_records import RawRecord, RawRecords, check_value
 from homogaudit.questions.wording import quoted
 
-__all__ = ["is_yaml", "yaml_records"]
-
 _KEY = re.compile(r"[ \t]*(?:-[ \t]+)?[\"']?(\w[\w -]{0,40})[\"']?:(?:[ \t]|$)")
 _HEAD = 50
 """Lines from which it is told whether a text is YAML."""

@@ -25,17 +25,6 @@ from homogaudit.records import LabelValue
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
-__all__ = [
-    "AnswerNames",
-    "AnswerReader",
-    "LabelReader",
-    "answer_names",
-    "drop_doubtful",
-    "list_in_cell",
-    "read_answers",
-    "say_unused",
-]
-
 _LABELS = ("label", "is_correct", "correctness", "correct", "is_right", "accuracy", "exact_match", "score", "em")
 """Of the verdict on an answer, the surest first; only values that spell one are taken."""
 

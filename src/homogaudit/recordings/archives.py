@@ -9,8 +9,6 @@ from pathlib import Path
 from homogaudit.errors import RecordedFileError
 from homogaudit.store.recorded import opened
 
-__all__ = ["archive_names", "refuse_what_is_no_text"]
-
 _JSON_LINES = "write its answers as JSON Lines: `homogaudit guide recorded` shows the format"
 
 _PICKLE = "a Python pickle, which can run any code when it is opened, so it is not opened"

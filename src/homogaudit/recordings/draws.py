@@ -8,16 +8,6 @@ from homogaudit.recordings.source import Notes, items_of, object_of
 from homogaudit.records import LabelValue
 from homogaudit.store.recorded_lines import ARRAY_KEYS, LineError
 
-__all__ = [
-    "EMPTY_DRAW",
-    "content_text",
-    "draw_of",
-    "finish_reason",
-    "label_of",
-    "label_of_draws",
-    "temperature_of",
-]
-
 _MISSING_CELLS = ("", "nan", "NaN", "<NA>")
 """What stands in a cell of a table where pandas has no value."""
 

@@ -10,8 +10,6 @@ from homogaudit.records import LabelValue, collapse
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
-__all__ = ["Drawn", "chosen_model", "grouped", "question_key"]
-
 
 @dataclass(frozen=True, slots=True)
 class Drawn:

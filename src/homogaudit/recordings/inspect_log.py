@@ -19,8 +19,6 @@ from homogaudit.records import LabelValue
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
-__all__ = ["is_log", "is_log_archive", "read_log"]
-
 _MAX_MEMBER = 1 << 28
 """Bytes of one unpacked sample: far beyond any, and a bound for an archive that was made to fill the memory."""
 

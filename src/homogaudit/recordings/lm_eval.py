@@ -10,8 +10,6 @@ from homogaudit.recordings.source import Notes, Source, items_of, number_of, obj
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
-__all__ = ["is_logged_sample", "read_logged_samples"]
-
 _VERDICTS = ("exact_match", "em", "acc", "pass@1", "contains", "score")
 """Metrics of which 1 says that the filtered answer is right, the surest first."""
 

@@ -7,18 +7,6 @@ from typing import Any
 
 from homogaudit.questions.layouts import by_column, normalised
 
-__all__ = [
-    "ANSWER_LISTS",
-    "ANSWER_TEXTS",
-    "DRAW_NUMBERS",
-    "MODELS",
-    "NUMBERED",
-    "NumberedColumn",
-    "by_normal_name",
-    "ends_like_answers",
-    "numbered_families",
-]
-
 ANSWER_LISTS = (
     "samples",
     "responses",

@@ -16,8 +16,6 @@ from homogaudit.recordings.source import Notes, Source, items_of, object_of, tex
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError
 
-__all__ = ["draw_of_choice", "draws_of_reply", "is_reply", "read_replies", "token_fields"]
-
 _MAX_CHOICES = 10_000
 """Far beyond what any server gives at once."""
 

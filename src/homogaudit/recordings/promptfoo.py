@@ -11,8 +11,6 @@ from homogaudit.recordings.source import Notes, Source, items_of, object_of, tex
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
-__all__ = ["is_results", "read_results"]
-
 _REFERENCE_ASSERTS = frozenset(
     {
         "equals",

@@ -16,8 +16,6 @@ from homogaudit.recordings.question_list import question_values
 from homogaudit.recordings.source import Notes, Source, items_of, object_of
 from homogaudit.store.recorded_lines import LineError, shown
 
-__all__ = ["QuestionFields", "prompt_question", "request_question"]
-
 _QUESTION_NAMES = ("prompts", "queries", "user_input", "input_text", "inputs")
 """Of a question in files of answers, beside the names that question files use."""
 

@@ -12,9 +12,6 @@ from homogaudit.records import Question, collapse
 from homogaudit.store.recorded import lines_of
 from homogaudit.store.recorded_lines import QUESTION_FIELDS, LineError, question_line, read_object, shown
 
-__all__ = ["QuestionList", "question_values"]
-
-
 _NUMBERED_ID = re.compile(r"(.+?)[-_:#/. ]+(?:(?:sample|run|repeat|rep|trial|draw|epoch|n|k|s)[-_:#. ]*)?\d+")
 
 

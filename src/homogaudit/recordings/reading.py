@@ -21,8 +21,6 @@ from homogaudit.recordings.whole_file import settled
 from homogaudit.store.recorded import AnswerParser, Line, RecordedFile, RecordedQuestion, collect
 from homogaudit.store.recorded_lines import LineError, shown
 
-__all__ = ["LAYOUTS", "Layout", "ReadRecording", "read_recording"]
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:

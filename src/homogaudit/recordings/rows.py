@@ -14,8 +14,6 @@ from homogaudit.records import LabelValue, collapse
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import LineError, shown
 
-__all__ = ["holds_an_answer_a_row", "read_rows"]
-
 _GREEDY_NAMES = frozenset(
     name for name in ANSWER_TEXTS if "greedy" in name or name.startswith(("most_", "low_", "main_"))
 )

@@ -25,18 +25,6 @@ from homogaudit.recordings.question_list import QuestionList
 from homogaudit.store.recorded import Line, lines_of, numbered_lines, opened
 from homogaudit.store.recorded_lines import FORMAT, LineError, read_object, shown
 
-__all__ = [
-    "ImportOptions",
-    "Notes",
-    "Source",
-    "header_line",
-    "items_of",
-    "number_of",
-    "object_of",
-    "open_source",
-    "text_of",
-]
-
 _PROBED = 50
 """Records that decide which layout a file has."""
 

@@ -8,8 +8,6 @@ from homogaudit.recordings.answers import AnswerReader, list_in_cell
 from homogaudit.recordings.source import Source, header_line, number_of
 from homogaudit.store.recorded import Line
 
-__all__ = ["is_result", "read_results"]
-
 _PLURALS = {"prompts": "prompt", "responses": "response"}
 
 _SCORES = (

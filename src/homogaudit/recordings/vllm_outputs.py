@@ -11,8 +11,6 @@ from homogaudit.recordings.question_fields import QuestionFields
 from homogaudit.recordings.source import Notes, Source, items_of, object_of
 from homogaudit.store.recorded import Line
 
-__all__ = ["is_request_output", "read_request_outputs"]
-
 _OUTPUT_KEYS = frozenset({"token_ids", "cumulative_logprob", "finish_reason", "stop_reason", "logprobs"})
 _MARKUP = ("<|im_start|>", "<|start_header_id|>", "[INST]", "<start_of_turn>", "<|user|>", "<|turn>")
 

@@ -10,8 +10,6 @@ from homogaudit.records import make_question_id
 from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import ARRAY_KEYS, LineError
 
-__all__ = ["settled"]
-
 
 def settled(lines: Iterable[Line], notes: Notes) -> Iterator[Line]:
     """Yield the lines with ids as a run of the same questions has them, and without prompts before the answers."""

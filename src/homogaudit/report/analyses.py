@@ -11,8 +11,6 @@ from homogaudit.report.dependence import score_dependence
 from homogaudit.report.selective import score_selective
 from homogaudit.report.undefined import WITH_FULL, Undefined
 
-__all__ = ["Analyses", "analyse"]
-
 
 @dataclass(frozen=True, slots=True)
 class Analyses:

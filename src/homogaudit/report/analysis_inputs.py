@@ -13,8 +13,6 @@ from homogaudit.report.records import Auroc, SignalScore
 from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import Undefined
 
-__all__ = ["PRIMARY_SIGNAL", "AnalysisInputs"]
-
 PRIMARY_SIGNAL = "token_entropy_mean"
 """What every other signal is compared with (METHODS): it needs no second answer."""
 

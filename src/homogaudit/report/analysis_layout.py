@@ -35,8 +35,6 @@ from homogaudit.report.text import plain
 from homogaudit.report.undefined import WITH_FULL, Undefined
 from homogaudit.statistics import COVERAGES
 
-__all__ = ["analysis_sections"]
-
 _Figures = TypeVar("_Figures")
 
 

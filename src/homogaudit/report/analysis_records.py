@@ -14,28 +14,6 @@ from homogaudit.report.numbers import p_value, percent, threshold
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import CategoryDifference, CategoryZone, Correlation, Estimate, Permuted, Rate, RiskBound
 
-__all__ = [
-    "Agreements",
-    "AnswerWhere",
-    "BoundaryPair",
-    "CalibratedBy",
-    "Calibration",
-    "Categories",
-    "CategoryFigures",
-    "Comparisons",
-    "CoverageFigures",
-    "CurvePoint",
-    "Dependences",
-    "Direction",
-    "FlagAgreement",
-    "Selective",
-    "SignalCalibration",
-    "SignalCategories",
-    "SignalCorrelation",
-    "SignalDifference",
-    "SignalSelective",
-]
-
 Direction = Literal[1, -1]
 """1: higher values are more uncertain, -1: lower ones are."""
 

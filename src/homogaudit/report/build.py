@@ -27,8 +27,6 @@ from homogaudit.statistics import DRAWS
 from homogaudit.store.run_file import RunFile
 from homogaudit.store.shards import Shards
 
-__all__ = ["SEED", "build"]
-
 SEED = 20261123
 """Of every resampling: the same run file gives the same report to the last digit."""
 

@@ -23,8 +23,6 @@ from homogaudit.statistics import (
     expected_calibration_error,
 )
 
-__all__ = ["PROBABILITIES", "score_calibration"]
-
 PROBABILITIES = frozenset({"p_true", "verbalized_confidence"})
 """Signals that say P(incorrect) themselves."""
 

@@ -22,8 +22,6 @@ from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import WITH_FULL, Undefined, undefined
 from homogaudit.signals.registry import SIGNALS
 
-__all__ = ["CascadeInputs", "cascade_figures", "cascade_inputs", "cascade_sentence"]
-
 _FIRST = "token_entropy_mean"
 _SECOND = ("recorded:density", "density")
 """The two signals of the published protocol; recorded values are those that figures were published of."""

@@ -35,9 +35,6 @@ from homogaudit.report.text import plain
 from homogaudit.report.undefined import WITH_FULL, Undefined
 from homogaudit.statistics import Rate
 
-__all__ = ["applied_section", "cascade_section", "pointer_section", "policy_section"]
-
-
 _MET = {True: "met", False: "not met"}
 
 

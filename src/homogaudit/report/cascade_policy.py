@@ -26,8 +26,6 @@ from homogaudit.statistics import Rate, delong
 from homogaudit.store.recorded import RECORDED_PREFIX
 from homogaudit.store.run_file import RunFile
 
-__all__ = ["AppliedCascade", "QuestionDecision", "apply_policy", "fit_run_policy", "run_model"]
-
 
 @dataclass(frozen=True, slots=True)
 class QuestionDecision:

@@ -13,8 +13,6 @@ from homogaudit.report.figure import Figure
 from homogaudit.report.numbers import p_value, percent
 from homogaudit.report.undefined import Undefined
 
-__all__ = ["CascadeFindings", "CascadeStage", "HeldOutCascade", "Pointer", "StageAlone"]
-
 
 @dataclass(frozen=True, slots=True)
 class CascadeStage:

@@ -18,8 +18,6 @@ from homogaudit.report.analysis_records import (
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.statistics import CategoryAuroc, CategoryZone, auroc_by_category, category_difference, category_zones
 
-__all__ = ["score_categories"]
-
 _PERMUTATIONS = 2_000
 """Of the zones: the least p is 0.0005, which Holm over 38 categories still leaves below 0.05."""
 

@@ -13,8 +13,6 @@ from homogaudit.report.analysis_records import Agreements, Comparisons, FlagAgre
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.statistics import MARGIN, Agreement, Comparison, agreement, compare_with_primary, equivalence, holm
 
-__all__ = ["compare_flags", "compare_signals"]
-
 _FLAGGED = 0.5
 """Share of the questions that each signal flags (METHODS)."""
 

@@ -18,8 +18,6 @@ from homogaudit.report.records import Report
 from homogaudit.report.section import Axis, Bar, Line, Row, Section, Span, Table
 from homogaudit.report.summary import summary
 
-__all__ = ["render_console", "render_sections"]
-
 _TONES = {"good": "green", "doubtful": "yellow", "bad": "red", "warning": "yellow", "muted": "dim", "": ""}
 _INDENT = 2
 _BAR_WIDTH = 30

@@ -11,8 +11,6 @@ from homogaudit.report.run_data import RunData
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.registry import SIGNALS
 
-__all__ = ["ResourceCosts", "resource_costs", "signal_cost"]
-
 
 @dataclass(frozen=True, slots=True)
 class ResourceCosts:

@@ -16,8 +16,6 @@ from homogaudit.signals.registry import SIGNALS
 from homogaudit.signals.signal import BOUNDARIES
 from homogaudit.statistics import dependence, pearson, spearman
 
-__all__ = ["score_dependence"]
-
 PERMUTATIONS = 99
 """The least p is 0.01. A thousand would take a second and a half a pair of 800 questions, and pairs can be ten."""
 

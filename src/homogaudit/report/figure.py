@@ -21,8 +21,6 @@ from homogaudit.report.section import Span
 from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
 
-__all__ = ["ClusteredQuestion", "Figure", "QuestionMean", "Written", "figures", "figures_within", "write"]
-
 
 @dataclass(frozen=True, slots=True)
 class Figure:

@@ -13,8 +13,6 @@ from types import MappingProxyType
 from homogaudit.config import did_you_mean
 from homogaudit.errors import UsageError
 
-__all__ = ["TERMS", "Term", "all_terms", "lookup", "lookup_all"]
-
 _SIGNALS = "signals"
 """The group that the signals' own terms join."""
 

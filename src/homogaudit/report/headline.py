@@ -12,8 +12,6 @@ from homogaudit.report.verdict import invalid_reasons
 from homogaudit.statistics import Rate
 from homogaudit.store import RunFile
 
-__all__ = ["Headline", "headline"]
-
 
 @dataclass(frozen=True, slots=True)
 class Headline:

@@ -40,20 +40,6 @@ from homogaudit.report.undefined import undefined
 from homogaudit.statistics import Rate, corrected_rate, wilson
 from homogaudit.store.run_file import RunFile
 
-__all__ = [
-    "Settings",
-    "calibrated_threshold",
-    "cluster_counts",
-    "method_figures",
-    "method_outcomes",
-    "missing_reason",
-    "outcomes",
-    "pair_figures",
-    "primary_name",
-    "run_methods",
-    "threshold_point",
-]
-
 _NO_SAMPLES = "the run holds no samples"
 _NONE_FULLY_VALID = "no question has an answer in each of its samples"
 _NOT_CLUSTERED = "the samples are not clustered yet"

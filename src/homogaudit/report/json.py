@@ -11,8 +11,6 @@ from typing import Any, cast
 from homogaudit.codec import from_values, to_values
 from homogaudit.report.records import FORMAT, Report
 
-__all__ = ["dumps", "from_json", "schema", "to_json"]
-
 
 def to_json(report: Report) -> dict[str, Any]:
     """Return the report as JSON values; no number in it is NaN or infinite."""

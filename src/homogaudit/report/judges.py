@@ -19,8 +19,6 @@ from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.report.validity import too_few_labels
 from homogaudit.statistics import auroc, cohens_kappa
 
-__all__ = ["area", "compare_judges", "judge_model"]
-
 _CLASSES = (LabelValue.CORRECT, LabelValue.INCORRECT)
 
 

@@ -13,8 +13,6 @@ from homogaudit.report.undefined import Undefined
 from homogaudit.statistics.bootstrap import Estimate
 from homogaudit.store.run_file import RunFile
 
-__all__ = ["choose_judge", "count_labels"]
-
 
 def choose_judge(run: RunFile, judge: str | None) -> str | None:
     """Return the judge whose labels the report goes by: the one asked for, the run's own, or any stored one.

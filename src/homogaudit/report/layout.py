@@ -38,8 +38,6 @@ from homogaudit.report.side_by_side_layout import judge_parts, model_sections
 from homogaudit.report.text import plain
 from homogaudit.statistics import Rate
 
-__all__ = ["LEVEL_TONES", "SCR_AXIS", "sections"]
-
 LEVEL_TONES: Mapping[str, Tone] = {
     "none": "good",
     "at most mild": "doubtful",

@@ -16,18 +16,6 @@ from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Rate, clopper_pearson, grouped_interval, wilson
 from homogaudit.statistics.bootstrap import FEWEST_CATEGORIES
 
-__all__ = [
-    "FEWEST_QUESTIONS",
-    "MILD",
-    "SEVERE",
-    "Band",
-    "Level",
-    "Outcomes",
-    "VerdictLevel",
-    "level_of",
-    "possible_bands",
-]
-
 Band = Literal["none", "mild", "severe"]
 Level = Literal["none", "at most mild", "mild", "at least mild", "severe", "undecided", "not judged"]
 VerdictLevel = Literal[Level, "invalid"]

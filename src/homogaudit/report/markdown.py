@@ -11,8 +11,6 @@ from homogaudit.report.records import Report
 from homogaudit.report.section import Line, Section, Table
 from homogaudit.report.summary import summary
 
-__all__ = ["to_markdown"]
-
 _SPECIAL = re.compile(r"([\\`*_\[\]#~|$])")
 _CODE = re.compile(r"(?<!`)`([^`\\<>&]+)`(?!`)")
 """A code span of harmless text; spans that touch are not taken for any, because their backticks would run together."""

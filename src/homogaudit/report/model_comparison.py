@@ -30,8 +30,6 @@ from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Correlation, spearman
 
-__all__ = ["compare_models"]
-
 _NOUNS = {"embedding": "embedder", "entailment": "NLI model"}
 _NO_SWEEP = Undefined("an NLI model compares too few pairs for other thresholds")
 

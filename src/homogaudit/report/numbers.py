@@ -7,23 +7,6 @@ reader can use, and none is rounded to a limit that it does not reach.
 import math
 from typing import Protocol
 
-__all__ = [
-    "MISSING",
-    "NO_CORRELATION_INTERVAL",
-    "WithInterval",
-    "count",
-    "decimal",
-    "decimal_and_interval",
-    "duration",
-    "interval",
-    "p_value",
-    "percent",
-    "percent_and_interval",
-    "percent_interval",
-    "share",
-    "threshold",
-]
-
 MISSING = "-"
 NO_CORRELATION_INTERVAL = "A correlation of 1 or -1 has no interval: Fisher's z is infinite there, whatever n is."
 

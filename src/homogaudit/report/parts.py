@@ -11,20 +11,6 @@ from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.registry import SIGNALS
 
-__all__ = [
-    "AUROC_AXIS",
-    "INTERVAL",
-    "SIGNAL",
-    "by_reason",
-    "figure_table",
-    "line",
-    "not_computed",
-    "notes",
-    "record_table",
-    "signal_term",
-    "text_table",
-]
-
 INTERVAL = Column("95% interval", "interval")
 SIGNAL = Column("signal", "uncertainty_signal")
 _OF = Column("n", "n")

@@ -10,8 +10,6 @@ from homogaudit.report.run_data import RunData
 from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import Undefined, undefined
 
-__all__ = ["pointer_figures"]
-
 
 def pointer_figures(data: RunData, scores: LabelledScores, *, warning: str | None, seed: int) -> Pointer | Undefined:
     """Return the section `pointer` of the report, over the labelled questions whose token entropies are stored.

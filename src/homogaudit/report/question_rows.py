@@ -19,8 +19,6 @@ from homogaudit.report.labels import choose_judge
 from homogaudit.report.numbers import share
 from homogaudit.report.run_data import RunData
 
-__all__ = ["FILTERS", "CommonAnswer", "QuestionFilter", "QuestionRow", "Questions", "question_rows"]
-
 
 @dataclass(frozen=True, slots=True)
 class CommonAnswer:

@@ -19,8 +19,6 @@ from homogaudit.report.question_rows import QuestionRow, Questions
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["SUFFIXES", "Column", "check_suffix", "columns", "to_csv", "to_frame", "to_json_lines", "write_table"]
-
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 """Of the files that a table can be written to."""
 

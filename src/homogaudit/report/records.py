@@ -32,32 +32,6 @@ from homogaudit.statistics import Estimate, Rate
 from homogaudit.store.progress import RunState
 from homogaudit.store.shards import Shards
 
-__all__ = [
-    "FORMAT",
-    "Auroc",
-    "Cost",
-    "Distrust",
-    "DrawCounts",
-    "EntropyBounds",
-    "Estimate",
-    "HistogramBin",
-    "Homogenization",
-    "JudgeCounts",
-    "Labels",
-    "MethodFigures",
-    "Reading",
-    "Report",
-    "Robustness",
-    "RunFacts",
-    "SampleSizePoint",
-    "SignalScore",
-    "ThresholdPoint",
-    "TokenEntropies",
-    "Undefined",
-    "Validity",
-    "Verdict",
-]
-
 FORMAT: Literal["homogaudit.report/2"] = "homogaudit.report/2"
 
 Robustness = Literal[

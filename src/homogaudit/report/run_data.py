@@ -30,8 +30,6 @@ from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import Rate, bootstrap_means, wilson
 from homogaudit.store import RunFile, RunState, Scoring, Session
 
-__all__ = ["RunData", "Similarities", "mapping", "mean_estimates", "number", "rate", "read_run", "signal_directions"]
-
 _CHUNK = 500
 """Questions whose embeddings are held at once."""
 

@@ -18,8 +18,6 @@ from homogaudit.report.figure import figures
 from homogaudit.report.glossary import TERMS
 from homogaudit.report.records import Report
 
-__all__ = ["PATH", "generate"]
-
 PATH = Path(__file__).with_name("report.schema.json")
 
 

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Axis", "Bar", "Column", "Curve", "Curves", "HeatMap", "Line", "Part", "Row", "Section", "Span", "Table"]
-
 Tone = Literal["", "good", "doubtful", "bad", "warning", "muted"]
 """How a renderer may colour it; the words say the same. A `warning` must not be missed, what is `muted` explains."""
 

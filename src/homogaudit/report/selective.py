@@ -32,8 +32,6 @@ from homogaudit.statistics import (
     wilson,
 )
 
-__all__ = ["default_target_risk", "score_selective"]
-
 _POINTS = 100
 """Of a curve: what a screen can show."""
 

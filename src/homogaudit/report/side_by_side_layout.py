@@ -11,8 +11,6 @@ from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Correlation, Rate
 
-__all__ = ["judge_parts", "model_sections"]
-
 _TITLES = {"embedding": ("Embedders compared", "embedder"), "entailment": ("NLI models compared", "NLI model")}
 _HASH = 8
 """Digits of a SHA-256 that are shown."""

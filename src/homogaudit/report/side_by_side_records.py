@@ -11,17 +11,6 @@ from homogaudit.report.numbers import threshold
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Correlation, Estimate, Rate
 
-__all__ = [
-    "Area",
-    "CountCorrelation",
-    "JudgeComparison",
-    "JudgeModel",
-    "JudgePair",
-    "ModelClusters",
-    "ModelComparison",
-    "ThresholdPoint",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class ThresholdPoint:

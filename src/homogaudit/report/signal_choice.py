@@ -18,8 +18,6 @@ from homogaudit.report.records import Auroc, Estimate, SignalScore, Undefined
 from homogaudit.report.signal_scores import LEVEL, LabelledScores
 from homogaudit.statistics import accuracy_at_coverage, delong, holm, logit_interval, p_works, stratified_folds, wilson
 
-__all__ = ["SignalChoice", "choose_signal"]
-
 _FOLDS = 5
 _REPEATS = 10
 _FEWEST = 2 * _FOLDS

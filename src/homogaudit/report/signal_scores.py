@@ -31,8 +31,6 @@ from homogaudit.statistics import (
     tells_categories_apart,
 )
 
-__all__ = ["LEVEL", "LabelledScores", "delong_interval", "labelled_scores", "score_signals"]
-
 LEVEL = 0.05
 """Adjusted p below which a signal is said to work (METHODS)."""
 

@@ -13,8 +13,6 @@ from homogaudit.report.text import shorten
 from homogaudit.report.verdict import missed_without_refusals
 from homogaudit.statistics import Rate
 
-__all__ = ["summary"]
-
 _NAMED = 2
 """Signals named in one line."""
 

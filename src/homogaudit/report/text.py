@@ -6,8 +6,6 @@ It does not know where the text is shown: markup is the formatter's matter.
 import re
 import unicodedata
 
-__all__ = ["plain", "shorten"]
-
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # control sequences: colours, cursor moves
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)"  # strings: titles, links, clipboard

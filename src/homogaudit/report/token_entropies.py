@@ -10,8 +10,6 @@ from homogaudit.report.records import EntropyBounds, TokenEntropies
 from homogaudit.report.run_data import RunData, mapping, number
 from homogaudit.report.undefined import Undefined
 
-__all__ = ["token_entropies"]
-
 _EXACT = Undefined("the entropies are exact")
 _RECORDED = Undefined("the entropies came with the answers")
 

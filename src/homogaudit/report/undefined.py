@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 
 from homogaudit.errors import UndefinedStatisticError
 
-__all__ = ["WITH_FULL", "Undefined", "undefined"]
-
 
 @dataclass(frozen=True, slots=True)
 class Undefined:

@@ -20,8 +20,6 @@ from homogaudit.statistics import Rate
 from homogaudit.store.facts import ThinkingFacts
 from homogaudit.store.shards import Shards
 
-__all__ = ["FEWEST_OF_A_CLASS", "assess", "label_warning", "too_few_labels"]
-
 FEWEST_OF_A_CLASS = 5
 """Below this an AUROC is decided by single questions; METHODS asks the same of a category."""
 

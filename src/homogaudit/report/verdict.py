@@ -42,8 +42,6 @@ from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, clopper_pearson, questions_needed
 from homogaudit.statistics.rates import POWER
 
-__all__ = ["EXAMPLE", "decide", "invalid_reasons", "missed_without_refusals"]
-
 EXAMPLE = "homogaudit-example"
 """What the run file of the packaged example is called: its commands take `--example` instead."""
 

@@ -7,8 +7,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import Unavailable
 from homogaudit.signals.run_inputs import RunInputs
 
-__all__ = ["association"]
-
 
 def association(inputs: RunInputs) -> dict[str, float | Unavailable]:
     """Return the mean pairwise cosine distance of each question's entities.

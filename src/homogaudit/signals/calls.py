@@ -12,15 +12,6 @@ import numpy as np
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import SignalInputs, Unavailable
 
-__all__ = [
-    "p_true",
-    "p_true_from_logprobs",
-    "p_true_prompt",
-    "parse_confidence",
-    "verbalized_confidence",
-    "verbalized_prompt",
-]
-
 _DIGITS = r"[0-9]+(?:\.[0-9]+|,[0-9]{1,2}(?![0-9]))?"
 _NUMBER = rf"(?<![\w.,/+-])-?{_DIGITS}"
 _TO = r"\s*(?:-|\u2013|\u2014|to|and)\s*"

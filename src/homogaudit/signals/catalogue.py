@@ -14,8 +14,6 @@ from homogaudit.signals.sampling import semantic_entropy_of, semantic_entropy_ra
 from homogaudit.signals.selfcheck import selfcheck_embedding, selfcheck_nli
 from homogaudit.signals.signal import AnySignal, RunSignal, Signal
 
-__all__ = ["BUILT_IN"]
-
 _ENTROPY_SOURCE = "arXiv 2603.24124 (B1); token entropy as uncertainty: Malinin and Gales, arXiv 2002.07650"
 _LIKELIHOOD_SOURCE = "Malinin and Gales, arXiv 2002.07650 (length-normalised likelihood); arXiv 2603.24124"
 _SEMANTIC_ENTROPY_SOURCE = "Farquhar et al., Nature 630 (2024); Kuhn et al., arXiv 2302.09664"

@@ -9,8 +9,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import Unavailable
 from homogaudit.signals.run_inputs import ReferencePool, RunInputs
 
-__all__ = ["NEAREST", "density", "nearest_mean_cosines"]
-
 Float32Array = NDArray[np.float32]
 
 NEAREST = 10

@@ -6,8 +6,6 @@ opens questions. `RunInputs.extract_entities` takes a better extractor.
 
 import re
 
-__all__ = ["entities"]
-
 _QUOTED = re.compile(
     '"([^"]{2,200})"|\u201c([^\u201d]{2,200})\u201d|\u00ab([^\u00bb]{2,200})\u00bb'
     "|(?<!\\w)['\u2018]([^'\u2018\u2019]{2,200})['\u2019](?!\\w)"

@@ -11,8 +11,6 @@ from homogaudit.signals.inputs import Unavailable
 from homogaudit.signals.run_inputs import RunInputs
 from homogaudit.signals.time_expressions import time_expressions
 
-__all__ = ["RATE", "freshness", "freshness_of"]
-
 RATE = 0.5
 """lambda, a year: after two years 63% of what can change counts as changed (arXiv 2603.24124, B3)."""
 _DAYS_A_YEAR = 365.25

@@ -14,21 +14,6 @@ from homogaudit.clustering.similarity import cosine_similarity
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import SignalInputs
 
-__all__ = [
-    "SAME_MEANING",
-    "degree",
-    "degree_signal",
-    "eccentricity",
-    "eccentricity_signal",
-    "eigenvalue_laplacian",
-    "eigenvalue_laplacian_signal",
-    "kernel_language_entropy",
-    "kernel_language_entropy_signal",
-    "num_semantic_sets",
-    "num_semantic_sets_signal",
-    "pair_scores",
-]
-
 Float64Array = NDArray[np.float64]
 
 SAME_MEANING = 0.85

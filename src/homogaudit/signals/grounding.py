@@ -16,8 +16,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import Unavailable
 from homogaudit.signals.run_inputs import Embed, RunInputs
 
-__all__ = ["grounding", "sentences"]
-
 _BOUNDARY = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])[\"')\]\u201d\u2019]*\s+(?=\S)|\n+|(?<=[\u3002\uff01\uff1f])")
 _LONGEST = 1000
 """Characters of a sentence: embedders cut what is longer without a word."""

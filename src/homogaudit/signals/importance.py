@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import ImportanceModel, SignalInputs, answer_logprobs
 
-__all__ = ["leave_one_out_importance", "mars", "words_of_tokens"]
-
 
 def leave_one_out_importance(embed: Callable[[Sequence[str]], NDArray[np.floating]]) -> ImportanceModel:
     """Return the importance model that weighs a word by what the answer's embedding loses without it.

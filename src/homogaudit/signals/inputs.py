@@ -13,16 +13,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.labels.verdict import NO_ANSWER
 from homogaudit.records import Clustering, Generation, SampleSet
 
-__all__ = [
-    "NEEDS",
-    "TOKEN_ARRAY_NEEDS",
-    "ImportanceModel",
-    "SignalInputs",
-    "Unavailable",
-    "answer_logits",
-    "answer_logprobs",
-]
-
 Float64Array = NDArray[np.float64]
 
 

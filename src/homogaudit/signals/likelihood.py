@@ -13,8 +13,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.graph import SAME_MEANING, pair_scores
 from homogaudit.signals.inputs import SignalInputs, answer_logits, answer_logprobs
 
-__all__ = ["cocoa", "cocoa_signal", "sar", "sar_signal", "semantic_energy"]
-
 Float64Array = NDArray[np.float64]
 
 _SAR_TEMPERATURE = 0.001

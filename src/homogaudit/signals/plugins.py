@@ -27,8 +27,6 @@ from homogaudit.signals.inputs import NEEDS, SignalInputs, Unavailable
 from homogaudit.signals.run_inputs import RUN_NEEDS, RunInputs
 from homogaudit.signals.signal import BOUNDARIES, COST_CLASSES, RESOURCES, AnySignal, RunSignal, Signal
 
-__all__ = ["ENTRY_POINT_GROUP", "SignalPluginWarning", "third_party_signals"]
-
 ENTRY_POINT_GROUP = "homogaudit.signals"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

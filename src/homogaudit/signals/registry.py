@@ -18,20 +18,6 @@ from homogaudit.signals.plugins import third_party_signals
 from homogaudit.signals.run_inputs import RUN_NEEDS, RunInputs
 from homogaudit.signals.signal import COST_CLASSES, AnySignal, RunSignal, Signal
 
-__all__ = [
-    "SIGNALS",
-    "RunInputs",
-    "RunSignal",
-    "Signal",
-    "SignalInputs",
-    "Signals",
-    "Unavailable",
-    "choose_signals",
-    "compute_run_signals",
-    "compute_signals",
-]
-
-
 _Inputs = TypeVar("_Inputs")
 
 

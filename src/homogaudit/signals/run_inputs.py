@@ -12,8 +12,6 @@ from homogaudit.clustering.entailment import PairScores
 from homogaudit.records import Generation, Question
 from homogaudit.signals.entities import entities
 
-__all__ = ["RUN_NEEDS", "Embed", "ReferencePool", "RunInputs"]
-
 Embed = Callable[[Sequence[str]], NDArray[np.floating]]
 """n texts to (n, d) rows whose cosine is their similarity, for example `Embedder.embed`."""
 

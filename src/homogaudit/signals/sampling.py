@@ -14,14 +14,6 @@ from homogaudit.clustering.similarity import cosine_similarity
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import SignalInputs, answer_logprobs
 
-__all__ = [
-    "rao_semantic_entropy",
-    "semantic_entropy",
-    "semantic_entropy_of",
-    "semantic_entropy_rao_of",
-    "sindex",
-]
-
 _SINDEX_DISTANCE = 0.05
 """Mean cosine distance up to which an answer joins a cluster: arXiv 2503.05980."""
 _ROUNDING = 1e-12

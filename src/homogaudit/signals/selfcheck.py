@@ -7,8 +7,6 @@ from homogaudit.clustering.similarity import cosine_similarity
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import SignalInputs
 
-__all__ = ["SELFCHECK_SAMPLES", "selfcheck_embedding", "selfcheck_nli"]
-
 SELFCHECK_SAMPLES = 5
 """k, the samples that the greedy answer is compared with; the first k in their order."""
 

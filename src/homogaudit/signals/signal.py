@@ -10,8 +10,6 @@ from types import MappingProxyType
 from homogaudit.signals.inputs import SignalInputs, Unavailable
 from homogaudit.signals.run_inputs import RunInputs
 
-__all__ = ["BOUNDARIES", "COST_CLASSES", "RESOURCES", "AnySignal", "RunSignal", "Signal"]
-
 BOUNDARIES: Mapping[str, str] = MappingProxyType(
     {
         "B1": "the model's own uncertainty",

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-__all__ = ["TimeExpression", "time_expressions"]
-
 
 @dataclass(frozen=True, slots=True)
 class TimeExpression:

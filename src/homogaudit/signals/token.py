@@ -9,17 +9,6 @@ from numpy.typing import NDArray
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.signals.inputs import SignalInputs, answer_logprobs
 
-__all__ = [
-    "high_entropy_ratio",
-    "high_entropy_share",
-    "negative_log_likelihood",
-    "perplexity",
-    "response_length",
-    "token_entropy_max",
-    "token_entropy_mean",
-    "token_entropy_std",
-]
-
 Float64Array = NDArray[np.float64]
 
 _HIGH = 2.0

@@ -15,8 +15,6 @@ from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, sc
 from homogaudit.statistics.bootstrap import DRAWS, Estimate, percentile_interval
 from homogaudit.statistics.tests import McNemar, mcnemar
 
-__all__ = ["Agreement", "agreement", "cohens_kappa"]
-
 
 @dataclass(frozen=True, slots=True)
 class Agreement:

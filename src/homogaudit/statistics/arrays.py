@@ -9,15 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from homogaudit.errors import UndefinedStatisticError
 
-__all__ = [
-    "BoolArray",
-    "FloatArray",
-    "class_vector",
-    "require_classes",
-    "score_matrix",
-    "score_vector",
-]
-
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 

@@ -21,19 +21,6 @@ from homogaudit.statistics.arrays import (
     score_vector,
 )
 
-__all__ = [
-    "DeLong",
-    "PairedDeLong",
-    "Placements",
-    "auroc",
-    "delong",
-    "delong_paired",
-    "difference",
-    "logit_interval",
-    "midranks",
-    "placements",
-]
-
 Z_95 = NormalDist().inv_cdf(0.975)
 
 

@@ -21,19 +21,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
 from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, score_matrix, score_vector
 
-__all__ = [
-    "DRAWS",
-    "Estimate",
-    "bootstrap_auroc",
-    "bootstrap_auroc_by_category",
-    "bootstrap_cohens_d",
-    "bootstrap_mean",
-    "bootstrap_means",
-    "percentile_interval",
-    "question_weights",
-    "weighted_aurocs",
-]
-
 DRAWS = 10_000
 """The Monte Carlo error of a 95% end is then about 2% of the interval's width."""
 

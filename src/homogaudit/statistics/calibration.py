@@ -15,15 +15,6 @@ from homogaudit.records import Interval
 from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, require_classes, score_vector
 from homogaudit.statistics.bootstrap import CHUNK_WEIGHTS, DRAWS, percentile_interval
 
-__all__ = [
-    "BINS",
-    "Calibrated",
-    "brier_score",
-    "calibrate_out_of_fold",
-    "ece_by_chance",
-    "expected_calibration_error",
-]
-
 BINS = 10
 """Bins of equal mass (METHODS, Statistics)."""
 

@@ -20,16 +20,6 @@ from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, sc
 from homogaudit.statistics.auroc import delong, placements
 from homogaudit.statistics.tests import holm
 
-__all__ = [
-    "CategoryAuroc",
-    "CategoryDifference",
-    "CategoryZone",
-    "Zone",
-    "auroc_by_category",
-    "category_difference",
-    "category_zones",
-]
-
 FEWEST_IN_TABLE = 10
 """Questions of a category in the table."""
 

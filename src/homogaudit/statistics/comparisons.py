@@ -14,8 +14,6 @@ from homogaudit.statistics.arrays import class_vector, require_classes, score_ma
 from homogaudit.statistics.auroc import PairedDeLong, Placements, difference, placements
 from homogaudit.statistics.tests import holm
 
-__all__ = ["MARGIN", "Comparison", "Equivalence", "compare_with_primary", "equivalence"]
-
 MARGIN = 0.05
 """Two AUROCs closer than this serve an auditor alike (METHODS, Statistics)."""
 

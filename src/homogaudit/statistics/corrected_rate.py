@@ -14,8 +14,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import FloatArray
 from homogaudit.statistics.bootstrap import DRAWS, Estimate
 
-__all__ = ["FEWEST_LABELLED", "CorrectedRate", "corrected_rate"]
-
 _T = TypeVar("_T", float, FloatArray)
 
 FEWEST_LABELLED = 50

@@ -19,17 +19,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import FloatArray, score_vector
 from homogaudit.statistics.auroc import Z_95
 
-__all__ = [
-    "MOST_QUESTIONS",
-    "PERMUTATIONS",
-    "Correlation",
-    "Dependence",
-    "Permuted",
-    "dependence",
-    "pearson",
-    "spearman",
-]
-
 MOST_QUESTIONS = 2_000
 """Beyond this a seeded subset is taken: what the tests show no longer changes, and pairs cost n^2."""
 

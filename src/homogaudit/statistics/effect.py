@@ -8,8 +8,6 @@ from numpy.typing import ArrayLike
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import class_vector, require_classes, score_vector
 
-__all__ = ["cohens_d"]
-
 
 def cohens_d(scores: ArrayLike, positive: ArrayLike) -> float:
     """Return Cohen's d: mean of the positives minus mean of the negatives, over the pooled deviation (ddof 1).

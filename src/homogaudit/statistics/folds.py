@@ -5,8 +5,6 @@ from numpy.typing import NDArray
 
 from homogaudit.statistics.arrays import BoolArray
 
-__all__ = ["stratified_folds"]
-
 
 def stratified_folds(positive: BoolArray, folds: int, generator: np.random.Generator) -> NDArray[np.intp]:
     """Return the fold of each question, from 0, each class spread as evenly as it goes.

@@ -15,8 +15,6 @@ from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, re
 from homogaudit.statistics.auroc import midranks
 from homogaudit.statistics.bootstrap import FEWEST_CATEGORIES
 
-__all__ = ["p_inverted", "p_works", "tells_categories_apart"]
-
 MOSTLY = 0.5
 """Share of a signal's variance, in ranks, above which it lies between categories rather than within."""
 

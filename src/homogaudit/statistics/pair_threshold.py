@@ -22,17 +22,6 @@ from homogaudit.statistics.bootstrap import (
 )
 from homogaudit.statistics.rates import Rate, wilson
 
-__all__ = [
-    "MOST_MERGED",
-    "PairSeparation",
-    "PairThreshold",
-    "auroc_gain",
-    "grouped_share",
-    "pair_separation",
-    "pair_threshold",
-    "threshold_of_splits",
-]
-
 MOST_SPLIT = 0.30
 """Share of the pairs of one meaning that a threshold of `meaning` may leave apart."""
 

@@ -16,8 +16,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
 from homogaudit.statistics.arrays import FloatArray
 
-__all__ = ["Rate", "clopper_pearson", "grouped_interval", "questions_needed", "wilson", "wilson_interval"]
-
 MOST_QUESTIONS = 1_000_000
 """Beyond this an audit is not a plan, so `questions_needed` gives no number."""
 

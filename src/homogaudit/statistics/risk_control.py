@@ -14,8 +14,6 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import BoolArray, class_vector, score_vector
 from homogaudit.statistics.rates import Rate, wilson
 
-__all__ = ["RiskBound", "risk_bound"]
-
 GRID = 20
 """Thresholds that a risk bound tries: every 5% of coverage."""
 

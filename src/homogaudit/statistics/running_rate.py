@@ -10,8 +10,6 @@ from homogaudit.clustering.methods import primary_of
 from homogaudit.events import QuestionScored
 from homogaudit.statistics.rates import Rate, wilson
 
-__all__ = ["RateCounter", "RateSeries", "RunningRates"]
-
 
 @dataclass(frozen=True, slots=True)
 class RateSeries:

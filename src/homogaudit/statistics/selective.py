@@ -26,18 +26,6 @@ from homogaudit.statistics.arrays import (
 )
 from homogaudit.statistics.bootstrap import DRAWS, percentile_interval, question_weights
 
-__all__ = [
-    "COVERAGES",
-    "CoverageAccuracy",
-    "RiskCoverage",
-    "SelectiveIntervals",
-    "accuracy_at_coverage",
-    "aurc",
-    "bootstrap_selective",
-    "prr",
-    "risk_coverage_curve",
-]
-
 COVERAGES = (0.3, 0.5, 0.8)
 """The coverages that a report shows (METHODS, Statistics)."""
 

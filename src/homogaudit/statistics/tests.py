@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import class_vector, score_vector
 
-__all__ = ["McNemar", "Wilcoxon", "holm", "mcnemar", "wilcoxon"]
-
 EXACT_BELOW = 25
 """Discordant pairs below which the chi-square approximation is not used."""
 

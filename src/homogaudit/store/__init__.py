@@ -1,6 +1,7 @@
 """The run file: one run is one SQLite file; recorded generations go in and out as JSON Lines."""
 
-from homogaudit.store.facts import ModelSource, Scoring
+from homogaudit.events import Scoring
+from homogaudit.store.facts import ModelSource
 from homogaudit.store.progress import RunProgress, RunState
 from homogaudit.store.run_file import RunFile
 from homogaudit.store.run_lock import RunLock

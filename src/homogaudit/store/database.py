@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 from homogaudit.store.journals import JOURNAL, next_mark
 from homogaudit.store.run_schema import SCHEMA_VERSION, storage_errors
 
-__all__ = ["Database", "chunks", "now", "text_hash", "to_blob"]
-
-
 _Item = TypeVar("_Item")
 
 

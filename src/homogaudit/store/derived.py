@@ -21,9 +21,6 @@ from homogaudit.records import (
 )
 from homogaudit.store.database import Database, chunks, text_hash, to_blob
 
-__all__ = ["Derived", "square"]
-
-
 _TEXTS_AT_ONCE = 500
 """Read by one query."""
 

@@ -21,9 +21,6 @@ from homogaudit.records import (
 from homogaudit.store.database import chunks, to_blob
 from homogaudit.store.run_facts import RunFacts
 
-__all__ = ["COLUMNS_SINCE_3", "QUESTION_COLUMNS", "DrawCount", "Draws", "FailedDraws"]
-
-
 _LAST_SAMPLE = 2**62
 
 QUESTION_COLUMNS = "id, text, category, answers, incorrect_answers, passages, extra"

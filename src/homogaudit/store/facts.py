@@ -12,19 +12,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from homogaudit.codec import from_values, to_values
 from homogaudit.errors import RunFileError
-from homogaudit.events import Scoring
 from homogaudit.store.database import Database
-
-__all__ = [
-    "ClusterLabels",
-    "EmbedderUsed",
-    "Fact",
-    "JudgeUsed",
-    "ModelSource",
-    "RecordedFacts",
-    "Scoring",
-    "ThinkingFacts",
-]
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")

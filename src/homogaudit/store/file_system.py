@@ -4,8 +4,6 @@ from pathlib import Path
 
 from homogaudit.errors import RunFileError
 
-__all__ = ["refuse_network_file_system"]
-
 _NETWORK_FILE_SYSTEMS = frozenset({"afs", "cifs", "fuse.sshfs", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"})
 """SQLite's write-ahead log needs memory shared by all its users, which these do not give (sqlite.org/wal.html)."""
 

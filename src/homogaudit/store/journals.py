@@ -16,8 +16,6 @@ from homogaudit.errors import RunFileError
 from homogaudit.store.run_lock import beside, lock_owner
 from homogaudit.store.run_schema import sqlite_header
 
-__all__ = ["JOURNAL", "check_journal", "missing_journal", "next_mark", "set_aside_leftovers"]
-
 JOURNAL = "journal"
 """The fact in `meta` that every commit writes anew, see `next_mark`."""
 

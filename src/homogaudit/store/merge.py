@@ -23,8 +23,6 @@ from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.run_schema import reading_mode, storage_errors
 from homogaudit.store.shards import Shards
 
-__all__ = ["Merged", "merge_runs"]
-
 _DERIVED = ("clusterings", "labels", "signals", "scorings")
 """What is computed from all draws of a question."""
 

@@ -11,8 +11,6 @@ from uuid import uuid4
 from homogaudit.errors import StorageError, UsageError, storage_error
 from homogaudit.store.run_schema import schema_version
 
-__all__ = ["check_output", "replacing", "write_text"]
-
 
 def check_output(path: Path, *, replace: bool, hint: str = "choose another file, or give `--force`") -> None:
     """Check that a file may be written, before the work that it is to hold.

@@ -9,8 +9,6 @@ from homogaudit.records import ClusteringMethod, LabelValue
 from homogaudit.store.draws import DrawCount, Draws
 from homogaudit.store.progress import STATE, STATE_TABLES, UNASKED, RunProgress, RunState
 
-__all__ = ["Overviews", "QuestionOverview"]
-
 
 @dataclass(frozen=True, slots=True)
 class QuestionOverview:

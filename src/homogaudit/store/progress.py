@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["STATE", "STATE_TABLES", "UNASKED", "RunProgress", "RunState"]
-
 
 class RunState(StrEnum):
     """How far a run is, or a question of it; the glossary explains each under its name.

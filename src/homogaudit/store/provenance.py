@@ -6,8 +6,6 @@ from typing import Any
 from homogaudit.codec import to_values
 from homogaudit.store.run_file import RunFile
 
-__all__ = ["provenance", "public_name"]
-
 _PUBLIC = ("kind", "fingerprint", "sha256", "stage", "family", "context_length")
 _PUBLIC_DETAILS = ("model", "number_format", "vocabulary", "train_context", "gpu_layers")
 """What may be told of a model. Names of files, folders and servers, kernels and processes are not among it."""

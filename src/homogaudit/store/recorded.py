@@ -30,7 +30,6 @@ from homogaudit.store.recorded_lines import (
     VECTOR_PREFIX,
     VERSION,
     AnswerParser,
-    AnswerText,
     LineError,
     RecordedQuestion,
     question_line,
@@ -41,24 +40,6 @@ from homogaudit.store.recorded_lines import (
 )
 from homogaudit.store.run_file import RunFile, remove_run
 from homogaudit.store.run_lock import RunLock
-
-__all__ = [
-    "RECORDED_JUDGE",
-    "RECORDED_PREFIX",
-    "AnswerParser",
-    "AnswerText",
-    "ExportOptions",
-    "Line",
-    "RecordedFile",
-    "RecordedQuestion",
-    "collect",
-    "export_run",
-    "lines_of",
-    "numbered_lines",
-    "opened",
-    "read_recorded",
-    "write_run",
-]
 
 RECORDED_JUDGE = "recorded"
 """The judge that labels of a file stand under."""

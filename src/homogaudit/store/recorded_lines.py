@@ -26,25 +26,6 @@ from homogaudit.records import (
     make_question_id,
 )
 
-__all__ = [
-    "ARRAY_KEYS",
-    "FORMAT",
-    "HEADER_KEYS",
-    "QUESTION_FIELDS",
-    "QUESTION_KEYS",
-    "VECTOR_PREFIX",
-    "VERSION",
-    "AnswerParser",
-    "AnswerText",
-    "LineError",
-    "RecordedQuestion",
-    "question_line",
-    "read_header",
-    "read_object",
-    "read_question",
-    "shown",
-]
-
 FORMAT = "homogaudit.recorded"
 VERSION = 1
 

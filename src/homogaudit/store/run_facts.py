@@ -6,6 +6,7 @@ from typing import Any
 
 from homogaudit.codec import to_values
 from homogaudit.errors import ParametersDifferError
+from homogaudit.events import Scoring
 from homogaudit.store.database import Database
 from homogaudit.store.facts import (
     ClusterLabels,
@@ -14,13 +15,9 @@ from homogaudit.store.facts import (
     JudgeUsed,
     ModelSource,
     RecordedFacts,
-    Scoring,
     ThinkingFacts,
     read_record,
 )
-
-__all__ = ["RunFacts", "differences"]
-
 
 _LATER_PARAMETERS = frozenset({"prompting.all_switches"})
 """Parameters that version 0.1.0 did not store: a run without one goes on as it was begun."""

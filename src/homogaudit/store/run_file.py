@@ -31,8 +31,6 @@ from homogaudit.store.run_schema import (
 )
 from homogaudit.store.sessions import Sessions
 
-__all__ = ["RunFile", "put_in_place", "remove_run"]
-
 
 def put_in_place(draft: Path, path: Path, warn: Callable[[str], None] = lambda _: None) -> None:
     """Give the finished `draft` its name; what another process put there is never replaced.

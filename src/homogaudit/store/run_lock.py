@@ -18,8 +18,6 @@ try:
 except ImportError:  # Windows has no flock; SQLite's own locks still keep the file whole there.
     fcntl = None
 
-__all__ = ["RunLock", "beside", "lock_owner"]
-
 _FLAGS = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """A lock is a regular file: behind a link lies a file of somebody else, and opening a pipe would wait for a writer."""
 

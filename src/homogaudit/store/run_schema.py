@@ -9,18 +9,6 @@ from pathlib import Path
 from homogaudit.errors import RunFileError, StorageError
 from homogaudit.store.run_lock import beside
 
-__all__ = [
-    "APPLICATION_ID",
-    "RUN_SUFFIX",
-    "SCHEMA",
-    "SCHEMA_VERSION",
-    "migrate",
-    "reading_mode",
-    "schema_version",
-    "sqlite_header",
-    "storage_errors",
-]
-
 RUN_SUFFIX = ".audit"
 SCHEMA_VERSION = 4
 APPLICATION_ID = 0x484F4D41

@@ -7,8 +7,6 @@ from typing import Any
 
 from homogaudit.store.database import Database, now
 
-__all__ = ["Session", "Sessions"]
-
 
 @dataclass(frozen=True, slots=True)
 class Session:

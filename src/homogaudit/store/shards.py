@@ -10,8 +10,6 @@ from typing import Any, Self, TypeVar
 
 from homogaudit.errors import UsageError
 
-__all__ = ["Shards"]
-
 T = TypeVar("T")
 
 _MOST_SHARDS = 100_000

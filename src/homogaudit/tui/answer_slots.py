@@ -13,8 +13,6 @@ from homogaudit.tui.live_state import AnswerGroup, LiveAnswer
 from homogaudit.tui.theme import MUTED, Palette, cluster_glyph, state_mark
 from homogaudit.tui.widgets.canvas import Figure, fit
 
-__all__ = ["AnswerSlots", "Block", "BlockPlan"]
-
 _Key = tuple[str, int]
 
 _STAYS = 4

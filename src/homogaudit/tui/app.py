@@ -27,8 +27,6 @@ from homogaudit.tui.run_panel import STATUS_STYLES, STATUS_WORDS, shown_status
 from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
 from homogaudit.tui.theme import MUTED
 
-__all__ = ["HomogauditApp"]
-
 _DEFINITION = 90
 """Characters of a definition under its term: a line of the palette."""
 

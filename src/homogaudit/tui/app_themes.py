@@ -2,8 +2,6 @@
 
 from textual.theme import Theme
 
-__all__ = ["DARK", "LIGHT"]
-
 DARK = Theme(
     name="homogaudit-dark",
     dark=True,

@@ -30,8 +30,6 @@ from homogaudit.launch.forecast import Forecast, Phase
 from homogaudit.launch.run_paths import log_path
 from homogaudit.tui.live_state import LiveReducer, LiveState
 
-__all__ = ["Engine", "EngineBridge", "Pace", "last_log_lines"]
-
 _SHORTEST_REST = 0.1
 """Seconds between two pictures: ten a second, as more are not seen."""
 

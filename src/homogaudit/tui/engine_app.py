@@ -41,8 +41,6 @@ from homogaudit.tui.screens.engine_error import EngineErrorScreen, ErrorChoice
 from homogaudit.tui.screens.score import ScoreScreen
 from homogaudit.tui.session import TuiSession, read_reducer, read_session
 
-__all__ = ["EngineApp"]
-
 _LOG_LINES = 12
 
 

@@ -17,8 +17,6 @@ from textual.widgets import Input, Label, RadioButton, RadioSet, Static
 
 from homogaudit.store.output_file import check_output, write_text
 
-__all__ = ["FORMS", "Export", "ExportScreen", "default_path", "write_export"]
-
 FORMS: Mapping[str, str] = MappingProxyType(
     {
         ".json": "JSON, every figure",

@@ -8,8 +8,6 @@ from textual.widgets._footer import FooterKey, FooterLabel
 
 from homogaudit.report.text import plain
 
-__all__ = ["EmptyScreen", "KeyLine", "StatusLine"]
-
 
 class StatusLine(Static):
     """One line; the app tells it what to say, and without an app of ours it says its title alone."""

@@ -31,8 +31,6 @@ from homogaudit.records import GREEDY
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics.running_rate import RateCounter, RunningRates
 
-__all__ = ["AnswerGroup", "LiveAnswer", "LiveReducer", "LiveState", "QuestionRow"]
-
 _TEXT_KEPT = 2000
 """Characters of an answer that are kept: more does not fit on the screen, and every delta copies them."""
 

@@ -21,8 +21,6 @@ from homogaudit.tui.theme import MUTED, state_mark
 from homogaudit.tui.widgets.canvas import fit
 from homogaudit.tui.widgets.selectable_lines import SelectableLines
 
-__all__ = ["QuestionList"]
-
 _WIDE = 72
 """From this width on there is a column for every clustering."""
 

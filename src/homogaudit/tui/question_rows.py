@@ -19,21 +19,6 @@ from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.store import RunFile, RunState
 from homogaudit.store.overviews import QuestionOverview
 
-__all__ = [
-    "NO_FILTER",
-    "TESTS",
-    "Column",
-    "Filter",
-    "QuestionRow",
-    "RowSource",
-    "Sort",
-    "categories",
-    "changed_positions",
-    "read_rows",
-    "row_source",
-    "select",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class QuestionRow:

@@ -24,8 +24,6 @@ from homogaudit.tui.theme import MUTED, cluster_glyph, palette_of, state_mark
 from homogaudit.tui.widgets.canvas import fit
 from homogaudit.tui.widgets.selectable_lines import SelectableLines
 
-__all__ = ["QuestionTable"]
-
 _GAP = 2
 _ANSWERS = 10
 """Cells of the strip of answers: one each for the usual ten samples."""

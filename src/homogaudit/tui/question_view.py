@@ -27,22 +27,6 @@ from homogaudit.report.undefined import Undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.store.run_file import RunFile
 
-__all__ = [
-    "ClusterGroup",
-    "DrawView",
-    "MethodView",
-    "QuestionView",
-    "RankedSignal",
-    "RunTables",
-    "TokenView",
-    "groups_of",
-    "load_question",
-    "one_cluster_threshold",
-    "read_tables",
-    "read_tokens",
-    "recluster",
-]
-
 Float64Array = NDArray[np.float64]
 
 _EQUAL = 1.0

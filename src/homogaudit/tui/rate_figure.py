@@ -8,8 +8,6 @@ from homogaudit.statistics.running_rate import RunningRates
 from homogaudit.tui.theme import MUTED, Palette
 from homogaudit.tui.widgets.canvas import Canvas, Figure
 
-__all__ = ["RateFigure"]
-
 _GLYPHS = {
     "0": ("█▀█", "█ █", "▀▀▀"),
     "1": ("▀█ ", " █ ", "▀▀▀"),

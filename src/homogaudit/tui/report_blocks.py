@@ -18,8 +18,6 @@ from homogaudit.tui.widgets.heat_map import draw_value_map
 from homogaudit.tui.widgets.histogram import bar_of
 from homogaudit.tui.widgets.line_plot import draw_line_plot
 
-__all__ = ["Drawn", "Stop", "draw_sections"]
-
 _TONES = {
     "good": "$text-success",
     "doubtful": "$text-warning",

@@ -13,8 +13,6 @@ from homogaudit.errors import EngineError, from_kind
 from homogaudit.report.json import from_json
 from homogaudit.report.records import Report
 
-__all__ = ["build_report"]
-
 
 async def build_report(path: Path) -> Report:
     """Build the whole report of a run; when cancelled, the process is gone before this returns.

@@ -18,8 +18,6 @@ from homogaudit.tui.report_blocks import Drawn, Stop, draw_sections
 from homogaudit.tui.theme import palette_of
 from homogaudit.tui.widgets.selectable_lines import SelectableLines
 
-__all__ = ["ReportView"]
-
 
 class ReportView(SelectableLines, can_focus=True):
     """Sections one below the other; it draws what it is given and tells where the cursor stands."""

@@ -9,8 +9,6 @@ from homogaudit.tui.live_state import LiveState
 from homogaudit.tui.theme import MUTED, Palette
 from homogaudit.tui.widgets.canvas import Figure
 
-__all__ = ["STATUS_STYLES", "STATUS_WORDS", "RunPanel"]
-
 STATUS_WORDS = {
     "starting": "○ starting",
     "loading": "○ loading",

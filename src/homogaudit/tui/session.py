@@ -10,8 +10,6 @@ from homogaudit.report.labels import choose_judge
 from homogaudit.store import RunFile, RunState
 from homogaudit.tui.live_state import LiveReducer, QuestionRow
 
-__all__ = ["TuiSession", "read_reducer", "read_session"]
-
 
 @dataclass(frozen=True, slots=True)
 class TuiSession:

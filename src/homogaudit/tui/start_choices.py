@@ -29,16 +29,6 @@ from homogaudit.launch.run_summary import RunSummary, summarize
 from homogaudit.launch.speeds import find_speeds
 from homogaudit.questions import load_questions
 
-__all__ = [
-    "ModelChoice",
-    "PathSuggester",
-    "Workload",
-    "list_models",
-    "list_recent_runs",
-    "path_completion",
-    "workload_of",
-]
-
 _RUNS_SHOWN = 200
 """Each is opened to be described; those before are found with `homogaudit runs`."""
 

@@ -12,20 +12,6 @@ from types import MappingProxyType
 from textual.color import Color
 from textual.style import Style
 
-__all__ = [
-    "DARK_PALETTE",
-    "FAINT",
-    "LIGHT_PALETTE",
-    "MUTED",
-    "STATES",
-    "Palette",
-    "StateMark",
-    "cluster_glyph",
-    "palette_of",
-    "shade_glyph",
-    "state_mark",
-]
-
 MUTED = "$foreground 62%"
 """Text of the second rank. `$text-muted` is "auto", whose alpha text spans lose."""
 

@@ -29,8 +29,6 @@ from homogaudit.report.section import Curves, HeatMap
 from homogaudit.report.summary import summary
 from homogaudit.report.text import plain
 
-__all__ = ["to_html"]
-
 _CODE = re.compile(r"`([^`]+)`")
 _SHORT = 24
 """Characters of code that stay on one line, also on a phone."""

@@ -12,8 +12,6 @@ from markupsafe import Markup
 from homogaudit.report.numbers import MISSING, decimal
 from homogaudit.report.section import Axis, Bar, Curve, Curves, HeatMap, Span
 
-__all__ = ["axis_svg", "curves_svg", "heat_map_svg", "mark_svg", "scale_svg"]
-
 _MARK_WIDTH, _MARK_HEIGHT = 160, 18
 _PAD = 10
 """Room for a dot and half a label at either end of an axis."""

@@ -7,8 +7,6 @@ from typing import Any
 from homogaudit.records import Generation, Label, LabelValue
 from homogaudit.report.question_rows import FILTERS, QuestionRow, Questions
 
-__all__ = ["question_data"]
-
 _DIGITS = 6
 """Of a signal's value; the run file and `report --questions` have all of them."""
 

@@ -8,8 +8,6 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-__all__ = ["ConfirmScreen"]
-
 
 class ConfirmScreen(ModalScreen[bool]):
     """Ask before something stops; the button that leaves things as they are has the focus."""

@@ -12,8 +12,6 @@ from textual.widgets import Button, Static
 from homogaudit.events import EngineFailed
 from homogaudit.report.text import plain
 
-__all__ = ["EngineErrorScreen", "ErrorChoice"]
-
 ErrorChoice = Literal["resume", "look"]
 
 

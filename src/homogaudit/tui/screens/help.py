@@ -16,8 +16,6 @@ from homogaudit.report.glossary import Term, lookup
 from homogaudit.tui.frame import KeyLine
 from homogaudit.tui.theme import MUTED
 
-__all__ = ["ExplainScreen", "HelpScreen", "term_content"]
-
 _PURPOSES = {
     "StartScreen": (
         "Choose a model and questions and start an audit, or take up a run that is there. Tab goes from field to "

@@ -34,8 +34,6 @@ from homogaudit.tui.widgets.token_strip import TokenStrip
 if TYPE_CHECKING:
     from homogaudit.tui.app import HomogauditApp
 
-__all__ = ["LiveScreen", "rate_curve"]
-
 _POINTS = 160
 """Points of a line: two a cell of the widest panel."""
 

@@ -40,8 +40,6 @@ from homogaudit.tui.widgets.signal_table import SignalTable
 from homogaudit.tui.widgets.slider import Slider, SliderMark
 from homogaudit.tui.widgets.token_strip import TokenStrip
 
-__all__ = ["QuestionScreen"]
-
 _CONTEXT_SHOWN = 240
 """Characters of a context: three lines of a narrow terminal."""
 _MANY = 50

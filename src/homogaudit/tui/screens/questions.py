@@ -42,8 +42,6 @@ from homogaudit.tui.question_rows import (
 from homogaudit.tui.question_table import QuestionTable
 from homogaudit.tui.theme import MUTED, state_mark
 
-__all__ = ["CategoryScreen", "QuestionsScreen"]
-
 _REFRESH_SECONDS = 1.0
 """Between two looks at a run file that an engine writes."""
 

@@ -34,8 +34,6 @@ from homogaudit.tui.screens.questions import QuestionsScreen
 from homogaudit.tui.theme import MUTED
 from homogaudit.tui.widgets.choice_line import ChoiceLine
 
-__all__ = ["ReportScreen"]
-
 Build = Callable[[Path], Awaitable[Report]]
 
 

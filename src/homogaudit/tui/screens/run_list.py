@@ -28,8 +28,6 @@ from homogaudit.store import RunFile
 from homogaudit.tui.screens.confirm import ConfirmScreen
 from homogaudit.tui.theme import MUTED
 
-__all__ = ["RunList"]
-
 _MARKS = {
     "complete": ("✓", "$text-success"),
     "unfinished": ("◔", "$text-warning"),

@@ -25,8 +25,6 @@ from homogaudit.store import RunFile
 if TYPE_CHECKING:
     from homogaudit.tui.app import HomogauditApp
 
-__all__ = ["ScoreScreen"]
-
 _FIELDS = (
     ("judge", "Judge", ("auto", *JUDGES, RECORDED, "none", "model:")),
     ("embedder", "Embedder", ("none",)),

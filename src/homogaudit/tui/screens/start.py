@@ -40,8 +40,6 @@ from homogaudit.tui.widgets.choice_line import ChoiceLine
 if TYPE_CHECKING:
     from homogaudit.tui.app import HomogauditApp
 
-__all__ = ["StartScreen"]
-
 _NUMBERS = (
     ("samples", "Samples", int),
     ("temperature", "Temperature", float),

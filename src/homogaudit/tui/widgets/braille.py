@@ -1,7 +1,5 @@
 """Lines of dots, eight to a cell, with the series that each cell belongs to. Knows neither axes nor colours."""
 
-__all__ = ["DotGrid"]
-
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot of a braille character, by row and column (Unicode, block 2800)."""
 

@@ -11,8 +11,6 @@ from textual.widget import Widget
 from homogaudit.tui.theme import FAINT, MUTED, Palette, palette_of, shade_glyph
 from homogaudit.tui.widgets.scale import even_ticks
 
-__all__ = ["Canvas", "Figure", "fit", "fit_name"]
-
 CellStyle = Style | str
 
 _RAMP_CELLS = 10

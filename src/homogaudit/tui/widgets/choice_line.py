@@ -15,8 +15,6 @@ from homogaudit.report.text import plain
 from homogaudit.tui.theme import MUTED, Palette
 from homogaudit.tui.widgets.canvas import Canvas, Figure
 
-__all__ = ["ChoiceLine", "draw_choices"]
-
 _GAP = 2
 
 

@@ -16,8 +16,6 @@ from homogaudit.tui.question_view import DrawView
 from homogaudit.tui.theme import FAINT, MUTED, Palette, cluster_glyph, state_mark
 from homogaudit.tui.widgets.canvas import Figure, wrapped
 
-__all__ = ["AnswerGroup", "ClusterList", "draw_cluster_list"]
-
 _SHORT = 400
 """Characters shown of one answer until all of it is asked for."""
 

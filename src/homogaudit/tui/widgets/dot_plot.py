@@ -10,8 +10,6 @@ from homogaudit.tui.theme import FAINT, MUTED
 from homogaudit.tui.widgets.canvas import Canvas, draw_ticks
 from homogaudit.tui.widgets.scale import format_tick
 
-__all__ = ["draw_dot_plot"]
-
 
 def draw_dot_plot(
     spans: Sequence[Span | None], axis: Axis, width: int, styles: Sequence[str] = ()

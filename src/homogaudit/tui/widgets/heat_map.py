@@ -15,8 +15,6 @@ from homogaudit.report.numbers import decimal
 from homogaudit.tui.theme import MUTED, Palette, cluster_glyph, shade_glyph
 from homogaudit.tui.widgets.canvas import Canvas, Figure, draw_ramp, fit
 
-__all__ = ["HeatMap", "HeatMapData", "draw_heat_map", "draw_value_map"]
-
 Float64Array = NDArray[np.float64]
 
 

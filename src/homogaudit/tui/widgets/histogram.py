@@ -12,8 +12,6 @@ from homogaudit.report.text import plain
 from homogaudit.tui.theme import MUTED, Palette
 from homogaudit.tui.widgets.canvas import Canvas, Figure, fit
 
-__all__ = ["Bar", "Histogram", "bar_of", "draw_histogram"]
-
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 

@@ -18,8 +18,6 @@ from homogaudit.tui.widgets.braille import DotGrid
 from homogaudit.tui.widgets.canvas import Canvas, Figure, draw_ticks, fit
 from homogaudit.tui.widgets.scale import Tick, even_ticks
 
-__all__ = ["LinePlot", "draw_line_plot"]
-
 _MARKERS = "●▲■◆▼○△□◇▽"
 _NO_TINT = Style.null()
 

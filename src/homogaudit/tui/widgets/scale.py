@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["Tick", "even_ticks", "format_tick", "ticks"]
-
 
 @dataclass(frozen=True, slots=True)
 class Tick:

@@ -8,8 +8,6 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-__all__ = ["SelectableLines"]
-
 
 class SelectableLines(ScrollView):
     """A scroll view whose first `HEAD` lines stay and whose other lines scroll under them.

@@ -14,8 +14,6 @@ from homogaudit.tui.question_view import RankedSignal
 from homogaudit.tui.theme import FAINT, MUTED, Palette
 from homogaudit.tui.widgets.canvas import Canvas, Figure, fit, fit_name, wrapped
 
-__all__ = ["SignalTable", "draw_signal_table"]
-
 _TRACK = 12
 
 

@@ -15,8 +15,6 @@ from textual.reactive import reactive
 from homogaudit.tui.theme import FAINT, MUTED, Palette
 from homogaudit.tui.widgets.canvas import Canvas, Figure
 
-__all__ = ["Slider", "SliderMark", "draw_slider"]
-
 _STEP = 0.01
 """What one key press moves."""
 

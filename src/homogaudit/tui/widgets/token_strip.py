@@ -16,8 +16,6 @@ from homogaudit.tui.question_view import TokenView
 from homogaudit.tui.theme import MUTED, Palette, shade_glyph
 from homogaudit.tui.widgets.canvas import Canvas, Figure, draw_ramp
 
-__all__ = ["TokenStrip", "draw_token_strip", "visible_token"]
-
 _BARS = "▁▂▃▄▅▆▇█"
 
 CALM = 1.0
