@@ -38,6 +38,7 @@ from homogaudit.statistics.dependence import Correlation, Dependence, Permuted, 
 from homogaudit.statistics.effect import cohens_d
 from homogaudit.statistics.folds import stratified_folds
 from homogaudit.statistics.mann_whitney import p_inverted, p_works, tells_categories_apart
+from homogaudit.statistics.paired_rates import RateDifference, p_below, p_equivalent_rates, rate_difference
 from homogaudit.statistics.rates import Rate, clopper_pearson, grouped_interval, questions_needed, wilson
 from homogaudit.statistics.risk_control import RiskBound, risk_bound
 from homogaudit.statistics.selective import (
@@ -74,6 +75,7 @@ __all__ = [
     "PairedDeLong",
     "Permuted",
     "Rate",
+    "RateDifference",
     "RiskBound",
     "RiskCoverage",
     "SelectiveIntervals",
@@ -109,11 +111,14 @@ __all__ = [
     "holm",
     "logit_interval",
     "mcnemar",
+    "p_below",
+    "p_equivalent_rates",
     "p_inverted",
     "p_works",
     "pearson",
     "prr",
     "questions_needed",
+    "rate_difference",
     "risk_bound",
     "risk_coverage_curve",
     "spearman",
