@@ -17,9 +17,9 @@ def to_json(report: Report) -> dict[str, Any]:
     return to_values(report)
 
 
-def dumps(report: Report) -> str:
-    """Return the report as JSON text, indented, ASCII only so that no terminal can be steered by it."""
-    return json.dumps(to_json(report), indent=2, allow_nan=False)
+def dumps(record: object) -> str:
+    """Return a report, or another record, as JSON text, indented, ASCII only so that no terminal can be steered."""
+    return json.dumps(to_values(record), indent=2, allow_nan=False)
 
 
 def from_json(values: Mapping[str, Any]) -> Report:

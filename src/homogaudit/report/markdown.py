@@ -18,8 +18,13 @@ _CODE = re.compile(r"(?<!`)`([^`\\<>&]+)`(?!`)")
 
 def to_markdown(report: Report) -> str:
     """Return the report, the short one first."""
-    parts = ["# homogaudit report"]
-    for section in (summary(report), *sections(report)):
+    return sections_to_markdown("homogaudit report", (summary(report), *sections(report)))
+
+
+def sections_to_markdown(title: str, shown: Iterable[Section]) -> str:
+    """Return sections one below the other under a title."""
+    parts = [f"# {title}"]
+    for section in shown:
         parts.append(f"## {_escape(section.title)}")
         parts += [_line(part) if isinstance(part, Line) else _table(part) for part in _written(section)]
     return "\n\n".join(parts) + "\n"

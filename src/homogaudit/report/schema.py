@@ -48,13 +48,13 @@ def _meanings(kind: type) -> dict[str, str]:
     return {name: " ".join(meaning.split()) for name, colon, meaning in entries if colon}
 
 
-def generate() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of the report."""
-    found = TypeAdapter(Report).json_schema(mode="serialization", schema_generator=_Schema)
+def generate(kind: type = Report, title: str = "report", version: int = 2) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a record that is an output of its own, the report unless another is named."""
+    found = TypeAdapter(kind).json_schema(mode="serialization", schema_generator=_Schema)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:homogaudit:report:2",
-        "title": "homogaudit report",
+        "$id": f"urn:homogaudit:{title}:{version}",
+        "title": f"homogaudit {title}",
     }
     definitions = dict(sorted(found.pop("$defs").items()))
     for record in (found, *definitions.values()):
@@ -63,5 +63,10 @@ def generate() -> dict[str, Any]:
     return head | found | {"$defs": definitions}
 
 
+def write(path: Path, schema: dict[str, Any]) -> None:
+    """Write a schema where it is shipped."""
+    path.write_text(json.dumps(schema, indent=1) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    PATH.write_text(json.dumps(generate(), indent=1) + "\n", encoding="utf-8")
+    write(PATH, generate())

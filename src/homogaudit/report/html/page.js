@@ -265,7 +265,7 @@
   at("download").addEventListener("click", () => {
     const link = make("a");
     link.href = URL.createObjectURL(new Blob([at("report-json").textContent], { type: "application/json" }));
-    link.download = "report.json";
+    link.download = at("report-json").dataset.file;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });

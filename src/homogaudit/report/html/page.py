@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,15 +17,15 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from homogaudit import __version__
+from homogaudit.codec import to_values
 from homogaudit.report.glossary import lookup_all
 from homogaudit.report.html import plots
 from homogaudit.report.html.questions import question_data
-from homogaudit.report.json import to_json
 from homogaudit.report.layout import sections
 from homogaudit.report.numbers import MISSING, count, decimal, percent, threshold
 from homogaudit.report.question_rows import Questions
 from homogaudit.report.records import FORMAT, Report
-from homogaudit.report.section import Curves, HeatMap
+from homogaudit.report.section import Curves, HeatMap, Section
 from homogaudit.report.summary import summary
 from homogaudit.report.text import plain
 
@@ -38,9 +38,30 @@ _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff
 
 def to_html(report: Report, questions: Questions) -> str:
     """Return the page of a full report and of the questions of its run; each filter that holds of some is a button."""
-    listed = question_data(questions)
-    shown = (summary(report), *sections(report))
-    named = lookup_all({name: None for section in shown for name in section.terms()})
+    return page(
+        (summary(report), *sections(report)),
+        question_data(questions),
+        what="report",
+        name=report.run.model,
+        record=report,
+        form=FORMAT,
+    )
+
+
+def page(
+    shown: Sequence[Section], questions: Mapping[str, Any], *, what: str, name: str, record: object, form: str
+) -> str:
+    """Return a page of sections and questions.
+
+    Args:
+        shown: The summary first.
+        questions: As `question_data` gives them: what the script lists, and the filters that hold of some.
+        what: What the page is, `report` or another word for it.
+        name: Of what it is about, its heading.
+        record: What the sections are made of; the page holds it as JSON.
+        form: The name of its format.
+    """
+    named = lookup_all({term: None for section in shown for term in section.terms()})
     glossary = {term.name: term for term in named.values()}
     style, script = _resource("page.css"), _resource("page.js")
     made = Environment(
@@ -60,16 +81,17 @@ def to_html(report: Report, questions: Questions) -> str:
         sections=shown[1:],
         terms=named,
         glossary=sorted(glossary.values(), key=lambda term: term.name.casefold()),
-        filters=listed["filters"],
-        model=plain(report.run.model),
+        filters=questions["filters"],
+        what=what,
+        name=plain(name),
         version=__version__,
-        format=FORMAT,
+        format=form,
         style=Markup(style),
         style_hash=_hash(style),
         script=Markup(script),
         script_hash=_hash(script),
-        report_json=_embedded(to_json(report)),
-        questions_json=_embedded(listed),
+        record_json=_embedded(to_values(record)),
+        questions_json=_embedded(questions),
     )
 
 
