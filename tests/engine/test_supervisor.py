@@ -18,6 +18,7 @@ import pytest
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import StorageError
 from homogaudit.events import (
+from homogaudit.questions.sandbox import close_renderer
     Cancelling,
     EngineFailed,
     EngineReady,
@@ -64,6 +65,8 @@ def make_job(make_run: Callable[..., RunFile], demo_model: Path) -> Callable[...
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> AsyncIterator[None]:
     """Look for threads and child processes that a test left behind."""
+    # Other tests of this process may have rendered templates.
+    close_renderer()
     before = threading.active_count()
     yield  # type: ignore[misc]
     with warnings.catch_warnings():

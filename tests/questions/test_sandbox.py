@@ -1,5 +1,8 @@
+import re
 import sys
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -54,19 +57,81 @@ def test_a_runaway_template_is_stopped(source: str, monkeypatch: pytest.MonkeyPa
     assert caught.value.reason.isprintable()
 
 
-def test_a_runaway_template_names_its_line(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sandbox, "MAX_SECONDS", 0.05)
-    with pytest.raises(TemplateFailure, match=r"it ran for more than 0\.05 s") as caught:
-        render("a\n{% for a in range(99999) %}{% for b in range(99999) %}\n{% endfor %}{% endfor %}")
-    assert caught.value.line in (2, 3)
+@pytest.mark.parametrize("can_limit", [True, False], ids=["limit", "looked_at"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ (1).to_bytes(1999999999, 'big') }}",
+        "{{ '\\t'.encode().expandtabs(2000000000) }}",
+        "{{ ('%9999999d' % 1) * 99 }}",
+        "{% set a = ['aaaaaaaaaa'] * 1000 %}{% set b = [a] * 1000 %}{% set c = [b] * 1000 %}{{ c }}",
+        "{% set x = 'a' * 9999999 %}{{ [" + "x," * 400 + "] | string }}",
+        "{% set ns = namespace(l=['a']) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}",
+    ],
+)
+def test_no_operation_takes_more_memory_than_a_template_may(
+    source: str, can_limit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if can_limit and sys.platform != "linux":
+        pytest.skip("this system does not hold a process to its bound")
+    monkeypatch.setattr(sandbox, "_CAN_LIMIT_MEMORY", can_limit)
+    sandbox.close_renderer()
+    with pytest.raises(TemplateFailure, match=r"memory|ran for more than") as caught:
+        render(source)
+    assert caught.value.went_too_far
+    assert render("{{ 1 }}") == "1"
+    sandbox.close_renderer()
 
 
-def test_the_trace_function_that_was_there_is_put_back():
-    before = sys.gettrace()
-    render("{{ 1 }}")
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 1.5 | round(9999999, 'ceil') }}",
+        "{{ 10 ** 99999999 == 1 }}",
+        "{{ ('a ' * 3000000) | wordwrap(1) | length }}",
+        "{{a}}" * 190_000,
+        "{{ ([3, 1, 2] * 3000000) | sort | length }}",
+    ],
+)
+def test_one_long_operation_ends_in_time_as_a_long_loop_does(source: str) -> None:
+    start = time.monotonic()
     with pytest.raises(TemplateFailure):
-        render("{{ 1 / 0 }}")
-    assert sys.gettrace() is before
+        render(source)
+    assert time.monotonic() - start < 2 * sandbox.MAX_SECONDS
+
+
+def test_the_trials_of_a_slow_template_share_the_time_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "MAX_SECONDS", 0.6)
+    slow = "{% for a in range(99999) %}{% for b in range(4) %}{% endfor %}{% endfor %}"
+    template = CompiledTemplate(slow, now=NOW)
+    with pytest.raises(TemplateFailure, match=r"it ran for more than 0\.6 s"):
+        for _ in range(100):
+            template.render({}, is_trial=True)
+
+
+def test_a_renderer_that_is_gone_is_started_anew() -> None:
+    template = CompiledTemplate("{{ x }}", now=NOW)
+    sandbox.close_renderer()
+    assert template.render({"x": "y"}) == "y"
+
+
+def test_a_failure_names_the_templates_line() -> None:
+    with pytest.raises(TemplateFailure, match="division by zero") as caught:
+        render("a\n{{ 1 / 0 }}")
+    assert (caught.value.line, caught.value.went_too_far) == (2, False)
+
+
+def test_the_renderer_imports_nothing_of_this_project_and_nothing_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.close_renderer()
+    for name in ("jinja2", "json", "homogaudit"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert render("{{ 1 }}") == "1"
+    assert not (tmp_path / "executed").exists()
+    source = Path(sandbox.__file__).with_name("template_process.py").read_text()
+    assert not re.search(r"^\s*(from|import) homogaudit", source, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

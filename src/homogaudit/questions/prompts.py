@@ -209,9 +209,13 @@ class PromptRenderer:
         ways = [(typed, folded) for typed in (False, True) for folded in (False, True) if has_system or not folded]
         for typed, folded in ways:
             try:
-                text = self._render(_QUESTION, system, typed, folded)
-                uses_question = _QUESTION in text or text != self._render(_OTHER_QUESTION, system, typed, folded)
+                text = self._render(_QUESTION, system, typed, folded, is_trial=True)
+                uses_question = _QUESTION in text or text != self._render(
+                    _OTHER_QUESTION, system, typed, folded, is_trial=True
+                )
             except TemplateFailure as error:
+                if error.went_too_far:
+                    raise
                 # The first failure is the one that speaks of the template as it was meant to be used.
                 failure = failure or error
                 continue
@@ -223,7 +227,7 @@ class PromptRenderer:
             return _Plan(typed, folded, literals, holes)
         raise failure or TemplateFailure("it leaves the question or the system prompt out of the prompt")
 
-    def _render(self, question: str, system: str, typed: bool, folded: bool) -> str:
+    def _render(self, question: str, system: str, typed: bool, folded: bool, *, is_trial: bool = False) -> str:
         if system and self._asks_for_silence:
             system = f"{system} {_SILENCE}"
         turns = [("user", f"{system}\n\n{question}" if folded else question)]
@@ -244,7 +248,8 @@ class PromptRenderer:
                 "documents": None,
                 "bos_token": self._bos_token,
                 "eos_token": self._eos_token,
-            }
+            },
+            is_trial=is_trial,
         )
 
     def _error(self, failure: TemplateFailure) -> HomogauditError:
