@@ -18,7 +18,6 @@ import pytest
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import StorageError
 from homogaudit.events import (
-from homogaudit.questions.sandbox import close_renderer
     Cancelling,
     EngineFailed,
     EngineReady,
@@ -38,6 +37,7 @@ from homogaudit.questions.sandbox import close_renderer
     Scoring,
     Snapshot,
 )
+from homogaudit.questions.sandbox import close_renderer
 from homogaudit.records import Decoding, Prompting, Question
 from homogaudit.store import RunFile
 from homogaudit.store.run_lock import lock_owner
