@@ -18,6 +18,7 @@ from homogaudit.signals.token import high_entropy_share
 from homogaudit.statistics.arrays import FloatArray, class_vector, require_classes, score_matrix
 from homogaudit.statistics.auroc import delong, logit_interval
 from homogaudit.statistics.folds import stratified_folds
+from homogaudit.statistics.logistic_regression import fit_logistic_regression
 
 FREE_FEATURES = (
     "entropy_mean",
@@ -223,18 +224,22 @@ def _fit(
     held_out: NDArray[np.intp],
 ) -> tuple[FloatArray, FloatArray]:
     """Return the log-odds of the questions held out and the coefficients."""
-    from sklearn.decomposition import PCA
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
     known, unknown = inputs[training], inputs[held_out]
     if vectors is not None:
-        components = min(COMPONENTS, vectors.shape[1], len(training) - 1)
-        # Both give the same components whatever the seed; the first is the faster where questions are many.
-        solver = "covariance_eigh" if len(training) >= vectors.shape[1] else "full"
-        pca = PCA(components, svd_solver=solver).fit(vectors[training])
-        known = np.hstack([known, pca.transform(vectors[training])])
-        unknown = np.hstack([unknown, pca.transform(vectors[held_out])])
-    scaler = StandardScaler().fit(known)
-    model = LogisticRegression(max_iter=1000).fit(scaler.transform(known), labels[training])
-    return model.decision_function(scaler.transform(unknown)), model.coef_[0]
+        axes = _principal_axes(vectors[training])
+        known = np.hstack([known, vectors[training] @ axes])
+        unknown = np.hstack([unknown, vectors[held_out] @ axes])
+    mean, deviation = known.mean(axis=0), known.std(axis=0)
+    # Of a constant input rounding may leave so much: it is then about 0 for every question.
+    deviation[deviation <= len(known) * np.finfo(np.float64).eps * np.abs(mean)] = 1.0
+    model = fit_logistic_regression((known - mean) / deviation, labels[training].astype(np.float64), ridge=1.0)
+    return model.log_odds((unknown - mean) / deviation), model.slopes
+
+
+def _principal_axes(vectors: FloatArray) -> FloatArray:
+    """Return the first principal axes of vectors of shape (n, d) as columns."""
+    count = min(COMPONENTS, vectors.shape[1], len(vectors) - 1)
+    centered = vectors - vectors.mean(axis=0)
+    if len(vectors) < vectors.shape[1]:
+        return np.linalg.svd(centered, full_matrices=False)[2][:count].T
+    return np.linalg.eigh(centered.T @ centered)[1][:, : -count - 1 : -1]

@@ -24,6 +24,7 @@ from homogaudit.report.undefined import WITH_FULL
 from homogaudit.report.validity import assess, label_warning
 from homogaudit.report.verdict import decide
 from homogaudit.statistics import DRAWS
+from homogaudit.statistics.threads import on_one_thread
 from homogaudit.store.run_file import RunFile
 from homogaudit.store.shards import Shards
 
@@ -31,6 +32,7 @@ SEED = 20261123
 """Of every resampling: the same run file gives the same report to the last digit."""
 
 
+@on_one_thread
 def build(
     run: RunFile | RunData,
     *,

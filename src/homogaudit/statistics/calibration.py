@@ -14,6 +14,7 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import Interval
 from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, require_classes, score_vector
 from homogaudit.statistics.bootstrap import CHUNK_WEIGHTS, DRAWS, percentile_interval
+from homogaudit.statistics.logistic_regression import fit_logistic_regression
 
 BINS = 10
 """Bins of equal mass (METHODS, Statistics)."""
@@ -151,40 +152,50 @@ def calibrate_out_of_fold(
         Platt (1999), "Probabilistic outputs for support vector machines", with his targets; Zadrozny and Elkan (2002),
         "Transforming classifier scores into accurate multiclass probability estimates".
     """
-    from sklearn.model_selection import StratifiedKFold
-
     vector = score_vector(scores)
     labels = class_vector(positive, vector.size)
     require_classes(labels, FOLDS, f"calibration in {FOLDS} folds")
     fit = {"platt": _platt, "isotonic": _isotonic}[method]
     probabilities = np.empty(vector.size)
-    folds = StratifiedKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
-    for training, held_out in folds.split(vector[:, None], labels):
+    fold = _folds(labels, seed)
+    for number in range(FOLDS):
+        training, held_out = fold != number, fold == number
         probabilities[held_out] = fit(vector[training], labels[training], vector[held_out])
     ece = expected_calibration_error(probabilities, labels) if vector.size >= BINS else None
     return Calibrated(method, probabilities, ece, brier_score(probabilities, labels))
 
 
+def _folds(positive: BoolArray, seed: int) -> NDArray[np.intp]:
+    """Return the fold of each question: those of scikit-learn's `StratifiedKFold`, shuffled."""
+    generator = np.random.RandomState(seed)
+    # The class of the first question comes first. Dealt out in turns, it says how many of each a fold gets.
+    classes = (positive == positive[0], positive != positive[0])
+    dealt = np.arange(positive.size) % FOLDS
+    first = np.count_nonzero(classes[0])
+    fold = np.empty(positive.size, dtype=np.intp)
+    for members, turns in zip(classes, (dealt[:first], dealt[first:]), strict=True):
+        numbers = np.sort(turns)
+        generator.shuffle(numbers)
+        fold[members] = numbers
+    return fold
+
+
 def _platt(scores: FloatArray, positive: BoolArray, held_out: FloatArray) -> FloatArray:
-    from sklearn.linear_model import LogisticRegression
+    from scipy.special import expit
 
     # Standardised, so that the solver converges whatever the unit of the signal.
     center, scale = scores.mean(), scores.std() or 1.0
-    inputs = ((scores - center) / scale)[:, None]
     positives = np.count_nonzero(positive)
-    # Platt's targets are not quite 0 and 1, which keeps the curve finite where the classes do not overlap; a question
-    # with target t is one positive of weight t and one negative of weight 1 - t.
+    # Platt's targets are not quite 0 and 1, which keeps the curve finite where the classes do not overlap.
     targets = np.where(positive, (positives + 1) / (positives + 2), 1 / (positive.size - positives + 2))
-    model = LogisticRegression(C=np.inf, max_iter=1000).fit(
-        np.concatenate([inputs, inputs]),
-        np.repeat([True, False], scores.size),
-        sample_weight=np.concatenate([targets, 1 - targets]),
-    )
-    return model.predict_proba(((held_out - center) / scale)[:, None])[:, 1]
+    model = fit_logistic_regression((scores - center)[:, None] / scale, targets)
+    return expit(model.log_odds((held_out - center)[:, None] / scale))
 
 
 def _isotonic(scores: FloatArray, positive: BoolArray, held_out: FloatArray) -> FloatArray:
-    from sklearn.isotonic import IsotonicRegression
+    from scipy.optimize import isotonic_regression
 
-    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, positive.astype(np.float64))
-    return np.asarray(model.predict(held_out), dtype=np.float64)
+    # Equal scores are one point of the step function; between two it rises along a line.
+    points, number, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    rates = np.bincount(number, weights=positive) / counts
+    return np.interp(held_out, points, isotonic_regression(rates, weights=counts).x)

@@ -67,7 +67,7 @@ def risk_bound(scores: ArrayLike, positive: ArrayLike, target: float, delta: flo
         Angelopoulos, Bates, Candes, Jordan and Lei (2021), "Learn then Test: calibrating predictive algorithms to
         achieve risk control", with fixed-sequence testing.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     vector = score_vector(scores)
     labels = class_vector(positive, vector.size)
@@ -88,7 +88,7 @@ def risk_bound(scores: ArrayLike, positive: ArrayLike, target: float, delta: flo
     for threshold in np.unique(np.sort(vector[held_out])[last]).tolist():
         accepted = vector[calibration] <= threshold
         errors = np.count_nonzero(labels[calibration][accepted])
-        p = float(binom.cdf(errors, np.count_nonzero(accepted), target))
+        p = float(bdtr(errors, np.count_nonzero(accepted), target))
         if p > delta:
             break
         passed = threshold, p
@@ -113,11 +113,11 @@ def _fewest_accepted(target: float, delta: float) -> int:
 
     With fewer the sequence would often end at its strictest threshold for lack of questions, not for errors.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     # By Chernoff's bound this many pass: P(X <= mean / 2) <= exp(-mean / 8).
     accepted = np.arange(1, math.ceil(8 * math.log(1 / delta) / target) + 2)
-    passes = binom.cdf(np.floor(accepted * target / 2), accepted, target) <= delta
+    passes = bdtr(np.floor(accepted * target / 2), accepted, target) <= delta
     return int(accepted[np.argmax(passes)])
 
 
