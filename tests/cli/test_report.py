@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from junitparser import Error, JUnitXml
 
 from homogaudit.cli.app import run_app
 from homogaudit.report.json import schema
@@ -159,21 +160,32 @@ def test_a_gate_passes_or_fails_by_the_interval_of_the_primary_scr(
     target = tmp_path / "twelve.audit"
     assert run_app(["import", "twelve.jsonl", "-o", str(target), "--no-embedder", "-q"]) == 0
     # Clopper and Pearson's interval of 3 of 12 is [0.0549, 0.5719]: a gate within it is neither kept nor broken.
-    for gate, said in (("0.05", "is above the gate of 0.05"), ("0.24", "is not shown to be within the gate of 0.24")):
+    code, _, err = report(target, "--max-scr", "0.05")
+    assert (code, err) == (1, "error: `--max-scr 0.05` failed: SCR 0.250 [0.055, 0.572] (3 of 12)\n")
+    for gate in ("0.24", "0.571"):
         code, _, err = report(target, "--max-scr", gate)
-        assert (code, err) == (1, f"error: SCR 0.250 [0.055, 0.572] (3 of 12) {said}\n")
-    code, _, err = report(target, "--max-scr", "0.571")
-    assert code == 1 and err.endswith("gate of 0.571\nhint: more questions make the interval narrower\n")
+        said = f"error: `--max-scr {gate}` not shown: SCR 0.250 [0.055, 0.572] (3 of 12)\nhint: about "
+        assert (
+            code == 1
+            and err.startswith(said)
+            and err.endswith(" questions would decide, with a probability of 80% if the true value is 0.250\n")
+        )
+    # By the estimate alone three of twelve would do.
+    code, _, err = report(target, "--max-scr", "0.25", "--gate-on", "estimate")
+    assert code == 0 and err.startswith("`--max-scr 0.25` passed: SCR 0.250")
     assert report(target, "--max-scr", "0.572")[0] == 0
     # Under `--json` stdout holds one object whatever the gate says.
     code, out, err = report(target, "--max-scr", "0.24", "--json")
     assert code == 1
     assert valid(out)["homogenization"]["methods"]["jaccard"]["scr"]["k"] == 3
-    assert err.startswith("error: SCR 0.250")
-    # An unfinished run is not judged at all.
+    assert json.loads(out)["gates"][0]["state"] == "not shown"
+    assert err.startswith("error: `--max-scr 0.24` not shown: SCR 0.250")
+    # An unfinished run is not judged at all, and its JUnit file says so.
     with RunFile.open(target, writable=True) as run:
         run.set_meta("status", "started")
-    assert report(target, "--max-scr", "0.24")[0] == 4
+    assert report(target, "--max-scr", "0.24", "--junit", "gates.xml")[0] == 4
+    (case,) = next(iter(JUnitXml.fromfile("gates.xml")))
+    assert [type(x) for x in case.result] == [Error]
 
 
 @pytest.mark.parametrize(
@@ -356,4 +368,4 @@ def test_a_table_of_an_unfinished_run_has_all_questions_and_exit_code_4(report: 
 def test_a_gate_is_checked_beside_a_table(report: Report, run_path: Path):
     code, out, err = report(run_path, "--questions", "q.csv", "--max-scr", "0.5")
     assert (code, out) == (1, "")
-    assert err.startswith("wrote 3 questions to `q.csv`\nerror: there is no SCR to check: only 3")
+    assert err.startswith("wrote 3 questions to `q.csv`\nerror: `--max-scr 0.5` cannot be judged: only 3")

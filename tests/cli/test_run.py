@@ -212,7 +212,7 @@ def test_a_gate_that_fails_is_exit_code_1(run: Run, finished: Path, questions: P
     assert result.code == 1
     # Two questions make no level, and without one no gate passes. Stdout holds the report alone.
     assert json.loads(result.out)["verdict"]["level"] == "not judged"
-    assert result.error == "there is no SCR to check: only 2 questions are clustered, 10 are needed"
+    assert result.error == "`--max-scr 0.5` cannot be judged: only 2 questions are clustered, 10 are needed"
 
 
 def test_a_gate_that_is_none_is_refused_before_anything_runs(run: Run, questions: Path, runs: Path):

@@ -11,6 +11,7 @@ from homogaudit.cli import completion
 drawing = partial(typer.Option, rich_help_panel="Drawing")
 asking = partial(typer.Option, rich_help_panel="Questions")
 scoring = partial(typer.Option, rich_help_panel="Scoring")
+gating = partial(typer.Option, rich_help_panel="Gates")
 
 ExampleOption = Annotated[
     bool, typer.Option("--example", help="Use the example that ships with homogaudit; needs no model and no network.")
@@ -60,9 +61,33 @@ ModelsOption = Annotated[
 ]
 MaxScrOption = Annotated[
     float | None,
-    typer.Option(
-        "--max-scr", help="Exit with 1 unless the interval of the single-cluster rate (SCR) ends at this or below it."
+    gating("--max-scr", help="Exit with 1 unless the interval of the single-cluster rate (SCR) ends at this or below."),
+]
+MinAurocOption = Annotated[
+    list[str] | None,
+    gating(
+        "--min-auroc",
+        metavar="SIGNAL=X",
+        help="Exit with 1 unless the interval of the signal's AUROC begins at X or above. May be given several times.",
     ),
+]
+MaxMissedOption = Annotated[
+    float | None,
+    gating(
+        "--max-missed",
+        help="Exit with 1 unless the share of wrong answers on which all samples agree is shown to be at most this.",
+    ),
+]
+FailOnOption = Annotated[
+    str | None,
+    gating("--fail-on", metavar="invalid", help="Exit with 1 if the audit is not valid; the other gates imply it."),
+]
+GateOnOption = Annotated[
+    str,
+    gating("--gate-on", metavar="WHAT", help="What the gates go by: interval, or estimate, which few questions pass."),
+]
+JunitOption = Annotated[
+    str | None, gating("--junit", metavar="FILE", help="Write what became of the gates as a JUnit file as well.")
 ]
 ContextOption = Annotated[
     str,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homogaudit.cli.options import ExampleOption, JsonOption, MaxScrOption, ModelsOption, RunArgument
+from homogaudit.cli import options
+from homogaudit.cli.options import ExampleOption, JsonOption, ModelsOption, RunArgument
 from homogaudit.cli.output import STDOUT, ForceOption, check_targets, told, writing
 from homogaudit.config.nearest import in_backticks
-from homogaudit.errors import GateFailedError, IncompleteRunError, ModelError, UsageError
+from homogaudit.errors import IncompleteRunError, ModelError, UsageError
 
 if TYPE_CHECKING:
+    from homogaudit.report.gates import Gates
     from homogaudit.report.question_rows import Questions
     from homogaudit.report.records import Report
     from homogaudit.store import RunFile
@@ -66,18 +68,26 @@ def report(
     judge: Annotated[
         str | None, typer.Option(metavar="JUDGE", help="Use the labels of this judge; default: the run's own.")
     ] = None,
-    max_scr: MaxScrOption = None,
+    max_scr: options.MaxScrOption = None,
+    min_auroc: options.MinAurocOption = None,
+    max_missed: options.MaxMissedOption = None,
+    fail_on: options.FailOnOption = None,
+    gate_on: options.GateOnOption = "interval",
+    junit: options.JunitOption = None,
     models_file: ModelsOption = None,
 ) -> None:
     """Print the report of a run, or write it to a file.
 
     An unfinished run is reported as far as it got, with exit code 4.
     """
+    flags = dict(locals())
     from homogaudit.cli.error_line import after_report, warn
+    from homogaudit.cli.gates import check_signals, read_gates, tell_gates, write_junit
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.example import example_run
     from homogaudit.launch.run_paths import find_run
     from homogaudit.report.build import build
+    from homogaudit.report.gates import judge_gates
     from homogaudit.report.question_rows import question_rows
     from homogaudit.report.question_table import check_suffix
     from homogaudit.report.run_data import read_run
@@ -90,19 +100,21 @@ def report(
     if open_page and html is None:
         html = str(Path(mkdtemp(prefix="homogaudit-")) / "report.html")
     targets = {"--html": html, "--questions": questions, "--sample-clusters": sample_clusters}
-    files = check_targets(targets, prints, force=force)
+    files = check_targets({**targets, "--junit": junit}, prints, force=force)
     filters = {"--one-cluster": one_cluster, "--wrong": wrong, "--category": category is not None}
     if questions is None and (given := [flag for flag, is_given in filters.items() if is_given]):
         raise UsageError(f"`{given[0]}` chooses rows of `--questions`", "add `--questions FILE`")
     if "--questions" in files:
         check_suffix(files["--questions"])
-    check_max_scr(max_scr)
+    gates = read_gates(flags)
     path = example_run(run) if example else find_run(run, load_settings(load_models(models_file)).runs)
     if line := missing_journal(path):
         warn(line)
     with RunFile.open(path) as stored:
+        check_signals(gates, stored.signals())
         data = read_run(stored)
-        is_printed, built = bool(prints) or not any(targets.values()), None
+        # A JUnit file goes beside the report, the others stand in its place.
+        is_printed, built = bool(prints) or not (any(targets.values()) or junit == STDOUT), None
         if questions is not None:
             names = [name for name, given in (("one_cluster", one_cluster), ("wrong", wrong)) if given]
             rows = question_rows(data, judge).where(*names, category=category)
@@ -110,18 +122,20 @@ def report(
         if sample_clusters is not None:
             _write_sample(stored, files.get("--sample-clusters"))
         # A table alone needs no figure, and figures take most of the time.
-        if is_printed or html is not None or max_scr is not None:
+        if is_printed or html is not None or gates:
             # Markdown and the page hold everything.
-            built = build(data, judge=judge, full=full or markdown or html is not None)
+            built = judge_gates(build(data, judge=judge, full=full or markdown or html is not None), gates)
         if built is not None and html is not None:
             _write_page(built, question_rows(data, judge), files.get("--html"), is_opened=open_page)
         if built is not None and is_printed:
             _print(built, as_json=as_json, markdown=markdown, full=full)
+        if built is not None and junit is not None:
+            write_junit(built, files.get("--junit"))
         with after_report(as_json=as_json):
             check_drawn(stored)
             check_complete(stored)
             if built is not None:
-                check_gate(built, max_scr)
+                tell_gates(built)
 
 
 def _write_questions(rows: "Questions", file: Path | None) -> None:
@@ -171,23 +185,32 @@ def _write_page(built: "Report", rows: "Questions", file: Path | None, *, is_ope
         typer.echo("no browser to open it with", err=True)
 
 
-def report_done(path: Path, *, as_json: bool, full: bool = False, max_scr: float | None = None) -> None:
+def report_done(
+    path: Path, *, as_json: bool, full: bool = False, gates: "Gates | None" = None, junit: Path | None = None
+) -> None:
     """Print the report of a run that was worked on, and tell then what is missing or wrong.
 
     Raises:
-        HomogauditError: As `check_drawn`, `check_complete` and `check_gate`.
+        HomogauditError: As `check_drawn` and `check_complete`.
+        Exit: A gate is not passed.
     """
     from homogaudit.cli.error_line import after_report
+    from homogaudit.cli.gates import tell_gates, write_junit
     from homogaudit.report.build import build
+    from homogaudit.report.gates import judge_gates
     from homogaudit.store import RunFile
 
     with RunFile.open(path) as stored:
         built = build(stored, full=full)
+        if gates is not None:
+            built = judge_gates(built, gates)
         _print(built, as_json=as_json, full=full)
+        if junit is not None:
+            write_junit(built, junit)
         with after_report(as_json=as_json):
             check_drawn(stored)
             check_complete(stored)
-            check_gate(built, max_scr)
+            tell_gates(built)
 
 
 def _print(built: "Report", *, as_json: bool = False, markdown: bool = False, full: bool = False) -> None:
@@ -240,41 +263,3 @@ def check_complete(run: "RunFile") -> None:
         if run.is_recorded:
             hint = f"continue with `homogaudit score {shlex.quote(str(run.path))}`"
         raise IncompleteRunError(f"`{run.path}` is not complete: {run.progress().text}", hint)
-
-
-def check_max_scr(max_scr: float | None) -> None:
-    """Check that a gate can be one, before hours are spent on what it is to judge.
-
-    Raises:
-        UsageError: It is no rate.
-    """
-    if max_scr is not None and not 0 <= max_scr <= 1:
-        raise UsageError(
-            f"`--max-scr` must lie between 0 and 1, not `{max_scr:g}`", "it is a share of the questions, such as 0.05"
-        )
-
-
-def check_gate(built: "Report", max_scr: float | None) -> None:
-    """Check the primary SCR against a gate, by the interval that its level goes by; `None` is no gate.
-
-    Raises:
-        GateFailedError: It is not shown to be at most `max_scr`, cannot be computed, or the audit is invalid.
-    """
-    from homogaudit.report.numbers import decimal_and_interval
-    from homogaudit.report.records import Undefined
-
-    if max_scr is None:
-        return
-    homogenization = built.homogenization
-    if built.verdict.level == "invalid":
-        raise GateFailedError("the audit is invalid, so no gate can pass", "the report says why")
-    primary = homogenization.methods.get(homogenization.primary) if homogenization.primary else None
-    rate = primary.level_rate if primary else Undefined("nothing was clustered")
-    if isinstance(rate, Undefined):
-        raise GateFailedError(f"there is no SCR to check: {rate.reason}", "the report says what is missing")
-    if rate.high > max_scr:
-        found = f"SCR {decimal_and_interval(rate)} ({rate.k:,} of {rate.n:,})"
-        if rate.low > max_scr:
-            raise GateFailedError(f"{found} is above the gate of {max_scr:g}")
-        hint = "more questions make the interval narrower" if rate.value < max_scr else None
-        raise GateFailedError(f"{found} is not shown to be within the gate of {max_scr:g}", hint)

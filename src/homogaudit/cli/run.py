@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from homogaudit.cli import completion, options
+from homogaudit.cli.output import ForceOption
 from homogaudit.errors import EngineError, HomogauditError
 
 _prompting = partial(typer.Option, rich_help_panel="Prompt")
@@ -114,6 +115,12 @@ def run(
     yes: options.YesOption = False,
     models_file: options.ModelsOption = None,
     max_scr: options.MaxScrOption = None,
+    min_auroc: options.MinAurocOption = None,
+    max_missed: options.MaxMissedOption = None,
+    fail_on: options.FailOnOption = None,
+    gate_on: options.GateOnOption = "interval",
+    junit: options.JunitOption = None,
+    force: ForceOption = False,
     full: Annotated[bool, typer.Option("--full", help="Print the whole report.")] = False,
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
@@ -126,14 +133,17 @@ def run(
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import ignore, warn
-    from homogaudit.cli.report import check_max_scr, report_done
+    from homogaudit.cli.gates import check_junit, check_signals, read_gates
+    from homogaudit.cli.report import report_done
     from homogaudit.launch.requests import RunRequest
     from homogaudit.launch.run import plan_run
     from homogaudit.launch.run_choice import remove_if_empty
     from homogaudit.launch.run_paths import log_path
     from homogaudit.questions import Columns
 
-    check_max_scr(max_scr)
+    gates = read_gates(flags)
+    check_signals(gates)
+    junit_file = check_junit(junit, force=force)
     request = RunRequest.of(
         flags,
         categories=tuple(category or ()),
@@ -158,4 +168,4 @@ def run(
         if not path.exists() and not isinstance(error, EngineError):
             log_path(path).unlink(missing_ok=True)
         raise
-    report_done(path, as_json=as_json, full=full, max_scr=max_scr)
+    report_done(path, as_json=as_json, full=full, gates=gates, junit=junit_file)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from homogaudit.cli import options
+from homogaudit.cli.output import ForceOption
 
 
 def score(
@@ -30,6 +31,13 @@ def score(
     max_cost: options.MaxCostOption = None,
     yes: options.YesOption = False,
     models_file: options.ModelsOption = None,
+    max_scr: options.MaxScrOption = None,
+    min_auroc: options.MinAurocOption = None,
+    max_missed: options.MaxMissedOption = None,
+    fail_on: options.FailOnOption = None,
+    gate_on: options.GateOnOption = "interval",
+    junit: options.JunitOption = None,
+    force: ForceOption = False,
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -41,22 +49,25 @@ def score(
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import warn
+    from homogaudit.cli.gates import check_junit, check_signals, read_gates
     from homogaudit.cli.report import report_done
     from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.cluster_labels import read_cluster_labels, store_cluster_labels
     from homogaudit.launch.requests import ScoreRequest
     from homogaudit.launch.run_paths import find_run
     from homogaudit.launch.score import plan_score
+    from homogaudit.store import RunFile
     from homogaudit.store.journals import missing_journal
 
+    gates = read_gates(flags)
+    junit_file = check_junit(junit, force=force)
     path = find_run(run, load_settings(load_models(models_file)).runs)
     if line := missing_journal(path):
         warn(line)
     labels = None
-    if label_clusters is not None:
-        from homogaudit.launch.cluster_labels import read_cluster_labels
-        from homogaudit.store import RunFile
-
-        with RunFile.open(path) as stored:
+    with RunFile.open(path) as stored:
+        check_signals(gates, stored.signals())
+        if label_clusters is not None:
             labels = read_cluster_labels(label_clusters, stored)
     request = ScoreRequest.of(
         flags,
@@ -68,7 +79,5 @@ def score(
     plan = plan_score(request, warn, make_consent(is_agreed=yes))
     carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     if labels is not None:
-        from homogaudit.launch.cluster_labels import store_cluster_labels
-
         store_cluster_labels(path, labels)
-    report_done(path, as_json=as_json)
+    report_done(path, as_json=as_json, gates=gates, junit=junit_file)

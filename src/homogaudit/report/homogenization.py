@@ -175,6 +175,7 @@ def method_figures(
         level_rate_without_refusals=without_refusals,
         level_without_refusals=level_of(without_refusals),
         wrong_in_single_cluster=wrong.rate(none_wrong),
+        missed_rate=_missed(wrong, none_wrong),
         wrong_without_refusals=wrong_answered.rate(none_wrong),
         **pair_figures(method),
         pairs_asked=_asked(data, method),
@@ -184,6 +185,14 @@ def method_figures(
         thresholds=curve,
         sample_sizes=sample_sizes,
     )
+
+
+def _missed(wrong: Outcomes, reason: str) -> Rate | Undefined:
+    """Return the missed errors with an interval like that of the level."""
+    found = wrong.level_rate(reason)
+    if isinstance(found, Undefined) and found.reason != reason:
+        return Undefined(f"of those answered wrongly {found.reason}")
+    return found
 
 
 def _question_means(

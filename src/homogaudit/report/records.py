@@ -23,6 +23,7 @@ from homogaudit.report.analysis_records import (
 )
 from homogaudit.report.cascade_records import CascadeFindings, Pointer
 from homogaudit.report.figure import Figure, QuestionMean
+from homogaudit.report.gate_records import Gate
 from homogaudit.report.level import Level, VerdictLevel
 from homogaudit.report.numbers import duration, p_value, percent, threshold
 from homogaudit.report.side_by_side_records import JudgeComparison, JudgeModel, ModelComparison, ThresholdPoint
@@ -282,6 +283,14 @@ class MethodFigures:
         ),
     ]
     wrong_in_single_cluster: Annotated[Rate | Undefined, Figure("missed errors")]
+    missed_rate: Annotated[
+        Rate | Undefined,
+        Figure(
+            "missed errors, for the gate",
+            "The missed errors with the interval that `--max-missed` goes by, which is made as that of `level_rate`. "
+            "Null with its reason where fewer than 10 wrong answers are clustered.",
+        ),
+    ]
     wrong_without_refusals: Annotated[
         Rate | Undefined,
         Figure(
@@ -542,6 +551,7 @@ class Report:
         calibration: Signals as probabilities.
         cascade: Asking for signals cheapest first.
         verdict: What follows.
+        gates: The bounds that were asked for, and whether they are kept; empty where none was.
     """
 
     __pydantic_config__ = STRICT
@@ -561,3 +571,4 @@ class Report:
     cascade: CascadeFindings
     pointer: Pointer | Undefined
     verdict: Verdict
+    gates: tuple[Gate, ...] = ()

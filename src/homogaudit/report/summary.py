@@ -4,6 +4,7 @@ It computes no figure and rests on those of the report; every renderer shows it,
 """
 
 from homogaudit.report.cascade_records import HeldOutCascade
+from homogaudit.report.gates import gate_lines
 from homogaudit.report.layout import LEVEL_TONES, SCR_AXIS
 from homogaudit.report.numbers import count, decimal, decimal_and_interval, percent, percent_and_interval, share
 from homogaudit.report.parts import line, record_table
@@ -43,7 +44,7 @@ def summary(report: Report) -> Section:
         *_signals(report),
         *_saving(report),
     ]
-    parts += [*_cautions(report), *_next(report)]
+    parts += [*_cautions(report), *gate_lines(report), *_next(report)]
     return Section("summary", _title(report), "level", tuple(parts), LEVEL_TONES[verdict.level])
 
 

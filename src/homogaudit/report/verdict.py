@@ -5,7 +5,7 @@ It computes no figure; it reads them. Every sentence names the count or the inte
 
 import shlex
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from homogaudit.report.analysis_records import AnswerWhere
@@ -185,21 +185,26 @@ def _reason(level: VerdictLevel, reasons: list[str], figures: MethodFigures | No
 
 
 def _needed(figures: MethodFigures | None) -> int | None:
-    """Return how many questions would put the level into one band; `None` where it is, or where none practicable do.
-
-    The missing answers leave it open which rate is the true one: the best and the worst case must be of one band.
-    """
+    """Return how many questions would put the level into one band; `None` where it is, or where none practicable do."""
     if figures is None or isinstance(figures.level_rate, Undefined) or len(possible_bands(figures.level)) == 1:
         return None
-    best, worst = figures.scr_best_case, figures.scr_worst_case
-    if isinstance(best, Undefined) or isinstance(worst, Undefined):
+    return questions_to_decide(figures, (MILD, SEVERE))
+
+
+def questions_to_decide(figures: MethodFigures, bounds: Sequence[float]) -> int | None:
+    """Return how many questions would put the interval of the rate between two bounds or beyond one.
+
+    The missing answers leave it open which rate is the true one: the best and the worst case must lie alike. `None`
+    where they do not, and where no practicable number of questions would do.
+    """
+    best, worst, judged = figures.scr_best_case, figures.scr_worst_case, figures.level_rate
+    if isinstance(best, Undefined) or isinstance(worst, Undefined) or isinstance(judged, Undefined):
         return None
-    bounds = (MILD, SEVERE)
     if bisect_left(bounds, best.value) != bisect_left(bounds, worst.value):
         return None
     found = [questions_needed(x.value, bounds, weight=_weight(figures)) for x in (best, worst)]
     known = [x for x in found if x is not None]
-    return max(*known, FEWEST_QUESTIONS, figures.level_rate.n + 1) if len(known) == len(found) else None
+    return max(*known, FEWEST_QUESTIONS, judged.n + 1) if len(known) == len(found) else None
 
 
 def _weight(figures: MethodFigures) -> float:
