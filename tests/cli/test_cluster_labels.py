@@ -99,6 +99,50 @@ def test_labels_correct_the_rate_and_stay_over_later_scorings(call: Call, run_pa
     assert other["corrected_rate"]["reason"] == "the labelled questions are a sample by another clustering"
 
 
+def test_the_size_of_a_sample_is_chosen_and_small_runs_give_all_they_have(call: Call, run_path: Path, tmp_path: Path):
+    assert call("report", run_path, "--sample-clusters", "s.jsonl", "-n", "55")[2] == (
+        "wrote 55 questions to judge to `s.jsonl`\n"
+    )
+    assert len((tmp_path / "s.jsonl").read_text().splitlines()) == 55
+    # 36 of 80 have one cluster, so 44 is all that there is of the others.
+    rows = call("report", run_path, "--sample-clusters", "-", "--sample-size", "80")[1].splitlines()
+    assert sum(len(set(json.loads(row)["answers"])) == 1 for row in rows) == SINGLE
+    for size, message in (("49", "a sample of `49` questions"), ("81", "`run.audit` has `80` clustered questions")):
+        code, _, err = call("report", run_path.name, "--sample-clusters", "-", "-n", size)
+        assert (code, message in err) == (2, True)
+    code, _, err = call("report", run_path, "-n", "60")
+    assert (code, err.splitlines()[0]) == (2, "error: `--sample-size` is that of `--sample-clusters`")
+
+
+def test_labels_of_a_table_are_those_of_json_lines(call: Call, run_path: Path, tmp_path: Path):
+    words = ["true", "No", "one", "several", "1", "0", " yes ", "FALSE", "y", "n"]
+    lines = [f"q{number},note,{words[number % 10]}" for number in range(60)]
+    (tmp_path / "labels.csv").write_text("\ufeffID,remark,label\r\n" + "\r\n".join(lines))
+    assert call("score", run_path, "--label-clusters", "labels.csv", "--no-embedder", "--json", "-q")[0] == 0
+    with RunFile.open(run_path) as run:
+        assert run.cluster_labels is not None
+        assert run.cluster_labels.one_meaning == {f"q{number}": number % 2 == 0 for number in range(60)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,said\nq0,true", "`labels.csv` has no columns `id` and `label`"),
+        ("", "`labels.csv` has no columns `id` and `label`"),
+        ("id,label\nq0,maybe", "`labels.csv`, line 2: `maybe` is no label"),
+        ("id,label\nq0", "`labels.csv`, line 2: `` is no label"),
+        ("id,label\nq0,true\nq0,true", "`labels.csv`, line 3: question `q0` is there twice"),
+        ("id,label\nx,true", "`labels.csv`, line 2: `run.audit` has no question `x`"),
+        ('id,label\n"q0"x,true', "`labels.csv`, line 2 is not CSV"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_one_line(call: Call, run_path: Path, tmp_path: Path, text: str, message: str):
+    (tmp_path / "labels.csv").write_text(text)
+    code, out, err = call("score", run_path.name, "--label-clusters", "labels.csv", "--no-embedder")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {message}")
+
+
 GOOD = [{"id": f"q{number}", "one_meaning": True} for number in range(60)]
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from homogaudit.launch.cluster_labels import read_cluster_labels
 from homogaudit.records import Question
 from homogaudit.report.build import build
-from homogaudit.report.html import to_html
+from homogaudit.report.cluster_sample import sample_clusters
+from homogaudit.report.html import run_page
 from homogaudit.report.json import to_json
-from homogaudit.report.question_rows import question_rows
 from homogaudit.report.run_data import read_run
+from homogaudit.store import RunFile
 
 from .chromium import Page, browser, find_chromium
 from .conftest import RunBuilder
@@ -39,7 +41,7 @@ def report_page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     builder.signal("token_entropy_mean", {number: (number * 7 % 60) / 10 for number in range(60)})
     with builder.score() as run:
         report = build(run, draws=100)
-        (folder / "page.html").write_text(to_html(report, question_rows(read_run(run))), encoding="utf-8")
+        (folder / "page.html").write_text(run_page(report, read_run(run)), encoding="utf-8")
     return folder / "page.html", to_json(report)
 
 
@@ -222,7 +224,7 @@ def test_paper_holds_the_questions_listed_and_no_controls(page: Page) -> None:
     assert page.run(f"{SHOWN}.length") == 10
     page.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     try:
-        controls = ["#controls", ".top", ".contents", "#more", "#open", ".ask", "#data"]
+        controls = ["#controls", ".top", ".contents", "#more", "#open", ".ask", "#data", "#judge"]
         seen = f"{json.dumps(controls)}.filter(x => document.querySelector(x).checkVisibility())"
         assert page.run(seen) == []
         assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
@@ -236,3 +238,51 @@ def test_the_report_can_be_saved_as_json(page: Page, report_page: tuple[Path, An
     saved = tmp_path / "report.json"
     page.wait_for_file(saved)
     assert json.loads(saved.read_text(encoding="utf-8")) == json.loads(json.dumps(report_page[1]))
+
+
+def test_questions_are_judged_by_keys_and_buttons_and_saved_as_a_file_of_labels(
+    page: Page, report_page: tuple[Path, Any], tmp_path: Path
+) -> None:
+    with RunFile.open(report_page[0].with_suffix(".audit")) as run:
+        sample = sample_clusters(read_run(run))
+        assert len(sample) == 60
+        page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+        page.run("document.getElementById('judge-begin').click()")
+        shown = "document.getElementById('judge-question').textContent"
+        assert page.run(shown) == sample[0].question
+        answers = page.run("[...document.querySelectorAll('#judge-answers .answer')].map(x => x.textContent)")
+        assert answers == [x.replace("\u202e", "U+202E") for x in sample[0].answers]
+        page.press("y", 89)
+        page.press("n", 78)
+        page.press("u", 85)
+        assert page.run(shown) == sample[1].question
+        for _ in range(29):
+            page.press("n", 78)
+        page.run("for (let left = 20; left; left--) document.getElementById('judge-yes').click()")
+        page.press("Escape", 27)
+        assert page.run("document.getElementById('judging').open") is False
+        said = page.run("document.getElementById('judge-done').textContent")
+        assert said == "50 of 60 judged: 21 one meaning, 29 several"
+        page.run("document.getElementById('judge-save').click()")
+        saved = tmp_path / "labels.jsonl"
+        page.wait_for_file(saved)
+        labels = read_cluster_labels(saved, run)
+    assert list(labels.items()) == [(x.id, place == 0 or place > 29) for place, x in enumerate(sample) if place < 50]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_dialog_that_asks_for_labels_has_contrast_and_fits_a_phone(
+    page: Page, report_page: tuple[Path, Any], theme: str
+) -> None:
+    page.size(390, 844, phone=True)
+    page.media(prefers_color_scheme=theme)
+    page.open(report_page[0])
+    page.run("document.getElementById('judge-begin').click()")
+    assert page.run("document.getElementById('judge-yes').checkVisibility()")
+    assert page.run("document.documentElement.scrollWidth") == 390
+    assert page.run("document.getElementById('judging').scrollWidth") <= 390
+    assert (
+        page.run("Math.max(...[...document.querySelectorAll('#judging *')].map(x => x.getBoundingClientRect().right))")
+        <= 390
+    )
+    assert page.run(CONTRASTS) == {}

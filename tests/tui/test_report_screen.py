@@ -36,6 +36,7 @@ from homogaudit.tui.report_blocks import Stop, draw_sections
 from homogaudit.tui.report_process import build_report
 from homogaudit.tui.report_view import ReportView
 from homogaudit.tui.screens.help import ExplainScreen
+from homogaudit.tui.screens.label import LabelScreen
 from homogaudit.tui.screens.questions import QuestionsScreen
 from homogaudit.tui.screens.report import ReportScreen
 from homogaudit.tui.theme import DARK_PALETTE
@@ -362,3 +363,17 @@ def _children() -> set[int]:
     if not tasks.is_dir():
         pytest.skip("no /proc")
     return {int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
+
+
+async def test_labels_that_are_stored_build_the_report_anew(path: Path, report: Report) -> None:
+    app = ReportApp(path, report)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ready(app, pilot)
+        for is_stored, built in ((False, 1), (True, 2)):
+            await pilot.press("l")
+            await ready(app, pilot)
+            assert isinstance(app.screen, LabelScreen)
+            app.screen.dismiss(is_stored)
+            await ready(app, pilot)
+            assert app.built == built
+            assert view(app).display and current(app).text == summary(report).title

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from homogaudit.report.gates import Gates
     from homogaudit.report.question_rows import Questions
     from homogaudit.report.records import Report
+    from homogaudit.report.run_data import RunData
     from homogaudit.store import RunFile
-
-_SAMPLE = 60
-"""Questions to be judged as a whole; ten more than a corrected rate needs."""
 
 
 def report(
@@ -60,9 +58,12 @@ def report(
         str | None,
         writing(
             metavar="FILE",
-            help="Write 60 questions to judge for `score --label-clusters`, half of them with one cluster; - prints "
-            "them.",
+            help="Write questions to judge for `score --label-clusters`, half of them with one cluster; - prints them.",
         ),
+    ] = None,
+    sample_size: Annotated[
+        int | None,
+        writing("--sample-size", "-n", help="How many questions to judge, at least 50; default: 60."),
     ] = None,
     force: ForceOption = False,
     judge: Annotated[
@@ -106,6 +107,8 @@ def report(
         raise UsageError(f"`{given[0]}` chooses rows of `--questions`", "add `--questions FILE`")
     if "--questions" in files:
         check_suffix(files["--questions"])
+    if sample_size is not None and sample_clusters is None:
+        raise UsageError("`--sample-size` is that of `--sample-clusters`", "add `--sample-clusters FILE`")
     gates = read_gates(flags)
     path = example_run(run) if example else find_run(run, load_settings(load_models(models_file)).runs)
     if line := missing_journal(path):
@@ -120,13 +123,15 @@ def report(
             rows = question_rows(data, judge).where(*names, category=category)
             _write_questions(rows, files.get("--questions"))
         if sample_clusters is not None:
-            _write_sample(stored, files.get("--sample-clusters"))
+            _write_sample(data, sample_size, files.get("--sample-clusters"))
         # A table alone needs no figure, and figures take most of the time.
         if is_printed or html is not None or gates:
             # Markdown and the page hold everything.
             built = judge_gates(build(data, judge=judge, full=full or markdown or html is not None), gates)
         if built is not None and html is not None:
-            _write_page(built, question_rows(data, judge), files.get("--html"), is_opened=open_page)
+            from homogaudit.report.html import run_page
+
+            _write_page(run_page(built, data, judge), files.get("--html"), is_opened=open_page)
         if built is not None and is_printed:
             _print(built, as_json=as_json, markdown=markdown, full=full)
         if built is not None and junit is not None:
@@ -153,28 +158,25 @@ def _write_questions(rows: "Questions", file: Path | None) -> None:
         typer.echo(f"lower is more uncertain in {', '.join(map(in_backticks, rows.directions))}", err=True)
 
 
-def _write_sample(run: "RunFile", file: Path | None) -> None:
+def _write_sample(data: "RunData", size: int | None, file: Path | None) -> None:
     """Write the questions to be judged as a whole, or print them where there is no file."""
-    from homogaudit.launch.cluster_labels import sample_clusters
-    from homogaudit.report.build import SEED
+    from homogaudit.report.cluster_sample import sample_clusters, to_lines
     from homogaudit.store.output_file import write_text
 
-    text = sample_clusters(run, _SAMPLE, SEED)
+    sample = sample_clusters(data, size)
     if file is None:
-        typer.echo(text, nl=False)
+        typer.echo(to_lines(sample), nl=False)
         return
-    write_text(file, text)
-    told(f"{_SAMPLE} questions to judge", file)
+    write_text(file, to_lines(sample))
+    told(f"{len(sample)} questions to judge", file)
 
 
-def _write_page(built: "Report", rows: "Questions", file: Path | None, *, is_opened: bool) -> None:
+def _write_page(page: str, file: Path | None, *, is_opened: bool) -> None:
     """Write the page, or print it where there is no file."""
     import webbrowser
 
-    from homogaudit.report.html import to_html
     from homogaudit.store.output_file import write_text
 
-    page = to_html(built, rows)
     if file is None:
         # UTF-8 as the page says, whatever the locale is.
         typer.get_text_stream("stdout", encoding="utf-8").write(page)

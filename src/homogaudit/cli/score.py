@@ -24,8 +24,8 @@ def score(
         options.scoring(
             "--label-clusters",
             metavar="FILE",
-            help="Whole questions judged by a person, JSON Lines with id and one_meaning; `report --sample-clusters` "
-            "writes a sample to judge.",
+            help="Whole questions judged by a person: JSON Lines with id and one_meaning, or CSV with id and label; "
+            "`report --sample-clusters` writes a sample to judge.",
         ),
     ] = None,
     max_cost: options.MaxCostOption = None,

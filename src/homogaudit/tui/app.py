@@ -185,6 +185,11 @@ class HomogauditApp(EngineApp):
         await self.action_go("report")
         await self.run_action("screen.export")
 
+    async def label_questions(self) -> None:
+        """Go to the report and ask about whole questions."""
+        await self.action_go("report")
+        await self.run_action("screen.label")
+
     def show_warnings(self) -> None:
         """Show the warnings of the run again."""
         for warning in self.live_state.warnings:
@@ -201,6 +206,11 @@ class HomogauditApp(EngineApp):
         if self.session is not None:
             yield SystemCommand("Export the report", "As JSON, Markdown or a picture", self.export_report)
         if self.session is not None and not self.is_working:
+            yield SystemCommand(
+                "Label questions by hand...",
+                "Whether all answers to one mean the same; corrects the rate",
+                self.label_questions,
+            )
             yield SystemCommand("Score again...", "Another judge, embedder or signals (S)", self.action_score_again)
         if self.is_working:
             yield SystemCommand("Pause or go on", "Let the model stand still, or draw again", self.toggle_pause)

@@ -262,14 +262,74 @@
   at("print").hidden = false;
 
   // Data
-  at("download").addEventListener("click", () => {
+  function save(name, type, text) {
     const link = make("a");
-    link.href = URL.createObjectURL(new Blob([at("report-json").textContent], { type: "application/json" }));
-    link.download = at("report-json").dataset.file;
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
+  }
+  at("download").addEventListener("click", () =>
+    save(at("report-json").dataset.file, "application/json", at("report-json").textContent));
   at("download").hidden = false;
+
+  // Questions judged as a whole
+  if (at("judging")) judge(JSON.parse(at("sample-json").textContent));
+
+  function judge(sample) {
+    const dialog = at("judging"), labels = [];
+    let saved = 0;
+
+    function show() {
+      const done = labels.length, same = labels.filter(Boolean).length, row = sample[done];
+      at("judge-done").textContent = done ? `${done} of ${sample.length} judged: ${same} one meaning, ${done - same} several` : "";
+      at("judge-save").disabled = !done;
+      at("judge-progress").value = done;
+      at("judge-place").textContent = row ? `question ${done + 1} of ${sample.length}` : "all are judged";
+      at("judge-question").replaceChildren(row ? answer(row.question, "") : "Close this, and save the labels.");
+      const times = new Map();
+      for (const text of row?.answers ?? []) times.set(text, (times.get(text) ?? 0) + 1);
+      at("judge-answers").replaceChildren(...[...times].map(([text, count]) => {
+        const item = make("li");
+        item.append(make("span", "times", count > 1 ? `${count}\u00d7` : ""), answer(text));
+        return item;
+      }));
+      at("judge-answers").scrollTop = 0;
+      at("judge-yes").disabled = at("judge-no").disabled = !row;
+      at("judge-undo").disabled = !done;
+    }
+
+    function say(label) {
+      if (labels.length < sample.length) labels.push(label);
+      show();
+    }
+
+    function undo() {
+      labels.pop();
+      saved = Math.min(saved, labels.length);
+      show();
+    }
+
+    const keys = { y: () => say(true), n: () => say(false), u: undo };
+    dialog.addEventListener("keydown", (event) => {
+      const act = event.ctrlKey || event.metaKey || event.altKey ? undefined : keys[event.key.toLowerCase()];
+      if (!act) return;
+      event.preventDefault();
+      if (!event.repeat) act();
+    });
+    at("judge-yes").addEventListener("click", keys.y);
+    at("judge-no").addEventListener("click", keys.n);
+    at("judge-undo").addEventListener("click", keys.u);
+    at("judge-close").addEventListener("click", () => dialog.close());
+    at("judge-begin").addEventListener("click", () => { show(); dialog.showModal(); at("judge-question").focus(); });
+    at("judge-save").addEventListener("click", () => {
+      const rows = labels.map((label, place) => JSON.stringify({ ...sample[place], one_meaning: label }) + "\n");
+      save("labels.jsonl", "application/jsonl", rows.join(""));
+      saved = labels.length;
+    });
+    window.addEventListener("beforeunload", (event) => { if (saved < labels.length) event.preventDefault(); });
+    at("judge-begin").hidden = at("judge-save").hidden = false;
+  }
 
   const contents = document.querySelector(".contents details");
   if (matchMedia("(max-width: 72rem)").matches) contents.open = false;

@@ -18,13 +18,16 @@ from markupsafe import Markup, escape
 
 from homogaudit import __version__
 from homogaudit.codec import to_values
+from homogaudit.errors import UsageError
+from homogaudit.report.cluster_sample import SampledQuestion, sample_clusters
 from homogaudit.report.glossary import lookup_all
 from homogaudit.report.html import plots
 from homogaudit.report.html.questions import question_data
 from homogaudit.report.layout import sections
 from homogaudit.report.numbers import MISSING, count, decimal, percent, threshold
-from homogaudit.report.question_rows import Questions
+from homogaudit.report.question_rows import Questions, question_rows
 from homogaudit.report.records import FORMAT, Report
+from homogaudit.report.run_data import RunData
 from homogaudit.report.section import Curves, HeatMap, Section
 from homogaudit.report.summary import summary
 from homogaudit.report.text import plain
@@ -36,8 +39,30 @@ _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff
 """What is escaped in embedded JSON: what HTML could read as markup, and what turns or hides the text around it."""
 
 
-def to_html(report: Report, questions: Questions) -> str:
-    """Return the page of a full report and of the questions of its run; each filter that holds of some is a button."""
+def run_page(report: Report, data: RunData, judge: str | None = None) -> str:
+    """Return the page of a full report, with the questions of its run and those to be judged as a whole.
+
+    Args:
+        report: Of the run.
+        data: Of the same run.
+        judge: Whose labels are shown; `None` for the run's own.
+    """
+    try:
+        sample = sample_clusters(data)
+    except UsageError:
+        # There are too few to correct a rate by.
+        sample = ()
+    return to_html(report, question_rows(data, judge), sample)
+
+
+def to_html(report: Report, questions: Questions, sample: Sequence[SampledQuestion] = ()) -> str:
+    """Return the page of a full report and of the questions of its run; each filter that holds of some is a button.
+
+    Args:
+        report: A full one.
+        questions: Of its run.
+        sample: Those that the reader may judge as a whole; without any the page does not ask.
+    """
     return page(
         (summary(report), *sections(report)),
         question_data(questions),
@@ -45,11 +70,19 @@ def to_html(report: Report, questions: Questions) -> str:
         name=report.run.model,
         record=report,
         form=FORMAT,
+        sample=sample,
     )
 
 
 def page(
-    shown: Sequence[Section], questions: Mapping[str, Any], *, what: str, name: str, record: object, form: str
+    shown: Sequence[Section],
+    questions: Mapping[str, Any],
+    *,
+    what: str,
+    name: str,
+    record: object,
+    form: str,
+    sample: Sequence[SampledQuestion] = (),
 ) -> str:
     """Return a page of sections and questions.
 
@@ -60,6 +93,7 @@ def page(
         name: Of what it is about, its heading.
         record: What the sections are made of; the page holds it as JSON.
         form: The name of its format.
+        sample: Questions that the reader may judge as a whole.
     """
     named = lookup_all({term: None for section in shown for term in section.terms()})
     glossary = {term.name: term for term in named.values()}
@@ -92,6 +126,8 @@ def page(
         script_hash=_hash(script),
         record_json=_embedded(to_values(record)),
         questions_json=_embedded(questions),
+        sampled=len(sample),
+        sample_json=_embedded([x.row() for x in sample]),
     )
 
 

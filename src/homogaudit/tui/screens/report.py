@@ -17,7 +17,6 @@ from homogaudit.report.glossary import lookup
 from homogaudit.report.json import dumps
 from homogaudit.report.layout import sections
 from homogaudit.report.markdown import to_markdown
-from homogaudit.report.question_rows import question_rows
 from homogaudit.report.records import Report
 from homogaudit.report.run_data import read_run
 from homogaudit.report.summary import summary
@@ -43,14 +42,15 @@ class ReportScreen(Screen[None]):
     HELP_TEXT = (
         "The audit's result: the short report, and below it every section. Up and down go from line to line, [ and ] "
         "from section to section. The bottom repeats what is under the cursor: x explains it, y copies it, Enter "
-        "lists the questions of a line that ends in ⏎, and e writes the report to a file. Dots with a line are values "
-        "with their 95% intervals; a hollow dot's interval holds a marked value. A dash is a figure that cannot be "
-        "computed; the bottom says why."
+        "lists the questions of a line that ends in ⏎, and e writes the report to a file. l asks you about whole "
+        "questions, by which the rate is corrected. Dots with a line are values with their 95% intervals; a hollow "
+        "dot's interval holds a marked value. A dash is a figure that cannot be computed; the bottom says why."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "explain", "Explain"),
         Binding("y", "copy", "Copy"),
         Binding("e", "export", "Export"),
+        Binding("l", "label", "Label by hand", show=False),
     ]
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
@@ -85,8 +85,12 @@ class ReportScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin to build."""
-        self.query_one(ReportView).display = False
-        self.query_one("#pointed").display = False
+        self._begin()
+
+    def _begin(self) -> None:
+        for shown in ("#report", "#pointed"):
+            self.query_one(shown).display = False
+        self.query_one("#building").display = True
         self._build_report()
 
     @work(exclusive=True, group="report", exit_on_error=False)
@@ -152,6 +156,17 @@ class ReportScreen(Screen[None]):
             self.app.copy_to_clipboard(current.text)
             self.notify(f"Copied: {shorten(current.text, 60)}", markup=False, timeout=2)
 
+    def action_label(self) -> None:
+        """Ask about whole questions; the report is built anew where their labels are stored."""
+        from homogaudit.tui.screens.label import LabelScreen
+
+        self.app.push_screen(LabelScreen(self._path), self._after_labels)
+
+    def _after_labels(self, is_stored: bool | None) -> None:
+        if is_stored:
+            self.notify("Stored: the report corrects its rate by the labels.")
+            self._begin()
+
     def action_export(self) -> None:
         """Write the report to a file."""
         if self._built is None:
@@ -185,7 +200,7 @@ class ReportScreen(Screen[None]):
 
 def _page(path: Path, report: Report) -> str:
     """Return the report as a page, with the questions of its run."""
-    from homogaudit.report.html import to_html
+    from homogaudit.report.html import run_page
 
     with RunFile.open(path) as run:
-        return to_html(report, question_rows(read_run(run)))
+        return run_page(report, read_run(run))
