@@ -3,9 +3,10 @@
 Some servers and proxies always stream. Knows no connection; what it cannot put together is `None`.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from homogaudit.generation.server_replies import parsed
 
 _COLUMNS = ("tokens", "token_logprobs", "top_logprobs", "text_offset", "content", "refusal")
 """What log-probabilities are listed under, in either spelling."""
@@ -44,7 +45,7 @@ def _pieces(body: bytes) -> list[dict[str, Any]]:
         if text == "[DONE]":
             break
         try:
-            piece = json.loads(text)
+            piece = parsed(text)
         except (ValueError, RecursionError):
             return []
         if not isinstance(piece, dict):

@@ -7,6 +7,7 @@ no error text and no `repr` shows it.
 import asyncio
 import email.utils
 import json
+import math
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -20,8 +21,16 @@ import httpx
 from homogaudit.errors import EngineError, ModelError
 from homogaudit.generation.event_stream import merged_stream
 from homogaudit.generation.server_errors import RefusedError, TransientError, UnreachableError
-from homogaudit.generation.server_keys import KEY_VARIABLES, key_headers, own_key_variable
-from homogaudit.generation.server_replies import failure_in, kind_of, reason_in, status_in, well_formed
+from homogaudit.generation.server_keys import KEY_VARIABLES, KeyScrubber, key_headers, own_key_variable
+from homogaudit.generation.server_replies import (
+    Unpacker,
+    failure_in,
+    kind_of,
+    parsed,
+    reason_in,
+    status_in,
+    well_formed,
+)
 from homogaudit.questions.wording import quoted
 
 _TRANSIENT = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
@@ -32,9 +41,6 @@ _MOST_BYTES = 64 << 20
 
 _USED_UP = ("insufficient_quota", "billing", "exceeded your current quota")
 """A 429 that no waiting cures."""
-
-_LEAST_OF_KEY = 16
-"""Characters of a key that no answer holds by chance."""
 
 _MOST_OF_REASON = 20_000
 """Characters of a refusal that are searched for the name of a parameter."""
@@ -109,12 +115,13 @@ class OpenAIClient:
         self.address = address
         self.policy = policy or RetryPolicy()
         self._key = key
+        self._scrubber = KeyScrubber(key)
         self._on_trouble = on_trouble
         self._is_in_trouble = False
         self._repeats_key = False
         self._random = random.Random()
         self._http = httpx.AsyncClient(
-            headers=key_headers(key, address.url) if key else {},
+            headers={"Accept-Encoding": "gzip, deflate", **(key_headers(key, address.url) if key else {})},
             timeout=httpx.Timeout(self.policy.timeout_seconds, connect=self.policy.connect_seconds, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             # A proxy of the environment is for hosts outside; requests to this machine must not leave it.
@@ -239,23 +246,24 @@ class OpenAIClient:
         raise ModelError(f"the server `{self.address.url}` redirects in a circle", "check its base URL")
 
     async def _read(self, response: httpx.Response) -> bytes:
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > _MOST_BYTES:
-                raise RefusedError(response.status_code, "the answer is larger than 64 MiB")
-        return self._without_key(bytes(body))
+        try:
+            packed = Unpacker(response.headers.get("Content-Encoding", ""))
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += packed.unpack(chunk, _MOST_BYTES + 1)
+                if len(body) > _MOST_BYTES:
+                    raise RefusedError(response.status_code, "the answer is larger than 64 MiB")
+        except ValueError as error:
+            raise RefusedError(response.status_code, f"the answer is {error}") from None
+        return bytes(body)
 
-    def _without_key(self, body: bytes) -> bytes:
+    def _without_key(self, text: str) -> str:
         """Return what a server says without the key, should it repeat what it was told: answers are stored."""
-        # A short key is one that means nothing, and may well be a word of an answer.
-        key = (self._key or "").encode()
-        if len(key) < _LEAST_OF_KEY or key not in body:
-            return body
-        if not self._repeats_key:
+        found = self._scrubber.from_answer(text)
+        if found != text and not self._repeats_key:
             self._on_trouble(f"the server `{self.address.url}` repeats the key in its reply; `***` is stored for it")
-        self._repeats_key = True
-        return body.replace(key, b"***")
+            self._repeats_key = True
+        return found
 
     def _same_origin(self, url: str, location: str) -> str:
         """Return where a redirect leads.
@@ -299,7 +307,7 @@ class OpenAIClient:
         if status == 402 or (status == 429 and any(word in reason.casefold() for word in _USED_UP)):
             hint = "run the same command again to continue"
             raise EngineError(f"the server `{self.address.url}` says that the credit is used up: {reason}", hint)
-        whole = body[:_MOST_OF_REASON].decode("utf-8", "replace")
+        whole = self._scrubber.from_message(body[:_MOST_OF_REASON].decode("utf-8", "replace"))
         if status == 500 and (_INVALID in reason.casefold() or any(name in whole for name in parameters)):
             raise RefusedError(422, reason, whole)
         if status in _TRANSIENT:
@@ -309,7 +317,7 @@ class OpenAIClient:
     def _object(self, body: bytes) -> dict[str, Any]:
         """Return the JSON object in a body; a list as its `data`, a stream put together."""
         try:
-            found = json.loads(body)
+            found = parsed(body)
         except (ValueError, RecursionError):
             found = merged_stream(body)
             if found is None:
@@ -319,7 +327,7 @@ class OpenAIClient:
         if not isinstance(found, dict):
             raise TransientError("answers with JSON that is not an object", status=200)
         try:
-            return well_formed(found)
+            return well_formed(found, self._without_key)
         except RecursionError:
             raise TransientError("answers with JSON that is nested too deeply", status=200) from None
 
@@ -332,7 +340,7 @@ class OpenAIClient:
     def _safe(self, value: object) -> str:
         """Return somebody else's words on one printable line without the key."""
         text = str(value) or type(value).__name__
-        return quoted(text.replace(self._key, "***") if self._key else text, 200)
+        return quoted(self._scrubber.from_message(text), 200)
 
 
 def _is_loopback(url: str) -> bool:
@@ -344,13 +352,13 @@ def _is_loopback(url: str) -> bool:
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:
-    """Return the seconds that a server asks to wait for, given as such or as a date."""
+    """Return the seconds that a server asks to wait for, given as such or as a date; `None` for no time to come."""
     text = headers.get("Retry-After", "").strip()
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None
+        try:
+            seconds = email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

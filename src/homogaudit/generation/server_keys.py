@@ -1,16 +1,21 @@
 """The key of a server: it comes from the environment, goes to servers that the user has named, and is never shown."""
 
+import base64
 import hashlib
+import json
 import os
 import re
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from homogaudit.config.trust import origins
 from homogaudit.errors import ConfigError
 
 KEY_VARIABLES = ("HOMOGAUDIT_API_KEY", "OPENAI_API_KEY")
 """Where the key is looked for, in this order."""
+
+_LEAST_OF_KEY = 16
+"""Characters of a key that no answer holds by chance."""
 
 _PLAIN_HOST = re.compile(r"[a-z0-9.:-]*", re.ASCII)
 
@@ -75,3 +80,40 @@ def key_headers(key: str, url: str) -> dict[str, str]:
     """Return the headers that hold the key; Azure, whose URLs alone have a query, has a name of its own for it."""
     headers = {"Authorization": f"Bearer {key}"}
     return headers | {"api-key": key} if urlsplit(url).query else headers
+
+
+class KeyScrubber:
+    """Takes a key out of texts, in every form in which a message or an answer may hold it.
+
+    Those are the key as it is, escaped as in Python and JSON, percent-encoded, in hexadecimal digits, and in base64,
+    wherever in an encoded text it stands.
+    """
+
+    def __init__(self, key: str | None) -> None:
+        key = key or ""
+        self._is_short = len(key) < _LEAST_OF_KEY
+        forms = {key} if self._is_short else _forms(key)
+        longest_first = sorted(filter(None, forms), key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if key else None
+
+    def from_message(self, text: str) -> str:
+        """Return a message with `***` for the key."""
+        return self._pattern.sub("***", text) if self._pattern else text
+
+    def from_answer(self, text: str) -> str:
+        """Return an answer with `***` for the key; one so short that it means nothing may well be a word of it."""
+        return text if self._is_short else self.from_message(text)
+
+
+def _forms(key: str) -> set[str]:
+    """Return the ways in which a key may be written."""
+    data = key.encode()
+    escaped = {quote(key), quote(key, safe="")}
+    forms = {key, repr(key)[1:-1], json.dumps(key)[1:-1], data.hex(), data.hex().upper()}
+    forms |= escaped | {re.sub("%..", lambda found: found[0].lower(), text) for text in escaped}
+    for before in range(3):
+        coded = base64.b64encode(bytes(before) + data).decode().rstrip("=")
+        # The first characters also hold what stands before the key, the last one what follows it.
+        inner = coded[-(-before * 8 // 6) : None if (before + len(data)) % 3 == 0 else -1]
+        forms |= {inner, inner.translate(str.maketrans("+/", "-_"))}
+    return forms

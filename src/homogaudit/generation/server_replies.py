@@ -1,19 +1,64 @@
 """What the body of a reply says of itself: an error in the place of an answer, a reason, broken characters.
 
-Knows no connection and raises nothing; the words of a server are somebody else's and may hold anything.
+Knows no connection; the words of a server are somebody else's and may hold anything.
 """
 
 import json
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from typing import Any
+
+_LONGEST_WHOLE = 18
+"""Digits of the whole numbers that 64 bits hold; a run file holds no others."""
+
+
+class Unpacker:
+    """The body of a reply as it was before it was packed, never more of it at once than is asked for.
+
+    Args:
+        encoding: The header `Content-Encoding`, empty for a body that was not packed.
+
+    Raises:
+        ValueError: It is packed in a way that was not asked for, or more than once.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        name = encoding.strip().casefold()
+        if name not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise ValueError(f"packed as {name}")
+        # 47 is for a header of either kind.
+        self._stream = None if name in ("", "identity") else zlib.decompressobj(47)
+
+    def unpack(self, chunk: bytes, most: int) -> bytes:
+        """Return what a chunk holds, cut after `most` bytes.
+
+        Raises:
+            ValueError: It is damaged.
+        """
+        if self._stream is None:
+            return chunk
+        try:
+            return self._stream.decompress(chunk, most)
+        except zlib.error as error:
+            raise ValueError("packed, and damaged") from error
+
+
+def parsed(text: bytes | str) -> Any:
+    """Return what JSON holds; a whole number beyond 64 bits is a float, infinite where a float cannot hold it.
+
+    Raises:
+        ValueError: It is no JSON.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, parse_int=lambda digits: float(digits) if len(digits) > _LONGEST_WHOLE else int(digits))
 
 
 def reason_in(body: bytes, status: int) -> str:
     """Return what an error body says, in its own words; the status where it says nothing in words."""
     text = body[:4000].decode("utf-8", "replace")
     try:
-        found = json.loads(body)
+        found = parsed(body)
     except (ValueError, RecursionError):
         if text.strip() and not text.lstrip().startswith("<"):
             return text
@@ -37,21 +82,23 @@ def reason_in(body: bytes, status: int) -> str:
     return text
 
 
-def well_formed(value: Any) -> Any:
+def well_formed(value: Any, without: Callable[[str], str] = str) -> Any:
     """Return JSON values with U+FFFD for each half of a surrogate pair, which no file and no stream of UTF-8 can hold.
 
-    Servers that cut an answer between the halves of an emoji send one.
+    Servers that cut an answer between the halves of an emoji send one. `without` takes out of each text what must not
+    be kept.
 
     Raises:
         RecursionError: They are nested too deeply.
     """
     if isinstance(value, str):
         # Halves that stand side by side are one character again.
-        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return without(text)
     if isinstance(value, list):
-        return [well_formed(item) for item in value]
+        return [well_formed(item, without) for item in value]
     if isinstance(value, dict):
-        return {well_formed(key): well_formed(item) for key, item in value.items()}
+        return {well_formed(key, without): well_formed(item, without) for key, item in value.items()}
     return value
 
 
