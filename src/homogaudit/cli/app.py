@@ -13,6 +13,7 @@ from homogaudit import __version__
 from homogaudit.cli import cascade, runs
 from homogaudit.cli.bench import bench
 from homogaudit.cli.calibrate import calibrate
+from homogaudit.cli.compare import compare
 from homogaudit.cli.doctor import doctor
 from homogaudit.cli.error_line import show_error
 from homogaudit.cli.explain import explain
@@ -56,6 +57,7 @@ def options(
 app.command()(run)
 app.command()(tui)
 app.command()(report)
+app.command()(compare)
 app.command()(score)
 app.command()(merge)
 app.add_typer(runs.app, name="runs")

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +16,9 @@ from homogaudit.errors import UsageError
 
 _SIGNALS = "signals"
 """The group that the signals' own terms join."""
+
+_OUTPUTS = (("homogaudit.report.records", "Report"), ("homogaudit.comparison.records", "Comparison"))
+"""The records whose figures are terms, by module: named here because some stand above this package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,6 @@ def all_terms() -> dict[str, Term]:
     """Return every term by name, group by group, those of the signals and of the figures included."""
     # Imported here because they bring numpy, which no other use of this module needs.
     from homogaudit.report.figure import figures_within
-    from homogaudit.report.records import Report
     from homogaudit.signals.registry import SIGNALS
     from homogaudit.signals.signal import BOUNDARIES, COST_CLASSES
 
@@ -85,7 +88,8 @@ def all_terms() -> dict[str, Term]:
                     needs=tuple(need.replace("_", " ") for need in signal.needs),
                 )
     headings: dict[str, list[str]] = {}
-    for name, figure in figures_within(Report):
+    outputs = (getattr(import_module(module), record) for module, record in _OUTPUTS)
+    for name, figure in (x for record in outputs for x in figures_within(record)):
         if figure.means:
             merged[name] = Term(name, "figures", figure.means, figure.formula, figure.source, figure.unit)
         headings.setdefault(figure.term or name, []).append(figure.name)

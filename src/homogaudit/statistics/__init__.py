@@ -38,6 +38,7 @@ from homogaudit.statistics.dependence import Correlation, Dependence, Permuted, 
 from homogaudit.statistics.effect import cohens_d
 from homogaudit.statistics.folds import stratified_folds
 from homogaudit.statistics.mann_whitney import p_inverted, p_works, tells_categories_apart
+from homogaudit.statistics.paired_bootstrap import PairedAurocs, PairedMeans, paired_aurocs, paired_means
 from homogaudit.statistics.paired_rates import RateDifference, p_below, p_equivalent_rates, rate_difference
 from homogaudit.statistics.rates import Rate, clopper_pearson, grouped_interval, questions_needed, wilson
 from homogaudit.statistics.risk_control import RiskBound, risk_bound
@@ -72,7 +73,9 @@ __all__ = [
     "Equivalence",
     "Estimate",
     "McNemar",
+    "PairedAurocs",
     "PairedDeLong",
+    "PairedMeans",
     "Permuted",
     "Rate",
     "RateDifference",
@@ -115,6 +118,8 @@ __all__ = [
     "p_equivalent_rates",
     "p_inverted",
     "p_works",
+    "paired_aurocs",
+    "paired_means",
     "pearson",
     "prr",
     "questions_needed",

@@ -1,0 +1,118 @@
+"""`homogaudit compare RUN RUN [RUN...]`: runs of the same questions against each other."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from homogaudit.cli import completion
+from homogaudit.cli.options import JsonOption, ModelsOption
+from homogaudit.errors import UsageError
+
+if TYPE_CHECKING:
+    from homogaudit.comparison.records import Comparison
+
+
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN [RUN...]",
+            help="Run files, or names of runs; the first is the baseline.",
+            autocompletion=completion.runs,
+        ),
+    ],
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline", metavar="RUN", help="The run to compare the others with, named as before; default: the first."
+        ),
+    ] = None,
+    clustering: Annotated[
+        str | None,
+        typer.Option(
+            "--clustering",
+            metavar="NAME",
+            help="The clustering to compare by, such as embedding; default: the one that reports go by.",
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(metavar="JUDGE", help="Whose labels to compare; default: those of the baseline's judge."),
+    ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(help="The largest difference of rates, or of AUROCs, that does not matter to you."),
+    ] = 0.05,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Compare also runs that ask or cluster differently; every output says so."),
+    ] = False,
+    as_json: JsonOption = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole comparison as Markdown.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print the whole comparison.")] = False,
+    models_file: ModelsOption = None,
+) -> None:
+    """Compare runs on the same questions, and name those that flipped.
+
+    Questions are paired by their ids. An unfinished run is compared as far as it got, with exit code 4.
+    """
+    from contextlib import ExitStack
+
+    from homogaudit.cli.error_line import after_report, warn
+    from homogaudit.cli.output import check_targets
+    from homogaudit.cli.report import check_complete
+    from homogaudit.comparison.build import compare as compared
+    from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.run_paths import find_run
+    from homogaudit.report.run_data import read_run
+    from homogaudit.store import RunFile
+    from homogaudit.store.journals import missing_journal
+
+    check_targets({}, [flag for flag, given in (("--json", as_json), ("--markdown", markdown)) if given], force=False)
+    if not 0 < margin < 1:
+        raise UsageError(f"`--margin` must lie between 0 and 1, not `{margin:g}`", "0.05 is five points")
+    folder = load_settings(load_models(models_file)).runs
+    paths = [find_run(run, folder) for run in runs]
+    first = 0
+    if baseline is not None:
+        named = find_run(baseline, folder)
+        if named not in paths:
+            paths.insert(0, named)
+        first = paths.index(named)
+    with ExitStack() as stack:
+        for path in paths:
+            if line := missing_journal(path):
+                warn(line)
+        stored = [stack.enter_context(RunFile.open(path)) for path in paths]
+        found = compared(
+            [read_run(run) for run in stored],
+            baseline=first,
+            clustering=clustering,
+            judge=judge,
+            margin=margin,
+            force=force,
+            full=full or markdown,
+        )
+        _print(found, as_json=as_json, markdown=markdown, full=full)
+        with after_report(as_json=as_json):
+            for run in stored:
+                check_complete(run)
+
+
+def _print(found: "Comparison", *, as_json: bool, markdown: bool, full: bool) -> None:
+    from homogaudit.comparison.layout import sections, summary
+
+    if as_json:
+        from homogaudit.report.json import dumps
+
+        typer.echo(dumps(found))
+    elif markdown:
+        from homogaudit.report.markdown import sections_to_markdown
+
+        typer.echo(sections_to_markdown("homogaudit comparison", (summary(found), *sections(found))), nl=False)
+    else:
+        from rich.console import Console
+
+        from homogaudit.report.console import render_sections
+
+        render_sections((*(sections(found) if full else ()), summary(found)), Console(highlight=False))
