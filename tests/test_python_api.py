@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import homogaudit
+from homogaudit.comparison.records import RateChange
 from homogaudit.errors import RunFileError, UsageError
 from homogaudit.events import Event, QuestionScored
-from homogaudit.records import Question
+from homogaudit.records import Clustering, ClusteringMethod, Generation, GenerationState, Question
 from homogaudit.report.records import Report
 from homogaudit.store import RunFile
 
@@ -86,6 +87,27 @@ def test_a_closed_run_says_so_and_what_was_read_stays(make_run: Callable[..., Ru
     assert repr(run).endswith("(closed)>") and "(closed)" in run._repr_html_()
 
 
+def test_runs_are_compared_opened_or_named(make_run: Callable[..., RunFile]):
+    paths: list[Path] = []
+    for name in ("first", "second"):
+        with make_run(name=f"{name}.audit", decoding={"samples": 2}) as file:
+            for index, question_id in ((index, x) for x in ("q0", "q1") for index in range(-1, 2)):
+                answer = "yes" if question_id == "q0" or name == "first" else f"no {index}"
+                file.add_generation(Generation(question_id, index, answer, answer, GenerationState.VALID))
+            method = ClusteringMethod("jaccard", "single", 0.4)
+            for question_id, assignment in (("q0", (0, 0)), ("q1", (0, 0) if name == "first" else (0, 1))):
+                file.add_clusterings([Clustering(question_id, method, assignment)])
+            paths.append(file.path)
+    with homogaudit.open_run(paths[0]) as run:
+        found = homogaudit.compare(run, paths[1])
+        assert run.report().run.questions == 2
+    rate = found.pairs["second"].rate
+    assert isinstance(rate, RateChange)
+    assert (rate.baseline.k, rate.run.k, rate.difference.value) == (2, 1, -0.5)
+    with pytest.raises(RunFileError, match="no run `absent`"):
+        homogaudit.compare(paths[0], "absent")
+
+
 def test_a_notebook_shows_names_as_text(tmp_path: Path):
     name = "<script>alert(1)</script>&"
     RunFile.create(
@@ -113,7 +135,7 @@ def test_no_submodule_hides_a_public_name():
             importlib.import_module(module.name)
     for name in homogaudit.__all__:
         assert name == "__version__" or callable(getattr(homogaudit, name)), name
-    for call in (homogaudit.audit, homogaudit.open_run, homogaudit.Cascade.load):
+    for call in (homogaudit.audit, homogaudit.compare, homogaudit.open_run, homogaudit.Cascade.load):
         with pytest.raises(TypeError):
             call(no_such_argument=1)  # pyright: ignore[reportCallIssue]
     assert set(dir(homogaudit)) == set(homogaudit.__all__)

@@ -1,18 +1,18 @@
 """Audit a language model for response homogenization.
 
-The public API: `audit` runs one, `open_run` opens one, `Cascade` decides single answers. The package root imports
-nothing heavy; each name is imported when it is asked for.
+The public API: `audit` runs one, `open_run` opens one, `compare` compares several, `Cascade` decides single answers.
+The package root imports nothing heavy; each name is imported when it is asked for.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from homogaudit.api import Questions, Run, audit, open_run
+    from homogaudit.api import Questions, Run, audit, compare, open_run
     from homogaudit.cascade.policy import Cascade
     from homogaudit.report.question_rows import QuestionRow
 
-__all__ = ["Cascade", "QuestionRow", "Questions", "Run", "__version__", "audit", "open_run"]
+__all__ = ["Cascade", "QuestionRow", "Questions", "Run", "__version__", "audit", "compare", "open_run"]
 
 __version__ = "0.2.0.dev0"
 
@@ -22,6 +22,7 @@ _MODULES = {
     "Questions": "homogaudit.api",
     "Run": "homogaudit.api",
     "audit": "homogaudit.api",
+    "compare": "homogaudit.api",
     "open_run": "homogaudit.api",
 }
 

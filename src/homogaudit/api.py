@@ -6,10 +6,13 @@ Everything here is what the commands do, without a terminal; `homogaudit` hands 
 import html
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from homogaudit.comparison.build import compare as compare_runs
+from homogaudit.comparison.records import Comparison
 from homogaudit.errors import RunFileError, UsageError
 from homogaudit.events import Event
 from homogaudit.launch.requests import RunRequest
@@ -23,6 +26,7 @@ from homogaudit.report.question_rows import question_rows
 from homogaudit.report.question_table import to_frame
 from homogaudit.report.records import Report
 from homogaudit.report.run_data import RunData, read_run
+from homogaudit.statistics import MARGIN
 from homogaudit.store import RunFile
 
 if TYPE_CHECKING:
@@ -53,8 +57,12 @@ class Run:
             raise RunFileError(f"`{self.path}` is closed", "open it again with `homogaudit.open_run`")
         return self._file
 
-    def _read(self) -> RunData:
-        # Read at each call: a run that another process draws grows meanwhile.
+    def read(self) -> RunData:
+        """Return what of the run enters the figures, read anew: a run that another process draws grows meanwhile.
+
+        Raises:
+            RunFileError: The run is closed or damaged.
+        """
         return read_run(self._opened())
 
     @property
@@ -78,7 +86,7 @@ class Run:
             UsageError: The judge has no stored labels.
             RunFileError: The run is closed or damaged.
         """
-        return build(self._read(), judge=judge, full=full, seed=seed)
+        return build(self.read(), judge=judge, full=full, seed=seed)
 
     def questions(self, *, judge: str | None = None) -> Questions:
         """Return the questions with answers, clusters, labels and signals, in the order of the file.
@@ -90,7 +98,7 @@ class Run:
             UsageError: The judge has no stored labels.
             RunFileError: The run is closed or damaged.
         """
-        found = question_rows(self._read(), judge)
+        found = question_rows(self.read(), judge)
         return Questions(found.rows, found.clusterings, found.primary, found.judge, found.signals, found.directions)
 
     def close(self) -> None:
@@ -142,6 +150,46 @@ def open_run(path: str | Path | None = None) -> Run:
         RunFileError: There is none, or the file is no run file or of a newer version.
     """
     return Run(find_run(None if path is None else str(path), runs_folder()))
+
+
+def compare(
+    *runs: "Run | str | Path",
+    baseline: int = 0,
+    clustering: str | None = None,
+    judge: str | None = None,
+    margin: float = MARGIN,
+    force: bool = False,
+    full: bool = False,
+    seed: int = SEED,
+) -> Comparison:
+    """Compare runs on the questions that all of them have.
+
+    Args:
+        runs: Two or more, opened or named as `open_run` takes them.
+        baseline: The place of the one that the others are compared with.
+        clustering: Name of the clustering to compare by; `None` for the one that reports go by.
+        judge: Whose labels to compare; `None` for the baseline's own, if every run has them.
+        margin: The largest difference that does not matter, of rates and of AUROCs.
+        force: Compare also runs that ask or cluster differently; the result says so.
+        full: Whether to add the means of all signals; without it they are undefined and say so.
+        seed: Of everything random; the same seed gives the same comparison.
+
+    Raises:
+        UsageError: The runs are not comparable.
+        RunFileError: There is no such run, or it is closed or damaged.
+    """
+    with ExitStack() as stack:
+        opened = [run if isinstance(run, Run) else stack.enter_context(open_run(run)) for run in runs]
+        return compare_runs(
+            [run.read() for run in opened],
+            baseline=baseline,
+            clustering=clustering,
+            judge=judge,
+            margin=margin,
+            force=force,
+            full=full,
+            seed=seed,
+        )
 
 
 def audit(

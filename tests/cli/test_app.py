@@ -18,7 +18,20 @@ from homogaudit.errors import GateFailedError, HomogauditError, UsageError
 from homogaudit.records import GREEDY, Generation, GenerationState
 from homogaudit.store import RunFile
 
-COMMANDS = ["run", "tui", "report", "score", "merge", "import", "export", "models", "calibrate", "bench", "doctor"]
+COMMANDS = [
+    "run",
+    "tui",
+    "report",
+    "compare",
+    "score",
+    "merge",
+    "import",
+    "export",
+    "models",
+    "calibrate",
+    "bench",
+    "doctor",
+]
 COMMANDS += ["explain", "guide", "runs", "runs list", "runs show", "runs delete"]
 COMMANDS += ["cascade", "cascade fit", "cascade apply"]
 

@@ -52,7 +52,7 @@ def compare(
     full: Annotated[bool, typer.Option("--full", help="Print the whole comparison.")] = False,
     models_file: ModelsOption = None,
 ) -> None:
-    """Compare runs on the same questions, and name those that flipped.
+    """Compare runs on the same questions.
 
     Questions are paired by their ids. An unfinished run is compared as far as it got, with exit code 4.
     """
