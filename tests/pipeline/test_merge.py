@@ -241,7 +241,7 @@ def test_a_shard_of_before_samples_were_labelled_comes_with_the_labels_of_its_gr
             "DELETE FROM labels WHERE sample_index >= 0; ALTER TABLE labels RENAME TO rest;"
             "CREATE TABLE labels (position INTEGER NOT NULL REFERENCES questions, judge TEXT NOT NULL, "
             "value TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (position, judge)) WITHOUT ROWID;"
-            "INSERT INTO labels SELECT position, judge, value, reason FROM rest; DROP TABLE rest;"
+            "INSERT INTO labels SELECT position, judge, value, reason FROM rest; DROP TABLE rest; DROP TABLE diversity;"
             "PRAGMA user_version = 3;"
         )
     connection.close()

@@ -15,6 +15,7 @@ def test_it_holds_every_section_and_table(small_run: Any) -> None:
         "## Validity",
         "## Verdict: undecided",
         "## Homogenization",
+        "## Diversity",
         "## Labels",
         "## Signals",
         "## Differences",

@@ -168,7 +168,7 @@ def test_an_invalid_audit_says_why_and_gives_no_level(build_run: Callable[..., A
 
 def test_the_worst_warnings_limit_the_figures_and_the_rest_is_counted(severe: Report) -> None:
     warned = replace(severe, validity=replace(severe.validity, warnings=("one", "two", "three", "four")))
-    assert told(summary(warned))["Caution"] == "one. two. 2 more under Validity (`--full`)."
+    assert told(summary(warned))["Caution"] == "one. two; 2 more under Validity (`--full`)."
 
 
 def test_it_fits_24_lines_of_80_columns_whatever_it_warns_of(severe: Report) -> None:

@@ -495,12 +495,13 @@ def test_a_run_of_the_first_schema_is_read_and_gains_the_new_tables_when_it_is_w
     with sqlite3.connect(path) as connection:
         connection.executescript(
             "DROP TABLE calls; DROP TABLE costs; DROP TABLE token_pieces; DROP TABLE pair_scores; "
+            "DROP TABLE diversity; "
             "ALTER TABLE questions DROP COLUMN context; ALTER TABLE questions DROP COLUMN system; "
             "ALTER TABLE questions DROP COLUMN choices; "
             "PRAGMA user_version = 1;"
         )
     with RunFile.open(path) as old:
-        assert (old.calls(), old.costs(), old.token_pieces()) == ({}, [], {})
+        assert (old.calls(), old.costs(), old.token_pieces(), old.diversity()) == ({}, [], {}, {})
         assert old.pair_scores("nli", [("a", "b")]) == {}
     call = ModelCall("q0", "p_true", 0.25, tokens=12, seconds=0.5)
     cost = ResourceCost("q0", "samples", 1.5, 40)

@@ -226,6 +226,7 @@ class Scorer:
     def forget(self, question_ids: Iterable[str]) -> None:
         """Drop what is known of questions whose answers are read otherwise now."""
         for question_id in question_ids:
+            self._run.diversity_of = None
             if self._scoring.judge != RECORDED:
                 self._given_labels.pop(question_id, None)
             for found in self._clusterings.values():

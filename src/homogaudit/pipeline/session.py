@@ -36,6 +36,7 @@ from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
 from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized
 from homogaudit.pipeline.comparing import ask_same
+from homogaudit.pipeline.diversity import store_diversity
 from homogaudit.pipeline.judging import JUDGE_PROMPTING, ask_judge
 from homogaudit.pipeline.provenance import drawing_facts, judging_facts, machine_facts
 from homogaudit.pipeline.scoring import Scorer
@@ -179,6 +180,8 @@ class Audit:
             yield from self._compare()
         if not self._control.is_cancelled:
             yield from self._judge()
+        if not self._control.is_cancelled and self._is_scored() and not self._scorer.uncompared():
+            store_diversity(self._run, self._scorer.key)
         if self._is_complete() and not self._control.is_cancelled:
             self._run.finish()
         yield RunFinished(self._run.status, self._drawn, time.perf_counter() - self._begun)
@@ -598,10 +601,13 @@ class Audit:
         """Whether all questions are finished and the signals over all of them are not stored under this scoring."""
         return self._finished_questions() == self._ids and self._run.run_signals != self._scorer.key
 
+    def _is_scored(self) -> bool:
+        return set(self._states_now().values()) == {RunState.SCORED}
+
     def _is_complete(self) -> bool:
         return (
             not self._run.missing_shards
-            and set(self._states_now().values()) == {RunState.SCORED}
+            and self._is_scored()
             and not self._uncalled()
             and not self._scorer.uncompared()
             and not self._scorer.unjudged()

@@ -11,6 +11,7 @@ from homogaudit.report.analyses import analyse
 from homogaudit.report.analysis_inputs import AnalysisInputs
 from homogaudit.report.cascade import cascade_figures, cascade_inputs
 from homogaudit.report.costs import resource_costs
+from homogaudit.report.diversity import diversity_figures
 from homogaudit.report.homogenization import Settings, cluster_counts, method_figures, primary_name, run_methods
 from homogaudit.report.labels import choose_judge, count_labels
 from homogaudit.report.model_comparison import compare_models
@@ -90,6 +91,7 @@ def build(
         run=facts,
         validity=validity,
         homogenization=Homogenization(primary, verdict.level, figures, models),
+        diversity=diversity_figures(data, methods, settings, full=full),
         labels=labels,
         signals=signals,
         comparisons=analysed.comparisons,

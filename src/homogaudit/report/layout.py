@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from homogaudit.report.analysis_layout import analysis_sections
 from homogaudit.report.cascade_layout import cascade_section, pointer_section
+from homogaudit.report.diversity_layout import diversity_section
 from homogaudit.report.gates import gate_section
 from homogaudit.report.level import MILD, SEVERE
 from homogaudit.report.numbers import count, decimal, duration, interval, percent, percent_and_interval, share
@@ -61,6 +62,7 @@ def sections(report: Report) -> tuple[Section, ...]:
         *gate_section(report),
         _homogenization(report),
         *model_sections(report.homogenization.models),
+        diversity_section(report),
         _labels(report),
         _signals(report),
         *analysis_sections(report),

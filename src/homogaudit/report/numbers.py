@@ -86,9 +86,9 @@ def percent_and_interval(found: WithInterval) -> str:
     return f"{percent(found.value)} {percent_interval(found.low, found.high)}"
 
 
-def decimal_and_interval(found: WithInterval) -> str:
+def decimal_and_interval(found: WithInterval, places: int = 3) -> str:
     """Return a number with its interval: `0.520 [0.463, 0.576]`."""
-    return f"{decimal(found.value)} {interval(found.low, found.high)}"
+    return f"{decimal(found.value, places)} {interval(found.low, found.high, places)}"
 
 
 def p_value(value: float | None) -> str:

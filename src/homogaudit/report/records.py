@@ -22,6 +22,7 @@ from homogaudit.report.analysis_records import (
     Selective,
 )
 from homogaudit.report.cascade_records import CascadeFindings, Pointer
+from homogaudit.report.diversity_records import Diversity
 from homogaudit.report.figure import Figure, QuestionMean
 from homogaudit.report.gate_records import Gate
 from homogaudit.report.level import Level, VerdictLevel
@@ -546,6 +547,7 @@ class Report:
     Attributes:
         validity: What can spoil the figures.
         homogenization: What the clusterings say.
+        diversity: What goes on telling where hardly any question has one cluster.
         labels: Which answers are right.
         signals: How well each signal tells wrong answers from right ones, by name.
         calibration: Signals as probabilities.
@@ -560,6 +562,7 @@ class Report:
     run: RunFacts
     validity: Validity
     homogenization: Homogenization
+    diversity: Diversity
     labels: Labels
     signals: Mapping[str, SignalScore]
     comparisons: Comparisons | Undefined

@@ -12,7 +12,7 @@ from homogaudit.report.records import Auroc, MethodFigures, Report, SignalScore,
 from homogaudit.report.section import Column, Line, Part, Section
 from homogaudit.report.text import shorten
 from homogaudit.report.verdict import missed_without_refusals
-from homogaudit.statistics import Rate
+from homogaudit.statistics import Estimate, Rate
 
 _NAMED = 2
 """Signals named in one line."""
@@ -39,6 +39,7 @@ def summary(report: Report) -> Section:
     parts += [
         *_meaning(report, primary),
         *_robust(report, primary),
+        *_diversity(report, primary),
         *_corrected(primary),
         *_missed(report, primary),
         *_signals(report),
@@ -106,6 +107,25 @@ def _robust(report: Report, primary: MethodFigures | None) -> list[Line]:
     ]
 
 
+def _diversity(report: Report, primary: MethodFigures | None) -> list[Line]:
+    """Return what still tells where hardly any question has one cluster."""
+    if primary is None or report.verdict.level_reason:
+        return []
+    points = report.diversity.clusterings[str(report.homogenization.primary)].distinct_clusters
+    if isinstance(points, Undefined):
+        return []
+    told = [f"{_estimate(points[-1].distinct_clusters, 2)} of {count(points[-1].k)} samples"]
+    if not isinstance(primary.mean_pairwise_similarity, Undefined):
+        told.append(f"similarity {_estimate(primary.mean_pairwise_similarity)}")
+    return [line(f"{', '.join(told)}.", "distinct_clusters", label="Distinct")]
+
+
+def _estimate(found: Estimate | Auroc, places: int = 3) -> str:
+    """Return a number with its interval, where it has one."""
+    has_none = found.low is None or found.high is None
+    return decimal(found.value, places) if has_none else decimal_and_interval(found, places)
+
+
 def _corrected(primary: MethodFigures | None) -> list[Line]:
     """Return the rate by the questions that a person labelled as a whole; nothing where there is none."""
     if primary is None or isinstance(primary.corrected_rate, Undefined):
@@ -166,8 +186,7 @@ def _best(scored: dict[str, SignalScore], kind: str) -> str:
         return ""
     name = max(areas, key=lambda x: areas[x].value)
     found = areas[name]
-    has_none = found.low is None or found.high is None
-    return f"best {kind} `{name}`, AUROC {decimal(found.value) if has_none else decimal_and_interval(found)}"
+    return f"best {kind} `{name}`, AUROC {_estimate(found)}"
 
 
 def _listed(names: list[str]) -> str:
@@ -213,9 +232,11 @@ def _cheapest_alone(report: Report, found: HeldOutCascade) -> str:
 
 def _cautions(report: Report) -> list[Line]:
     """Return what limits the figures most, and how much more there is."""
+    rest = len(report.validity.warnings) - 2
+    more = f"; {count(rest)} more under Validity (`--full`)" if rest > 0 else ""
     texts = [shorten(text, _CAUTION) for text in report.validity.warnings[:2]]
-    if len(report.validity.warnings) > 2:
-        texts.append(f"{count(len(report.validity.warnings) - 2)} more under Validity (`--full`)")
+    if more:
+        texts[1] = shorten(texts[1], _CAUTION - len(more)) + more
     return [line(f"{text}.", "warnings", label="" if number else "Caution") for number, text in enumerate(texts)]
 
 

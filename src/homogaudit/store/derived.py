@@ -234,6 +234,31 @@ class Derived(Database):
             values.setdefault(signal, {})[question_id] = record
         return values
 
+    def replace_diversity(self, measures: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
+        """Store how diverse the answers to questions are, in the place of everything that was stored of it.
+
+        Args:
+            measures: By question id, of each measure and the key of the clustering whose similarities it is of; empty
+                where it is of the texts.
+        """
+        with self.transaction():
+            self._connection.execute("DELETE FROM diversity")
+            for (measure, clustering), values in measures.items():
+                self._put("diversity", ((self._positions[x], measure, clustering, v) for x, v in values.items()))
+
+    def diversity(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Return what `replace_diversity` stored."""
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        if self._version < 5:
+            return found
+        rows = self.rows(
+            "SELECT questions.id, measure, clustering, value FROM diversity JOIN questions USING (position) "
+            "ORDER BY position"
+        )
+        for question_id, measure, clustering, value in rows:
+            found.setdefault((measure, clustering), {})[question_id] = value
+        return found
+
     def mark_scored(self, question_id: str, scoring: str) -> None:
         """Note that what is stored for one question is what `scoring` asks for, and no earlier scoring."""
         position = self._positions[question_id]

@@ -10,7 +10,7 @@ from homogaudit.errors import RunFileError, StorageError
 from homogaudit.store.run_lock import beside
 
 RUN_SUFFIX = ".audit"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x484F4D41
 """`HOMA`: tells a run file from any other SQLite file."""
 
@@ -82,9 +82,16 @@ INSERT INTO labels SELECT position, -1, judge, value, reason FROM labels_of_3;
 DROP TABLE labels_of_3;
 """
 """Labels of samples too: until then every label was that of the greedy answer."""
-SCHEMA = _TABLES_OF_1 + _ADDED_BY_2 + _ADDED_BY_3 + _ADDED_BY_4
 
-_MIGRATIONS = {2: _ADDED_BY_2, 3: _ADDED_BY_3, 4: _ADDED_BY_4}
+_ADDED_BY_5 = """
+CREATE TABLE diversity (
+    position INTEGER NOT NULL REFERENCES questions, measure TEXT NOT NULL, clustering TEXT NOT NULL,
+    value REAL NOT NULL, PRIMARY KEY (position, measure, clustering)
+) WITHOUT ROWID;
+"""
+SCHEMA = _TABLES_OF_1 + _ADDED_BY_2 + _ADDED_BY_3 + _ADDED_BY_4 + _ADDED_BY_5
+
+_MIGRATIONS = {2: _ADDED_BY_2, 3: _ADDED_BY_3, 4: _ADDED_BY_4, 5: _ADDED_BY_5}
 """What each version added; a file of an earlier one gains it when it is opened for writing."""
 
 
