@@ -369,3 +369,11 @@ def test_a_gate_is_checked_beside_a_table(report: Report, run_path: Path):
     code, out, err = report(run_path, "--questions", "q.csv", "--max-scr", "0.5")
     assert (code, out) == (1, "")
     assert err.startswith("wrote 3 questions to `q.csv`\nerror: `--max-scr 0.5` cannot be judged: only 3")
+
+
+def test_a_card_and_a_badge_are_written_beside_each_other_in_place_of_the_report(report: Report, run_path: Path):
+    code, out, err = report(run_path, "--model-card", "card.md", "--badge", "badge.svg")
+    assert (code, out, err) == (0, "", "wrote the model card to `card.md`\nwrote the badge to `badge.svg`\n")
+    assert Path("badge.svg").read_text().startswith("<svg ")
+    assert report(run_path, "--model-card", "-")[1] == Path("card.md").read_text()
+    assert report(run_path, "--badge", "badge.svg")[0] == 2

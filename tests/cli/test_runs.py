@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from homogaudit.records import (
     SignalValue,
 )
 from homogaudit.store import RunFile, RunLock
+
+from ..tui.small_run import make_small_run
 
 runner = CliRunner()
 MODEL = "Tiny [bold]\x1b[31m"
@@ -133,6 +136,20 @@ def test_the_list_as_json(folder: Path, arguments: tuple[str, ...]):
     assert listing["folder"] == str(folder)
     (run,) = listing["runs"]
     assert (run["name"], run["status"], run["questions_done"], run["model"]) == ("done", "complete", 2, MODEL)
+
+
+def test_the_list_has_rate_and_level_of_each_run(folder: Path):
+    # Of twelve questions five have one cluster.
+    shutil.copy(make_small_run(folder.parent), folder / "small.audit")
+    make(folder / "none.audit")
+    listed = invoke().stdout.splitlines()
+    lines = dict(zip(listed[::2], listed[1::2], strict=True))
+    assert "  severe, 41.7%  " in lines["small"]
+    assert "  no rate yet  " in lines["none"]
+    assert all(len(line) <= 80 for line in listed)
+    found = {run["name"]: run for run in json.loads(invoke("--json").stdout)["runs"]}
+    assert (found["small"]["level"], found["small"]["scr"]["value"]) == ("severe", pytest.approx(5 / 12))
+    assert (found["none"]["level"], found["none"]["scr"]["value"]) == ("not judged", None)
 
 
 def test_json_before_another_command_says_where_it_stands(folder: Path):

@@ -88,7 +88,7 @@ def import_(
     from homogaudit.recordings import ImportOptions, QuestionList, read_recording
     from homogaudit.report.text import plain
     from homogaudit.signals.registry import SIGNALS
-    from homogaudit.store.recorded import write_run
+    from homogaudit.store.recorded import REDACTED, write_run
     from homogaudit.store.run_file import RunFile
 
     if (file is None) != example:
@@ -103,14 +103,24 @@ def import_(
     parser = None if keep_thinking else partial(_parse_answer, markers=think_markers)
     recording = read_recording(file, parse_answer=parser, options=options)
     recorded = recording.file
+    redacted = recorded.header_extra.get(REDACTED)
+    if redacted is not None and embedder is not None:
+        raise UsageError(
+            f"`{file}` has no texts, so `--embedder` has nothing to compare", "leave it out: the clusters came with it"
+        )
     name = model or recorded.model or file.stem
     path = output or new_run_path(runs_folder(), name, file.name)
-    request = ScoreRequest.of(flags, run=path, use_embedder=not no_embedder)
+    request = ScoreRequest.of(flags, run=path, use_embedder=not no_embedder and redacted is None)
     consent = make_consent(is_agreed=yes)
     # Refuses an unknown judge before anything is written.
     has_labels = any(record.label for record in recorded.records)
     check_score(request, [record.question for record in recorded.records], recorded=has_labels, consent=consent)
-    warnings = recording.warnings
+    warnings = [*recording.warnings]
+    if redacted is not None:
+        warnings.append(
+            f"the texts are left out: answers are called after their clusters by {redacted}, so refusals and other "
+            "thresholds say nothing"
+        )
     write_run(
         recorded,
         path,
@@ -169,6 +179,14 @@ def export(
     redact: Annotated[
         bool,
         typer.Option(
+            "--redact",
+            help="Leave out all texts too: questions, references, and answers, each of which is called after its "
+            "cluster. Ids, categories, labels and figures stay, and with them the rate.",
+        ),
+    ] = False,
+    redact_provenance: Annotated[
+        bool,
+        typer.Option(
             "--redact-provenance",
             help="Leave out paths, addresses, details of this machine, and keys of other formats. Questions and "
             "answers stay as they are.",
@@ -179,11 +197,16 @@ def export(
 
     A FILE that ends in .gz is compressed.
     """
+    from homogaudit.report.homogenization import primary_name, run_methods
     from homogaudit.report.labels import choose_judge
     from homogaudit.report.text import plain
     from homogaudit.store.recorded import ExportOptions
     from homogaudit.store.run_file import RunFile
 
+    if redact and embeddings:
+        raise UsageError(
+            "`--redact` and `--embeddings` exclude each other", "an embedding tells much of the text that it is of"
+        )
     path = find_run(run, runs_folder())
     # Looked at before the run is opened: it may be the same file, and then its locks would be lost.
     target = check_targets({"--output": output}, force=force).get("--output")
@@ -191,7 +214,17 @@ def export(
         if opened.status != "complete":
             typer.echo(f"the run `{plain(path.name)}` is not complete; only what is there is exported", err=True)
         labels = None if judge == "none" else choose_judge(opened, judge)
-        options = ExportOptions(labels, signals, embeddings, digits, model, redact)
+        methods = run_methods(opened)
+        options = ExportOptions(
+            labels,
+            signals,
+            embeddings,
+            digits,
+            model,
+            redact_provenance,
+            texts=not redact,
+            clustering=methods.get(primary_name(methods) or ""),
+        )
         if target is None:
             _export_to_stdout(opened, options)
         else:

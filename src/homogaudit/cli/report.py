@@ -65,6 +65,16 @@ def report(
         int | None,
         writing("--sample-size", "-n", help="How many questions to judge, at least 50; default: 60."),
     ] = None,
+    model_card: Annotated[
+        str | None,
+        writing(
+            metavar="FILE",
+            help="Write a block for a model card, YAML of a model index and a paragraph of Markdown; - prints it.",
+        ),
+    ] = None,
+    badge: Annotated[
+        str | None, writing(metavar="FILE", help="Write level and rate as a badge, an SVG image; - prints it.")
+    ] = None,
     force: ForceOption = False,
     judge: Annotated[
         str | None, typer.Option(metavar="JUDGE", help="Use the labels of this judge; default: the run's own.")
@@ -87,8 +97,10 @@ def report(
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.example import example_run
     from homogaudit.launch.run_paths import find_run
+    from homogaudit.report.badge import to_badge
     from homogaudit.report.build import build
     from homogaudit.report.gates import judge_gates
+    from homogaudit.report.model_card import to_model_card
     from homogaudit.report.question_rows import question_rows
     from homogaudit.report.question_table import check_suffix
     from homogaudit.report.run_data import read_run
@@ -100,7 +112,13 @@ def report(
         raise UsageError("`--open` opens a file, and `--html -` writes none", "name a file, or leave `--html` out")
     if open_page and html is None:
         html = str(Path(mkdtemp(prefix="homogaudit-")) / "report.html")
-    targets = {"--html": html, "--questions": questions, "--sample-clusters": sample_clusters}
+    targets = {
+        "--html": html,
+        "--questions": questions,
+        "--sample-clusters": sample_clusters,
+        "--model-card": model_card,
+        "--badge": badge,
+    }
     files = check_targets({**targets, "--junit": junit}, prints, force=force)
     filters = {"--one-cluster": one_cluster, "--wrong": wrong, "--category": category is not None}
     if questions is None and (given := [flag for flag, is_given in filters.items() if is_given]):
@@ -125,13 +143,17 @@ def report(
         if sample_clusters is not None:
             _write_sample(data, sample_size, files.get("--sample-clusters"))
         # A table alone needs no figure, and figures take most of the time.
-        if is_printed or html is not None or gates:
+        if is_printed or gates or any(x is not None for x in (html, model_card, badge)):
             # Markdown and the page hold everything.
             built = judge_gates(build(data, judge=judge, full=full or markdown or html is not None), gates)
         if built is not None and html is not None:
             from homogaudit.report.html import run_page
 
             _write_page(run_page(built, data, judge), files.get("--html"), is_opened=open_page)
+        if built is not None and model_card is not None:
+            _write_text("the model card", to_model_card(built), files.get("--model-card"))
+        if built is not None and badge is not None:
+            _write_text("the badge", to_badge(built), files.get("--badge"))
         if built is not None and is_printed:
             _print(built, as_json=as_json, markdown=markdown, full=full)
         if built is not None and junit is not None:
@@ -161,29 +183,29 @@ def _write_questions(rows: "Questions", file: Path | None) -> None:
 def _write_sample(data: "RunData", size: int | None, file: Path | None) -> None:
     """Write the questions to be judged as a whole, or print them where there is no file."""
     from homogaudit.report.cluster_sample import sample_clusters, to_lines
-    from homogaudit.store.output_file import write_text
 
     sample = sample_clusters(data, size)
+    _write_text(f"{len(sample)} questions to judge", to_lines(sample), file)
+
+
+def _write_text(what: str, text: str, file: Path | None) -> None:
+    """Write a text, or print it where there is no file."""
+    from homogaudit.store.output_file import write_text
+
     if file is None:
-        typer.echo(to_lines(sample), nl=False)
+        # UTF-8 as it would be in a file, whatever the locale is.
+        typer.get_text_stream("stdout", encoding="utf-8").write(text)
         return
-    write_text(file, to_lines(sample))
-    told(f"{len(sample)} questions to judge", file)
+    write_text(file, text)
+    told(what, file)
 
 
 def _write_page(page: str, file: Path | None, *, is_opened: bool) -> None:
     """Write the page, or print it where there is no file."""
     import webbrowser
 
-    from homogaudit.store.output_file import write_text
-
-    if file is None:
-        # UTF-8 as the page says, whatever the locale is.
-        typer.get_text_stream("stdout", encoding="utf-8").write(page)
-        return
-    write_text(file, page)
-    told("the report", file)
-    if is_opened and not webbrowser.open(file.resolve().as_uri()):
+    _write_text("the report", page, file)
+    if file is not None and is_opened and not webbrowser.open(file.resolve().as_uri()):
         typer.echo("no browser to open it with", err=True)
 
 

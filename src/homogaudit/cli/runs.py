@@ -1,6 +1,6 @@
 """`homogaudit runs`: which runs there are, what one of them is, and deleting some.
 
-Knows run files from the outside and what they say of themselves; computes no figure.
+Knows run files from the outside and what they say of themselves; rate and level are the report's.
 """
 
 import json
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ from homogaudit.launch.run_paths import find_run, list_runs, runs_folder
 from homogaudit.launch.run_summary import RunSummary, bytes_on_disk, summarize
 
 if TYPE_CHECKING:
+    from homogaudit.report.headline import Headline
     from homogaudit.store.run_file import RunFile
 
 app = typer.Typer(help="List, show and delete runs.", invoke_without_command=True, no_args_is_help=False)
@@ -42,16 +44,12 @@ def runs(context: typer.Context, as_json: JsonOption = False) -> None:
 def list_(as_json: JsonOption = False) -> None:
     """List all runs, the newest first."""
     folder = runs_folder()
-    summaries = [summarize(path) for path in list_runs(folder)]
+    paths = list_runs(folder)
     if as_json:
-        listing = {
-            "schema": "homogaudit.runs/1",
-            "folder": str(folder),
-            "runs": [asdict(summary) for summary in summaries],
-        }
+        listing = {"schema": "homogaudit.runs/1", "folder": str(folder), "runs": [_listed_run(path) for path in paths]}
         typer.echo(json.dumps(listing, indent=2))
-    elif summaries:
-        _print_list(summaries)
+    elif paths:
+        _print_list(paths)
     else:
         typer.echo(f"no runs in `{folder}`; `homogaudit run demo` makes one", err=True)
 
@@ -140,20 +138,44 @@ def _facts(run: "RunFile") -> dict[str, Any]:
     }
 
 
-def _print_list(summaries: Sequence[RunSummary]) -> None:
-    """Print two lines a run: the name, never cut because it is there to be copied, and the facts."""
+def _headline(summary: RunSummary) -> "Headline | None":
+    """Return rate and level of a run that can be read."""
+    from homogaudit.report.headline import read_headline
+
+    return read_headline(Path(summary.path)) if summary.status in ("complete", "unfinished") else None
+
+
+def _listed_run(path: Path) -> dict[str, Any]:
+    """Return what the list says of a run as JSON values."""
+    from homogaudit.codec import to_values
+
+    summary = summarize(path)
+    found = _headline(summary)
+    return {**asdict(summary), **(dict.fromkeys(("level", "scr")) if found is None else to_values(found))}
+
+
+def _print_list(paths: Sequence[Path]) -> None:
+    """Print two lines a run: the name, never cut because it is there to be copied, and the facts.
+
+    Each as soon as it is read: a large run takes a second.
+    """
     from rich.console import Console
     from rich.text import Text
 
     from homogaudit.report.text import plain, shorten
 
     console = Console(highlight=False)
-    for summary in summaries:
+    for path in paths:
+        summary = summarize(path)
+        found = _headline(summary)
+        level = "" if found is None else found.words
         samples = "" if not summary.samples else f" x {summary.samples}"
         console.print(Text(plain(summary.name), style="bold"), soft_wrap=True)
+        # What is complete needs no other word than its level.
+        state = level if summary.status == "complete" and level else summary.status_words
         facts = (
-            f"  {shorten(summary.model or '-', 18):<18}  {_done(summary) + samples:<12}  {summary.status_words:<14}"
-            f"  {_time(summary.created)}  {_size(summary.bytes):>7}"
+            f"  {shorten(summary.model or '-', 16):<16}  {_done(summary) + samples:<12}  {state:<20}"
+            f" {_time(summary.created)} {_size(summary.bytes):>7}"
         )
         console.print(Text(facts), soft_wrap=True)
 

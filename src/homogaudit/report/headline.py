@@ -1,10 +1,13 @@
 """Rate and level of a run, as its report has them, without the rest of the report."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from homogaudit.errors import HomogauditError
 from homogaudit.report.homogenization import method_outcomes, missing_reason, outcomes, primary_name, run_methods
 from homogaudit.report.labels import count_labels
 from homogaudit.report.level import VerdictLevel, level_of
+from homogaudit.report.numbers import percent
 from homogaudit.report.records import Undefined
 from homogaudit.report.run_data import read_run
 from homogaudit.report.validity import assess
@@ -24,6 +27,25 @@ class Headline:
 
     level: VerdictLevel
     scr: Rate | Undefined
+
+    @property
+    def rate_words(self) -> str:
+        """The rate as a list shows it."""
+        return "no rate yet" if isinstance(self.scr, Undefined) else percent(self.scr.value)
+
+    @property
+    def words(self) -> str:
+        """Level and rate in a few words."""
+        return self.rate_words if isinstance(self.scr, Undefined) else f"{self.level}, {self.rate_words}"
+
+
+def read_headline(path: Path) -> Headline | None:
+    """Return the headline of a run file, `None` where it cannot be read: a list says of such a file what it can."""
+    try:
+        with RunFile.open(path) as run:
+            return headline(run)
+    except (HomogauditError, OSError, ValueError, TypeError):
+        return None
 
 
 def headline(run: RunFile) -> Headline:

@@ -25,7 +25,7 @@ def sections_to_markdown(title: str, shown: Iterable[Section]) -> str:
     """Return sections one below the other under a title."""
     parts = [f"# {title}"]
     for section in shown:
-        parts.append(f"## {_escape(section.title)}")
+        parts.append(f"## {escape(section.title)}")
         parts += [_line(part) if isinstance(part, Line) else _table(part) for part in _written(section)]
     return "\n\n".join(parts) + "\n"
 
@@ -36,10 +36,10 @@ def _written(section: Section) -> Iterable[Line | Table]:
 
 def _line(line: Line) -> str:
     label = "warning:" if line.tone == "warning" else line.label
-    return f"- **{_escape(label)}** {_escape(line.text)}" if label else _escape(line.text)
+    return f"- **{escape(label)}** {escape(line.text)}" if label else escape(line.text)
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Escape what Markdown or HTML would read as markup; what stands between backticks becomes code."""
     parts = _CODE.split(text)
     # Odd parts are what stood between backticks: a code span shows it as it is, but a bar still ends a table cell.
@@ -55,7 +55,7 @@ def _escape_words(text: str) -> str:
 
 def _table(table: Table) -> str:
     rows = [tuple(column.name for column in table.columns), *(row.cells for row in table.rows)]
-    lines = ["| " + " | ".join(_escape(cell) for cell in row) + " |" for row in rows]
+    lines = ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in rows]
     rule = "|".join(["---", *("---:" for _ in table.columns[1:])])
-    title = f"**{_escape(table.title)}**\n\n" if table.title else ""
+    title = f"**{escape(table.title)}**\n\n" if table.title else ""
     return title + "\n".join([lines[0], f"|{rule}|", *lines[1:]])

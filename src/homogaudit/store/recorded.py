@@ -9,7 +9,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.errors import RecordedFileError
-from homogaudit.records import Generation, Label, ModelCall, SignalValue
+from homogaudit.records import ClusteringMethod, Generation, Label, ModelCall, SignalValue
 from homogaudit.store.derived import square
 from homogaudit.store.facts import EmbedderUsed, RecordedFacts
 from homogaudit.store.provenance import provenance, public_name
@@ -38,6 +38,7 @@ from homogaudit.store.recorded_lines import (
     read_question,
     shown,
 )
+from homogaudit.store.redaction import prompting_without_texts, without_texts
 from homogaudit.store.run_file import RunFile, remove_run
 from homogaudit.store.run_lock import RunLock
 
@@ -46,6 +47,9 @@ RECORDED_JUDGE = "recorded"
 
 RECORDED_PREFIX = "recorded:"
 """Put before the name of a recorded signal that is also the name of one that this project computes."""
+
+REDACTED = "redacted"
+"""In the header of a file without texts: the clustering that its answers are called after."""
 
 _UNSAFE_IN_TERMINALS = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control and direction characters that `json` leaves as they are when it writes text unescaped."""
@@ -283,6 +287,8 @@ class ExportOptions:
         digits: Significant digits of token arrays; `None` for as many as give them back.
         model: The model's name; `None` for that of the run.
         redact: Whether to leave out what tells of the machine, and every key that the format does not know.
+        texts: Whether to write questions, answers and references; without them the machine is left out as well.
+        clustering: What answers without texts are called after; `None` for their wording.
     """
 
     judge: str | None = None
@@ -291,6 +297,8 @@ class ExportOptions:
     digits: int | None = None
     model: str | None = None
     redact: bool = False
+    texts: bool = True
+    clustering: ClusteringMethod | None = None
 
 
 def export_run(
@@ -302,6 +310,9 @@ def export_run(
     recorded signals. An answer is written only where reading its text again would give another one.
     """
     options = options or ExportOptions()
+    if not options.texts:
+        options = replace(options, redact=True, embeddings=False)
+    clusters = {} if options.texts or options.clustering is None else run.clusterings(options.clustering)
     facts = RecordedFacts(signals=run.recorded.signals) if options.redact else run.recorded
     original = {stored: name for name, stored in facts.signals.items()}
     labels = run.labels(options.judge) if options.judge is not None else {}
@@ -321,7 +332,7 @@ def export_run(
         for question_id, value in values.items():
             if value.value is not None:
                 signals.setdefault(question_id, {})[name] = value.value
-    header = {
+    header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "model": options.model or (public_name(run.model) if options.redact else run.model),
@@ -338,8 +349,17 @@ def export_run(
         header["embedder"] = {key: value for key, value in used.items() if value is not None}
     if not run.is_recorded:
         header["provenance"] = provenance(run, redact=options.redact)
+    if not options.texts:
+        header[REDACTED] = options.clustering.name if options.clustering else "wording"
+        if "provenance" in header:
+            asked = header["provenance"].get("prompting") or {}
+            header["provenance"]["prompting"] = prompting_without_texts(asked)
     _write_line(stream, {**header, **facts.header})
-    for draws in run.sample_sets():
+    for stored_draws in run.sample_sets():
+        draws = stored_draws
+        if not options.texts:
+            found = clusters.get(draws.question.id)
+            draws = without_texts(draws, found.assignment if found else None)
         question = draws.question
         extra = facts.generation_extra.get(question.id, {})
         line = question_line(question)
@@ -361,7 +381,7 @@ def export_run(
         if written:
             line["samples"] = written
         if question.id in calls:
-            line["calls"] = {kind: _told(call) for kind, call in calls[question.id].items()}
+            line["calls"] = {kind: _told(call, texts=options.texts) for kind, call in calls[question.id].items()}
         if question.id in labels:
             line["label"] = labels[question.id].value.value
         if question.id in signals:
@@ -376,9 +396,10 @@ def _packed(numbers: NDArray[np.floating]) -> str:
     return VECTOR_PREFIX + base64.b64encode(numbers.astype("<f2").tobytes()).decode()
 
 
-def _told(call: ModelCall) -> dict[str, Any]:
+def _told(call: ModelCall, *, texts: bool) -> dict[str, Any]:
     """Return what the model said of its own answer as the format writes it."""
-    values = {key: getattr(call, key) for key in ("value", "reason", "text", "tokens", "seconds")}
+    keys = ("value", "reason", "text", "tokens", "seconds") if texts else ("value", "tokens", "seconds")
+    values = {key: getattr(call, key) for key in keys}
     return {key: value for key, value in values.items() if key == "value" or value}
 
 

@@ -19,12 +19,11 @@ from textual.widgets.option_list import Option
 from homogaudit.errors import HomogauditError
 from homogaudit.launch.run_deletion import delete_run
 from homogaudit.launch.run_summary import RunSummary
-from homogaudit.report.headline import Headline, headline
+from homogaudit.report.headline import Headline, read_headline
 from homogaudit.report.layout import LEVEL_TONES
-from homogaudit.report.numbers import count, percent
+from homogaudit.report.numbers import count
 from homogaudit.report.records import Undefined
 from homogaudit.report.text import plain
-from homogaudit.store import RunFile
 from homogaudit.tui.screens.confirm import ConfirmScreen
 from homogaudit.tui.theme import MUTED
 
@@ -101,9 +100,11 @@ class RunList(Vertical):
                 continue
             try:
                 status = Path(run.path).stat()
-                found = await asyncio.to_thread(_headline, run.path, status.st_mtime_ns, status.st_size)
-            except (HomogauditError, OSError, ValueError, TypeError):
-                # The list says of such a file what it can; opening it says what is wrong.
+            except OSError:
+                continue
+            found = await asyncio.to_thread(_headline, run.path, status.st_mtime_ns, status.st_size)
+            if found is None:
+                # Opening it says what is wrong.
                 continue
             self._headlines[run.path] = found
             choices = self.query_one("#runs", OptionList)
@@ -120,9 +121,9 @@ class RunList(Vertical):
         found = self._headlines.get(run.path)
         words = [] if run.status == "complete" and found else [(run.status_words, style), "  "]
         if found is not None and not isinstance(found.scr, Undefined):
-            words += [(found.level, _TONES.get(LEVEL_TONES[found.level], MUTED)), f"  {percent(found.scr.value)}"]
+            words += [(found.level, _TONES.get(LEVEL_TONES[found.level], MUTED)), f"  {found.rate_words}"]
         elif found is not None:
-            words += [("no rate yet", MUTED)]
+            words += [(found.rate_words, MUTED)]
         return Content("\n").join([*lines, Content.assemble("  ", *words)])
 
     # What the user does
@@ -171,6 +172,5 @@ class RunList(Vertical):
 
 
 @lru_cache(maxsize=512)
-def _headline(path: str, _modified: int, _size: int) -> Headline:
-    with RunFile.open(Path(path)) as run:
-        return headline(run)
+def _headline(path: str, _modified: int, _size: int) -> Headline | None:
+    return read_headline(Path(path))
