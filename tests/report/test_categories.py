@@ -40,6 +40,33 @@ def test_the_recommended_signal_is_shown_beside_the_primary_one(make_inputs: Cal
     assert isinstance(score_categories(inputs).signals["perplexity"].difference, Undefined)
 
 
+def test_every_signal_is_scored_where_the_primary_one_works_and_where_it_is_turned_round(
+    make_inputs: Callable[..., AnalysisInputs],
+) -> None:
+    rng = np.random.default_rng(7)
+    incorrect = np.arange(160) % 2 == 0
+    primary, other = rng.normal(size=(2, 160))
+    primary += np.where(np.arange(160) < 80, 3, -3) * incorrect
+    other += 3 * incorrect
+    other[0] = np.nan
+    names = ["good"] * 80 + ["bad"] * 80
+    inputs = make_inputs(incorrect, categories=names, token_entropy_mean=primary, perplexity=other)
+    zones = score_categories(inputs).zones
+    assert zones.held_out_zones["token_entropy_mean"].effective.low > 0.9
+    assert zones.held_out_zones["token_entropy_mean"].blind.high < 0.1
+    # The other signal works where the primary one is blind.
+    assert zones.held_out_zones["perplexity"].blind.low > 0.9
+    whole = roc_auc_score(incorrect[80:], other[80:])
+    assert zones.in_sample_zones["perplexity"].blind.value == pytest.approx(whole)
+    assert (zones.in_sample_zones["perplexity"].effective.n, zones.in_sample_zones["perplexity"].blind.n) == (79, 80)
+
+
+def test_without_enough_of_each_class_there_are_no_zones(make_inputs: Callable[..., AnalysisInputs]) -> None:
+    rng = np.random.default_rng(8)
+    inputs = make_inputs(np.arange(30) % 15 == 0, categories=["a"] * 30, token_entropy_mean=rng.normal(size=30))
+    assert score_categories(inputs).zones == Undefined("no category has three wrong and three right answers")
+
+
 def test_questions_without_categories_have_no_such_section(make_inputs: Callable[..., AnalysisInputs]) -> None:
     inputs = make_inputs([True, False] * 10, token_entropy_mean=np.arange(20.0))
     assert score_categories(inputs) == Undefined("the questions have no categories")

@@ -15,6 +15,7 @@ from homogaudit.report.analysis_records import (
     Selective,
     SignalCategories,
     SignalSelective,
+    Zones,
 )
 from homogaudit.report.numbers import (
     MISSING,
@@ -214,7 +215,20 @@ def _categories(found: Categories) -> list[Part]:
         "The AUROCs only describe: with many categories some are always far from 0.5.",
         "Zone: effective or blind, decided and scored on different folds, Holm; from 20 questions, 5 of each class.",
     )
-    return [*parts, *notes(texts, "zone")]
+    return [*parts, *notes(texts, "zone"), *_zones(found.zones)]
+
+
+def _zones(found: Zones | Undefined) -> list[Part]:
+    """Return how every signal does where the primary one works, and where it points the wrong way."""
+    if isinstance(found, Undefined):
+        return [line(f"Zones of the primary signal: {found.reason}.", "held_out_zones")]
+    paths = ("effective", "effective.interval", "effective.of", "blind", "blind.interval", "blind.of")
+    title = f"where {found.primary_signal} works, and where it points the wrong way"
+    said = "Half of the questions decide on the zones, the other half gives the AUROCs; ten splits."
+    return [
+        record_table(found.held_out_zones, SIGNAL, paths, title=title, term=signal_term),
+        line(said, "held_out_zones", "muted"),
+    ]
 
 
 def _category_table(name: str, found: SignalCategories) -> Table:

@@ -12,7 +12,15 @@ from homogaudit.records import Interval
 from homogaudit.report.figure import Figure
 from homogaudit.report.numbers import p_value, percent, threshold
 from homogaudit.report.undefined import Undefined
-from homogaudit.statistics import CategoryDifference, CategoryZone, Correlation, Estimate, Permuted, Rate, RiskBound
+from homogaudit.statistics import (
+    CategoryDifference,
+    CategoryZone,
+    Correlation,
+    Estimate,
+    Permuted,
+    Rate,
+    RiskBound,
+)
 
 Direction = Literal[1, -1]
 """1: higher values are more uncertain, -1: lower ones are."""
@@ -123,10 +131,53 @@ class SignalCategories:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalZones:
+    """The AUROC of one signal where the primary signal works, and where it points the wrong way."""
+
+    effective: Annotated[Estimate | Undefined, Figure("effective", term="held_out_zones")]
+    blind: Annotated[Estimate | Undefined, Figure("blind", term="held_out_zones")]
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """Every signal in the effective and in the blind zone of the primary one.
+
+    Attributes:
+        primary_signal: Whose zones they are.
+        held_out_zones: Zones decided on one half of the questions, AUROCs from the other.
+        in_sample_zones: Both on the same questions, as published; zones made of noise look just as good.
+    """
+
+    primary_signal: str
+    held_out_zones: Annotated[
+        Mapping[str, SignalZones],
+        Figure(
+            "zones",
+            "The AUROC of every signal in the categories where the primary signal works (effective) and in those where "
+            "it points the wrong way (blind): whether another signal helps where that one fails. Half of the questions "
+            "decide which categories these are, by the sign of AUROC - 0.5, the other half gives the AUROCs; ten "
+            "splits, with the variance of one. Where zones carry over, the primary signal's own AUROC is above 0.5 in "
+            "the effective zone and below it in the blind one.",
+        ),
+    ]
+    in_sample_zones: Annotated[
+        Mapping[str, SignalZones],
+        Figure(
+            "zones, in sample",
+            "The same with the published rule, decided and scored on the same questions: a category is effective "
+            "where the mean of the primary signal is higher for incorrect answers, with two of each class. Shown only "
+            "to compare with published figures.",
+            source="arXiv 2603.24124",
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class Categories:
-    """The primary and the recommended signal by category."""
+    """The primary and the recommended signal by category, and every signal in the zones of the primary one."""
 
     signals: Mapping[str, SignalCategories | Undefined]
+    zones: Zones | Undefined
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from homogaudit.report.analysis_records import (
     SignalCategories,
 )
 from homogaudit.report.undefined import Undefined, undefined
+from homogaudit.report.zones import score_zones
 from homogaudit.statistics import CategoryAuroc, CategoryZone, auroc_by_category, category_difference, category_zones
 
 _PERMUTATIONS = 2_000
@@ -32,7 +33,7 @@ def score_categories(inputs: AnalysisInputs) -> Categories | Undefined:
     chosen = inputs.chosen()
     if not chosen:
         return inputs.without_primary() or Undefined("no signal can be scored")
-    return Categories({name: _signal(inputs, name) for name in chosen})
+    return Categories({name: _signal(inputs, name) for name in chosen}, score_zones(inputs))
 
 
 def _signal(inputs: AnalysisInputs, name: str) -> SignalCategories | Undefined:

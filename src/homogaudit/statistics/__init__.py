@@ -54,6 +54,7 @@ from homogaudit.statistics.selective import (
     risk_coverage_curve,
 )
 from homogaudit.statistics.tests import McNemar, Wilcoxon, holm, mcnemar, wilcoxon
+from homogaudit.statistics.zones import held_out_zones, in_sample_zones, zone_auroc
 
 __all__ = [
     "COVERAGES",
@@ -111,7 +112,9 @@ __all__ = [
     "equivalence",
     "expected_calibration_error",
     "grouped_interval",
+    "held_out_zones",
     "holm",
+    "in_sample_zones",
     "logit_interval",
     "mcnemar",
     "p_below",
@@ -131,4 +134,5 @@ __all__ = [
     "tells_categories_apart",
     "wilcoxon",
     "wilson",
+    "zone_auroc",
 ]
