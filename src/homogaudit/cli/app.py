@@ -10,7 +10,7 @@ import typer
 from typer.core import DEFAULT_MARKUP_MODE
 
 from homogaudit import __version__
-from homogaudit.cli import cascade, runs
+from homogaudit.cli import cascade, protocol, runs
 from homogaudit.cli.bench import bench
 from homogaudit.cli.calibrate import calibrate
 from homogaudit.cli.compare import compare
@@ -62,6 +62,7 @@ app.command()(score)
 app.command()(merge)
 app.add_typer(runs.app, name="runs")
 app.add_typer(cascade.app, name="cascade")
+app.add_typer(protocol.app, name="protocol")
 app.command("import")(import_)
 app.command()(export)
 app.command()(models)

@@ -50,6 +50,12 @@ def _runs() -> Iterable[Completion]:
     return [(path.name.removesuffix(SUFFIX), "") for path in list_runs(runs_folder())]
 
 
+def _protocols() -> Iterable[Completion]:
+    from homogaudit.protocols import list_protocols
+
+    return [(protocol.name, protocol.title) for protocol in list_protocols()]
+
+
 def _terms() -> Iterable[Completion]:
     from homogaudit.report.glossary import all_terms
 
@@ -63,3 +69,4 @@ judges = completer(_judges)
 questions = completer(_questions)
 runs = completer(_runs)
 terms = completer(_terms)
+protocols = completer(_protocols)

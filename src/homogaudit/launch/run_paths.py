@@ -92,14 +92,14 @@ def find_run(text: str | None, folder: Path) -> Path:
 def new_run_path(folder: Path, model: str, questions: str, part: str = "") -> Path:
     """Return the path of a new run: named after its model, its questions and the time, and not there yet."""
     time = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    stem = "-".join([_slug(model), _slug(questions), *([part] if part else []), time])
+    stem = "-".join([slug(model), slug(questions), *([part] if part else []), time])
     path, number = folder / (stem + SUFFIX), 2
     while path.exists():
         path, number = folder / f"{stem}-{number}{SUFFIX}", number + 1
     return path
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
     """Return the last part of a name or path as letters, digits, `.`, `_` and `-`, at most 40 of them."""
     last = re.sub(r"\.(gguf|jsonl?|csv|tsv|txt)$", "", re.split(r"[/\\]", text.rstrip("/\\"))[-1], flags=re.IGNORECASE)
     return re.sub(r"[^A-Za-z0-9._]+", "-", last).strip("-._")[:40].rstrip("-._") or "run"
