@@ -86,7 +86,8 @@ class Run:
             UsageError: The judge has no stored labels.
             RunFileError: The run is closed or damaged.
         """
-        return build(self.read(), judge=judge, full=full, seed=seed)
+        with self._opened().telling_damage():
+            return build(self.read(), judge=judge, full=full, seed=seed)
 
     def questions(self, *, judge: str | None = None) -> Questions:
         """Return the questions with answers, clusters, labels and signals, in the order of the file.
@@ -98,7 +99,8 @@ class Run:
             UsageError: The judge has no stored labels.
             RunFileError: The run is closed or damaged.
         """
-        found = question_rows(self.read(), judge)
+        with self._opened().telling_damage():
+            found = question_rows(self.read(), judge)
         return Questions(found.rows, found.clusterings, found.primary, found.judge, found.signals, found.directions)
 
     def close(self) -> None:

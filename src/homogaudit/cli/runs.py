@@ -4,6 +4,7 @@ Knows run files from the outside and what they say of themselves; rate and level
 """
 
 import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -120,6 +121,21 @@ def delete(
     for path in paths:
         delete_run(path)
         typer.echo(f"deleted {plain(path.name)}", err=True)
+
+
+@app.command()
+def salvage(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A damaged run file.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The run file to write.")],
+) -> None:
+    """Take what can still be read of a damaged run file into a new one."""
+    from homogaudit.store.salvage import salvage as take_out
+
+    found = take_out(file, output)
+    lost = f"{found.lost:,} row{'' if found.lost == 1 else 's'} lost" if found.lost else "nothing lost"
+    typer.echo(f"{found.questions:,} questions, {found.answers:,} answers; {lost}", err=True)
+    command = f"homogaudit score {shlex.quote(str(output))}"
+    typer.echo(f"next: `{command}`, or the command that drew it, with `-o`, to draw what is missing", err=True)
 
 
 def _facts(run: "RunFile") -> dict[str, Any]:

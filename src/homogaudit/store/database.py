@@ -10,13 +10,15 @@ import sqlite3
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from homogaudit.store.damage import DATA_ERRORS, damage, told_as_damage
 from homogaudit.store.journals import JOURNAL, next_mark
-from homogaudit.store.run_schema import SCHEMA_VERSION, storage_errors
+from homogaudit.store.run_schema import SCHEMA_VERSION, damaged, storage_errors
 
 _Item = TypeVar("_Item")
 
@@ -62,8 +64,18 @@ class Database:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if isinstance(error, DATA_ERRORS) and (what := damage(self._connection)):
+                raise damaged(self.path, what) from error
+        finally:
+            self.close()
+
+    def telling_damage(self) -> contextlib.AbstractContextManager[None]:
+        """Return what tells of an error as one of the file, where that is damaged: what leaving the file does."""
+        return told_as_damage(self.path, self._connection)
 
     def close(self) -> None:
         """Close the file; a writer folds the write-ahead log back so that the run is one file."""

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from homogaudit.errors import RunFileError, storage_error
 from homogaudit.records import Question
+from homogaudit.store.damage import told_as_damage
 from homogaudit.store.database import now
 from homogaudit.store.derived import Derived
 from homogaudit.store.draws import COLUMNS_SINCE_3, QUESTION_COLUMNS
@@ -25,6 +26,7 @@ from homogaudit.store.run_schema import (
     APPLICATION_ID,
     SCHEMA,
     SCHEMA_VERSION,
+    damaged,
     migrate,
     reading_mode,
     storage_errors,
@@ -173,6 +175,8 @@ class RunFile(Overviews, Derived, Sessions):
                 (version,) = connection.execute("PRAGMA user_version").fetchone()
                 if application != APPLICATION_ID:
                     raise RunFileError(f"`{path}` is not a run file", "`homogaudit runs` lists the runs")
+                if version < 1:
+                    raise damaged(path, f"schema {version} is none that a run file has")
                 if version > SCHEMA_VERSION:
                     message = f"`{path}` has schema {version}, and this homogaudit reads up to {SCHEMA_VERSION}"
                     raise RunFileError(message, "upgrade homogaudit")
@@ -188,7 +192,8 @@ class RunFile(Overviews, Derived, Sessions):
                     connection.execute("PRAGMA busy_timeout = 5000")
                     # A commit need not reach the disk before the next draw: a killed process loses nothing.
                     connection.execute("PRAGMA synchronous = NORMAL")
-                return cls(path, connection, writable=writable, version=version)
+                with told_as_damage(path, connection):
+                    return cls(path, connection, writable=writable, version=version)
             except BaseException:
                 connection.close()
                 raise

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import sqlite3
 from collections.abc import Generator
 from pathlib import Path
@@ -95,6 +96,16 @@ _MIGRATIONS = {2: _ADDED_BY_2, 3: _ADDED_BY_3, 4: _ADDED_BY_4, 5: _ADDED_BY_5}
 """What each version added; a file of an earlier one gains it when it is opened for writing."""
 
 
+def damaged(path: Path, what: str) -> RunFileError:
+    """Return the error of a run file that is damaged."""
+    command = f"homogaudit runs salvage {shlex.quote(str(path))} -o OUT"
+    return RunFileError(f"`{path}` is damaged: {what}", f"`{command}` takes out what can be read")
+
+
+_FOLDER = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR}
+"""Errors of the place rather than of the file."""
+
+
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Generator[None]:
     """Turn SQLite's errors into one line that names the file."""
@@ -103,15 +114,19 @@ def storage_errors(path: Path) -> Generator[None]:
     except sqlite3.IntegrityError:
         raise
     except sqlite3.DatabaseError as error:
-        text = str(error)
-        if "full" in text:
+        # Python's own, such as a text that is not UTF-8, have none.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        kind = code & 0xFF
+        if kind == sqlite3.SQLITE_FULL:
             hint = "free some space and run the same command again: what was generated is kept"
             raise StorageError(f"no space left for `{path}`", hint) from error
-        if "not a database" in text or "malformed" in text:
-            raise RunFileError(f"`{path}` is not a run file, or is damaged ({text})") from error
-        if "locked" in text:
+        if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise RunFileError(f"`{path}` is in use by another process", "wait for it") from error
-        raise StorageError(f"cannot use `{path}`: {text}", "check that its folder is writable") from error
+        if kind in _FOLDER and code != sqlite3.SQLITE_IOERR_SHORT_READ:
+            raise StorageError(f"cannot use `{path}`: {error}", "check that its folder is writable") from error
+        if kind == sqlite3.SQLITE_NOTADB:
+            raise RunFileError(f"`{path}` is not a run file, or is damaged ({error})") from error
+        raise damaged(path, str(error)) from error
 
 
 def reading_mode(path: Path) -> str:

@@ -1,0 +1,111 @@
+"""What is wrong with the tables of a run file: looked for once reading it has failed, so that reading costs nothing.
+
+Knows what each column must hold; it does not know what any of it means.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+
+from homogaudit.records import GenerationState, LabelValue
+from homogaudit.store.run_schema import SCHEMA, damaged
+
+DATA_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, sqlite3.Error)
+"""What reading a value that cannot be there ends in."""
+
+_TYPES = {"TEXT": "'text'", "INTEGER": "'integer'", "REAL": "'real', 'integer'", "BLOB": "'blob'"}
+
+
+NEEDED = ("id", "model", "parameters", "question_source", "created")
+"""Facts without which a run is none."""
+
+
+def _one_of(names: type[GenerationState] | type[LabelValue]) -> str:
+    return f"IN ({', '.join(repr(str(name.value)) for name in names)})"
+
+
+_RULES = {
+    "meta": ["json_valid(value)", "key NOT IN ('parameters', 'scoring') OR json_type(value) IN ('object', 'null')"],
+    "questions": [
+        *(f"json_type({name}) = 'array'" for name in ("answers", "incorrect_answers", "passages", "choices")),
+        "json_type(extra) = 'object'",
+        "position >= 0",
+    ],
+    "generations": [
+        f"state {_one_of(GenerationState)}",
+        "sample_index >= -1",
+        "coalesce(tokens, 0) >= 0 AND abs(coalesce(seconds, 0)) < 1e15",
+        *(f"coalesce(length({name}), 0) % 4 = 0" for name in ("token_ids", "entropies", "logprobs", "logits")),
+    ],
+    "embeddings": ["length(vector) % 2 = 0", "length(text_hash) = 16"],
+    "clusterings": ["json_type(assignment) = 'array'"],
+    "labels": [f"value {_one_of(LabelValue)}", "sample_index >= -1"],
+    "sessions": ["json_type(provenance) = 'object'"],
+    "costs": ["tokens >= 0"],
+    "calls": ["tokens >= 0"],
+}
+"""What holds of each row beside the type of its columns."""
+
+
+def conditions(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Return what must hold of each row of a table, as far as this file has the columns."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript(SCHEMA)
+        columns = ours.execute(f"PRAGMA table_info({table})").fetchall()
+    present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    types = [
+        f"typeof({name}) IN ({_TYPES[kind]}{'' if required or key else ', ' + repr('null')})"
+        for _, name, kind, required, _, key in columns
+        if name in present
+    ]
+    absent = {name for _, name, *_ in columns} - present
+    return [*types, *(rule for rule in _RULES.get(table, []) if not any(name in rule for name in absent))]
+
+
+def _tables() -> list[str]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript(SCHEMA)
+        return [name for (name,) in ours.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+
+def damage(connection: sqlite3.Connection) -> str:
+    """Return where a run file is damaged, empty where nothing is found."""
+    try:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            return " ".join(str(found).split())
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        for table in _tables():
+            if table not in there:
+                continue
+            for condition in conditions(connection, table):
+                query = f"SELECT count(*) FROM {table} WHERE NOT coalesce({condition}, 0)"
+                if (count := connection.execute(query).fetchone()[0]) > 0:
+                    return f"{count:,} row{'' if count == 1 else 's'} of its table `{table}` cannot be what was written"
+        missing = missing_fact(connection)
+        return f"it lacks its {missing}" if missing else ""
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        # Its own message may hold a name that is no text any more.
+        return str(error)
+
+
+def missing_fact(connection: sqlite3.Connection) -> str:
+    """Return the first fact that every run has and this one lacks, in words; empty for none."""
+    there = {key for (key,) in connection.execute("SELECT key FROM meta")}
+    return next((name.replace("_", " ") for name in NEEDED if name not in there), "")
+
+
+@contextlib.contextmanager
+def told_as_damage(path: Path, connection: sqlite3.Connection) -> Generator[None]:
+    """Tell of an error as one of the run file, where that is damaged; one that is not is a fault of ours.
+
+    Raises:
+        RunFileError: The file is damaged.
+    """
+    try:
+        yield
+    except DATA_ERRORS as error:
+        if what := damage(connection):
+            raise damaged(path, what) from error
+        raise
