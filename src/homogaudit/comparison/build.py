@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from homogaudit.comparison.changes import auroc_change, mean_change, rate_change, reading
+from homogaudit.comparison.changes import auroc_changes, mean_change, rate_change, reading
 from homogaudit.comparison.differences import drawing_differences
 from homogaudit.comparison.flips import flips
 from homogaudit.comparison.pairing import PairedRun, PairedRuns, pair_runs
@@ -170,15 +170,12 @@ def _pair(baseline: PairedRun, run: PairedRun, first: SignalTable, other: Signal
     means = {name: mean_change(one[name], two[name], settings.draws, settings.seed) for name in one}
     if TOKEN_ENTROPY in unlike:
         means["mean_token_entropy"] = Undefined(unlike[TOKEN_ENTROPY])
-    aurocs: dict[str, AurocChange | Undefined] = {}
-    for name in dict.fromkeys([*first.names, *other.names]):
-        aurocs[name] = (
-            Undefined(unlike[name])
-            if name in unlike
-            else auroc_change(name, first, other, settings.margin, settings.draws, settings.seed)
-        )
+    names = list(dict.fromkeys([*first.names, *other.names]))
+    alike = [name for name in names if name not in unlike]
+    changes = auroc_changes(alike, first, other, settings.margin, settings.draws, settings.seed)
+    aurocs = {name: Undefined(unlike[name]) if name in unlike else changes[name] for name in names}
     tests |= {f"mean {name}": x for name, x in means.items()} | {f"auroc {name}": x for name, x in aurocs.items()}
-    adjusted = _with_holm(tests)
+    adjusted = with_holm(tests)
     return RunPair(
         differs=drawing_differences(baseline.data, run.data),
         rate=rate_change(
@@ -195,7 +192,7 @@ def _pair(baseline: PairedRun, run: PairedRun, first: SignalTable, other: Signal
     )
 
 
-def _with_holm(tests: Mapping[str, Any]) -> dict[str, Any]:
+def with_holm(tests: Mapping[str, Any]) -> dict[str, Any]:
     """Return tests with the p adjusted over all of them, and the reading by it."""
     made = {name: x for name, x in tests.items() if not isinstance(x, Undefined)}
     adjusted = dict(zip(made, holm([x.p for x in made.values()]).tolist(), strict=True))

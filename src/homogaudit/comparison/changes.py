@@ -1,8 +1,9 @@
 """One figure of two runs beside each other: the difference, its interval, its test. Knows no run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from homogaudit.comparison.records import AurocChange, MeanChange, RateChange, Reading
 from homogaudit.comparison.signals import SignalTable
@@ -90,30 +91,36 @@ def mean_change(
     )
 
 
-def auroc_change(
-    name: str, baseline: SignalTable, run: SignalTable, margin: float, draws: int, seed: int
-) -> AurocChange | Undefined:
-    """Return the AUROC of a signal in a run against that in the baseline."""
-    tables = (baseline, run)
-    missing = next((reason for x in tables if (reason := x.unscored(name)) is not None), None)
-    if missing is not None:
-        return Undefined(missing)
-    scores, incorrect = (np.stack(rows) for rows in zip(*(x.labelled(name) for x in reversed(tables)), strict=True))
-    try:
-        found = paired_aurocs(scores, incorrect, draws, seed, margin)
-    except UndefinedStatisticError as error:
-        return undefined(error)
+def auroc_changes(
+    names: Sequence[str], baseline: SignalTable, run: SignalTable, margin: float, draws: int, seed: int
+) -> dict[str, AurocChange | Undefined]:
+    """Return the AUROC of each signal in a run against that in the baseline, or why there is none."""
+    reasons = {name: baseline.unscored(name) or run.unscored(name) for name in names}
+    scored = [name for name, reason in reasons.items() if reason is None]
+    found: dict[str, AurocChange | Undefined] = {
+        name: Undefined(reason) for name, reason in reasons.items() if reason is not None
+    }
+    if not scored:
+        return found
+    incorrect = np.stack([run.incorrect, baseline.incorrect])
+    before, after = (np.stack([table.labelled(name) for name in scored]) for table in (baseline, run))
+    compared = paired_aurocs(after, before, incorrect, draws, seed, margin)
+    for name, change, one, other in zip(scored, compared, before, after, strict=True):
+        if change is None:
+            found[name] = Undefined("a run has too few labelled answers with a value, or values that are all equal")
+            continue
+        found[name] = AurocChange(
+            baseline=_area(change.second, one, baseline.incorrect),
+            run=_area(change.first, other, run.incorrect),
+            difference=change.difference,
+            p=change.p,
+            p_holm=change.p,
+            p_equivalent=change.p_equivalent,
+            reading=reading(change.difference.value, change.p),
+        )
+    return {name: found[name] for name in names}
+
+
+def _area(value: float, scores: NDArray[np.float64], incorrect: NDArray[np.bool_]) -> Area:
     counted = ~np.isnan(scores)
-    before, after = (
-        Area(value, None, None, int(counts.sum()), int(own[counts].sum()))
-        for value, counts, own in zip((found.second, found.first), counted[::-1], incorrect[::-1], strict=True)
-    )
-    return AurocChange(
-        baseline=before,
-        run=after,
-        difference=found.difference,
-        p=found.p,
-        p_holm=found.p,
-        p_equivalent=found.p_equivalent,
-        reading=reading(found.difference.value, found.p),
-    )
+    return Area(value, None, None, int(counted.sum()), int(incorrect[counted].sum()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ _TOKENS = ("token_entropy_", "high_entropy_ratio")
 _OF_CLUSTERS = "semantic_entropy_"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SignalTable:
     """The signals and the labels of one run over the compared questions.
 
@@ -38,7 +39,7 @@ class SignalTable:
     reasons: Mapping[str, str]
     label_reason: str | None
 
-    @property
+    @cached_property
     def correct(self) -> dict[str, bool]:
         """Whether each answer that is labelled correct or incorrect is correct, by question id."""
         decided = (LabelValue.CORRECT, LabelValue.INCORRECT)
@@ -65,12 +66,15 @@ class SignalTable:
             return self.reason(name)
         return self.label_reason
 
-    def labelled(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return a signal's values, NaN where an answer is neither correct nor incorrect, and which are incorrect."""
-        found = [self.correct.get(x) for x in self.question_ids]
-        decided = np.array([x is not None for x in found], dtype=np.bool_)
-        incorrect = np.array([x is False for x in found], dtype=np.bool_)
-        return np.where(decided, self.row(name), np.nan), incorrect
+    @cached_property
+    def incorrect(self) -> NDArray[np.bool_]:
+        """Shape (questions,), whether each answer is labelled incorrect."""
+        return np.array([self.correct.get(x) is False for x in self.question_ids], dtype=np.bool_)
+
+    def labelled(self, name: str) -> NDArray[np.float64]:
+        """Return a signal's values, NaN where an answer is labelled neither correct nor incorrect."""
+        decided = np.array([x in self.correct for x in self.question_ids], dtype=np.bool_)
+        return np.where(decided, self.row(name), np.nan)
 
 
 def signal_table(run: PairedRun, judge: str | None) -> SignalTable:

@@ -176,9 +176,30 @@ def _running_sums(rows: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
     return flat[: m + 1]
 
 
+def auroc_draws(
+    scores: ArrayLike, positive: ArrayLike, draws: int = DRAWS, seed: int = 0
+) -> tuple[FloatArray | None, ...]:
+    """Return the AUROC of every signal in every draw, NaN in one that lacks a class; arguments as `bootstrap_auroc`.
+
+    Two calls with the same seed and number of questions draw the same questions.
+
+    Returns:
+        Shape (draws,) a signal; `None` where the scores are constant or of one class.
+    """
+    matrix = score_matrix(scores)
+    labels = class_vector(positive, matrix.shape[1])
+    return _drawn_aurocs([_sorted_signal(row, labels) for row in matrix], question_weights(labels.size, draws, seed))
+
+
 def _auroc_intervals(
     signals: Sequence[_SortedSignal | None], chunks: Iterator[WeightArray]
 ) -> tuple[Interval | None, ...]:
+    return tuple(drawn if drawn is None else percentile_interval(drawn) for drawn in _drawn_aurocs(signals, chunks))
+
+
+def _drawn_aurocs(
+    signals: Sequence[_SortedSignal | None], chunks: Iterator[WeightArray]
+) -> tuple[FloatArray | None, ...]:
     if all(signal is None for signal in signals):
         return (None,) * len(signals)
     drawn: list[list[FloatArray]] = [[] for _ in signals]
@@ -187,7 +208,7 @@ def _auroc_intervals(
         for signal, values in zip(signals, drawn, strict=True):
             if signal is not None:
                 values.append(_aurocs(signal, exact))
-    return tuple(percentile_interval(np.concatenate(values)) if values else None for values in drawn)
+    return tuple(np.concatenate(values) if values else None for values in drawn)
 
 
 def percentile_interval(values: FloatArray) -> Interval | None:

@@ -14,7 +14,6 @@ from homogaudit.statistics.arrays import (
     BoolArray,
     FloatArray,
     class_vector,
-    require_classes,
     score_matrix,
     score_vector,
 )
@@ -22,10 +21,9 @@ from homogaudit.statistics.auroc import auroc
 from homogaudit.statistics.bootstrap import (
     DRAWS,
     Estimate,
-    WeightArray,
+    auroc_draws,
     percentile_interval,
     question_weights,
-    weighted_aurocs,
 )
 from homogaudit.statistics.comparisons import MARGIN
 
@@ -96,54 +94,62 @@ def paired_means(first: ArrayLike, second: ArrayLike, draws: int = DRAWS, seed: 
 
 
 def paired_aurocs(
-    scores: ArrayLike, positive: ArrayLike, draws: int = DRAWS, seed: int = 0, margin: float = MARGIN
-) -> PairedAurocs:
-    """Return two AUROCs with the interval and the tests of their difference.
+    first: ArrayLike,
+    second: ArrayLike,
+    positive: ArrayLike,
+    draws: int = DRAWS,
+    seed: int = 0,
+    margin: float = MARGIN,
+) -> tuple[PairedAurocs | None, ...]:
+    """Return the AUROCs of signals in two runs with the intervals and the tests of their differences.
 
     Args:
-        scores: Shape (2, n), of the first and the second run; NaN where a question does not count there, for want of
-            a label or a score.
-        positive: Shape (2, n), True for an incorrect answer.
+        first: Shape (signals, n), of the first run; NaN where a question does not count, without a label or a score.
+        second: Shape (signals, n), of the second run, the same signals and questions.
+        positive: Shape (2, n), True for an answer that is incorrect in the first and in the second run.
         draws: How many resamples of the questions.
         seed: Of the resampling.
         margin: The largest difference that does not matter.
 
+    Returns:
+        One a signal; `None` where a run has scores that are all equal, or fewer than two counted questions of a class.
+
     Raises:
-        UndefinedStatisticError: A run has fewer than two counted questions of a class, or scores that are all equal.
+        UndefinedStatisticError: A score is infinite.
 
     Source:
-        Efron and Tibshirani (1993), chapters 13 and 16; a p counts the draws beyond, one more than there are, so that
-        it is never 0 (Davison and Hinkley (1997), "Bootstrap methods and their application", section 4.2).
+        Efron and Tibshirani (1993), chapters 13 and 16; a p counts the draws beyond, and one more, so that it is never
+        0 (Davison and Hinkley (1997), "Bootstrap methods and their application", section 4.2).
     """
-    matrix = score_matrix(scores)
-    labels = [class_vector(row, matrix.shape[1]) for row in np.asarray(positive, dtype=np.bool_)]
-    counted = ~np.isnan(matrix)
-    for row, own, counts in zip(matrix, labels, counted, strict=True):
-        require_classes(own[counts], 2, "a difference of AUROCs")
-        if np.ptp(row[counts]) == 0:
-            raise UndefinedStatisticError("all values are equal", "an AUROC compares different ones")
-    # Questions that count in neither would only thin the draws.
-    kept = counted.any(axis=0)
-    matrix, counted, labels = matrix[:, kept], counted[:, kept], [own[kept] for own in labels]
-    drawn = np.concatenate(
-        [
-            _weighted(matrix[0], labels[0], counted[0], weights) - _weighted(matrix[1], labels[1], counted[1], weights)
-            for weights in question_weights(matrix.shape[1], draws, seed)
-        ]
-    )
-    drawn = drawn[~np.isnan(drawn)]
-    first, second = (auroc(row[own], label[own]) for row, own, label in zip(matrix, counted, labels, strict=True))
-    return PairedAurocs(
-        first=first,
-        second=second,
-        difference=_estimate(first - second, drawn, matrix.shape[1]),
-        p=min(1.0, 2 * min(_beyond(drawn <= 0), _beyond(drawn >= 0))),
-        p_equivalent=max(_beyond(drawn <= -margin), _beyond(drawn >= margin)),
-    )
+    matrices = score_matrix(first), score_matrix(second)
+    labels = [class_vector(row, matrices[0].shape[1]) for row in np.asarray(positive, dtype=np.bool_)]
+    drawn = [auroc_draws(matrix, own, draws, seed) for matrix, own in zip(matrices, labels, strict=True)]
+    found: list[PairedAurocs | None] = []
+    for one, other, *resampled in zip(*matrices, *drawn, strict=True):
+        a, b = resampled
+        counted = ~np.isnan(one), ~np.isnan(other)
+        if a is None or b is None or min(_fewest(x[own]) for x, own in zip(labels, counted, strict=True)) < 2:
+            found.append(None)
+            continue
+        differences = a - b
+        differences = differences[~np.isnan(differences)]
+        values = [auroc(row[own], x[own]) for row, own, x in zip((one, other), counted, labels, strict=True)]
+        n = int(np.count_nonzero(counted[0] | counted[1]))
+        found.append(
+            PairedAurocs(
+                first=values[0],
+                second=values[1],
+                difference=_estimate(values[0] - values[1], differences, n),
+                p=min(1.0, 2 * min(_beyond(differences <= 0), _beyond(differences >= 0))),
+                p_equivalent=max(_beyond(differences <= -margin), _beyond(differences >= margin)),
+            )
+        )
+    return tuple(found)
 
 
-def _weighted(scores: FloatArray, positive: BoolArray, counted: BoolArray, weights: WeightArray) -> FloatArray:
-    return weighted_aurocs(scores[counted], positive[counted], weights[:, counted])
+def _fewest(positive: BoolArray) -> int:
+    positives = int(np.count_nonzero(positive))
+    return min(positives, positive.size - positives)
 
 
 def _beyond(draws: BoolArray) -> float:
