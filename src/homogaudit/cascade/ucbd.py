@@ -18,7 +18,7 @@ from homogaudit.cascade.conditions import Recommendation, SingleStage, p_non_inf
 from homogaudit.cascade.costs import StageCosts, expected_cost, saving
 from homogaudit.cascade.fits import BANDS, FOLDS, checked_signals, fit_cascades
 from homogaudit.cascade.held_out import HeldOutValue, standard_error, with_normal_interval, with_score_interval
-from homogaudit.cascade.weighted import weighted_aurocs
+from homogaudit.cascade.weighted import weighted_aurocs_of
 from homogaudit.statistics.arrays import BoolArray, FloatArray
 from homogaudit.statistics.comparisons import MARGIN
 from homogaudit.statistics.folds import stratified_folds
@@ -254,21 +254,23 @@ def _fill(
     unseen = np.where(fitting[:, None] == 0, out, out | (weights[fitting] == 0)).astype(np.float64)
     probabilities = fits.probabilities(signals)
     rows = (*place, fitting)
-    found.parallel[rows] = weighted_aurocs(probabilities[-1][:, out], won, lost)
-    for column, signal in enumerate(signals[out].T):
-        found.singles[(*rows, column)] = weighted_aurocs(np.broadcast_to(signal, own.shape), won, lost)
     chosen = fits.decide(probabilities)
-    found.cascade[rows] = weighted_aurocs(chosen.score[:, out], won, lost)
-    for column, score in enumerate((chosen.score, probabilities[-1])):
+    banded = [fits.decide(probabilities, band) for band in range(len(BANDS))]
+    full = probabilities[-1]
+    scores = [full, chosen.score, *(np.broadcast_to(signal, full.shape) for signal in signals.T)]
+    # All at once: a call a score would take most of the time.
+    aurocs = weighted_aurocs_of([x[:, out] for x in (*scores, *(x.score for x in banded))], won, lost)
+    found.parallel[rows], found.cascade[rows] = aurocs[:2]
+    found.singles[rows] = aurocs[2 : len(scores)].T
+    found.points[rows] = aurocs[len(scores) :].T
+    for column, score in enumerate((chosen.score, full)):
         is_right = (score[:, out] >= fits.cut[:, None]) == (positive[out] > 0)
         total = own.sum(axis=1)
         found.right[(*rows, column)] = np.divide(
             (own * is_right).sum(axis=1), total, out=np.full(total.shape, np.nan), where=total > 0
         )
     found.reaching[rows] = _reaching(chosen.stage, unseen, signals.shape[1])
-    for band in range(len(BANDS)):
-        outcome = fits.decide(probabilities, band)
-        found.points[(*rows, band)] = weighted_aurocs(outcome.score[:, out], won, lost)
+    for band, outcome in enumerate(banded):
         found.points_reaching[(*rows, band)] = _reaching(outcome.stage, unseen, signals.shape[1])
 
 

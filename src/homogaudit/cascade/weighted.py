@@ -3,6 +3,8 @@
 A row is one draw: the same questions with other weights (how often each was drawn). It knows nothing of stages.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,6 +50,13 @@ def weighted_aurocs(scores: FloatArray, positives: FloatArray, negatives: FloatA
     wins = np.add.reduceat(won * (below + lost / 2), first)
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
     return np.divide(wins, pairs, out=np.full(rows, np.nan), where=pairs > 0)
+
+
+def weighted_aurocs_of(scores: Sequence[FloatArray], positives: FloatArray, negatives: FloatArray) -> FloatArray:
+    """Return what `weighted_aurocs` gives for several scores of the same questions, shape (scores, rows)."""
+    count = (len(scores), 1)
+    found = weighted_aurocs(np.concatenate(scores), np.tile(positives, count), np.tile(negatives, count))
+    return found.reshape(len(scores), -1)
 
 
 def weighted_quantiles(values: FloatArray, weights: FloatArray, levels: FloatArray) -> FloatArray:

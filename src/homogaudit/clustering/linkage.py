@@ -134,8 +134,21 @@ def are_single_clusters(
     for start in range(0, undecided.size, at_once):
         places = undecided[start : start + at_once]
         parts: Float64Array = similarities[places[:, None, None, None], subsets[:, :, None], subsets[:, None, :]]
-        joined[places] = (_weakest_joins(parts.reshape(-1, k, k), linkage) >= enough).reshape(-1, m)
+        joined[places] = _single(parts.reshape(-1, k, k), enough, linkage).reshape(-1, m)
     return joined
+
+
+def _single(similarities: Float64Array, enough: float, linkage: str) -> NDArray[np.bool_]:
+    """Return whether the rows of each of (q, k, k) matrices form one cluster, k >= 2."""
+    near = similarities >= enough
+    diagonal = range(near.shape[1])
+    near[:, diagonal, diagonal] = True
+    single = np.logical_and.reduce(near, axis=(1, 2))
+    near[:, diagonal, diagonal] = False
+    # A row that is near no other stays alone, whatever the linkage.
+    uncertain = np.flatnonzero(~single & np.logical_and.reduce(np.logical_or.reduce(near, axis=2), axis=1))
+    single[uncertain] = _weakest_joins(similarities[uncertain], linkage) >= enough
+    return single
 
 
 def _weakest_joins(similarities: Float64Array, linkage: str) -> Float64Array:

@@ -135,7 +135,7 @@ def _aurocs(signal: _SortedSignal, weights: NDArray[np.signedinteger]) -> FloatA
     # Twice the number of pairs won, a tie counting one: an integer.
     won = np.take(cumulative, signal.below, axis=0)
     won += won if signal.has_no_ties else np.take(cumulative, signal.not_above, axis=0)
-    wins = np.einsum("ij,ij->j", won, positives)
+    wins = np.einsum("ij,ij->j", won, positives, dtype=np.int32 if weights.dtype == np.int16 else np.int64)
     pairs = positives.sum(axis=0, dtype=weights.dtype).astype(np.float64) * cumulative[-1]
     return np.divide(wins, 2 * pairs, out=np.full(wins.size, np.nan), where=pairs > 0)
 
@@ -152,10 +152,12 @@ def weighted_aurocs(scores: FloatArray, positive: BoolArray, weights: NDArray[np
 
 
 def _by_question(weights: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
-    """Return the weights of a chunk as shape (questions, draws), in a type that pairs cannot overflow."""
-    # Twice the pairs of a draw is at most half its squared weight: int64 where int32 could overflow.
+    """Return the weights of a chunk as shape (questions, draws), in the narrowest type that holds twice their sum.
+
+    Twice the pairs of a draw, at most half its squared weight, then fit into the next wider one.
+    """
     heaviest = int(weights.sum(axis=1, dtype=np.int64).max())
-    dtype = np.int32 if heaviest**2 // 2 <= np.iinfo(np.int32).max else np.int64
+    dtype = np.int16 if 2 * heaviest <= np.iinfo(np.int16).max else np.int32
     return np.ascontiguousarray(weights.T, dtype=dtype)
 
 
