@@ -165,3 +165,12 @@ def test_a_job_crosses_the_border_unchanged_on_one_line(job: Job):
 
 def test_everything_public_is_named():
     assert {event.__name__ for event in EVENTS} <= set(events.__all__)
+
+
+def test_a_line_is_never_longer_than_its_reader_takes() -> None:
+    text = "\x07" * (3 << 20)
+    line = events.encode(events.QuestionStarted("q", text), 0)
+    assert len(line) <= events.LONGEST_LINE < 16 << 20
+    found = events.decode(line)
+    assert isinstance(found, events.QuestionStarted)
+    assert found.text.startswith("\x07" * 1000) and found.text.endswith("…")

@@ -434,10 +434,27 @@ class EngineFailed(Event):
 _EVENTS: dict[str, type[Event]] = {event.__name__: event for event in Event.__subclasses__()}
 
 
+LONGEST_LINE = 8 << 20
+"""Characters of an event. The run file holds every text whole; an event only shows it."""
+
+
 def encode(event: Event, sequence: int) -> str:
-    """Return the event as one line of JSON without its newline."""
-    line = {"version": PROTOCOL_VERSION, "sequence": sequence, "event": type(event).__name__}
-    return json.dumps(line | to_values(event), separators=(",", ":"))
+    """Return the event as one line of JSON without its newline; in one that is too long, long texts are cut."""
+    line = {"version": PROTOCOL_VERSION, "sequence": sequence, "event": type(event).__name__} | to_values(event)
+    encoded = json.dumps(line, separators=(",", ":"))
+    for longest in (1 << 18, 1 << 12, 1 << 8):
+        if len(encoded) <= LONGEST_LINE:
+            break
+        encoded = json.dumps(_cut(line, longest), separators=(",", ":"))
+    return encoded
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= longest else f"{value[: longest - 1]}…"
+    if isinstance(value, dict):
+        return {key: _cut(item, longest) for key, item in value.items()}
+    return [_cut(item, longest) for item in value] if isinstance(value, list) else value
 
 
 def decode(line: str | bytes) -> Event:

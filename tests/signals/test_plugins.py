@@ -10,6 +10,8 @@ from homogaudit.signals.plugins import SignalPluginWarning, third_party_signals
 from homogaudit.signals.registry import RunInputs, SignalInputs, Signals, compute_run_signals, compute_signals
 
 MODULE = """
+import sys
+
 from homogaudit.signals.inputs import Unavailable
 from homogaudit.signals.signal import RunSignal, Signal
 
@@ -42,6 +44,12 @@ bad_need = signal("bad_need", letters, needs=("telepathy",))
 bad_boundary = signal("bad_boundary", letters, boundary="B9")
 bad_resource = signal("bad_resource", letters, resources=frozenset({"luck"}))
 bad_compute = signal("bad_compute", None)
+bad_needs = signal("bad_needs", letters, needs=None)
+bad_direction = signal("bad_direction", letters, direction=[])
+bad_text = Signal("bad_text", "B1", "free", (), 7, "nobody", letters)
+no_name = signal(None, letters)
+escaping = signal("escaping", letters, needs=("\\x1b]52;c;AAAA\\x07",))
+leaving = signal("leaves", lambda inputs: sys.exit(3))
 not_a_signal = letters
 """
 
@@ -53,6 +61,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def lay(**entry_points: str) -> None:
         (tmp_path / "fake_signals.py").write_text(MODULE, encoding="utf-8")
         (tmp_path / "fake_signals_broken.py").write_text("raise RuntimeError('no\\nway')", encoding="utf-8")
+        (tmp_path / "fake_signals_leaving.py").write_text("import sys\nsys.exit(0)", encoding="utf-8")
         metadata = tmp_path / "fake_signals-1.0.dist-info"
         metadata.mkdir()
         (metadata / "METADATA").write_text(
@@ -94,6 +103,12 @@ def test_a_signal_of_an_installed_package_is_computed_and_turned_like_every_othe
         ("fake_signals:bad_boundary", "unknown boundary `B9`; one of B1, B2, B3, B4, B5"),
         ("fake_signals:bad_resource", "unknown resource `luck`"),
         ("fake_signals:bad_compute", "its `compute` cannot be called"),
+        ("fake_signals:bad_needs", "TypeError: 'NoneType' object is not iterable"),
+        ("fake_signals:bad_direction", "unknown direction `[]`"),
+        ("fake_signals:bad_text", "its definition is no text"),
+        ("fake_signals:no_name", "its name `None` is not made of"),
+        ("fake_signals:escaping", "unknown need `�]52;c;AAAA�`"),
+        ("fake_signals_leaving:x", "SystemExit: 0"),
     ],
 )
 def test_a_broken_package_is_a_warning_and_the_others_are_there(install, entry_point: str, problem: str) -> None:
@@ -102,7 +117,7 @@ def test_a_broken_package_is_a_warning_and_the_others_are_there(install, entry_p
         found = third_party_signals({"perplexity"})
     assert list(found) == ["question_letters"]
     assert problem in str(caught[0].message)
-    assert "\n" not in str(caught[0].message)
+    assert str(caught[0].message).isprintable()
 
 
 def test_of_two_signals_of_one_name_the_first_entry_point_stands(install) -> None:
@@ -112,10 +127,11 @@ def test_of_two_signals_of_one_name_the_first_entry_point_stands(install) -> Non
 
 
 def test_a_signal_that_fails_on_a_question_has_no_value_there_and_says_why(install, monkeypatch) -> None:
-    install(a="fake_signals:failing", b="fake_signals:wrong_type", c="fake_signals:run_wrong")
+    install(a="fake_signals:failing", b="fake_signals:wrong_type", c="fake_signals:run_wrong", d="fake_signals:leaving")
     monkeypatch.setattr(registry, "SIGNALS", Signals())
-    found = compute_signals(INPUTS, ["always_fails", "gives_text"])
-    assert [value.value for value in found] == [None, None]
+    found = compute_signals(INPUTS, ["always_fails", "gives_text", "leaves"])
+    assert [value.value for value in found] == [None, None, None]
+    assert found[2].reason == "the signal failed: SystemExit: 3"
     assert found[0].reason == "the signal failed: ZeroDivisionError: by nothing"
     assert found[1].reason.startswith("the signal failed: ValueError")
     found = compute_run_signals(RunInputs([QUESTION]), ["of_a_run_wrong"])

@@ -23,6 +23,7 @@ from dataclasses import replace
 from importlib.metadata import entry_points
 
 from homogaudit.errors import UndefinedStatisticError
+from homogaudit.questions.wording import quoted
 from homogaudit.signals.inputs import NEEDS, SignalInputs, Unavailable
 from homogaudit.signals.run_inputs import RUN_NEEDS, RunInputs
 from homogaudit.signals.signal import BOUNDARIES, COST_CLASSES, RESOURCES, AnySignal, RunSignal, Signal
@@ -44,13 +45,15 @@ def third_party_signals(taken: Collection[str]) -> dict[str, AnySignal]:
     """
     found: dict[str, AnySignal] = {}
     for entry_point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, point.value)):
-        # Whatever somebody else's module does when it is imported, the audit goes on without it.
+        # Whatever somebody else's module does when it is imported, also leave, the audit goes on without it.
         try:
             loaded: object = entry_point.load()
-        except Exception as error:
+            problem = _problem(loaded, {*taken, *found})
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             _warn(entry_point.name, _one_line(error))
             continue
-        problem = _problem(loaded, {*taken, *found})
         if isinstance(loaded, Signal) and problem is None:
             found[loaded.name] = replace(loaded, compute=_guarded(loaded))
         elif isinstance(loaded, RunSignal) and problem is None:
@@ -64,8 +67,11 @@ def _problem(loaded: object, taken: Collection[str]) -> str | None:
     """Return what is wrong with what an entry point loaded to, `None` where nothing is."""
     if not isinstance(loaded, Signal | RunSignal):
         return f"it loads to `{type(loaded).__name__}`, not to a Signal or a RunSignal"
-    if not _NAME.fullmatch(str(loaded.name)):
+    if not isinstance(loaded.name, str) or not _NAME.fullmatch(loaded.name):
         return f"its name `{loaded.name!a}` is not made of lower-case letters, digits and underscores"
+    for what, text in (("definition", loaded.definition), ("source", loaded.source)):
+        if not isinstance(text, str):
+            return f"its {what} is no text"
     if loaded.name in taken:
         return f"the name `{loaded.name}` is taken"
     known = NEEDS if isinstance(loaded, Signal) else RUN_NEEDS
@@ -79,7 +85,7 @@ def _problem(loaded: object, taken: Collection[str]) -> str | None:
     for what, values, allowed in closed:
         for value in values:
             if value not in allowed:
-                return f"unknown {what} `{value}`; one of {', '.join(map(str, allowed))}"
+                return f"unknown {what} {quoted(str(value), 80)}; one of {', '.join(map(str, allowed))}"
     return None if callable(loaded.compute) else "its `compute` cannot be called"
 
 
@@ -109,16 +115,22 @@ def _guarded_run(signal: RunSignal) -> Callable[[RunInputs], dict[str, float | U
 def _undefined_on_error() -> Generator[None]:
     try:
         yield
-    except UndefinedStatisticError:
+    except (UndefinedStatisticError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise UndefinedStatisticError(f"the signal failed: {_one_line(error)}") from error
 
 
 def _warn(name: str, problem: str) -> None:
-    warnings.warn(f"third-party signal `{name}` is passed over: {problem}", SignalPluginWarning, stacklevel=2)
+    message = f"third-party signal {quoted(name, 80)} is passed over: {problem}"
+    warnings.warn(message, SignalPluginWarning, stacklevel=2)
 
 
 def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    try:
+        text = str(error).strip()
+    except Exception:
+        text = ""
+    # Printable, on one line.
+    first = quoted(text.splitlines()[0], 160)[1:-1] if text else ""
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
