@@ -67,9 +67,10 @@ def _problem(loaded: object, taken: Collection[str]) -> str | None:
     """Return what is wrong with what an entry point loaded to, `None` where nothing is."""
     if not isinstance(loaded, Signal | RunSignal):
         return f"it loads to `{type(loaded).__name__}`, not to a Signal or a RunSignal"
-    if not isinstance(loaded.name, str) or not _NAME.fullmatch(loaded.name):
+    texts: dict[str, object] = {"name": loaded.name, "definition": loaded.definition, "source": loaded.source}
+    if not isinstance(texts["name"], str) or not _NAME.fullmatch(loaded.name):
         return f"its name `{loaded.name!a}` is not made of lower-case letters, digits and underscores"
-    for what, text in (("definition", loaded.definition), ("source", loaded.source)):
+    for what, text in texts.items():
         if not isinstance(text, str):
             return f"its {what} is no text"
     if loaded.name in taken:
