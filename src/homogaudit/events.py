@@ -196,12 +196,14 @@ class Job:
     Attributes:
         run: Path of the run file, which holds questions and parameters already.
         model: `None` to score only.
+        then: What the same engine does after it, one after the other, unless it is stopped before.
     """
 
     run: str
     model: JobModel | None = None
     machine: JobMachine = field(default_factory=JobMachine)
     scoring: Scoring = field(default_factory=Scoring)
+    then: "tuple[Job, ...]" = ()
 
     __pydantic_config__ = STRICT
 
@@ -415,7 +417,7 @@ class Snapshot(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunFinished(Event):
-    """The engine is done; `status` is that of the run file (`started` after a cancel)."""
+    """The engine is done with a run file, whose `status` it is (`started` after a cancel)."""
 
     status: str
     draws: int

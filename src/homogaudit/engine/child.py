@@ -15,7 +15,7 @@ from collections import deque
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from homogaudit import events
 from homogaudit.errors import HomogauditError
@@ -24,6 +24,7 @@ from homogaudit.records import Prompting
 
 if TYPE_CHECKING:
     from homogaudit.generation import Generator
+    from homogaudit.generation.local_generator import LocalGenerator
 
 _ORPHANED = 130
 """Exit code of a child whose parent is gone; nobody reads it."""
@@ -146,7 +147,7 @@ class EventWriter:
 
 
 def main() -> int:
-    """Run one job; return the exit code."""
+    """Do one job and those that follow it; return the exit code."""
     # C code writes to fd 1 too: events keep a private copy and everything else goes to the log.
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -161,7 +162,7 @@ def main() -> int:
     writer = EventWriter(output)
     code = 0
     try:
-        _run(job, control, writer)
+        _run_all(job, control, writer)
     except HomogauditError as error:
         writer.put(events.EngineFailed(error.kind, error.message, error.hint))
         _log_traceback()
@@ -185,7 +186,52 @@ def _log_traceback() -> None:
         sys.stderr.flush()
 
 
-def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
+class DrawingModels:
+    """Loads the models that draw, and keeps one for the next run where that draws from it with the same prompting.
+
+    Servers are left as they are: there is nothing to load.
+    """
+
+    def __init__(self) -> None:
+        self._kept: "LocalGenerator[Any] | None" = None
+        self._key: tuple[JobModel, JobMachine, Prompting] | None = None
+
+    def load(self, model: JobModel, prompting: Prompting, now: datetime, machine: JobMachine) -> "Generator":
+        """Return the kept model, else load one; a kept one that is another is closed first."""
+        kept, self._kept = self._kept, None
+        key = (model, machine, prompting)
+        if kept is not None and self._key == key:
+            kept.renew(now)
+            return kept
+        if kept is not None:
+            kept.close()
+        self._key = key
+        return _load_generator(model, prompting, now, machine)
+
+    def put_back(self, generator: "Generator", job: Job, following: Job | None) -> None:
+        """Keep the model of a job if the following one may draw from it, else close it."""
+        from homogaudit.generation.local_generator import LocalGenerator
+
+        is_shared = following is not None and (following.model, following.machine) == (job.model, job.machine)
+        if is_shared and isinstance(generator, LocalGenerator) and not job.machine.defer_embedding:
+            self._kept = generator
+        else:
+            generator.close()
+
+
+def _run_all(job: Job, control: StdinControl, writer: EventWriter) -> None:
+    """Do a job and those that follow it, until one is cancelled."""
+    models = DrawingModels()
+    jobs = (job, *job.then)
+    for place, own in enumerate(jobs):
+        _run(own, next(iter(jobs[place + 1 :]), None), models, control, writer)
+        if control.is_cancelled:
+            return
+
+
+def _run(
+    job: Job, following: Job | None, models: DrawingModels, control: StdinControl, writer: EventWriter
+) -> None:
     from homogaudit.clustering.entailment import CrossEncoderEntailment
     from homogaudit.clustering.load_embedder import load_embedder
     from homogaudit.pipeline import Audit
@@ -197,9 +243,10 @@ def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
             run,
             job,
             control,
-            load_generator=partial(_load_generator, machine=job.machine),
+            load_generator=partial(models.load, machine=job.machine),
             load_embedder=partial(load_embedder, key_origins=job.machine.key_origins),
             load_nli=lambda nli: CrossEncoderEntailment(nli.name, nli.location, revision=nli.revision),
+            put_back=partial(models.put_back, job=job, following=following),
         )
         for event in audit.events():
             writer.put(event)

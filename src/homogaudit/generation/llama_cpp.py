@@ -95,15 +95,16 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
 
     def close(self) -> None:
         """Free cache and weights."""
-        if self._sequences:
-            self._sequences.close()
-            self._sequences = None
+        self._free_cache()
         self._model.close()
 
-    def _open_sequences(self, slots: int, cells: int, *, can_fork: bool) -> LlamaSequences:
+    def _free_cache(self) -> None:
         if self._sequences:
             self._sequences.close()
             self._sequences = None
+
+    def _open_sequences(self, slots: int, cells: int, *, can_fork: bool) -> LlamaSequences:
+        self._free_cache()
         self._sequences = LlamaSequences(
             self._model, sequences=slots + 2, cells=cells, threads=self._threads, can_fork=can_fork
         )

@@ -101,14 +101,7 @@ class LocalGenerator(ABC, Generic[Tokens]):
         self._tokens = tokens = self._load(path, gpu_layers)
         self._drawing: BatchedSampler | None = None
         self.chat_template = tokens.chat_template
-        self._renderer = PromptRenderer(
-            prompting,
-            chat_template=self.chat_template,
-            bos_token=tokens.bos_text,
-            eos_token=tokens.eos_text,
-            now=now,
-            has_token=tokens.has_token,
-        )
+        self._renderer = self._make_renderer(now)
         self.thinking = self._renderer.thinking
         # The parser must see every control token that is part of a marker, and answers end where the family ends them.
         for text in self.thinking.shown:
@@ -117,9 +110,27 @@ class LocalGenerator(ABC, Generic[Tokens]):
             tokens.set_end(text, ends=False)
         for text in self.thinking.ends_answer:
             tokens.set_end(text, ends=True)
-        self._facts = GeneratorFacts(
-            self._device_text(), 0, 0, self._size, self._renderer.mode, details=self._details()
+        self._facts = self._facts_at_first()
+
+    def renew(self, now: datetime) -> None:
+        """Be as if newly loaded, for another run of the same prompting with this date; the cache is freed."""
+        self._free_cache()
+        self._drawing = None
+        self._renderer = self._make_renderer(now)
+        self._facts = self._facts_at_first()
+
+    def _make_renderer(self, now: datetime) -> PromptRenderer:
+        return PromptRenderer(
+            self._prompting,
+            chat_template=self.chat_template,
+            bos_token=self._tokens.bos_text,
+            eos_token=self._tokens.eos_text,
+            now=now,
+            has_token=self._tokens.has_token,
         )
+
+    def _facts_at_first(self) -> GeneratorFacts:
+        return GeneratorFacts(self._device_text(), 0, 0, self._size, self._renderer.mode, details=self._details())
 
     @property
     def facts(self) -> GeneratorFacts:
@@ -242,6 +253,10 @@ class LocalGenerator(ABC, Generic[Tokens]):
     @abstractmethod
     def close(self) -> None:
         """Free cache and weights."""
+
+    @abstractmethod
+    def _free_cache(self) -> None:
+        """Free what the last drawing took beside the weights."""
 
     @abstractmethod
     def _device_text(self) -> str:

@@ -116,8 +116,11 @@ class TransformersGenerator(LocalGenerator[ModelTokens]):
 
     def close(self) -> None:
         """Free cache and weights."""
-        self._drawing = None
         self._model = None
+        self._free_cache()
+
+    def _free_cache(self) -> None:
+        self._drawing = None
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

@@ -89,13 +89,13 @@ def find_run(text: str | None, folder: Path) -> Path:
     raise RunFileError(f"no run `{text}`", near or f"`homogaudit runs` lists those in `{folder}`")
 
 
-def new_run_path(folder: Path, model: str, questions: str, part: str = "") -> Path:
-    """Return the path of a new run: named after its model, its questions and the time, and not there yet."""
+def new_run_path(folder: Path, model: str, questions: str, part: str = "", suffix: str = SUFFIX) -> Path:
+    """Return the path of a new run, or of a sweep: named after model, questions and time, and not there yet."""
     time = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     stem = "-".join([slug(model), slug(questions), *([part] if part else []), time])
-    path, number = folder / (stem + SUFFIX), 2
+    path, number = folder / (stem + suffix), 2
     while path.exists():
-        path, number = folder / f"{stem}-{number}{SUFFIX}", number + 1
+        path, number = folder / f"{stem}-{number}{suffix}", number + 1
     return path
 
 

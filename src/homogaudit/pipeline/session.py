@@ -116,7 +116,7 @@ class Audit:
     """One session of work on a run file.
 
     This process holds the lock of the run, which is open for writing. The generator is made from the model, the
-    prompting and the run's date.
+    prompting and the run's date, and put back once it has drawn: closed, if nobody else needs it.
     """
 
     def __init__(
@@ -128,11 +128,13 @@ class Audit:
         load_generator: Callable[[JobModel, Prompting, datetime], Generator],
         load_embedder: Callable[[JobEmbedder], Embedder],
         load_nli: Callable[[JobNli], EntailmentModel] | None = None,
+        put_back: Callable[[Generator], None] = lambda generator: generator.close(),
     ) -> None:
         self._run = run
         self._job = job
         self._control = control
         self._load_generator = load_generator
+        self._put_back = put_back
         self._questions = run.questions()
         self._ids = {question.id for question in self._questions}
         self._expected_samples = run.expected_samples()
@@ -250,7 +252,7 @@ class Audit:
                 self._end_session()
         finally:
             self._drawing = None
-            generator.close()
+            self._put_back(generator)
 
     def _ready(self, generator: Generator, decoding: Decoding, missing: Mapping[str, tuple[int, ...]]) -> EngineReady:
         facts = generator.facts
