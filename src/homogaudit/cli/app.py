@@ -24,6 +24,7 @@ from homogaudit.cli.recorded import export, import_
 from homogaudit.cli.report import report
 from homogaudit.cli.run import run
 from homogaudit.cli.score import score
+from homogaudit.cli.sweep import sweep
 from homogaudit.cli.tui import tui
 from homogaudit.errors import HomogauditError, InterruptedRunError, StorageError, UsageError, storage_error
 
@@ -59,6 +60,7 @@ app.command()(tui)
 app.command()(report)
 app.command()(compare)
 app.command()(score)
+app.command()(sweep)
 app.command()(merge)
 app.add_typer(runs.app, name="runs")
 app.add_typer(cascade.app, name="cascade")

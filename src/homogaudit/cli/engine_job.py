@@ -23,7 +23,7 @@ def carry_out(plan: Plan, *, is_agreed: bool, quiet: bool) -> None:
     """
     if plan.estimate is not None:
         agree_to_cost(plan.estimate, is_agreed=is_agreed, quiet=quiet)
-    display = _make_display(quiet=quiet)
+    display = make_display(quiet=quiet)
     forecast = Forecast(find_paces(plan.job))
 
     def show(event: Event) -> None:
@@ -52,7 +52,7 @@ def agree_to_cost(estimate: ServerEstimate, *, is_agreed: bool, quiet: bool) -> 
         raise UsageError(f"the run may cost {estimate.cost_text}", hint)
 
 
-def _make_display(*, quiet: bool) -> Display:
+def make_display(*, quiet: bool) -> Display:
     """Return the display that fits where stderr goes."""
     if quiet:
         return Display()

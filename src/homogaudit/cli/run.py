@@ -1,14 +1,18 @@
 """`homogaudit run MODEL [QUESTIONS]`: the audit, headless; prints the report at the end."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from homogaudit.cli import completion, options
 from homogaudit.cli.output import ForceOption
 from homogaudit.errors import EngineError, HomogauditError
+
+if TYPE_CHECKING:
+    from homogaudit.launch.requests import RunRequest
 
 _prompting = partial(typer.Option, rich_help_panel="Prompt")
 _machine = partial(typer.Option, rich_help_panel="Machine")
@@ -135,26 +139,14 @@ def run(
     from homogaudit.cli.error_line import ignore, warn
     from homogaudit.cli.gates import check_junit, check_signals, read_gates
     from homogaudit.cli.report import report_done
-    from homogaudit.launch.requests import RunRequest
     from homogaudit.launch.run import plan_run
     from homogaudit.launch.run_choice import remove_if_empty
     from homogaudit.launch.run_paths import log_path
-    from homogaudit.questions import Columns
 
     gates = read_gates(flags)
     check_signals(gates)
     junit_file = check_junit(junit, force=force)
-    request = RunRequest.of(
-        flags,
-        categories=tuple(category or ()),
-        columns=Columns(
-            question_column, id_column, category_column, answers_column, incorrect_answers_column, context_column
-        ),
-        use_embedder=not no_embedder,
-        clusterings=tuple(clustering or ()),
-        signals=options.split_names(signals),
-        token_arrays=not no_token_arrays,
-    )
+    request = request_of(flags)
     plan = plan_run(request, warn, make_consent(is_agreed=yes), note=ignore if quiet else warn)
     path = plan.path
     if not quiet:
@@ -169,3 +161,20 @@ def run(
             log_path(path).unlink(missing_ok=True)
         raise
     report_done(path, as_json=as_json, full=full, gates=gates, junit=junit_file)
+
+
+def request_of(flags: Mapping[str, Any]) -> "RunRequest":
+    """Return what the flags of this command ask for."""
+    from homogaudit.launch.requests import RunRequest
+    from homogaudit.questions import Columns
+
+    names = ("question", "id", "category", "answers", "incorrect_answers", "context")
+    return RunRequest.of(
+        flags,
+        categories=tuple(flags["category"] or ()),
+        columns=Columns(*(flags[f"{name}_column"] for name in names)),
+        use_embedder=not flags["no_embedder"],
+        clusterings=tuple(flags["clustering"] or ()),
+        signals=options.split_names(flags["signals"]),
+        token_arrays=not flags["no_token_arrays"],
+    )

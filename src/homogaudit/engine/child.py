@@ -193,7 +193,7 @@ class DrawingModels:
     """
 
     def __init__(self) -> None:
-        self._kept: "LocalGenerator[Any] | None" = None
+        self._kept: LocalGenerator[Any] | None = None
         self._key: tuple[JobModel, JobMachine, Prompting] | None = None
 
     def load(self, model: JobModel, prompting: Prompting, now: datetime, machine: JobMachine) -> "Generator":
@@ -229,9 +229,7 @@ def _run_all(job: Job, control: StdinControl, writer: EventWriter) -> None:
             return
 
 
-def _run(
-    job: Job, following: Job | None, models: DrawingModels, control: StdinControl, writer: EventWriter
-) -> None:
+def _run(job: Job, following: Job | None, models: DrawingModels, control: StdinControl, writer: EventWriter) -> None:
     from homogaudit.clustering.entailment import CrossEncoderEntailment
     from homogaudit.clustering.load_embedder import load_embedder
     from homogaudit.pipeline import Audit

@@ -47,8 +47,8 @@ def count_labels(data: RunData, judge: str | None, *, draws: int, seed: int) -> 
         draws: Of every bootstrap.
         seed: Of every bootstrap.
     """
-    judges = {name: _counts(found, data, judge_model(data, name)) for name, found in data.labels.items()}
-    counts = judges[judge] if judge is not None else _counts({}, data, None)
+    judges = {name: judge_counts(found, data, judge_model(data, name)) for name, found in data.labels.items()}
+    counts = judges[judge] if judge is not None else judge_counts({}, data, None)
     scoring = data.scoring
     reason = scoring.judge_reason if scoring is not None and scoring.judge == judge else ""
     if judge is None and not reason:
@@ -73,17 +73,24 @@ def _sample_accuracy(data: RunData, judge: str | None, *, draws: int, seed: int)
     """Return the mean share of correct samples, over the questions that have a labelled one."""
     if judge is None:
         return Undefined("no judge")
-    found = data.run.sample_labels(judge)
-    shares: list[float] = []
-    for sample_set in data.finished:
-        values = [x.value for x in found.get(sample_set.question.id, {}).values()]
-        correct, incorrect = values.count(LabelValue.CORRECT), values.count(LabelValue.INCORRECT)
-        if correct + incorrect:
-            shares.append(correct / (correct + incorrect))
+    shares = [correct / labelled for correct, labelled in sample_counts(data, judge).values() if labelled]
     return mean_estimates([shares], "no sample is labelled correct or incorrect", draws=draws, seed=seed)[0]
 
 
-def _counts(labels: Mapping[str, Label], data: RunData, model: JudgeModel | None) -> JudgeCounts:
+def sample_counts(data: RunData, judge: str) -> dict[str, tuple[int, int]]:
+    """Return how many samples of each finished question are correct, and how many are correct or incorrect."""
+    found = data.run.sample_labels(judge)
+    counts: dict[str, tuple[int, int]] = {}
+    for sample_set in data.finished:
+        labels = found.get(sample_set.question.id, {})
+        values = [labels[x.sample_index].value for x in sample_set.samples if x.sample_index in labels]
+        correct = values.count(LabelValue.CORRECT)
+        counts[sample_set.question.id] = correct, correct + values.count(LabelValue.INCORRECT)
+    return counts
+
+
+def judge_counts(labels: Mapping[str, Label], data: RunData, model: JudgeModel | None) -> JudgeCounts:
+    """Count the labels of one judge on the greedy answers of the finished questions."""
     scored = [labels[x.question.id].value for x in data.finished if x.question.id in labels]
     values = Counter(scored)
     correct, incorrect = values[LabelValue.CORRECT], values[LabelValue.INCORRECT]

@@ -1,0 +1,121 @@
+"""A sweep as sections: the table of settings, what they cost, the trends, and the setting that may be named."""
+
+from collections.abc import Mapping
+
+from homogaudit.report.layout import SCR_AXIS
+from homogaudit.report.numbers import count, percent, percent_and_interval
+from homogaudit.report.parts import by_reason, line, notes, record_table
+from homogaudit.report.section import Column, Line, Part, Section
+from homogaudit.report.undefined import Undefined
+from homogaudit.statistics import Estimate, Rate
+from homogaudit.sweep.axes import Setting, setting_text, value_text
+from homogaudit.sweep.records import Choice, SettingFigures, Sweep
+
+
+def sweep_sections(sweep: Sweep) -> tuple[Section, ...]:
+    """Return the sections of a sweep in reading order."""
+    return (_diversity(sweep), _accuracy(sweep), *_trends(sweep), _choice(sweep))
+
+
+def _named(sweep: Sweep) -> tuple[Column, dict[str, SettingFigures]]:
+    """Return the rows by what the first column says, and its heading: the key where there is only one."""
+    if len(sweep.axes) == 1:
+        (axis,) = sweep.axes
+        return Column(axis.key, "sweep"), {value_text(row.setting[axis.key]): row for row in sweep.settings}
+    return Column("setting", "sweep"), {setting_text(row.setting): row for row in sweep.settings}
+
+
+def _short(sweep: Sweep, setting: Setting) -> str:
+    """Return a setting as the first column has it."""
+    return next(name for name, row in _named(sweep)[1].items() if row.setting == setting)
+
+
+def _diversity(sweep: Sweep) -> Section:
+    first, rows = _named(sweep)
+    questions = f"{count(sweep.questions)} questions of `{sweep.question_source}`"
+    parts: list[Part] = [line(f"{', '.join(sweep.models)}: {questions}, {count(len(rows))} settings", "sweep")]
+    unfinished = sum(row.status != "complete" for row in sweep.settings)
+    if unfinished:
+        told = f"{count(unfinished)} of {count(len(rows))} settings are not complete: the same command goes on"
+        parts.append(line(told, "sweep", "warning"))
+    # Below ten questions a rate has no level and so no interval of the level.
+    is_judged = any(isinstance(row.level_rate, Rate) for row in rows.values())
+    interval = "level_rate.interval" if is_judged else "scr.interval"
+    paths = ("scr", interval, "scr.of", "level", "mean_clusters", "on_front")
+    mark = "level_rate" if is_judged else "scr"
+    parts.append(record_table(rows, first, paths, mark=mark, axis=SCR_AXIS))
+    told = [f"Clusters by `{sweep.clustering}`."] if sweep.clustering else []
+    told += _missing(rows, "scr")
+    return Section("sweep", "Settings", "sweep", (*parts, *notes(told, "clustering")))
+
+
+def _accuracy(sweep: Sweep) -> Section:
+    first, rows = _named(sweep)
+    paths = (
+        "accuracy",
+        "sample_accuracy",
+        "sample_accuracy.interval",
+        "correct_samples",
+        "labelled_samples",
+        "mean_tokens",
+        "drawing_seconds",
+    )
+    told = [f"Judged by `{sweep.judge}`."] if sweep.judge else []
+    told += _missing(rows, "sample_accuracy")
+    return Section(
+        "accuracy", "Accuracy and cost", "sample_accuracy", (record_table(rows, first, paths), *notes(told, "judge"))
+    )
+
+
+def _missing(rows: Mapping[str, SettingFigures], figure: str) -> list[str]:
+    """Return why a figure is missing, each reason once."""
+    found = {name: getattr(row, figure) for name, row in rows.items()}
+    reasons = {name: value.reason for name, value in found.items() if isinstance(value, Undefined)}
+    return [f"None of {names}: {reason}." for names, reason in by_reason(reasons)]
+
+
+def _trends(sweep: Sweep) -> tuple[Section, ...]:
+    if not sweep.trends:
+        return ()
+    rows = {f"{x.key} {value_text(x.lowest)} to {value_text(x.highest)}": x for x in sweep.trends}
+    paths = ("scr_change", "scr_change.interval", "scr_change.of")
+    also = ("sample_accuracy_change", "sample_accuracy_change.interval", "sample_accuracy_change.of")
+    parts: list[Part] = [
+        record_table(rows, Column("key", "trend"), paths),
+        record_table(rows, Column("key", "trend"), also),
+    ]
+    note = "Along the line of least squares of each question; intervals by a bootstrap of the questions."
+    return (Section("trend", "Trend", "trend", (*parts, line(note, "trend", "muted"))),)
+
+
+def _choice(sweep: Sweep) -> Section:
+    found = sweep.choice
+    if isinstance(found, Undefined):
+        parts: tuple[Line, ...] = (line(f"No setting is named: {found.reason}.", "recommended_setting"),)
+        return Section("choice", "Which setting", "recommended_setting", parts)
+    name = setting_text(found.setting)
+    halves = f"chosen on {count(found.chosen_on)} questions, tested on {count(found.tested_on)} others"
+    if found.recommended:
+        text = f"{name} has the most clusters without a loss of accuracy: {halves}."
+        lines = [line(text, "recommended_setting", "good"), *_tested(sweep, found)]
+    else:
+        text = f"No setting is named: {name} has the most clusters and is not shown to lose less than "
+        text += f"{percent(found.margin)} accuracy."
+        lines = [line(text, "recommended_setting", "doubtful"), *_tested(sweep, found)]
+        lines.append(line(f"It was {halves}; more questions make the bound tighter.", "recommended_setting", "muted"))
+    return Section("choice", "Which setting", "recommended_setting", tuple(lines))
+
+
+def _tested(sweep: Sweep, found: Choice) -> list[Line]:
+    """Return the figures of the second half."""
+    own = [f"SCR {percent_and_interval(found.scr)}"]
+    if isinstance(found.sample_accuracy, Estimate):
+        own.append(f"accuracy of samples {percent(found.sample_accuracy.value)}")
+    lost = [
+        f"{what} {percent(x.value)}, at most {percent(x.high)}, against {_short(sweep, x.against)}"
+        for what, x in (("of accuracy", found.loss), ("of correct samples", found.loss_of_correct))
+    ]
+    return [
+        line(f"On the second half: {', '.join(own)}.", "recommended_setting"),
+        line(f"Loss {'; '.join(lost)}.", "upper_bound"),
+    ]
