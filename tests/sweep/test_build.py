@@ -52,7 +52,7 @@ def test_a_row_says_what_its_run_says(folder: Path):
 
 def test_the_front_holds_what_nothing_beats(folder: Path):
     # (1, 0.5), (2, 0.5), (2, 0.5) of clusters and accuracy: the first has fewer clusters and no more accuracy.
-    assert [row.on_front for row in build_sweep(folder).settings] == [False, True, True]
+    assert [row.undominated for row in build_sweep(folder).settings] == [False, True, True]
 
 
 def test_a_trend_is_the_least_squares_slope_over_the_questions_that_all_settings_have(make_sweep: Make):
@@ -98,7 +98,7 @@ def test_fewer_samples_are_the_first_ones_of_the_run(make_sweep: Make):
     ]
     assert [isinstance(x.drawing_seconds, Undefined) for x in sweep.settings] == [True, True, False]
     # Their numbers of clusters do not compare, and one run is no choice.
-    assert {x.on_front for x in sweep.settings} == {None}
+    assert {x.undominated for x in sweep.settings} == {None}
     assert sweep.choice == Undefined("one run has nothing to choose from")
 
 

@@ -162,7 +162,7 @@ def main() -> int:
     writer = EventWriter(output)
     code = 0
     try:
-        _run_all(job, control, writer)
+        _run(job, control, writer)
     except HomogauditError as error:
         writer.put(events.EngineFailed(error.kind, error.message, error.hint))
         _log_traceback()
@@ -219,17 +219,17 @@ class DrawingModels:
             generator.close()
 
 
-def _run_all(job: Job, control: StdinControl, writer: EventWriter) -> None:
+def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
     """Do a job and those that follow it, until one is cancelled."""
     models = DrawingModels()
     jobs = (job, *job.then)
     for place, own in enumerate(jobs):
-        _run(own, next(iter(jobs[place + 1 :]), None), models, control, writer)
+        _do(own, next(iter(jobs[place + 1 :]), None), models, control, writer)
         if control.is_cancelled:
             return
 
 
-def _run(job: Job, following: Job | None, models: DrawingModels, control: StdinControl, writer: EventWriter) -> None:
+def _do(job: Job, following: Job | None, models: DrawingModels, control: StdinControl, writer: EventWriter) -> None:
     from homogaudit.clustering.entailment import CrossEncoderEntailment
     from homogaudit.clustering.load_embedder import load_embedder
     from homogaudit.pipeline import Audit

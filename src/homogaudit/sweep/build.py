@@ -115,7 +115,7 @@ def _row(setting: Setting, swept: SweptRun, found: Measures, draws: int, seed: i
         accuracy=found.accuracy,
         labelled_samples=rate(found.labelled, drawn, found.unlabelled),
         drawing_seconds=Undefined("not measured") if found.seconds is None else found.seconds,
-        on_front=None,
+        undominated=None,
         **means,
     )
 
@@ -133,7 +133,7 @@ def _with_front(rows: Sequence[SettingFigures], main: Setting) -> tuple[SettingF
     if len(points) < 2:
         return tuple(rows)
     return tuple(
-        replace(row, on_front=not any(_beats(other, points[place]) for other in points.values()))
+        replace(row, undominated=not any(_beats(other, points[place]) for other in points.values()))
         if place in points
         else row
         for place, row in enumerate(rows)

@@ -41,7 +41,7 @@ def _diversity(sweep: Sweep) -> Section:
     # Below ten questions a rate has no level and so no interval of the level.
     is_judged = any(isinstance(row.level_rate, Rate) for row in rows.values())
     interval = "level_rate.interval" if is_judged else "scr.interval"
-    paths = ("scr", interval, "scr.of", "level", "mean_clusters", "on_front")
+    paths = ("scr", interval, "scr.of", "level", "mean_clusters", "undominated")
     mark = "level_rate" if is_judged else "scr"
     parts.append(record_table(rows, first, paths, mark=mark, axis=SCR_AXIS))
     told = [f"Clusters by `{sweep.clustering}`."] if sweep.clustering else []

@@ -26,8 +26,7 @@ class SettingFigures:
         questions: Of the run whose draws are all stored.
         samples: N.
         level_rate: SCR with the interval that the level goes by.
-        on_front: Whether no other setting of the same N and threshold has more clusters without less accurate samples,
-            or more accurate ones without fewer clusters; `None` where that is not known.
+        undominated: Among the settings at the largest N and the threshold of the runs; `None` for the others.
     """
 
     setting: Mapping[str, Value]
@@ -45,7 +44,7 @@ class SettingFigures:
     labelled_samples: Annotated[Rate | Undefined, Figure("labelled samples")]
     mean_tokens: Annotated[Estimate | Undefined, Figure("tokens", term="mean_tokens", places=1)]
     drawing_seconds: Annotated[float | Undefined, Figure("drawing", written=duration)]
-    on_front: Annotated[bool | None, Figure("on the front")]
+    undominated: Annotated[bool | None, Figure("undominated")]
 
 
 @dataclass(frozen=True, slots=True)
