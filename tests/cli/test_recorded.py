@@ -21,8 +21,17 @@ from homogaudit.errors import (
 from homogaudit.events import Job
 from homogaudit.launch.plan import Plan
 from homogaudit.launch.requests import ScoreRequest
-from homogaudit.records import GenerationState, Label, LabelValue, SignalValue
-from homogaudit.store import RunFile
+from homogaudit.records import (
+    Clustering,
+    ClusteringMethod,
+    Generation,
+    GenerationState,
+    Label,
+    LabelValue,
+    Question,
+    SignalValue,
+)
+from homogaudit.store import RunFile, Scoring
 
 app = typer.Typer()
 app.command("import")(import_)
@@ -286,3 +295,28 @@ def test_export_says_when_a_run_is_not_complete(run_path: Path):
 def test_export_of_a_run_that_is_not_there_is_refused():
     refused("export", kind=RunFileError)
     refused("export", "nothing", kind=RunFileError)
+
+
+def test_export_of_preference_pairs_says_how_many_there_are_and_why_not_more(tmp_path: Path):
+    path, target = tmp_path / "run.audit", tmp_path / "pairs.jsonl"
+    questions = [Question("q0", "Wo liegt Bern?"), Question("q1", "Wer?")]
+    parameters = {"decoding": {"samples": 2}}
+    method = ClusteringMethod("jaccard", "single", 0.4)
+    with RunFile.create(path, model="m", question_source="q", questions=questions, parameters=parameters) as run:
+        for question in questions:
+            for index, text in enumerate(("In der Schweiz", "In Österreich")):
+                run.add_generation(Generation(question.id, index, text, text, GenerationState.VALID))
+        values = (LabelValue.CORRECT, LabelValue.INCORRECT)
+        run.add_labels(Label("q0", "overlap", value, "", index) for index, value in enumerate(values))
+        run.scoring = Scoring(judge=None, methods=(method,))
+        run.add_labels([Label("q0", "overlap", LabelValue.CORRECT)])
+        run.add_clusterings([Clustering(x.id, method, (0, 1)) for x in questions])
+        run.finish()
+    result = runner.invoke(app, ["export", str(path), "--preference-pairs", "--judge", "overlap", "-o", str(target)])
+    assert result.exit_code == 0
+    pair = {"prompt": "Wo liegt Bern?", "chosen": "In der Schweiz", "rejected": "In Österreich"}
+    assert json.loads(target.read_text(encoding="utf-8")) == pair
+    said = "1 pairs of 2 questions, labelled by `overlap`, most dissimilar by `jaccard`; "
+    assert said + "no whole sample is labelled correct or incorrect: 1" in result.stderr
+    with pytest.raises(UsageError, match="writes nothing but pairs"):
+        runner.invoke(app, ["export", str(path), "--preference-pairs", "--signals"], catch_exceptions=False)

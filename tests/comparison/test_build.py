@@ -268,3 +268,18 @@ def test_hostile_names_and_answers_are_plain(make):
 def test_one_run_is_no_comparison(make):
     with pytest.raises(UsageError, match="two runs or more"):
         compare([make("alone", [Told(one())])])
+
+
+def test_refusals_among_single_clusters_are_told_by_run_and_category(make):
+    refused = ["I'm sorry, but I can't help with that."] * 4
+    questions = [Question(f"q{at}", f"Question {at}?", "law" if at < 2 else "art") for at in range(3)]
+    answers = {"base": [one(), many(), one()], "aligned": [refused, refused, one()]}
+    runs = [
+        make(name, [Told(x, question=question) for x, question in zip(own, questions, strict=True)])
+        for name, own in answers.items()
+    ]
+    found = compare(runs, draws=50)
+    rates = {name: (x.refused_in_single_cluster.k, x.refused_in_single_cluster.n) for name, x in found.runs.items()}
+    assert rates == {"base": (0, 2), "aligned": (2, 3)}
+    rows = [row.split() for row in shown(found, full=True).splitlines()]
+    assert ["law", "0", "of", "1", "2", "of", "2"] in rows and ["art", "0", "of", "1", "0", "of", "1"] in rows

@@ -79,7 +79,7 @@ def test_a_question_short_of_samples_counts_only_where_it_is_known_not_to_be_sin
 
 def test_refused_questions_are_left_out_beside_the_rate_with_them(build_run: Callable[..., Any]) -> None:
     refusal = "I'm sorry, but I can't help with that."
-    builder = build_run(4)
+    builder = build_run([Question(f"q{number}", "Why?", category) for number, category in enumerate("aabb")])
     builder.draw(0, [refusal] * 4, greedy=refusal)
     builder.draw(1, [refusal, refusal, "Paris", "Rome"])  # half refuse: refused
     builder.draw(2, [refusal, "Paris", "Rome", "Oslo"])
@@ -92,6 +92,10 @@ def test_refused_questions_are_left_out_beside_the_rate_with_them(build_run: Cal
     assert counts(figures(report).scr_without_refusals) == (1, 2)
     assert report.validity.refusals == 7
     assert report.validity.questions_refused == 2
+    # The first and the last have one cluster, and the first is refused.
+    assert counts(figures(report).refused_in_single_cluster) == (1, 2)
+    found = {name: counts(x.refused_in_single_cluster) for name, x in figures(report).refused_by_category.items()}
+    assert found == {"a": (1, 1), "b": (0, 1)}
 
 
 def test_a_question_that_is_not_clustered_yet_is_counted_as_missing(build_run: Callable[..., Any]) -> None:

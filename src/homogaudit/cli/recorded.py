@@ -18,6 +18,9 @@ from homogaudit.errors import HomogauditError, UsageError
 from homogaudit.launch.run_paths import find_run, new_run_path, runs_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TextIO
+
     from homogaudit.questions.thinking import ParsedAnswer
     from homogaudit.store.recorded import ExportOptions
     from homogaudit.store.run_file import RunFile
@@ -176,6 +179,14 @@ def export(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="What to call the model, such as its Hugging Face id.")
     ] = None,
+    preference_pairs: Annotated[
+        bool,
+        typer.Option(
+            "--preference-pairs",
+            help="Write pairs to train on instead, as TRL reads them: prompt, chosen and rejected are a question and "
+            "its most dissimilar samples, one labelled correct and one incorrect.",
+        ),
+    ] = False,
     redact: Annotated[
         bool,
         typer.Option(
@@ -207,6 +218,9 @@ def export(
         raise UsageError(
             "`--redact` and `--embeddings` exclude each other", "an embedding tells much of the text that it is of"
         )
+    others = (signals, embeddings, redact, redact_provenance, digits is not None, model is not None)
+    if preference_pairs and any(others):
+        raise UsageError("`--preference-pairs` writes nothing but pairs", "it goes with `--judge`, `-o` and `--force`")
     path = find_run(run, runs_folder())
     # Looked at before the run is opened: it may be the same file, and then its locks would be lost.
     target = check_targets({"--output": output}, force=force).get("--output")
@@ -225,10 +239,11 @@ def export(
             texts=not redact,
             clustering=methods.get(primary_name(methods) or ""),
         )
+        write = _pairs(opened, labels) if preference_pairs else _answers(opened, options)
         if target is None:
-            _export_to_stdout(opened, options)
+            _export_to_stdout(write)
         else:
-            _export_to_file(opened, target, options)
+            _export_to_file(target, write)
 
 
 def _parse_answer(text: str, markers: tuple[str, str] | None = None) -> "ParsedAnswer":
@@ -240,18 +255,37 @@ def _parse_answer(text: str, markers: tuple[str, str] | None = None) -> "ParsedA
     return split_thinking(text, prompting, False)
 
 
-def _export_to_stdout(run: "RunFile", options: "ExportOptions") -> None:
+def _answers(run: "RunFile", options: "ExportOptions") -> "Callable[[TextIO], object]":
+    """Return what writes the answers of a run."""
     from homogaudit.store.recorded import export_run
 
+    return partial(export_run, run, parse_answer=_parse_answer, options=options)
+
+
+def _pairs(run: "RunFile", judge: str | None) -> "Callable[[TextIO], object]":
+    """Return what writes the preference pairs of a run, and say how many there are and why not more."""
+    from homogaudit.report.numbers import count
+    from homogaudit.report.preference_pairs import preference_pairs
+    from homogaudit.report.run_data import read_run
+    from homogaudit.report.text import plain
+
+    found = preference_pairs(read_run(run), judge)
+    of = len(found.pairs) + sum(found.left_out.values())
+    reasons = [f"{reason}: {count(questions)}" for reason, questions in found.left_out.items()]
+    told = f"{count(len(found.pairs))} pairs of {count(of)} questions, labelled by `{found.judge}`, most dissimilar by "
+    typer.echo("; ".join([plain(f"{told}`{found.clustering}`"), *reasons]), err=True)
+    return lambda stream: stream.writelines(pair.line() for pair in found.pairs)
+
+
+def _export_to_stdout(write: "Callable[[TextIO], object]") -> None:
     # The format is UTF-8 whatever the locale says.
     stream = typer.get_text_stream("stdout", encoding="utf-8")
-    export_run(run, stream, parse_answer=_parse_answer, options=options)
+    write(stream)
     stream.flush()
 
 
-def _export_to_file(run: "RunFile", target: Path, options: "ExportOptions") -> None:
+def _export_to_file(target: Path, write: "Callable[[TextIO], object]") -> None:
     from homogaudit.store.output_file import replacing
-    from homogaudit.store.recorded import export_run
 
     with replacing(target) as draft, ExitStack() as files:
         file = files.enter_context(draft.open("wb"))
@@ -260,5 +294,4 @@ def _export_to_file(run: "RunFile", target: Path, options: "ExportOptions") -> N
 
             # Without name and time, so that the same run gives the same file.
             file = files.enter_context(GzipFile("", "wb", fileobj=file, mtime=0))
-        stream = files.enter_context(TextIOWrapper(file, encoding="utf-8", newline="\n"))
-        export_run(run, stream, parse_answer=_parse_answer, options=options)
+        write(files.enter_context(TextIOWrapper(file, encoding="utf-8", newline="\n")))

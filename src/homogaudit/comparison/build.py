@@ -15,6 +15,7 @@ from homogaudit.comparison.signals import SignalTable, incomparable_signals, sig
 from homogaudit.records import LabelValue
 from homogaudit.report.build import SEED
 from homogaudit.report.figure import ClusteredQuestion, QuestionMean, figures
+from homogaudit.report.homogenization import refused, refused_by_category
 from homogaudit.report.numbers import count, share
 from homogaudit.report.records import MethodFigures
 from homogaudit.report.run_data import RunData, mean_estimates, rate
@@ -108,6 +109,7 @@ def _run(run: PairedRun, table: SignalTable, settings: Settings, *, full: bool) 
     """Return the figures of one run over the compared questions."""
     source, labels = run.data.run.model_source, table.labels
     single = run.outcomes.known_single()
+    ones = [x for x, is_single in single.items() if is_single]
     wrong = [one for x, one in single.items() if labels.get(x) is LabelValue.INCORRECT]
     correct = list(table.correct.values())
     measured = measures(run, table)
@@ -120,6 +122,8 @@ def _run(run: PairedRun, table: SignalTable, settings: Settings, *, full: bool) 
         questions=len(run.data.sets),
         drawn_samples=run.data.sample_count,
         scr=run.outcomes.rate("no compared question is clustered"),
+        refused_in_single_cluster=refused(run.data, ones, "no compared question has one cluster"),
+        refused_by_category=refused_by_category(run.data, ones),
         wrong_in_single_cluster=rate(sum(wrong), len(wrong), "no clustered question is labelled incorrect"),
         accuracy=rate(sum(correct), len(correct), "no answer is labelled correct or incorrect"),
         **{name: _mean(values, settings) for name, values in measured.items()},

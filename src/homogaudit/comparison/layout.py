@@ -13,12 +13,13 @@ from homogaudit.comparison.records import (
     RunPair,
 )
 from homogaudit.report.figure import figures
-from homogaudit.report.numbers import count, decimal, interval, p_value
+from homogaudit.report.numbers import MISSING, count, decimal, interval, p_value, share
 from homogaudit.report.parts import SIGNAL, by_reason, line, notes, record_table, signal_term, text_table
+from homogaudit.report.records import RefusedCategory
 from homogaudit.report.section import Axis, Column, Line, Part, Section, Tone
 from homogaudit.report.text import shorten
 from homogaudit.report.undefined import Undefined
-from homogaudit.statistics import Estimate
+from homogaudit.statistics import Estimate, Rate
 
 LEVEL = 0.05
 _RUN = Column("run", "run")
@@ -243,12 +244,36 @@ def _runs(found: Comparison) -> Section:
         line(f"* the baseline. Figures are over the {_questions(found.questions)} in common.", "paired", "muted"),
         record_table(marked, _RUN, rates, title="Single-cluster rate", mark="scr", axis=axis),
         record_table(marked, _RUN, errors, title="Errors that sampling misses, and accuracy"),
+        *_refusals(marked),
     ]
     for name in ("mean_clusters", "mean_semantic_entropy", "mean_pairwise_similarity", "mean_token_entropy"):
         parts.append(record_table(marked, _RUN, (name, f"{name}.interval", f"{name}.of")))
     if found.judge is None:
         parts.append(line(f"No labels: {found.judge_reason}.", "judge", "muted"))
     return Section("runs", "Runs", "run", tuple(parts))
+
+
+def _refusals(runs: Mapping[str, ComparedRun]) -> list[Part]:
+    """Return the refusals among single clusters, by category too; nothing where no run has any."""
+    rates = {name: x.refused_in_single_cluster for name, x in runs.items()}
+    if not any(isinstance(x, Rate) and x.k for x in rates.values()):
+        return []
+    own = "refused_in_single_cluster"
+    parts: list[Part] = [record_table(runs, _RUN, (own, f"{own}.interval", f"{own}.of"), title="Refusals")]
+    categories = dict.fromkeys(category for x in runs.values() for category in x.refused_by_category)
+    rows = [
+        (category, *(_refused_of(x.refused_by_category.get(category)) for x in runs.values()))
+        for category in categories
+    ]
+    if rows:
+        columns = (Column("category", "categories"), *(Column(name, "run") for name in runs))
+        parts.append(text_table(columns, rows, own, "Refusals among single clusters, by category"))
+    return parts
+
+
+def _refused_of(found: RefusedCategory | None) -> str:
+    rate = found and found.refused_in_single_cluster
+    return share(rate.k, rate.n) if rate else MISSING
 
 
 def _differences(found: Comparison) -> Section:

@@ -11,6 +11,7 @@ from homogaudit.clustering_method import ClusteringMethod
 from homogaudit.codec import STRICT, Count, Share
 from homogaudit.report.figure import Figure
 from homogaudit.report.numbers import p_value, percent
+from homogaudit.report.records import RefusedCategory
 from homogaudit.report.side_by_side_records import Area
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Estimate, Rate, RateDifference
@@ -60,6 +61,7 @@ class ComparedRun:
         family: As models.toml names it.
         questions: Of its question file.
         drawn_samples: Samples a question that it holds.
+        refused_by_category: Of the categories that have a single cluster.
         means: Of every signal over the questions that have it, by name; higher is more uncertain.
     """
 
@@ -71,6 +73,8 @@ class ComparedRun:
     questions: Count
     drawn_samples: Count
     scr: Annotated[Rate | Undefined, Figure("SCR")]
+    refused_in_single_cluster: Annotated[Rate | Undefined, Figure("refusals among single clusters")]
+    refused_by_category: Mapping[str, RefusedCategory]
     wrong_in_single_cluster: Annotated[Rate | Undefined, Figure("missed errors")]
     accuracy: Annotated[Rate | Undefined, Figure("accuracy")]
     mean_clusters: Annotated[Estimate | Undefined, Figure("mean clusters", places=2)]

@@ -31,6 +31,7 @@ from homogaudit.report.records import (
     Estimate,
     HistogramBin,
     MethodFigures,
+    RefusedCategory,
     SampleSizePoint,
     ThresholdPoint,
     Undefined,
@@ -156,6 +157,7 @@ def method_figures(
     )
     all_refused = "every question is refused" if every.clusters.size else reason
     none_wrong = "no clustered question is labelled incorrect" if every.clusters.size else reason
+    single = [x for x, is_single in every.known_single().items() if is_single]
     level_rate, without_refusals = every.level_rate(reason), answered.level_rate(all_refused)
     curve, sample_sizes = _sweeps(data, method, settings) if settings.sweeps else ((), ())
     return MethodFigures(
@@ -177,9 +179,13 @@ def method_figures(
         wrong_in_single_cluster=wrong.rate(none_wrong),
         missed_rate=_missed(wrong, none_wrong),
         wrong_without_refusals=wrong_answered.rate(none_wrong),
+        refused_in_single_cluster=refused(
+            data, single, "no question has one cluster" if every.clusters.size else reason
+        ),
         **pair_figures(method),
         pairs_asked=_asked(data, method),
         **_question_means(questions, reason, settings),
+        refused_by_category=refused_by_category(data, single),
         histogram=_histogram(clusters.values(), data.sample_count),
         calibrated_threshold=_calibrated(data, method, curve, settings),
         thresholds=curve,
@@ -204,6 +210,22 @@ def _question_means(
     whole = {name: row for name, row in rows.items() if not np.isnan(row).any()}
     found = dict(zip(whole, _means(list(whole.values()), reason, settings), strict=True))
     return {name: found.get(name, Undefined("this clustering compares too few pairs of samples")) for name in rows}
+
+
+def refused(data: RunData, question_ids: Sequence[str], reason: str) -> Rate | Undefined:
+    """Return the share of some questions that the model declines to answer."""
+    return rate(sum(x in data.refused_ids for x in question_ids), len(question_ids), reason)
+
+
+def refused_by_category(data: RunData, single: Sequence[str]) -> dict[str, RefusedCategory]:
+    """Return the refusals among the questions of one cluster by category, of those that have one."""
+    kept = frozenset(single)
+    by_category: dict[str, list[str]] = {}
+    for x in data.finished:
+        if x.question.id in kept and x.question.category is not None:
+            by_category.setdefault(x.question.category, []).append(x.question.id)
+    found = {category: refused(data, ids, "") for category, ids in by_category.items()}
+    return {category: RefusedCategory(x) for category, x in found.items() if isinstance(x, Rate)}
 
 
 def pair_figures(method: ClusteringMethod) -> dict[str, Estimate | Undefined]:

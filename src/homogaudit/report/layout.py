@@ -190,6 +190,10 @@ def _method_parts(name: str, figures: MethodFigures) -> list[Part]:
     """Return the figures of one clustering, its sweeps and its histogram."""
     without = ("threshold", *(() if figures.questions_missing else ("questions_missing",)))
     parts: list[Part] = [figure_table(figures, f"By {plain(name)}", without=without)]
+    if any(x.refused_in_single_cluster.k for x in figures.refused_by_category.values()):
+        paths = ("refused_in_single_cluster", "refused_in_single_cluster.interval", "refused_in_single_cluster.of")
+        first, title = Column("category", "categories"), f"{plain(name)}: refusals by category"
+        parts.append(record_table(figures.refused_by_category, first, paths, title=title))
     point = figures.calibrated_threshold
     if isinstance(figures.scr, Undefined):
         parts.append(line(f"{name}: no SCR, {figures.scr.reason}.", "scr"))

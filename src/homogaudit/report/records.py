@@ -182,6 +182,13 @@ class HistogramBin:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedCategory:
+    """The refusals among the single clusters of one category."""
+
+    refused_in_single_cluster: Annotated[Rate, Figure("refusals among single clusters")]
+
+
+@dataclass(frozen=True, slots=True)
 class SampleSizePoint:
     """One sample size.
 
@@ -204,6 +211,7 @@ class MethodFigures:
         level: Of this clustering's own `level_rate`.
         embedder: Its key: its name and a fingerprint of its files.
         mean_alignment_tax: Of AT = 1 - D/N.
+        refused_by_category: Of the categories that have a single cluster, in the order of the file.
         thresholds: The sweep over thresholds.
     """
 
@@ -300,6 +308,15 @@ class MethodFigures:
             "sample repeats is no error that sampling cannot see.",
         ),
     ]
+    refused_in_single_cluster: Annotated[
+        Rate | Undefined,
+        Figure(
+            "refusals among single clusters",
+            "Of the questions whose answers form one cluster, the share that the model declines to answer: at least "
+            "half of its valid samples refuse. Where it is high, the rate is made of a safety answer, not of what the "
+            "model holds to be true.",
+        ),
+    ]
     pairs_auroc: Annotated[
         Estimate | Undefined,
         Figure(
@@ -364,6 +381,7 @@ class MethodFigures:
         ),
     ]
     histogram: tuple[HistogramBin, ...]
+    refused_by_category: Mapping[str, RefusedCategory]
     calibrated_threshold: ThresholdPoint | Undefined
     thresholds: tuple[ThresholdPoint, ...]
     sample_sizes: tuple[SampleSizePoint, ...]
