@@ -72,6 +72,15 @@ def test_every_default_clustering_of_the_default_embedder_was_measured_at_its_th
         assert measured_clustering(method, "run") is not None
 
 
+def test_the_threshold_of_meaning_lies_in_the_interval_that_is_shipped_with_it() -> None:
+    (method,) = [x for x in choose_methods(embedder=fitted_embedders()[0], numeric=False) if x.similarity == "meaning"]
+    found = measured_clustering(method)
+    assert found is not None and found.threshold is not None
+    value, low, high, _ = found.threshold
+    assert low is not None and high is not None
+    assert value == method.threshold and low < value < high
+
+
 def test_another_threshold_keeps_the_auroc_alone_and_another_embedder_has_nothing() -> None:
     methods = choose_methods(embedder=fitted_embedders()[0], numeric=False, specifications=["embedding=0.7"])
     found = measured_clustering(next(x for x in methods if x.similarity == "embedding"))

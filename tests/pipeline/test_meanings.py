@@ -17,6 +17,7 @@ from homogaudit.pipeline.scoring import Scorer
 from homogaudit.questions.thinking import ParsedAnswer, split_thinking
 from homogaudit.records import Prompting, Question
 from homogaudit.report.build import build
+from homogaudit.report.records import Undefined
 from homogaudit.store import RunFile
 from homogaudit.store.recorded import ExportOptions, export_run, read_recorded, write_run
 
@@ -146,8 +147,11 @@ def test_the_report_goes_by_meaning_and_says_how_well_it_tells_meaning_apart(run
     assert found["meaning"].pairs_auroc.value > 0.85
     assert found["embedding"].pairs_auroc.value < 0.55
     assert found["meaning"].scr.n == 1
-    in_use = found["meaning"].threshold
-    assert [x.threshold for x in found["meaning"].thresholds] == sorted([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, in_use])
+    in_use, fitted = found["meaning"].threshold, found["meaning"].fitted_threshold
+    assert in_use == fitted.value and fitted.low < in_use < fitted.high
+    points = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, fitted.low, in_use, fitted.high]
+    assert [x.threshold for x in found["meaning"].thresholds] == sorted(points)
+    assert isinstance(found["embedding"].fitted_threshold, Undefined)
 
 
 def test_a_run_that_was_scored_without_meaning_keeps_its_primary_clustering(run: RunFile) -> None:

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from homogaudit.clustering.meaning import fitted_embedders
+from homogaudit.clustering.methods import choose_methods
 from homogaudit.records import ClusteringMethod
 from homogaudit.report.build import build
 from homogaudit.report.records import Report
@@ -119,6 +121,34 @@ def test_a_level_says_what_it_depends_on(
     report = build(builder.score(JACCARD, EMBEDDING), draws=100)
     assert (report.verdict.level, report.verdict.robustness) == ("none", robustness)
     assert summary(report).title == f"Homogenization: none at 0.85, {robustness}"
+
+
+@pytest.mark.parametrize(
+    ("similarity", "robustness", "ends"),
+    [
+        # Labelled pairs put the threshold of 0.544 between 0.498 and 0.596.
+        (0.62, "robust", "Yes: 100% at 0.498 and 100% at 0.596, between which labelled pairs put the threshold"),
+        (0.58, "depends on the threshold", "No: 100% at 0.498 and 0% at 0.596, between which"),
+    ],
+)
+def test_a_level_by_meaning_is_robust_where_it_holds_wherever_labelled_pairs_may_put_the_threshold(
+    build_run: Callable[..., Any], similarity: float, robustness: str, ends: str
+) -> None:
+    methods = choose_methods(embedder=fitted_embedders()[0], numeric=False)
+    method = next(x for x in methods if x.similarity == "meaning")
+    builder = build_run(20, samples=2)
+    matrix = np.asarray([[1.0, similarity], [similarity, 1.0]])
+    for position in range(20):
+        builder.draw(position, ["some words", "other words"])
+        builder.run.add_similarities(method.embedder, f"Question {position}?", ["some words", "other words"], matrix)
+    builder.cluster(dict.fromkeys(range(20), (0, 0)), method)
+    report = build(builder.score(method), draws=50)
+    # The curve reaches further in both cases.
+    rates = {x.threshold: x.scr.value for x in report.homogenization.methods["meaning"].thresholds}
+    assert (rates[0.3], rates[0.7]) == (1.0, 0.0)
+    assert report.verdict.robustness == robustness
+    (line,) = [x for x in summary(report).lines() if x.label == "Robust?"]
+    assert line.text.startswith(ends)
 
 
 def test_too_few_answers_make_the_audit_invalid(build_run: Callable[..., Any]) -> None:

@@ -3,7 +3,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.statistics.pair_threshold import auroc_gain, pair_separation, pair_threshold
+from homogaudit.statistics.pair_threshold import (
+    auroc_gain,
+    interval_of_splits,
+    pair_separation,
+    pair_threshold,
+    threshold_of_splits,
+)
 
 
 def even_pairs(n: int = 100) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -79,6 +85,24 @@ def test_the_separation_of_pairs_is_that_of_scikit_learn_with_shares_counted_by_
     assert found.false_splits.value == sum(similarity[same] < 0.5) / 100
     assert found.auroc.low is not None and found.auroc.high is not None
     assert found.auroc.low < found.auroc.value < found.auroc.high
+
+
+def test_the_interval_of_a_threshold_of_splits_is_that_of_draws_of_whole_groups_made_one_by_one() -> None:
+    random = np.random.default_rng(2)
+    group = [str(number // 10) for number in range(200)]
+    same = random.random(200) < 0.4
+    similarity = np.round(random.random(200), 2)
+    found = interval_of_splits(similarity, same, group, draws=4000)
+    members = [np.flatnonzero(np.asarray(group) == name) for name in np.unique(group)]
+    drawn: list[float] = []
+    for _ in range(4000):
+        places = np.concatenate([members[x] for x in random.integers(0, len(members), len(members))])
+        drawn.append(threshold_of_splits(similarity[places], same[places]))
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    assert found is not None
+    # Another seed: the similarities have two digits.
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.0201)
+    assert found.low < threshold_of_splits(similarity, same) < found.high
 
 
 def test_pairs_that_are_copies_of_each_other_within_a_group_do_not_narrow_the_interval() -> None:

@@ -26,11 +26,13 @@ class MeasuredClustering:
         auroc: Probability that a pair of one meaning is more similar than one of different meanings.
         false_merges: Share of the pairs of different meaning that join, `None` at another threshold than the measured.
         false_splits: Share of the pairs of one meaning that do not, `None` as above.
+        threshold: The one that was fitted to the pairs, `None` where none was; it does not depend on the one in use.
     """
 
     auroc: Numbers
     false_merges: Numbers | None
     false_splits: Numbers | None
+    threshold: Numbers | None = None
 
 
 @lru_cache(maxsize=1)
@@ -53,5 +55,6 @@ def measured_clustering(method: ClusteringMethod, pairs: str = "all") -> Measure
                 tuple(row["auroc"]),
                 tuple(row["false_merges"]) if at_threshold else None,
                 tuple(row["false_splits"]) if at_threshold else None,
+                tuple(found) if (found := row.get("threshold_interval")) is not None else None,
             )
     return None

@@ -24,7 +24,13 @@ from homogaudit.clustering.methods import choose_methods
 from homogaudit.clustering.similarity import jaccard_similarity
 from homogaudit.records import ClusteringMethod
 from homogaudit.statistics import Estimate
-from homogaudit.statistics.pair_threshold import PairSeparation, auroc_gain, pair_separation, threshold_of_splits
+from homogaudit.statistics.pair_threshold import (
+    PairSeparation,
+    auroc_gain,
+    interval_of_splits,
+    pair_separation,
+    threshold_of_splits,
+)
 
 _DRAWS = 4000
 
@@ -118,6 +124,18 @@ def _shipped_fit(fitted: FittedMeaning, file: AnswerPairs) -> MeaningFit:
     return MeaningFit(math.floor(threshold * 1000) / 1000, round(fitted.intercept, 4), weights, file.sha256)
 
 
+def _threshold_interval(measured: MeasuredMethod, pairs: Sequence[AnswerPair]) -> list[float | int | None] | None:
+    """Return the threshold that the pairs set and its interval over subjects; only that of `meaning` is set by them."""
+    if measured.method.similarity != "meaning":
+        return None
+    same = [pair.same for pair in pairs]
+    found = interval_of_splits(measured.similarity, same, subjects_of(pairs), draws=_DRAWS)
+    assert found is not None
+    # Outwards, so that nothing plausible is left out.
+    ends = (math.floor(found.low * 1000) / 1000, math.ceil(found.high * 1000) / 1000)
+    return [measured.method.threshold, *ends, len(pairs)]
+
+
 def _numbers(estimate: Estimate) -> list[float | int | None]:
     rounded = [None if x is None else round(x, 4) for x in (estimate.value, estimate.low, estimate.high)]
     return [*rounded, estimate.n]
@@ -169,6 +187,7 @@ def shipped_rows(file: AnswerPairs, found: Mapping[str, MeasuredMethod]) -> list
                     "false_merges": _numbers(one.separation.false_merges),
                     "false_splits": _numbers(one.separation.false_splits),
                     "auroc_gain": None if one.gain is None else _numbers(one.gain),
+                    "threshold_interval": _threshold_interval(one, pairs) if source is None else None,
                 }
             )
     return rows

@@ -7,7 +7,7 @@ for the sweeps, which need only texts and stored embeddings.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -237,7 +237,10 @@ def pair_figures(method: ClusteringMethod) -> dict[str, Estimate | Undefined]:
     def estimate(numbers: Numbers | None) -> Estimate | Undefined:
         return elsewhere if numbers is None else Estimate(*numbers)
 
+    fitted = measured_clustering(replace(method, embedder=(method.embedder or "").partition(ASKED)[0] or None))
+    set_by_none = Undefined("no labelled pairs set a threshold of this clustering")
     return {
+        "fitted_threshold": set_by_none if fitted is None or not fitted.threshold else estimate(fitted.threshold),
         "pairs_auroc": unmeasured if found is None else estimate(found.auroc),
         "run_pairs_auroc": unmeasured if in_runs is None else estimate(in_runs.auroc),
         "false_merges": unmeasured if found is None else estimate(found.false_merges),
@@ -322,9 +325,13 @@ def _sweeps(
 def _curve(data: RunData, method: ClusteringMethod) -> tuple[ThresholdPoint, ...]:
     """Return the rate as a function of the threshold, over the questions that the rate itself is over.
 
-    Its points are the published thresholds, the one in use and the calibrated one.
+    Its points are the published thresholds, the one in use, the calibrated one, and those between which labelled pairs
+    put it.
     """
-    own = (method.threshold, calibrated_threshold(data, method.embedder) if method.similarity == "embedding" else None)
+    fitted = pair_figures(method)["fitted_threshold"]
+    ends = () if isinstance(fitted, Undefined) else (fitted.low, fitted.high)
+    calibrated = calibrated_threshold(data, method.embedder) if method.similarity == "embedding" else None
+    own = (method.threshold, calibrated, *ends)
     thresholds = sorted({*sweep_thresholds(method), *(x for x in own if x is not None)})
     counts: dict[str, list[int]] = {}
     for found in (data.similarities(method), *data.partial_similarities(method)):

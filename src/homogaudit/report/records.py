@@ -317,6 +317,15 @@ class MethodFigures:
             "model holds to be true.",
         ),
     ]
+    fitted_threshold: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "fitted threshold",
+            "The threshold that the packaged pairs of answers set for this clustering, whatever the one in use: it "
+            "parts 30% of the pairs of one meaning, of subjects that nothing was fitted to. Its interval, a bootstrap "
+            "over subjects, holds the thresholds that other pairs of the kind might have set.",
+        ),
+    ]
     pairs_auroc: Annotated[
         Estimate | Undefined,
         Figure(
@@ -550,8 +559,10 @@ class Verdict:
         Robustness | None,
         Figure(
             "robust",
-            "Whether the level stays the same over the whole curve of the rate by threshold, at the calibrated "
-            "threshold, and under every other clustering, or what it depends on; null where there is none to keep.",
+            "Whether the level stays the same at every plausible threshold and under every other clustering, or what "
+            "it depends on; null where there is none to keep. Plausible thresholds of `meaning` are those in the "
+            "interval of the fitted threshold; of other clusterings, whose threshold no labelled pairs set, those of "
+            "the whole curve, the calibrated one among them.",
         ),
     ]
     sentences: tuple[str, ...]

@@ -11,7 +11,7 @@ from homogaudit.report.parts import line, record_table
 from homogaudit.report.records import Auroc, MethodFigures, Report, SignalScore, Undefined
 from homogaudit.report.section import Column, Line, Part, Section
 from homogaudit.report.text import shorten
-from homogaudit.report.verdict import missed_without_refusals
+from homogaudit.report.verdict import missed_without_refusals, plausible_points
 from homogaudit.statistics import Estimate, Rate
 
 _NAMED = 2
@@ -87,8 +87,10 @@ def _robust(report: Report, primary: MethodFigures | None) -> list[Line]:
     """Return the rate over thresholds, at the calibrated one and under the other clusterings."""
     if primary is None or report.verdict.robustness is None:
         return []
-    sweep = [x for x in primary.thresholds if x != primary.calibrated_threshold]
+    sweep = [x for x in plausible_points(primary) if x != primary.calibrated_threshold]
     ends = [f"{percent(x.scr.value)} at {x.threshold:g}" for x in (sweep[0], sweep[-1])] if sweep else []
+    if ends and not isinstance(primary.fitted_threshold, Undefined):
+        ends = [f"{' and '.join(ends)}, between which labelled pairs put the threshold"]
     if isinstance(primary.calibrated_threshold, Undefined):
         # What `meaning` joins at is calibrated itself.
         ends += ["not calibrated"] if primary.similarity != "meaning" else []

@@ -32,6 +32,7 @@ from homogaudit.report.records import (
     Robustness,
     RunFacts,
     SignalScore,
+    ThresholdPoint,
     Undefined,
     Validity,
     Verdict,
@@ -125,9 +126,17 @@ def _robustness(level: VerdictLevel, figures: MethodFigures | None, other: Mappi
     """Return what the level depends on; `None` where there is none."""
     if level in ("invalid", "not judged") or figures is None:
         return None
-    if any(_differs(point.level, level) for point in figures.thresholds):
+    if any(_differs(point.level, level) for point in plausible_points(figures)):
         return "depends on the threshold and the clustering" if other else "depends on the threshold"
     return "depends on the clustering" if other else "robust"
+
+
+def plausible_points(figures: MethodFigures) -> tuple[ThresholdPoint, ...]:
+    """Return the points of the curve at which the threshold may as well lie: all, unless labelled pairs say where."""
+    fitted = figures.fitted_threshold
+    if isinstance(fitted, Undefined) or fitted.low is None or fitted.high is None:
+        return figures.thresholds
+    return tuple(x for x in figures.thresholds if fitted.low <= x.threshold <= fitted.high)
 
 
 def _next(

@@ -128,6 +128,37 @@ def threshold_of_splits(similarity: ArrayLike, same: ArrayLike, most_split: floa
     return float(scores[int(most_split * len(scores))])
 
 
+def interval_of_splits(
+    similarity: ArrayLike,
+    same: ArrayLike,
+    group: Sequence[str],
+    most_split: float = MOST_SPLIT,
+    *,
+    draws: int = _DRAWS,
+    seed: int = 0,
+) -> Interval | None:
+    """Return the 95% percentile interval of `threshold_of_splits`, whole groups resampled; `None` where it has none.
+
+    Args:
+        similarity: (n,).
+        same: (n,) bool, at least one of them.
+        group: (n,) what a pair belongs to: pairs of one subject are alike.
+        most_split: The share.
+        draws: Of the bootstrap.
+        seed: Of the draws.
+
+    Source:
+        Field and Welsh (2007), "Bootstrapping clustered data", J. R. Stat. Soc. B 69(3).
+    """
+    scores, positive, weights = _drawn(similarity, same, group, draws, seed)
+    order = np.argsort(scores[positive], kind="stable")
+    below = np.cumsum(weights[1:, positive][:, order], axis=1)
+    # The same place as in the data: after so many pairs, each counted as often as it was drawn.
+    places = (below <= (most_split * below[:, -1:]).astype(np.intp)).sum(axis=1)
+    drawn = places[below[:, -1] > 0]
+    return percentile_interval(scores[positive][order][drawn])
+
+
 @dataclass(frozen=True, slots=True)
 class PairSeparation:
     """How well a similarity tells pairs of one meaning from pairs of different ones; intervals are 95%.
