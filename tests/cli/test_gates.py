@@ -1,6 +1,7 @@
 """Gates as flags of `report`, `run` and `score`: what is refused, and what a build server sees."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from junitparser import Failure, JUnitXml
 from scipy.stats import binomtest
 
 from homogaudit.cli.app import run_app
+from homogaudit.store import RunFile
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -32,15 +34,16 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def recording(tmp_path: Path) -> Callable[[int, int], Path]:
+def recording(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that imports a recording of so many questions, some of which get one answer only."""
 
-    def recording(questions: int, single: int) -> Path:
+    def recording(questions: int, single: int, first: int = 0, asked: str = "Question") -> Path:
+        ones = range(first, first + single)
         lines = [
-            {"question": f"Question {n}?", "samples": ["one", "one" if n < single else "two", "one"]}
+            {"id": str(n), "question": f"{asked} {n}?", "samples": ["one", "one" if n in ones else "two", "one"]}
             for n in range(questions)
         ]
-        file = tmp_path / f"{single}_of_{questions}.jsonl"
+        file = tmp_path / f"{asked}_{single}_of_{questions}_from_{first}.jsonl"
         file.write_text("\n".join(map(json.dumps, lines)))
         target = file.with_suffix(".audit")
         assert run_app(["import", str(file), "-o", str(target), "--no-embedder", "-q"]) == 0
@@ -50,7 +53,7 @@ def recording(tmp_path: Path) -> Callable[[int, int], Path]:
 
 
 def test_a_homogenized_recording_fails_a_diverse_one_passes_and_one_between_says_what_it_needs(
-    command: Command, recording: Callable[[int, int], Path]
+    command: Command, recording: Callable[..., Path]
 ):
     # The ends of Clopper and Pearson's intervals lie above, below, and on both sides of 5%.
     ends = [binomtest(k, 200).proportion_ci(0.95, method="exact") for k in (60, 1, 5)]
@@ -71,9 +74,7 @@ def test_a_homogenized_recording_fails_a_diverse_one_passes_and_one_between_says
     ]
 
 
-def test_score_judges_its_report_and_writes_over_a_file_only_if_told(
-    command: Command, recording: Callable[[int, int], Path]
-):
+def test_score_judges_its_report_and_writes_over_a_file_only_if_told(command: Command, recording: Callable[..., Path]):
     run = recording(80, 0)
     code, out, err = command("score", run, "--no-embedder", "--max-scr", "0.05", "--junit", "g.xml", "--json", "-q")
     assert code == 0 and json.loads(out)["gates"][0]["state"] == "passed"
@@ -84,10 +85,56 @@ def test_score_judges_its_report_and_writes_over_a_file_only_if_told(
     assert command("score", run, "--no-embedder", *again)[0] == 1
 
 
-def test_a_junit_file_may_be_all_that_is_printed(command: Command, recording: Callable[[int, int], Path]):
+def test_a_junit_file_may_be_all_that_is_printed(command: Command, recording: Callable[..., Path]):
     code, out, _ = command("report", recording(80, 0), "--fail-on", "invalid", "--junit", "-")
     assert code == 0
     assert next(iter(JUnitXml.fromstring(out))).tests == 1
+
+
+def test_a_rate_is_held_against_that_of_an_earlier_run_on_the_same_questions(
+    command: Command, recording: Callable[..., Path]
+):
+    # 20 single clusters before; after: the same 20, 10 others beside them, and 40 others in their place.
+    earlier, more, worse = (recording(200, k, first) for k, first in ((20, 0), (30, 0), (40, 20)))
+    same = Path(shutil.copy(earlier, "same.audit"))
+    found = {x: command("report", x, "--no-worse-than", earlier) for x in (same, more, worse)}
+    assert [code for code, _, _ in found.values()] == [0, 1, 1]
+    # Without discordant questions Tango's upper end is z^2 / (n + z^2).
+    high = 1.959964**2 / (200 + 1.959964**2)
+    said = f"SCR difference 0.000 [-{high:.3f}, {high:.3f}] (20 against 20 of 200 paired questions)"
+    assert found[same][2] == f"`--no-worse-than {earlier.name} --margin 0.05` passed: {said}\n"
+    # 10 of 200 more is 0.05 more; the interval of 40 new ones against 20 gone is [0.03, 0.17].
+    assert "not shown: SCR difference 0.050 [0.0" in found[more][2]
+    assert "not shown: SCR difference 0.100 [0.0" in found[worse][2]
+    code, _, err = command("report", worse, "--no-worse-than", earlier, "--margin", "0.02")
+    assert code == 1 and "--margin 0.02` failed: " in err
+    assert command("report", worse, "--no-worse-than", earlier, "--gate-on", "estimate", "--margin", "0.1")[0] == 0
+
+
+def test_a_run_that_compare_would_refuse_cannot_be_judged(command: Command, recording: Callable[..., Path]):
+    earlier, other = recording(60, 5), recording(60, 5, asked="Please")
+    code, out, err = command("report", other, "--no-worse-than", earlier, "--json")
+    assert code == 1
+    (gate,) = json.loads(out)["gates"]
+    assert gate["state"] == "cannot be judged" and "in other words or with another context" in gate["reason"]
+    assert command("compare", earlier, other)[0] == 2
+    assert "cannot be judged" in err
+
+
+def test_an_earlier_run_that_is_none_is_told_before_anything_is_drawn(
+    command: Command, recording: Callable[..., Path], tmp_path: Path
+):
+    run, earlier = recording(60, 5), recording(30, 5)
+    assert command("score", run, "--no-worse-than", "absent")[2].startswith("error: no run `absent`")
+    with RunFile.open(earlier, writable=True) as stored:
+        stored.set_meta("status", "started")
+    code, _, err = command("report", run, "--no-worse-than", earlier)
+    assert (code, err.partition(",")[0]) == (2, f"error: `{earlier}` is not complete")
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    (tmp_path / "asked.txt").write_text("Who are you?\n")
+    code, _, err = command("run", "model.gguf", "asked.txt", "--no-embedder", "--no-worse-than", run, "-o", "new.audit")
+    assert code == 2 and f"error: `{run}` has none of the questions of this run" in err
+    assert not Path("new.audit").exists()
 
 
 @pytest.mark.parametrize(
@@ -103,6 +150,9 @@ def test_a_junit_file_may_be_all_that_is_printed(command: Command, recording: Ca
         (["--fail-on", "severe"], "`--fail-on` is `severe`"),
         (["--gate-on", "mean", "--max-scr", "0.1"], "`--gate-on` is `mean`"),
         (["--gate-on", "estimate"], "`--gate-on` is about gates, and there is none"),
+        (["--margin", "0.1"], "`--margin` belongs to `--no-worse-than`"),
+        (["--no-worse-than", "absent", "--margin", "2"], "`--margin` must lie between 0 and 1, not `2`"),
+        (["--no-worse-than", "absent"], "no run `absent`"),
         (["--junit", "gates.xml"], "`--junit` is about gates, and there is none"),
         (["--max-scr", "0.1", "--junit", "-"], "`--junit -` would print into the report"),
         (["--max-scr", "0.1", "--junit", "absent/gates.xml"], "cannot write `absent/gates.xml`"),
@@ -112,7 +162,7 @@ def test_a_gate_that_is_none_is_refused_before_a_server_is_contacted(command: Co
     # Nothing listens there: contacting it is exit code 3, as is a folder that is not there.
     code, _, err = command("run", "http://127.0.0.1:9/v1", "factual", *flags)
     assert err.startswith(f"error: {message}")
-    assert code == (3 if "absent" in message else 2)
+    assert code == (3 if "cannot write" in message else 2)
 
 
 def test_a_signal_that_came_with_the_answers_can_be_a_gate(command: Command, tmp_path: Path):

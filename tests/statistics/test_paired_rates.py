@@ -9,7 +9,13 @@ from scipy.stats import norm
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.statistics import RateDifference, p_below, p_equivalent_rates, rate_difference
+from homogaudit.statistics import (
+    RateDifference,
+    difference_questions_needed,
+    p_below,
+    p_equivalent_rates,
+    rate_difference,
+)
 
 
 def outcomes(only_first: int, only_second: int, n: int, both: int = 0) -> tuple[list[bool], list[bool]]:
@@ -110,3 +116,28 @@ def test_a_difference_needs_questions():
 def test_a_margin_lies_between_nothing_and_everything(margin):
     with pytest.raises(ValueError, match="margin"):
         p_equivalent_rates(difference(1, 2, 10), margin)
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "bound"), [(0, 0, 0.05), (6, 4, 0.05), (3, 10, 0.02), (20, 20, 0.1), (24, 4, 0.05)]
+)
+def test_as_many_questions_as_are_needed_show_a_difference_in_four_of_five_samples(only_first, only_second, bound):
+    found = difference(only_first, only_second, 200)
+    needed = difference_questions_needed(found, bound)
+    assert needed is not None
+    shares = [only_first / 200, only_second / 200, 1 - (only_first + only_second) / 200]
+    drawn = np.random.default_rng(5).multinomial(needed, shares, 1_000)
+    is_below = found.value < bound
+    shown = 0
+    for counts in np.unique(drawn, axis=0):
+        p = p_below(difference(int(counts[0]), int(counts[1]), needed), bound)
+        times = int((drawn == counts).all(axis=1).sum())
+        shown += times if (p <= 0.025 if is_below else p >= 0.975) else 0
+    # Where no question is discordant every sample is the same one, and shows it.
+    assert shown == 1_000 if not only_first + only_second else 740 <= shown <= 860
+
+
+def test_a_difference_that_is_the_bound_needs_no_number_and_none_discordant_needs_what_the_formula_says():
+    assert difference_questions_needed(difference(10, 0, 200), 0.05) is None
+    # z^2 / (n + z^2) is 0.05 at n = 19 z^2 = 72.99.
+    assert difference_questions_needed(difference(0, 0, 20), 0.05) == 73

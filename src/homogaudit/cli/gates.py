@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,20 @@ from homogaudit.errors import GateFailedError, UsageError
 if TYPE_CHECKING:
     from homogaudit.report.gates import Gates
     from homogaudit.report.records import Report
+    from homogaudit.report.run_data import RunData
+    from homogaudit.store import RunFile
 
 
 def read_gates(flags: Mapping[str, Any]) -> "Gates":
     """Return the gates behind the flags of a command, which have the names that `options` gives them.
 
     Raises:
-        UsageError: A bound is none, or a flag is about gates where there is none.
+        UsageError: A bound is none, a flag is about gates where there is none, or an earlier run is none.
     """
+    from homogaudit.config import load_models, load_settings
+    from homogaudit.launch.run_paths import find_run
     from homogaudit.report.gates import Gates
+    from homogaudit.statistics import MARGIN
 
     if (fail_on := flags["fail_on"]) not in (None, "invalid"):
         raise UsageError(f"`--fail-on` is `{fail_on}`", "`invalid` is what it knows")
@@ -31,10 +37,16 @@ def read_gates(flags: Mapping[str, Any]) -> "Gates":
         raise UsageError(f"`--gate-on` is `{by}`", "interval or estimate")
     for flag, bound in (("--max-scr", flags["max_scr"]), ("--max-missed", flags["max_missed"])):
         _check_share(flag, bound, f"it is a share of the {'questions' if flag == '--max-scr' else 'wrong answers'}")
+    earlier, margin = flags["no_worse_than"], flags["margin"]
+    _check_share("--margin", margin, "0.05 is five points")
+    if margin is not None and earlier is None:
+        raise UsageError("`--margin` belongs to `--no-worse-than`", "add `--no-worse-than RUN`")
     gates = Gates(
         max_scr=flags["max_scr"],
         min_auroc=_aurocs(flags["min_auroc"] or ()),
         max_missed=flags["max_missed"],
+        no_worse_than=earlier and find_run(earlier, load_settings(load_models(flags["models_file"])).runs),
+        margin=MARGIN if margin is None else margin,
         valid=fail_on is not None,
         by=by,
     )
@@ -59,6 +71,36 @@ def check_signals(gates: "Gates", recorded: Collection[str] = ()) -> None:
         if name not in known:
             hint = did_you_mean(name, known, "`homogaudit explain` lists all signals")
             raise UsageError(f"unknown signal {in_backticks(name)} in `--min-auroc`", hint)
+
+
+def check_earlier_run(gates: "Gates", run: "RunFile") -> None:
+    """Check that a run can be held against that of `--no-worse-than`, as far as its questions tell.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if gates.no_worse_than is not None:
+        from homogaudit.comparison.gate import check_earlier
+        from homogaudit.store import RunFile
+
+        with RunFile.open(gates.no_worse_than) as earlier:
+            check_earlier(run, earlier)
+
+
+def judged(built: "Report", data: "RunData", gates: "Gates") -> "Report":
+    """Return a report with what became of the gates, those against another run included."""
+    from homogaudit.report.gates import judge_gates
+
+    built = judge_gates(built, gates)
+    if gates.no_worse_than is None:
+        return built
+    from homogaudit.comparison.gate import no_worse_gate
+    from homogaudit.report.run_data import read_run
+    from homogaudit.store import RunFile
+
+    with RunFile.open(gates.no_worse_than) as earlier:
+        found = no_worse_gate(built, data, read_run(earlier), gates.margin, gates.by)
+    return replace(built, gates=(*built.gates, found))
 
 
 def check_junit(junit: str | None, *, force: bool) -> Path | None:

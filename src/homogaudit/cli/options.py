@@ -78,6 +78,19 @@ MaxMissedOption = Annotated[
         help="Exit with 1 unless the share of wrong answers on which all samples agree is shown to be at most this.",
     ),
 ]
+NoWorseThanOption = Annotated[
+    str | None,
+    gating(
+        "--no-worse-than",
+        metavar="RUN",
+        help="Exit with 1 unless the rate is shown to exceed that of RUN on the same questions by at most the margin.",
+        autocompletion=completion.runs,
+    ),
+]
+MarginOption = Annotated[
+    float | None,
+    gating("--margin", help="How much higher the rate may be than that of `--no-worse-than`; default: 0.05."),
+]
 FailOnOption = Annotated[
     str | None,
     gating("--fail-on", metavar="invalid", help="Exit with 1 if the audit is not valid; the other gates imply it."),

@@ -82,6 +82,8 @@ def report(
     max_scr: options.MaxScrOption = None,
     min_auroc: options.MinAurocOption = None,
     max_missed: options.MaxMissedOption = None,
+    no_worse_than: options.NoWorseThanOption = None,
+    margin: options.MarginOption = None,
     fail_on: options.FailOnOption = None,
     gate_on: options.GateOnOption = "interval",
     junit: options.JunitOption = None,
@@ -93,13 +95,12 @@ def report(
     """
     flags = dict(locals())
     from homogaudit.cli.error_line import after_report, warn
-    from homogaudit.cli.gates import check_signals, read_gates, tell_gates, write_junit
+    from homogaudit.cli.gates import check_earlier_run, check_signals, judged, read_gates, tell_gates, write_junit
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.example import example_run
     from homogaudit.launch.run_paths import find_run
     from homogaudit.report.badge import to_badge
     from homogaudit.report.build import build
-    from homogaudit.report.gates import judge_gates
     from homogaudit.report.model_card import to_model_card
     from homogaudit.report.question_rows import question_rows
     from homogaudit.report.question_table import check_suffix
@@ -133,6 +134,7 @@ def report(
         warn(line)
     with RunFile.open(path) as stored:
         check_signals(gates, stored.signals())
+        check_earlier_run(gates, stored)
         data = read_run(stored)
         # A JUnit file goes beside the report, the others stand in its place.
         is_printed, built = bool(prints) or not (any(targets.values()) or junit == STDOUT), None
@@ -145,7 +147,7 @@ def report(
         # A table alone needs no figure, and figures take most of the time.
         if is_printed or gates or any(x is not None for x in (html, model_card, badge)):
             # Markdown and the page hold everything.
-            built = judge_gates(build(data, judge=judge, full=full or markdown or html is not None), gates)
+            built = judged(build(data, judge=judge, full=full or markdown or html is not None), data, gates)
         if built is not None and html is not None:
             from homogaudit.report.html import run_page
 
@@ -219,15 +221,16 @@ def report_done(
         Exit: A gate is not passed.
     """
     from homogaudit.cli.error_line import after_report
-    from homogaudit.cli.gates import tell_gates, write_junit
+    from homogaudit.cli.gates import judged, tell_gates, write_junit
     from homogaudit.report.build import build
-    from homogaudit.report.gates import judge_gates
+    from homogaudit.report.run_data import read_run
     from homogaudit.store import RunFile
 
     with RunFile.open(path) as stored:
-        built = build(stored, full=full)
+        data = read_run(stored)
+        built = build(data, full=full)
         if gates is not None:
-            built = judge_gates(built, gates)
+            built = judged(built, data, gates)
         _print(built, as_json=as_json, full=full)
         if junit is not None:
             write_junit(built, junit)

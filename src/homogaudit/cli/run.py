@@ -121,6 +121,8 @@ def run(
     max_scr: options.MaxScrOption = None,
     min_auroc: options.MinAurocOption = None,
     max_missed: options.MaxMissedOption = None,
+    no_worse_than: options.NoWorseThanOption = None,
+    margin: options.MarginOption = None,
     fail_on: options.FailOnOption = None,
     gate_on: options.GateOnOption = "interval",
     junit: options.JunitOption = None,
@@ -137,11 +139,12 @@ def run(
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import ignore, warn
-    from homogaudit.cli.gates import check_junit, check_signals, read_gates
+    from homogaudit.cli.gates import check_earlier_run, check_junit, check_signals, read_gates
     from homogaudit.cli.report import report_done
     from homogaudit.launch.run import plan_run
     from homogaudit.launch.run_choice import remove_if_empty
     from homogaudit.launch.run_paths import log_path
+    from homogaudit.store import RunFile
 
     gates = read_gates(flags)
     check_signals(gates)
@@ -153,6 +156,9 @@ def run(
         going_on = "; continuing where it stopped, `--new` starts another" if plan.goes_on else ""
         typer.echo(f"run: {path}{going_on}", err=True)
     try:
+        if gates.no_worse_than is not None:
+            with RunFile.open(path) as planned:
+                check_earlier_run(gates, planned)
         carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     except HomogauditError as error:
         remove_if_empty(path)

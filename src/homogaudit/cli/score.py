@@ -34,6 +34,8 @@ def score(
     max_scr: options.MaxScrOption = None,
     min_auroc: options.MinAurocOption = None,
     max_missed: options.MaxMissedOption = None,
+    no_worse_than: options.NoWorseThanOption = None,
+    margin: options.MarginOption = None,
     fail_on: options.FailOnOption = None,
     gate_on: options.GateOnOption = "interval",
     junit: options.JunitOption = None,
@@ -49,7 +51,7 @@ def score(
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import warn
-    from homogaudit.cli.gates import check_junit, check_signals, read_gates
+    from homogaudit.cli.gates import check_earlier_run, check_junit, check_signals, read_gates
     from homogaudit.cli.report import report_done
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.cluster_labels import read_cluster_labels, store_cluster_labels
@@ -67,6 +69,7 @@ def score(
     labels = None
     with RunFile.open(path) as stored:
         check_signals(gates, stored.signals())
+        check_earlier_run(gates, stored)
         if label_clusters is not None:
             labels = read_cluster_labels(label_clusters, stored)
     request = ScoreRequest.of(

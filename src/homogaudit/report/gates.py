@@ -7,6 +7,7 @@ the favourable one; in between it is not shown.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from statistics import NormalDist
 from typing import Literal
 
@@ -16,7 +17,7 @@ from homogaudit.report.parts import line, record_table
 from homogaudit.report.records import Auroc, Estimate, MethodFigures, Report, Undefined
 from homogaudit.report.section import Column, Line, Section, Tone
 from homogaudit.report.verdict import questions_to_decide
-from homogaudit.statistics import Rate, clopper_pearson, questions_needed
+from homogaudit.statistics import MARGIN, Rate, clopper_pearson, questions_needed
 from homogaudit.statistics.rates import MOST_QUESTIONS, POWER
 
 GATE_TONES: Mapping[GateState, Tone] = {
@@ -35,6 +36,8 @@ class Gates:
         max_scr: Highest single-cluster rate.
         min_auroc: Lowest AUROC by signal.
         max_missed: Highest share of the wrong answers on which all samples agree.
+        no_worse_than: The earlier run whose rate is not to be exceeded; judged in `comparison`.
+        margin: By how much it may be.
         valid: Whether validity is a gate of its own.
         by: Whether an interval decides, or the estimate alone.
     """
@@ -42,12 +45,15 @@ class Gates:
     max_scr: float | None = None
     min_auroc: Mapping[str, float] = field(default_factory=dict[str, float])
     max_missed: float | None = None
+    no_worse_than: Path | None = None
+    margin: float = MARGIN
     valid: bool = False
     by: Literal["interval", "estimate"] = "interval"
 
     def __bool__(self) -> bool:
         """Whether there is any."""
-        return self.valid or bool(self.min_auroc) or self.max_scr is not None or self.max_missed is not None
+        bounds = (self.max_scr, self.max_missed, self.no_worse_than)
+        return self.valid or bool(self.min_auroc) or any(bound is not None for bound in bounds)
 
 
 def judge_gates(report: Report, gates: Gates) -> Report:

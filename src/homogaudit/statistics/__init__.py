@@ -39,7 +39,13 @@ from homogaudit.statistics.effect import cohens_d
 from homogaudit.statistics.folds import stratified_folds
 from homogaudit.statistics.mann_whitney import p_inverted, p_works, tells_categories_apart
 from homogaudit.statistics.paired_bootstrap import PairedAurocs, PairedMeans, paired_aurocs, paired_means
-from homogaudit.statistics.paired_rates import RateDifference, p_below, p_equivalent_rates, rate_difference
+from homogaudit.statistics.paired_rates import (
+    RateDifference,
+    difference_questions_needed,
+    p_below,
+    p_equivalent_rates,
+    rate_difference,
+)
 from homogaudit.statistics.rates import Rate, clopper_pearson, grouped_interval, questions_needed, wilson
 from homogaudit.statistics.risk_control import RiskBound, risk_bound
 from homogaudit.statistics.selective import (
@@ -108,6 +114,7 @@ __all__ = [
     "delong",
     "delong_paired",
     "dependence",
+    "difference_questions_needed",
     "ece_by_chance",
     "equivalence",
     "expected_calibration_error",

@@ -16,6 +16,7 @@ from homogaudit.codec import Count
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import class_vector
 from homogaudit.statistics.comparisons import MARGIN
+from homogaudit.statistics.rates import MOST_QUESTIONS, POWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +114,48 @@ def p_equivalent_rates(found: RateDifference, margin: float = MARGIN) -> float:
     return max(p_below(found, margin), 1 - p_below(found, -margin))
 
 
-def _score(only_first: int, only_second: int, n: int, difference: float) -> float:
-    """Return the score statistic of a difference, standard normal where that is the true one.
+def difference_questions_needed(found: RateDifference, bound: float, power: float = POWER) -> int | None:
+    """Return about how many questions would put the 95% interval of a difference to one side of a bound.
 
-    The rate of "only the second" is estimated by maximum likelihood under it (Tango, equations 10 to 13).
+    Args:
+        found: From `rate_difference`; its shares of discordant questions are taken for the true ones.
+        bound: Between -1 and 1, without the ends.
+        power: With which probability.
+
+    Returns:
+        `None` where the difference equals the bound, or more than 1,000,000 are needed.
+
+    Source:
+        Liu, Hsueh, Hsieh and Chen (2002), "Tests for equivalence or non-inferiority for paired binary data",
+        Statistics in Medicine 21, 231-245.
     """
+    if found.value == bound:
+        return None
+    discordant = (found.only_first + found.only_second) / found.n
+    spread = math.sqrt(max(discordant - found.value**2, 0.0))
+    spread_at_bound = math.sqrt(_variance(found.only_first, found.only_second, found.n, bound) / found.n)
+    z, z_power = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(power)
+    needed = math.ceil(((z * spread_at_bound + z_power * spread) / (bound - found.value)) ** 2)
+    return needed if needed <= MOST_QUESTIONS else None
+
+
+def _score(only_first: int, only_second: int, n: int, difference: float) -> float:
+    """Return the score statistic of a difference, standard normal where that is the true one."""
     distance = only_first - only_second - n * difference
     if distance == 0:
         return 0.0
+    variance = _variance(only_first, only_second, n, difference)
+    return math.copysign(math.inf if variance <= 0 else abs(distance) / math.sqrt(variance), distance)
+
+
+def _variance(only_first: int, only_second: int, n: int, difference: float) -> float:
+    """Return the variance of the number of discordant questions by which the first rate is higher, at a difference.
+
+    The rate of "only the second" is estimated by maximum likelihood under it (Tango, equations 10 to 13).
+    """
     square, linear = 2 * n, (2 * n - only_first + only_second) * difference - only_first - only_second
     constant = -only_second * difference * (1 - difference)
     root = math.sqrt(max(linear * linear - 4 * square * constant, 0.0))
     # With a positive linear term the usual form of the root would subtract two near numbers.
     rate = (root - linear) / (2 * square) if linear <= 0 else -2 * constant / (root + linear)
-    variance = n * (2 * rate + difference * (1 - difference))
-    return math.copysign(math.inf if variance <= 0 else abs(distance) / math.sqrt(variance), distance)
+    return n * (2 * rate + difference * (1 - difference))
