@@ -11,9 +11,10 @@ from scipy.stats import binomtest
 from scipy.stats import wilcoxon as scipy_wilcoxon
 
 from homogaudit.comparison.build import compare
-from homogaudit.comparison.layout import sections, summary
+from homogaudit.comparison.layout import sections
 from homogaudit.comparison.records import Comparison, RateChange
 from homogaudit.comparison.schema import schema
+from homogaudit.comparison.summary import summary
 from homogaudit.errors import UsageError
 from homogaudit.records import Question
 from homogaudit.report.console import render_sections

@@ -72,10 +72,10 @@ def compare(
     if not 0 < margin < 1:
         raise UsageError(f"`--margin` must lie between 0 and 1, not `{margin:g}`", "0.05 is five points")
     folder = load_settings(load_models(models_file)).runs
-    paths = [find_run(run, folder) for run in runs]
+    paths = [find_run(run, folder).resolve() for run in runs]
     first = 0
     if baseline is not None:
-        named = find_run(baseline, folder)
+        named = find_run(baseline, folder).resolve()
         if named not in paths:
             paths.insert(0, named)
         first = paths.index(named)
@@ -100,7 +100,8 @@ def compare(
 
 
 def _print(found: "Comparison", *, as_json: bool, markdown: bool, full: bool) -> None:
-    from homogaudit.comparison.layout import sections, summary
+    from homogaudit.comparison.layout import sections
+    from homogaudit.comparison.summary import summary
 
     if as_json:
         from homogaudit.report.json import dumps

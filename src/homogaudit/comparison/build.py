@@ -209,7 +209,8 @@ def _warnings(paired: PairedRuns) -> tuple[str, ...]:
     found: list[str] = []
     n = len(paired.question_ids)
     for out in paired.left_out:
-        found.append(f"{count(len(out.question_ids))} questions are left out: {out.reason}")
+        left = len(out.question_ids)
+        found.append(f"{count(left)} {'question is' if left == 1 else 'questions are'} left out: {out.reason}")
     if n < _FEW:
         found.append(f"only {count(n)} questions are compared: a difference must be large to be seen")
     for name, run in paired.runs.items():
