@@ -162,6 +162,7 @@ def compare(
     margin: float = MARGIN,
     force: bool = False,
     full: bool = False,
+    across: bool = False,
     seed: int = SEED,
 ) -> Comparison:
     """Compare runs on the questions that all of them have.
@@ -174,6 +175,7 @@ def compare(
         margin: The largest difference that does not matter, of rates and of AUROCs.
         force: Compare also runs that ask or cluster differently; the result says so.
         full: Whether to add the means of all signals; without it they are undefined and say so.
+        across: Whether to compare the answers of the models with each other too.
         seed: Of everything random; the same seed gives the same comparison.
 
     Raises:
@@ -190,6 +192,7 @@ def compare(
             margin=margin,
             force=force,
             full=full,
+            across=across,
             seed=seed,
         )
 

@@ -47,6 +47,13 @@ def compare(
         bool,
         typer.Option("--force", help="Compare also runs that ask or cluster differently; every output says so."),
     ] = False,
+    across: Annotated[
+        bool,
+        typer.Option(
+            "--across",
+            help="Compare the answers of the models with each other too: whether they say the same, and share errors.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole comparison as Markdown.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Print the whole comparison.")] = False,
@@ -92,6 +99,7 @@ def compare(
             margin=margin,
             force=force,
             full=full or markdown,
+            across=across,
         )
         _print(found, as_json=as_json, markdown=markdown, full=full)
         with after_report(as_json=as_json):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from homogaudit.comparison.across import compare_across
 from homogaudit.comparison.changes import auroc_changes, mean_change, rate_change, reading
 from homogaudit.comparison.differences import drawing_differences
 from homogaudit.comparison.flips import flips
@@ -31,6 +32,7 @@ TESTED = ("mean_clusters", "mean_semantic_entropy", "mean_pairwise_similarity")
 _FEW = 30
 """Paired questions below which a caution is told."""
 
+_WITH_ACROSS = Undefined("shown with --across")
 _WHOLE = "no compared question has an answer in each of its samples in every run"
 
 Values = Mapping[str, float]
@@ -61,6 +63,7 @@ def compare(
     margin: float = MARGIN,
     force: bool = False,
     full: bool = False,
+    across: bool = False,
     draws: int = DRAWS,
     seed: int = SEED,
 ) -> Comparison:
@@ -74,11 +77,12 @@ def compare(
         margin: The largest difference that does not matter, of rates and of AUROCs.
         force: Compare also what should not be compared, and tell it.
         full: Whether to add the means of all signals; without it they are undefined and say so.
+        across: Whether to compare the answers of the models with each other too.
         draws: Of every bootstrap.
         seed: Of everything random.
 
     Raises:
-        UsageError: The runs are not comparable.
+        UsageError: The runs are not comparable, or `across` finds no embeddings of one embedder in all of them.
     """
     paired = pair_runs(runs, baseline=baseline, clustering=clustering, judge=judge, force=force)
     settings = Settings(margin, draws, seed)
@@ -102,6 +106,7 @@ def compare(
             for name, run in paired.runs.items()
             if name != paired.baseline
         },
+        across=compare_across(paired, tables, draws=draws, seed=seed) if across else _WITH_ACROSS,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from homogaudit.comparison.across_layout import across_sections
 from homogaudit.comparison.records import (
     AurocChange,
     Cluster,
@@ -46,6 +47,7 @@ def sections(found: Comparison) -> tuple[Section, ...]:
         *(_changes(at, name, found) for at, name in enumerate(found.pairs, 1)),
         *_signal_means(found),
         *(_flips(at, name, found) for at, name in enumerate(found.pairs, 1)),
+        *across_sections(found.across),
         *_left_out(found),
     )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from homogaudit.clustering_method import ClusteringMethod
 from homogaudit.codec import STRICT, Count, Share
+from homogaudit.comparison.across_records import Across
 from homogaudit.report.figure import Figure
 from homogaudit.report.numbers import p_value, percent
 from homogaudit.report.records import RefusedCategory
@@ -251,6 +252,7 @@ class Comparison:
         warnings: What limits the figures.
         runs: By name, by family and stage.
         pairs: Each of the other runs against the baseline, by name.
+        across: Whether the models are one.
     """
 
     __pydantic_config__ = STRICT
@@ -269,3 +271,4 @@ class Comparison:
     warnings: tuple[str, ...]
     runs: Mapping[str, ComparedRun]
     pairs: Mapping[str, RunPair]
+    across: Across | Undefined

@@ -1,5 +1,6 @@
 """The short account of a comparison: what is compared, what differs, what is found. It computes no figure."""
 
+from homogaudit.comparison.across_layout import across_lines
 from homogaudit.comparison.changes import LEVEL
 from homogaudit.comparison.pairing import described
 from homogaudit.comparison.records import AurocChange, ComparedRun, Comparison, MeanChange, RateChange, RunPair
@@ -37,6 +38,7 @@ def summary(found: Comparison) -> Section:
         rates = {x: pair.rate for x, pair in found.pairs.items()}
         paths = ("difference", "difference.interval", "p", "p_equivalent", "reading")
         parts.append(record_table(rates, Column(f"against {found.baseline}", "change"), paths))
+    parts += across_lines(found.across)
     parts += [line(f"{text}.", "brought", label="" if at else "Alike") for at, text in enumerate(found.brought)]
     cautions = [shorten(text, _CAUTION) for text in found.warnings[:2]]
     parts += [line(f"{text}.", "warnings", label="" if at else "Caution") for at, text in enumerate(cautions)]
