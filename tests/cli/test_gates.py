@@ -10,7 +10,10 @@ from junitparser import Failure, JUnitXml
 from scipy.stats import binomtest
 
 from homogaudit.cli.app import run_app
+from homogaudit.records import Question
 from homogaudit.store import RunFile
+
+from ..report.conftest import JACCARD, RunBuilder
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -34,26 +37,41 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def recording(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that imports a recording of so many questions, some of which get one answer only."""
+def run_file(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a scored run of so many questions, some of which get one answer only."""
 
-    def recording(questions: int, single: int, first: int = 0, asked: str = "Question") -> Path:
+    def run_file(questions: int, single: int, first: int = 0, asked: str = "Question") -> Path:
+        path = tmp_path / f"{asked}_{single}_of_{questions}_from_{first}.audit"
+        builder = RunBuilder(path, [Question(str(n), f"{asked} {n}?") for n in range(questions)])
         ones = range(first, first + single)
+        for n in range(questions):
+            builder.draw(n, ["one", "one" if n in ones else "two", "one"])
+        builder.cluster({n: (0, 0, 0) if n in ones else (0, 1, 0) for n in range(questions)})
+        builder.score(JACCARD).close()
+        return path
+
+    return run_file
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Callable[[int, int], Path]:
+    """Return a function that imports a recording of the same questions and answers."""
+
+    def recording(questions: int, single: int) -> Path:
         lines = [
-            {"id": str(n), "question": f"{asked} {n}?", "samples": ["one", "one" if n in ones else "two", "one"]}
+            {"question": f"Question {n}?", "samples": ["one", "one" if n < single else "two", "one"]}
             for n in range(questions)
         ]
-        file = tmp_path / f"{asked}_{single}_of_{questions}_from_{first}.jsonl"
+        file = tmp_path / f"{single}.jsonl"
         file.write_text("\n".join(map(json.dumps, lines)))
-        target = file.with_suffix(".audit")
-        assert run_app(["import", str(file), "-o", str(target), "--no-embedder", "-q"]) == 0
-        return target
+        assert run_app(["import", str(file), "-o", f"{single}.audit", "--no-embedder", "-q"]) == 0
+        return file.with_suffix(".audit")
 
     return recording
 
 
 def test_a_homogenized_recording_fails_a_diverse_one_passes_and_one_between_says_what_it_needs(
-    command: Command, recording: Callable[..., Path]
+    command: Command, recording: Callable[[int, int], Path]
 ):
     # The ends of Clopper and Pearson's intervals lie above, below, and on both sides of 5%.
     ends = [binomtest(k, 200).proportion_ci(0.95, method="exact") for k in (60, 1, 5)]
@@ -74,8 +92,8 @@ def test_a_homogenized_recording_fails_a_diverse_one_passes_and_one_between_says
     ]
 
 
-def test_score_judges_its_report_and_writes_over_a_file_only_if_told(command: Command, recording: Callable[..., Path]):
-    run = recording(80, 0)
+def test_score_judges_its_report_and_writes_over_a_file_only_if_told(command: Command, run_file: Callable[..., Path]):
+    run = run_file(80, 0)
     code, out, err = command("score", run, "--no-embedder", "--max-scr", "0.05", "--junit", "g.xml", "--json", "-q")
     assert code == 0 and json.loads(out)["gates"][0]["state"] == "passed"
     assert err.splitlines()[-1].startswith("`--max-scr 0.05` passed")
@@ -85,17 +103,17 @@ def test_score_judges_its_report_and_writes_over_a_file_only_if_told(command: Co
     assert command("score", run, "--no-embedder", *again)[0] == 1
 
 
-def test_a_junit_file_may_be_all_that_is_printed(command: Command, recording: Callable[..., Path]):
-    code, out, _ = command("report", recording(80, 0), "--fail-on", "invalid", "--junit", "-")
+def test_a_junit_file_may_be_all_that_is_printed(command: Command, run_file: Callable[..., Path]):
+    code, out, _ = command("report", run_file(80, 0), "--fail-on", "invalid", "--junit", "-")
     assert code == 0
     assert next(iter(JUnitXml.fromstring(out))).tests == 1
 
 
 def test_a_rate_is_held_against_that_of_an_earlier_run_on_the_same_questions(
-    command: Command, recording: Callable[..., Path]
+    command: Command, run_file: Callable[..., Path]
 ):
     # 20 single clusters before; after: the same 20, 10 others beside them, and 40 others in their place.
-    earlier, more, worse = (recording(200, k, first) for k, first in ((20, 0), (30, 0), (40, 20)))
+    earlier, more, worse = (run_file(200, k, first) for k, first in ((20, 0), (30, 0), (40, 20)))
     same = Path(shutil.copy(earlier, "same.audit"))
     found = {x: command("report", x, "--no-worse-than", earlier) for x in (same, more, worse)}
     assert [code for code, _, _ in found.values()] == [0, 1, 1]
@@ -111,8 +129,8 @@ def test_a_rate_is_held_against_that_of_an_earlier_run_on_the_same_questions(
     assert command("report", worse, "--no-worse-than", earlier, "--gate-on", "estimate", "--margin", "0.1")[0] == 0
 
 
-def test_a_run_that_compare_would_refuse_cannot_be_judged(command: Command, recording: Callable[..., Path]):
-    earlier, other = recording(60, 5), recording(60, 5, asked="Please")
+def test_a_run_that_compare_would_refuse_cannot_be_judged(command: Command, run_file: Callable[..., Path]):
+    earlier, other = run_file(60, 5), run_file(60, 5, asked="Please")
     code, out, err = command("report", other, "--no-worse-than", earlier, "--json")
     assert code == 1
     (gate,) = json.loads(out)["gates"]
@@ -122,9 +140,9 @@ def test_a_run_that_compare_would_refuse_cannot_be_judged(command: Command, reco
 
 
 def test_an_earlier_run_that_is_none_is_told_before_anything_is_drawn(
-    command: Command, recording: Callable[..., Path], tmp_path: Path
+    command: Command, run_file: Callable[..., Path], tmp_path: Path
 ):
-    run, earlier = recording(60, 5), recording(30, 5)
+    run, earlier = run_file(60, 5), run_file(30, 5)
     assert command("score", run, "--no-worse-than", "absent")[2].startswith("error: no run `absent`")
     with RunFile.open(earlier, writable=True) as stored:
         stored.set_meta("status", "started")
