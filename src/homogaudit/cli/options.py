@@ -97,7 +97,11 @@ FailOnOption = Annotated[
 ]
 GateOnOption = Annotated[
     str,
-    gating("--gate-on", metavar="WHAT", help="What the gates go by: interval, or estimate, which few questions pass."),
+    gating(
+        "--gate-on",
+        metavar="WHAT",
+        help="What the gates go by: interval, or estimate, the figure alone however few the questions.",
+    ),
 ]
 JunitOption = Annotated[
     str | None, gating("--junit", metavar="FILE", help="Write what became of the gates as a JUnit file as well.")
