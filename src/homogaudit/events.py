@@ -272,12 +272,15 @@ class Planned(Event):
         calls: To the model about its answers; before they are drawn, as many as if all were valid.
         scorings: Questions to embed and cluster after drawing, rather than beside it.
         judgements: Answers that another model is to judge; before they are drawn, as many as if all were valid.
+        comparisons: Pairs of answers about whose meaning a model is to be asked; before they are embedded, about as
+            many as are open in other runs.
     """
 
     answers: int = 0
     calls: int = 0
     scorings: int = 0
     judgements: int = 0
+    comparisons: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +355,7 @@ class Asking(Event):
     """A model is being asked about the answers: so many of so many calls are done; at most ten a second.
 
     Attributes:
-        who: The `model` about its own answers, or the `judge`, which may be one of meaning.
+        who: The `model` about its own answers, the `model of meaning` about pairs of them, or the `judge`.
     """
 
     done: int

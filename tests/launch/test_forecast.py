@@ -43,6 +43,18 @@ def test_a_phase_that_was_never_measured_counts_as_long_as_answers():
     assert found.ahead() == Ahead(pytest.approx(90 / 240), pytest.approx(150.0))
 
 
+def test_pairs_that_a_model_of_meaning_is_asked_about_have_a_pace_of_their_own():
+    clock = Clock()
+    found = forecast(
+        Planned(judgements=4, comparisons=20), earlier={"judgements": 3.0, "comparisons": 0.5}, clock=clock
+    )
+    assert found.ahead().seconds_left == pytest.approx(4 * 3.0 + 20 * 0.5)
+    clock.now = 8.0
+    found.apply(Asking(10, 20, "model of meaning"))
+    assert found.measured == {"comparisons": pytest.approx(0.8)}
+    assert found.ahead().seconds_left == pytest.approx(4 * 3.0 + 10 * 0.8)
+
+
 def test_without_any_speed_no_time_is_told_but_a_share_is():
     found = forecast(Planned(60, 20), READY)
     assert found.ahead() == Ahead(0.0, None)

@@ -51,6 +51,18 @@ def test_a_limit_holds_for_the_run_and_its_judge_together() -> None:
         ServerEstimate(1, 1, 1, 1.0, ServerEstimate(1, 1, 1)).token_budget(1.0)
 
 
+def test_a_limit_holds_for_a_model_of_meaning_too() -> None:
+    judging, comparing = ServerEstimate(10, 500_000, 0, 1.0), ServerEstimate(20, 250_000, 0, 1.0)
+    estimate = ServerEstimate(10, 500_000, 500_000, 2.0, judging, comparing)
+    assert estimate.cost == 2.75
+    assert estimate.token_budget(3.0) == 1_125_000
+    assert "; judging: at most 10 requests" in estimate.text and "; comparing meanings: at most 20" in estimate.text
+    unpriced = replace(estimate, comparing=replace(comparing, price=None))
+    with pytest.raises(UsageError, match="needs the model of meaning's price"):
+        unpriced.token_budget(100.0)
+    assert (unpriced.cost, unpriced.known_cost) == (None, 2.5)
+
+
 def test_a_free_model_has_no_limit() -> None:
     estimate = ServerEstimate(10, 500, 500, 0.0)
     assert estimate.cost == 0.0 and estimate.token_budget(0.0) is None

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,13 @@ from numpy.typing import NDArray
 
 from homogaudit.clustering.meaning import MeaningFit, fitted_embedders, shipped_fit
 from homogaudit.clustering.methods import methods_of
-from homogaudit.errors import ModelError
-from homogaudit.events import Asking, Event, Job, JobEmbedder, JobJudge, Scoring
+from homogaudit.errors import ModelError, UsageError
+from homogaudit.events import Asking, Event, Job, JobEmbedder, JobJudge, Planned, Scoring
 from homogaudit.generation.generator import GeneratorFacts, NextTokens
+from homogaudit.launch.comparisons import stored_comparisons
+from homogaudit.launch.requests import ScoreRequest
+from homogaudit.launch.resume import plan_resume
+from homogaudit.launch.score import plan_score
 from homogaudit.pipeline import Audit
 from homogaudit.pipeline.comparing import ask_same
 from homogaudit.questions.prompts import Prompt, Segment
@@ -107,9 +112,59 @@ def test_open_pairs_are_asked_in_both_orders_a_question_at_a_time(run: RunFile, 
     events = work(run, model)
     # Three different answers to q0 are three pairs; those to q1 are one text.
     assert [len(prompts) for prompts in model.asked] == [6]
-    assert [x for x in events if isinstance(x, Asking)][-1] == Asking(3, 3, "judge")
+    assert [x for x in events if isinstance(x, Asking)][-1] == Asking(3, 3, "model of meaning")
+    # Two questions of three samples have six pairs, of which 0.2 are expected to be open; then it is known.
+    assert [x.comparisons for x in events if isinstance(x, Planned)] == [1, 1, 3]
     assert model.is_closed
     assert run.status == "complete"
+
+
+def test_what_is_left_to_ask_is_told_before_it_is_asked(run: RunFile, every_pair_is_open: None) -> None:
+    scoring = Scoring(embedder_source=EMBEDDER, meaning_source=replace(JUDGE, kind="server", price=1000.0))
+    scoring = replace(scoring, methods=methods_of(scoring))
+    # The three samples of q0 are three texts, those of q1 one; nothing is embedded, so 0.2 of three pairs is expected.
+    found = stored_comparisons(scoring, run)
+    assert found is not None and (found.most, found.expected) == (3, 1)
+    assert found.text(12.0) == (
+        "`tiny` compares about 1 pairs of answers in both orders, 3 at most: about 12.0 s at the speed of its last run "
+        "here"
+    )
+    # Six requests: 40 tokens of a chat template, 4 of `Who was it?`, twice 7 of the longest answer, 3 characters each.
+    assert found.cost is not None
+    assert (found.cost.requests, found.cost.prompt_tokens, found.cost.answer_tokens) == (6, 6 * (40 + 4 + 14) + 1500, 6)
+    work(run, Lenient(), None)
+    # The embedder has read them now.
+    known = stored_comparisons(scoring, run)
+    assert known is not None and (known.most, known.expected) == (3, 3)
+    assert known.text(60.0).startswith("`tiny` compares 3 pairs of answers in both orders: about 3 min 0 s at the")
+    assert known.text(None).endswith(
+        "in both orders; how long that takes is known once it has been asked on this machine"
+    )
+    work(run, Lenient())
+    done = stored_comparisons(scoring, run)
+    assert done is not None and (done.most, done.cost) == (0, None)
+
+
+def test_a_limit_of_cost_holds_for_a_model_of_meaning_on_a_server(
+    run: RunFile, every_pair_is_open: None, tmp_path: Path
+) -> None:
+    server = replace(JUDGE, kind="server", location="http://127.0.0.1:9/v1", price=1000.0)
+    scoring = Scoring(embedder_source=replace(EMBEDDER, location=str(tmp_path)), meaning_source=server)
+    run.scoring = replace(scoring, methods=methods_of(scoring))
+    run.close()
+    told: list[str] = []
+    asked = [told.append, lambda _: None]
+    # 1,848 prompt tokens and 6 of answers at 1,000 a million.
+    with pytest.raises(UsageError, match=r"may cost 1\.85, more than `--max-cost` 1\.8"):
+        plan_score(ScoreRequest(run.path, max_cost=1.8), *asked)
+    assert told[-1].startswith("`tiny` compares about 1 pairs")
+    plan = plan_score(ScoreRequest(run.path, max_cost=2.0), *asked)
+    assert plan.estimate is not None
+    assert plan.estimate.text.startswith("comparing meanings: at most 6 requests") and plan.estimate.cost == 1.854
+    with pytest.raises(UsageError, match=r"may cost 1\.85"):
+        plan_resume(run.path, draws=False, max_cost=1.8, consent=lambda _: None)
+    with pytest.raises(UsageError, match="which you did not name"):
+        plan_resume(run.path, draws=False)
 
 
 def test_the_probability_comes_from_the_mean_of_both_orders(run: RunFile, every_pair_is_open: None) -> None:

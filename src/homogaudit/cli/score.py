@@ -50,7 +50,7 @@ def score(
     flags = dict(locals())
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
-    from homogaudit.cli.error_line import warn
+    from homogaudit.cli.error_line import ignore, warn
     from homogaudit.cli.gates import check_earlier_run, check_junit, check_signals, read_gates
     from homogaudit.cli.report import report_done
     from homogaudit.config import load_models, load_settings
@@ -79,7 +79,7 @@ def score(
         clusterings=tuple(clustering or ()),
         signals=options.split_names(signals),
     )
-    plan = plan_score(request, warn, make_consent(is_agreed=yes))
+    plan = plan_score(request, warn, make_consent(is_agreed=yes), note=ignore if quiet else warn)
     carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     if labels is not None:
         store_cluster_labels(path, labels)

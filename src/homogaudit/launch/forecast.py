@@ -16,10 +16,13 @@ from homogaudit.events import (
     Resumed,
 )
 
-Phase = Literal["answers", "calls", "scorings", "judgements"]
+Phase = Literal["answers", "calls", "scorings", "comparisons", "judgements"]
 
-PHASES: tuple[Phase, ...] = ("answers", "calls", "scorings", "judgements")
+PHASES: tuple[Phase, ...] = ("answers", "calls", "scorings", "comparisons", "judgements")
 """In the order in which a session works."""
+
+_ASKING: dict[str, Phase] = {"model": "calls", "model of meaning": "comparisons", "judge": "judgements"}
+"""The phase in which each one is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Forecast:
                 elif event.tokens_per_second and drawn > 0:
                     self._measured["answers"] = event.tokens / event.tokens_per_second / drawn
             case Asking():
-                self._step("calls" if event.who == "model" else "judgements", event.done, event.calls - event.done)
+                self._step(_ASKING[event.who], event.done, event.calls - event.done)
             case QuestionScored() if self._left["scorings"] and not self._left["answers"] and not self._left["calls"]:
                 done = self._done["scorings"] - self._begun_at["scorings"] + 1
                 self._step("scorings", done, self._left["scorings"] - 1)

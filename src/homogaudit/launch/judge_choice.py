@@ -58,7 +58,7 @@ class JudgeChoice:
             UsageError: The judge is on none.
         """
         if not self.is_on_server:
-            raise UsageError("`--max-cost` is for a judge on a server", "leave it out")
+            raise UsageError("`--max-cost` is for a judge or a model of meaning on a server", "leave it out")
 
     def estimate(self, questions: Sequence[Question], answer_tokens: int) -> "ServerEstimate | None":
         """Return what the judge asks of its server at most, `None` where it is on none."""

@@ -9,6 +9,7 @@ from homogaudit.config.trust import is_url
 from homogaudit.errors import ModelError, RunFileError
 from homogaudit.events import Job, JobMachine, JobModel, Scoring
 from homogaudit.generation.fingerprint import model_fingerprint
+from homogaudit.launch.comparisons import stored_comparisons, with_comparisons
 from homogaudit.launch.embedder_choice import is_large, resolve_job_embedder
 from homogaudit.launch.judge_choice import JudgeChoice, choose_judge
 from homogaudit.launch.plan import Plan
@@ -40,6 +41,7 @@ def plan_resume(
     embedder = job.scoring.embedder_source
     if embedder is not None and is_url(embedder.location):
         trust.admit_server("the embedder", embedder.location, path)
+    meaning = job.scoring.meaning_source
     judge, estimate = JudgeChoice.of(job.scoring), None
     if draws and judge.model is not None and judge.is_on_server:
         trust.admit_server("the judge", judge.model.location, path)
@@ -47,6 +49,12 @@ def plan_resume(
         with RunFile.open(path) as run:
             judge.admit_stored(trust, run)
             estimate = None if draws else judge.estimate_stored(run)
+    if meaning is not None and meaning.kind == "server":
+        with RunFile.open(path) as run:
+            comparisons = stored_comparisons(job.scoring, run)
+            if draws or (comparisons is not None and comparisons.most):
+                trust.admit_server("the model of `meaning`", meaning.location, path)
+            estimate = estimate if draws else with_comparisons(estimate, comparisons)
     if estimate is not None:
         estimate.token_budget(max_cost)
     return Plan(replace(job, machine=replace(job.machine, key_origins=trust.key_origins)), estimate)

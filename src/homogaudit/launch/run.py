@@ -23,6 +23,7 @@ from homogaudit.errors import ModelError, UsageError
 from homogaudit.events import Job, JobMachine, JobModel
 from homogaudit.generation.fingerprint import model_fingerprint
 from homogaudit.launch.arguments import check_order, question_source
+from homogaudit.launch.comparisons import planned_comparisons, with_comparisons
 from homogaudit.launch.embedder_choice import is_large
 from homogaudit.launch.judge_choice import JudgeChoice
 from homogaudit.launch.model_choice import resolve_drawable
@@ -32,6 +33,7 @@ from homogaudit.launch.run_choice import SameRun, create_or_check
 from homogaudit.launch.run_paths import new_run_path
 from homogaudit.launch.scoring import ScoringPlanner, check_names, resolve_density_pool
 from homogaudit.launch.server_choice import ServerChoice, ServerEstimate, choose_server, estimate_requests
+from homogaudit.launch.speeds import find_comparison_pace
 from homogaudit.questions import Asking, QuestionFile, load_questions, load_template
 from homogaudit.questions.wording import quoted
 from homogaudit.records import Decoding, Prompting, Question, questions_digest
@@ -52,7 +54,7 @@ def plan_run(
         request: What the user asks for.
         warn: Told at once what the user should know and what stops nothing.
         consent: Asks before what only a file names is contacted or called.
-        note: Told how the question file is read; `warn` where left out.
+        note: Told how the question file is read and what a model of meaning takes; `warn` where left out.
 
     Raises:
         HomogauditError: Something that was asked for is not there or does not fit; no run file is left behind.
@@ -118,18 +120,20 @@ def plan_run(
         )
     )
     scoring = ScoringPlanner(request, named, settings, trust, warn).plan(path, whole, pool)
-    if scoring.meaning_source is not None:
-        (note or warn)(_told_of_meaning(scoring.meaning_source.name, len(questions), decoding.samples))
+    comparisons = planned_comparisons(scoring, questions, decoding)
+    if comparisons is not None:
+        (note or warn)(f"after drawing, {comparisons.text(find_comparison_pace(scoring))}")
     judging = JudgeChoice.of(scoring).estimate(questions, decoding.greedy_max_tokens)
     # A model on this machine costs nothing.
     estimate = ServerEstimate(0, 0, 0, 0.0) if judging else None
     if server is not None:
         price = generator.entry.price_per_million_tokens if generator.entry else None
         estimate = estimate_requests(questions, decoding, prompting, price)
-    elif request.max_cost is not None and judging is None:
+    elif request.max_cost is not None and judging is None and (comparisons is None or comparisons.cost is None):
         raise UsageError(f"`--max-cost` is for servers, and `{generator.name}` is not on one", "leave it out")
     if estimate is not None:
         estimate = replace(estimate, judging=judging)
+    estimate = with_comparisons(estimate, comparisons)
     budget = estimate.token_budget(request.max_cost) if estimate else None
     create_or_check(
         path,
@@ -150,15 +154,6 @@ def plan_run(
         key_origins=trust.key_origins,
     )
     return Plan(Job(str(path), model, machine, scoring), estimate, unfinished is not None)
-
-
-def _told_of_meaning(name: str, questions: int, samples: int) -> str:
-    """Return what asking a model about pairs of answers adds to a run at most."""
-    pairs = questions * samples * (samples - 1) // 2
-    return (
-        f"after drawing, `{name}` is asked in both orders about the pairs of answers that the embedder leaves open: at "
-        f"most {pairs} pairs, {2 * pairs} prompts, where all answers differ, and about a third of the different ones"
-    )
 
 
 def _decoding_begun(path: Path | None) -> dict[str, Any]:

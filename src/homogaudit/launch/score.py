@@ -4,17 +4,30 @@ from collections.abc import Callable, Sequence
 
 from homogaudit.config import Consent, Trust, load_models, load_settings, refuse
 from homogaudit.events import Job, JobEmbedder, JobMachine
+from homogaudit.launch.comparisons import stored_comparisons, with_comparisons
 from homogaudit.launch.judge_choice import JudgeChoice, choose_judge
 from homogaudit.launch.plan import Plan
 from homogaudit.launch.requests import ScoreRequest
 from homogaudit.launch.resume import require_idle
 from homogaudit.launch.scoring import ScoringPlanner, check_names, resolve_density_pool, stored_scoring
+from homogaudit.launch.speeds import find_comparison_pace
 from homogaudit.records import Question
 from homogaudit.store import RunFile
 
 
-def plan_score(request: ScoreRequest, warn: Callable[[str], None], consent: Consent = refuse) -> Plan:
+def plan_score(
+    request: ScoreRequest,
+    warn: Callable[[str], None],
+    consent: Consent = refuse,
+    note: Callable[[str], None] | None = None,
+) -> Plan:
     """Return what labels, clusters and measures stored answers again, without the model that drew them.
+
+    Args:
+        request: What the user asks for.
+        warn: Told what the user should know and what stops nothing.
+        consent: Asks the user.
+        note: Told what is no trouble, such as how long it takes; `warn` where left out.
 
     Raises:
         HomogauditError: Something that was asked for is not there or does not fit; the run file is unchanged.
@@ -39,10 +52,13 @@ def plan_score(request: ScoreRequest, warn: Callable[[str], None], consent: Cons
     pool = resolve_density_pool(request.density_pool)
     scoring = planner.plan(request.run, questions, pool, recorded=recorded)
     chosen = JudgeChoice.of(scoring)
-    if request.max_cost is not None:
+    if request.max_cost is not None and (scoring.meaning_source is None or scoring.meaning_source.kind != "server"):
         chosen.require_server()
     with RunFile.open(request.run) as run:
-        estimate = chosen.estimate_stored(run)
+        comparisons = stored_comparisons(scoring, run)
+        estimate = with_comparisons(chosen.estimate_stored(run), comparisons)
+    if comparisons is not None and comparisons.most:
+        (note or warn)(comparisons.text(find_comparison_pace(scoring)))
     if estimate is not None:
         estimate.token_budget(request.max_cost)
     machine = JobMachine(
@@ -67,5 +83,5 @@ def check_score(
     chosen = choose_judge(
         request.judge, questions, recorded=recorded, prompt=request.judge_prompt, models=models, trust=trust
     )
-    if request.max_cost is not None:
+    if request.max_cost is not None and request.meaning in (None, "none"):
         chosen.require_server()

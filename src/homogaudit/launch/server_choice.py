@@ -24,6 +24,8 @@ _CALL_TOKENS = 80
 _PROBE_TOKENS = 1500
 """Of all probes before the first draw."""
 
+_WORK = {"judge": "judging", "model of meaning": "comparing meanings"}
+
 
 @dataclass(frozen=True, slots=True)
 class ServerChoice:
@@ -47,6 +49,7 @@ class ServerEstimate:
     Attributes:
         price: Of a million tokens; `None` where it is not known.
         judging: What it asks of the server of a model that judges; `None` where that is none.
+        comparing: What it asks of the server of a model of meaning; `None` where that is none.
     """
 
     requests: int
@@ -54,20 +57,27 @@ class ServerEstimate:
     answer_tokens: int
     price: float | None = None
     judging: "ServerEstimate | None" = None
+    comparing: "ServerEstimate | None" = None
 
     @property
     def cost(self) -> float | None:
         """In the currency of the prices; `None` where one is not known."""
-        own = None if self.price is None else (self.prompt_tokens + self.answer_tokens) * self.price / 1e6
-        if own is None or self.judging is None:
-            return own
-        return None if self.judging.cost is None else own + self.judging.cost
+        return None if self._unpriced else self.known_cost
 
     @property
     def known_cost(self) -> float:
         """Of the parts whose price is known."""
-        own = replace(self, judging=None).cost or 0.0
-        return own if self.judging is None else own + self.judging.known_cost
+        return sum(x._own_cost or 0.0 for x in (self, *self._others.values()))
+
+    @property
+    def _own_cost(self) -> float | None:
+        return None if self.price is None else (self.prompt_tokens + self.answer_tokens) * self.price / 1e6
+
+    @property
+    def _others(self) -> "dict[str, ServerEstimate]":
+        """What is asked of other servers, by who is asked."""
+        found = {"judge": self.judging, "model of meaning": self.comparing}
+        return {name: x for name, x in found.items() if x is not None}
 
     @property
     def cost_text(self) -> str:
@@ -79,16 +89,17 @@ class ServerEstimate:
     @property
     def text(self) -> str:
         """One line for people."""
-        parts = [self._tokens_text] if self.requests or self.judging is None else []
-        if self.judging is not None:
-            parts.append("judging: " + self.judging._tokens_text)
+        parts = [self._tokens_text] if self.requests or not self._others else []
+        parts += [f"{_WORK[name]}: {x._tokens_text}" for name, x in self._others.items()]
         # Where no price is known, most often nothing has one.
         cost = "" if self.cost is None and not self.known_cost else f", a cost of {self.cost_text}"
         return "; ".join(parts) + cost
 
     @property
     def _unpriced(self) -> str:
-        return "model" if self.price is None else "judge"
+        """Return whose price is not known; empty where all are."""
+        asked = {"model": self, **self._others}
+        return next((name for name, x in asked.items() if x._own_cost is None), "")
 
     @property
     def _tokens_text(self) -> str:
@@ -98,7 +109,7 @@ class ServerEstimate:
         )
 
     def token_budget(self, max_cost: float | None) -> int | None:
-        """Return the tokens that `max_cost` buys beside the judging, `None` for no limit.
+        """Return the tokens that `max_cost` buys beside what others are asked, `None` for no limit.
 
         Raises:
             UsageError: It is no amount, a price is not known, or the run may cost more.
@@ -113,12 +124,16 @@ class ServerEstimate:
             hint = "give the model an entry in models.toml with its URL and `price_per_million_tokens`"
             raise UsageError(f"`--max-cost` needs the {self._unpriced}'s price", hint)
         if self.cost > max_cost:
-            less = "lower `--samples`, `--max-tokens` or `--limit`" if self.requests else "choose another judge"
+            less = (
+                "lower `--samples`, `--max-tokens` or `--limit`"
+                if self.requests
+                else "choose another judge or model of meaning"
+            )
             raise UsageError(
                 f"the run may cost {self.cost:,.2f}, more than `--max-cost` {max_cost:g}", f"{less}, or raise it"
             )
-        judging = (self.judging.cost if self.judging else None) or 0.0
-        return int((max_cost - judging) / self.price * 1e6) if self.price else None
+        others = sum(x.cost or 0.0 for x in self._others.values())
+        return int((max_cost - others) / self.price * 1e6) if self.price else None
 
 
 def choose_server(
@@ -182,6 +197,26 @@ def estimate_judging(asked: Sequence[tuple[Question, int]], template: str, price
         + sum(_TEMPLATE_TOKENS + tokens for _, tokens in judged)
         + _PROBE_TOKENS,
         answer_tokens=JUDGE_REPLY_TOKENS * len(judged),
+        price=price,
+    )
+
+
+def estimate_comparing(
+    asked: Sequence[tuple[Question, int, int]], template: str, price: float | None
+) -> ServerEstimate:
+    """Return what a model of meaning on a server is asked at most: each pair of answers in both orders.
+
+    Args:
+        asked: Each question with its pairs, and the tokens of an answer at most.
+        template: What every prompt holds beside the question and two answers.
+        price: Of a million tokens.
+    """
+    fixed = estimate_tokens(template) + _TEMPLATE_TOKENS
+    requests = [(2 * pairs, fixed + estimate_tokens(x.text) + 2 * tokens) for x, pairs, tokens in asked]
+    return ServerEstimate(
+        requests=sum(times for times, _ in requests),
+        prompt_tokens=sum(times * prompt for times, prompt in requests) + _PROBE_TOKENS,
+        answer_tokens=sum(times for times, _ in requests),
         price=price,
     )
 

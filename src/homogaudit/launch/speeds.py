@@ -9,7 +9,7 @@ from typing import Any
 
 from homogaudit.config import load_models, load_settings
 from homogaudit.errors import HomogauditError
-from homogaudit.events import Job
+from homogaudit.events import Job, Scoring
 from homogaudit.launch.forecast import PHASES, Phase
 
 _FILE = "bench.json"
@@ -58,6 +58,11 @@ def find_paces(job: Job) -> dict[Phase, float]:
         return {}
 
 
+def find_comparison_pace(scoring: Scoring) -> float | None:
+    """Return the seconds a pair of answers that the model of meaning took in an earlier run, `None` where none did."""
+    return find_paces(Job("", scoring=scoring)).get("comparisons")
+
+
 def store_paces(job: Job, measured: Mapping[Phase, float]) -> None:
     """Keep the seconds a step of a run that has ended. A folder that cannot be written is no error."""
     with contextlib.suppress(HomogauditError, OSError, AttributeError, TypeError, ValueError):
@@ -76,7 +81,8 @@ def _who(job: Job) -> dict[Phase, str]:
     model = job.model.location if job.model else ""
     embedder = scoring.embedder_source.key if scoring.embedder_source else ""
     nli = scoring.nli_source.key if scoring.nli_source else ""
-    return dict(zip(PHASES, (model, model, f"{embedder} {nli}", scoring.judge or ""), strict=True))
+    meaning = scoring.meaning_source.key if scoring.meaning_source else ""
+    return dict(zip(PHASES, (model, model, f"{embedder} {nli}", meaning, scoring.judge or ""), strict=True))
 
 
 def _key(model: Path) -> str:

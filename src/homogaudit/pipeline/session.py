@@ -38,6 +38,7 @@ from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized
 from homogaudit.pipeline.comparing import ask_same
 from homogaudit.pipeline.diversity import store_diversity
 from homogaudit.pipeline.judging import JUDGE_PROMPTING, ask_judge
+from homogaudit.pipeline.meanings import expected_open
 from homogaudit.pipeline.provenance import drawing_facts, judging_facts, machine_facts
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.pipeline.thinking_states import Settlement, ThinkingStates
@@ -199,7 +200,20 @@ class Audit:
             drawn = sum(bool(x.answers or x.incorrect_answers) for x in self._questions if x.id in missing)
             judgements = drawn + len(self._scorer.unjudged())
         later = len(missing) if self._job.machine.defer_embedding else 0
-        return Planned(sum(map(len, missing.values())), calls, len(self._waiting()) + later, judgements)
+        return Planned(
+            sum(map(len, missing.values())),
+            calls,
+            len(self._waiting()) + later,
+            judgements,
+            self._comparisons(len(missing)),
+        )
+
+    def _comparisons(self, missing: int = 0) -> int:
+        """Return about how many pairs a model of meaning is still to be asked about, some questions not being drawn."""
+        if self._job.scoring.meaning_source is None:
+            return 0
+        known = sum(map(len, self._scorer.uncompared().values()))
+        return known + expected_open(len(self._waiting()) + missing, self._expected_samples)
 
     # Drawing
 
@@ -467,7 +481,8 @@ class Audit:
         begins = self._states.begins_in_prompt
         pace = _Pace(sum(map(len, uncalled.values())))
         if pace.total:
-            yield Planned(0, pace.total, len(self._waiting()), len(self._scorer.unjudged()))
+            judgements = len(self._scorer.unjudged())
+            yield Planned(0, pace.total, len(self._waiting()), judgements, self._comparisons())
         size = _ASKING_CHUNK if is_server else max(1, pace.total)
         for kind, question_ids in ((kind, part) for kind, found in uncalled.items() for part in chunks(found, size)):
             sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False, samples=False))
@@ -505,7 +520,8 @@ class Audit:
         yield from self._scorer.ensure_embedder()
         if self._session is None:
             self._begin_session("score", machine_facts())
-        yield Planned(scorings=len(waiting), judgements=len(self._scorer.unjudged()))
+        judgements, comparisons = len(self._scorer.unjudged()), self._comparisons()
+        yield Planned(scorings=len(waiting), judgements=judgements, comparisons=comparisons)
         for part in chunks(waiting, _SCORING_CHUNK):
             sample_sets = list(self._run.sample_sets(part))
             self._scorer.embed_answers(sample_sets)
@@ -531,6 +547,7 @@ class Audit:
         try:
             self._begin_session("judge", judging_facts(generator))
             pace = _Pace(sum(map(len, waiting.values())))
+            yield Planned(judgements=len(self._scorer.unjudged()), comparisons=pace.total)
             for question_id, pairs in waiting.items():
                 (sample_set,) = self._run.sample_sets([question_id])
                 for pair, log_odds in ask_same(generator, sample_set.question.text, pairs):
@@ -538,7 +555,7 @@ class Audit:
                     self._scorer.store_comparison(sample_set, pair, log_odds)
                     pace.done += 1
                     if pace.is_due():
-                        yield Asking(pace.done, pace.total, "judge")
+                        yield Asking(pace.done, pace.total, "model of meaning")
                     yield from self._obey()
                     if self._control.is_cancelled:
                         return
