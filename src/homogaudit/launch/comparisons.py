@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from homogaudit.clustering.meanings import Meanings, expected_open, most_pairs
 from homogaudit.events import JobJudge, Scoring
 from homogaudit.launch.server_choice import ServerEstimate, estimate_comparing, estimate_tokens
-from homogaudit.pipeline.meanings import Meanings, expected_open, most_pairs
 from homogaudit.records import Decoding, Question
 from homogaudit.report.numbers import duration
 from homogaudit.store import RunFile

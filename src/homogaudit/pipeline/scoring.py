@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel, PairScores, with_question
+from homogaudit.clustering.meanings import Meanings
 from homogaudit.clustering.methods import cluster_question, methods_of
 from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, QuestionScored
 from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.labels.judges import JUDGES, NEAREST, RECORDED, label, nothing_to_judge
 from homogaudit.pipeline.judging import Judgement
-from homogaudit.pipeline.meanings import Meanings
 from homogaudit.questions import load_questions
 from homogaudit.records import (
     Clustering,

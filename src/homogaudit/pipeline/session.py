@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel
+from homogaudit.clustering.meanings import expected_open
 from homogaudit.events import (
     Asking,
     Cancelling,
@@ -38,7 +39,6 @@ from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized
 from homogaudit.pipeline.comparing import ask_same
 from homogaudit.pipeline.diversity import store_diversity
 from homogaudit.pipeline.judging import JUDGE_PROMPTING, ask_judge
-from homogaudit.pipeline.meanings import expected_open
 from homogaudit.pipeline.provenance import drawing_facts, judging_facts, machine_facts
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.pipeline.thinking_states import Settlement, ThinkingStates
