@@ -137,7 +137,7 @@ def test_more_samples_are_cut_to_those_that_the_smallest_run_has(make):
     found = compare([make("wide", wide), make("narrow", narrow)], draws=100)
     assert found.samples == 2
     assert found.runs["wide"].scr.k == 3
-    assert found.brought == ("only the first 2 samples of each question are compared, as a run has no more: wide (4)",)
+    assert found.brought == ("only the first 2 samples of each question count, as a run has no more: wide (4)",)
 
 
 def test_embeddings_are_clustered_anew_at_the_threshold_of_the_baseline(make):
@@ -183,7 +183,7 @@ def test_a_named_clustering_is_taken_and_an_unknown_one_refused(make):
         ({"model": "Big-Q8_0"}, {"model": "Small-Q8_0"}, ["model"]),
         ({"prompting": {"mode": "base", "system": ""}}, {"prompting": {"system": "Be brief."}}, ["mode"]),
         ({"prompting": {"system": "Be brief."}}, {"prompting": {"system": ""}}, ["system line"]),
-        ({"max_tokens": 40, "temperature": 0.5}, {}, ["temperature", "length of samples"]),
+        ({"max_tokens": 40, "temperature": 0.5}, {}, ["temperature", "length"]),
         ({}, {"seed": 7}, []),
     ],
 )
@@ -255,6 +255,17 @@ def test_the_short_account_is_short_and_the_schema_describes_all(make):
     for section in (summary(found), *sections(found)):
         for term in section.terms():
             assert lookup(term).definition
+
+
+def test_the_short_account_stays_short_where_much_differs(make):
+    wide = [Told(many(4), "correct", {"token_entropy_mean": 1.0 + at}) for at in range(20)]
+    narrow = [Told(one(n=2) if at % 2 else many(2), "incorrect") for at in range(12)]
+    first = make("first", wide, model="A-rather-long-model-name-135M-Q8_0", temperature=0.7, max_tokens=40)
+    second = make("second", narrow, model="Another-model-270M-F16", prompting={"mode": "base"}, top_p=0.9)
+    found = compare([first, second], draws=100)
+    assert len(found.pairs["Another-model-270M-F16"].differs) == 6
+    lines = shown(found).splitlines()
+    assert len(lines) <= 23 and max(map(len, lines)) <= 80
 
 
 def test_hostile_names_and_answers_are_plain(make):

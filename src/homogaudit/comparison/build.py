@@ -217,7 +217,7 @@ def _warnings(paired: PairedRuns) -> tuple[str, ...]:
         left = len(out.question_ids)
         found.append(f"{count(left)} {'question is' if left == 1 else 'questions are'} left out: {out.reason}")
     if n < _FEW:
-        found.append(f"only {count(n)} questions are compared: a difference must be large to be seen")
+        found.append(f"with {count(n)} questions only a large difference can be seen")
     for name, run in paired.runs.items():
         known = len(run.outcomes.known_single())
         if known < n:

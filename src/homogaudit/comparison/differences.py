@@ -25,8 +25,8 @@ _DECODING = {
     "top_k": "top_k",
     "min_p": "min_p",
     "repetition_penalty": "repetition penalty",
-    "max_tokens": "length of samples",
-    "greedy_max_tokens": "length of greedy answers",
+    "max_tokens": "length",
+    "greedy_max_tokens": "greedy length",
 }
 
 

@@ -81,6 +81,7 @@ def _runs(found: Comparison) -> Section:
     ]
     for name in ("mean_clusters", "mean_semantic_entropy", "mean_pairwise_similarity", "mean_token_entropy"):
         parts.append(record_table(runs, RUN, (name, f"{name}.interval", f"{name}.of")))
+    parts += [line(f"{text}.", "warnings", "warning") for text in found.warnings]
     if found.judge is None:
         parts.append(line(f"No labels: {found.judge_reason}.", "judge", "muted"))
     return Section("runs", "Runs", "run", tuple(parts))

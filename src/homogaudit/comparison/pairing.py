@@ -29,7 +29,7 @@ from homogaudit.report.text import plain, shorten
 _NAMED = 3
 """Questions that an error line names."""
 
-_LONGEST_NAME = 32
+_LONGEST_NAME = 24
 """Characters of a run's name over a column."""
 
 
@@ -218,7 +218,7 @@ def _brought_samples(names: Sequence[str], runs: Sequence[RunData], samples: int
     ]
     if not more:
         return ()
-    return (f"only the first {samples} samples of each question are compared, as a run has no more: {', '.join(more)}",)
+    return (f"only the first {samples} samples of each question count, as a run has no more: {', '.join(more)}",)
 
 
 def _one_clustering(
@@ -228,11 +228,11 @@ def _one_clustering(
     if clustering is None:
         methods = candidates(runs)
     else:
-        named = named_method(runs, clustering)
-        if named is None:
+        own = named_method(runs, clustering)
+        if own is None:
             known = ", ".join(map(in_backticks, dict.fromkeys(x for data in runs for x in run_methods(data.run))))
             raise UsageError(f"no run has a clustering `{clustering}`", f"clusterings: {known or 'none'}")
-        methods = [named]
+        methods = [own]
     found = common_clusters(runs, methods, samples)
     if found is not None:
         return found
@@ -261,11 +261,15 @@ def _score_hint(data: RunData, method: ClusteringMethod, runs: Sequence[RunData]
     return f"`homogaudit score {shlex.join([str(data.run.path), *flags])}` does; `--force` compares them all the same"
 
 
+def named(method: ClusteringMethod) -> str:
+    """Return a clustering in words: its name and threshold."""
+    return method.name if method.threshold is None else f"{method.name} at {method.threshold:g}"
+
+
 def described(method: ClusteringMethod) -> str:
     """Return a clustering in words: its name, threshold and model."""
-    threshold = "" if method.threshold is None else f" at {method.threshold:g}"
     model = (method.embedder or "").partition("#")[0]
-    return f"{method.name}{threshold}" + (f", {model}" if model else "")
+    return f"{named(method)} with {model}" if model else named(method)
 
 
 def _brought_clustering(names: Sequence[str], runs: Sequence[RunData], method: ClusteringMethod) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ class ComparedRun:
     mean_token_entropy: Annotated[
         Estimate | Undefined,
         Figure(
-            "mean token entropy",
+            "token entropy",
             "Mean over questions of the mean entropy of the greedy answer's tokens. Alignment may leave it as it is "
             "while the answers of a question become one.",
             unit="nats a token",

@@ -2,7 +2,7 @@
 
 from homogaudit.comparison.across_layout import across_lines
 from homogaudit.comparison.changes import LEVEL
-from homogaudit.comparison.pairing import described
+from homogaudit.comparison.pairing import named
 from homogaudit.comparison.records import AurocChange, ComparedRun, Comparison, MeanChange, RateChange, RunPair
 from homogaudit.report.figure import figures
 from homogaudit.report.numbers import count, decimal, interval, p_value
@@ -14,14 +14,14 @@ from homogaudit.statistics import Estimate
 
 RUN = Column("run", "run")
 
-_NAMED = 3
-"""Figures that one line names."""
-_QUESTION = 70
+_NAMED = 2
+"""Figures, and values, that one line names."""
+_QUESTION = 60
 """Characters of a flipped question."""
 _VALUE = 34
 """Characters of what was drawn otherwise."""
-_CAUTION = 136
-"""Characters of a warning, two lines."""
+_CAUTION = 68
+"""Characters of a warning, one line."""
 
 _FOUND = {"higher": "more homogenized", "lower": "less homogenized", "not shown": "no difference shown"}
 
@@ -29,7 +29,7 @@ _FOUND = {"higher": "more homogenized", "lower": "less homogenized", "not shown"
 def summary(found: Comparison) -> Section:
     """Return the short account: 20 lines of 80 columns for two runs."""
     parts: list[Part] = [*forced_lines(found), _compared(found), *differs_lines(found)]
-    paths = ("scr", "scr.interval", "mean_clusters", "mean_token_entropy", "accuracy")
+    paths = ("scr", "scr.interval", "mean_clusters", "accuracy")
     parts.append(record_table(marked(found), RUN, paths))
     if len(found.pairs) == 1:
         for pair in found.pairs.values():
@@ -68,7 +68,7 @@ def forced_lines(found: Comparison) -> list[Line]:
 
 
 def _compared(found: Comparison) -> Line:
-    by = "each run by its own clustering" if found.clustering is None else f"by {described(found.clustering)}"
+    by = "each run by its own clustering" if (own := found.clustering) is None else f"by {named(own)}"
     labels = f", labels by {found.judge.partition('#')[0]}" if found.judge else ""
     text = f"{count(found.questions)} questions in common, {found.samples} samples each, {by}{labels}."
     return line(text, "paired", label="Compared")
@@ -83,8 +83,9 @@ def differs_lines(found: Comparison) -> list[Line]:
     told = ", ".join(every)
     if len(found.pairs) == 1:
         (pair,) = found.pairs.values()
-        values = {x.name: [shorten(value, _VALUE) for value in (x.run, x.baseline)] for x in pair.differs}
-        told = ", ".join(f"{name} ({' against '.join(both)})" for name, both in values.items())
+        if len(pair.differs) <= _NAMED:
+            values = {x.name: [shorten(value, _VALUE) for value in (x.run, x.baseline)] for x in pair.differs}
+            told = ", ".join(f"{name} ({' against '.join(both)})" for name, both in values.items())
     is_more = max(map(len, names.values())) > 1
     text = f"{told}{'; an effect is not attributable to one of these' if is_more else ''}."
     return [line(text, "differs", "doubtful" if is_more else "", label="Differs")]
