@@ -9,14 +9,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
 from homogaudit.engine import child
-from homogaudit.engine.child import EventWriter, StdinControl
+from homogaudit.engine.child import DrawingModels, EventWriter, StdinControl
 from homogaudit.events import (
     EngineFailed,
     EngineReady,
@@ -33,7 +34,8 @@ from homogaudit.events import (
     TextDelta,
     decode,
 )
-from homogaudit.records import Decoding, Prompting
+from homogaudit.generation.generator import DrawRequest
+from homogaudit.records import GREEDY, Decoding, Prompting
 from homogaudit.store import RunFile, RunLock
 from homogaudit.store.run_lock import lock_owner
 
@@ -133,6 +135,71 @@ def test_the_end_of_stdin_ends_the_engine(start: Start, long_run_path: Path, dem
     process.stdin.close()
     assert process.wait(_DEADLINE) == 130
     assert lock_owner(long_run_path) is None
+
+
+def test_one_process_does_several_runs_one_after_the_other(
+    start: Start, make_run: Callable[..., RunFile], demo_model: Path
+):
+    paths: list[Path] = []
+    for name, temperature in (("cold.audit", 0.5), ("warm.audit", 1.5)):
+        decoding = Decoding(samples=2, temperature=temperature, max_tokens=4, greedy_max_tokens=4)
+        with make_run(name=name, decoding=asdict(decoding), prompting=asdict(Prompting())) as run:
+            paths.append(run.path)
+    first, second = (Job(str(path), JobModel(str(demo_model)), JobMachine(slots=1, threads=1)) for path in paths)
+    process = start()
+    tell(process, replace(first, then=(second,)).encode())
+    events = read(process)
+    assert [x.status for x in events if isinstance(x, RunFinished)] == ["complete", "complete"]
+    assert process.wait(_DEADLINE) == 0
+    assert [len(stored(path)) for path in paths] == [6, 6]
+
+
+def test_a_cancel_ends_all_runs_of_a_process(
+    start: Start, make_run: Callable[..., RunFile], long_run_path: Path, demo_model: Path
+):
+    decoding = Decoding(samples=2, max_tokens=4, greedy_max_tokens=4)
+    with make_run(name="next.audit", decoding=asdict(decoding), prompting=asdict(Prompting())) as run:
+        following = run.path
+    first, second = (
+        Job(str(path), JobModel(str(demo_model)), JobMachine(slots=1, threads=1)) for path in (long_run_path, following)
+    )
+    process = start()
+    tell(process, replace(first, then=(second,)).encode())
+    read(process, QuestionStarted)
+    tell(process, command("cancel"))
+    assert [x.status for x in read(process) if isinstance(x, RunFinished)] == ["started"]
+    assert stored(following) == set()
+
+
+def test_a_model_that_two_runs_share_is_loaded_once_and_draws_as_if_it_were_loaded_anew(demo_model: Path):
+    def draws(generator: Any, temperature: float) -> dict[int, str]:
+        request = DrawRequest("q0", generator.prompt("Where is Rome?"), (GREEDY, 0, 1))
+        decoding = Decoding(samples=2, temperature=temperature, max_tokens=6, greedy_max_tokens=6)
+        drawing, found = generator.draw([request], decoding), dict[int, str]()
+        while not drawing.is_done:
+            found |= {x.sample_index: x.text for x in drawing.step()}
+        return found
+
+    now, later = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
+    job = Job("cold.audit", JobModel(str(demo_model)), JobMachine(slots=1, threads=1))
+    assert job.model is not None
+    models = DrawingModels()
+    generator = models.load(job.model, Prompting(), now, job.machine)
+    draws(generator, 0.5)
+    assert generator.facts.slots == 1
+    models.put_back(generator, job, following=job)
+    again = models.load(job.model, Prompting(), later, job.machine)
+    assert again is generator
+    # Nothing is left of the first drawing.
+    assert (again.facts.slots, again.facts.seconds_per_step) == (0, None)
+    warm = draws(again, 1.5)
+    models.put_back(again, job, following=job)
+    other = models.load(job.model, Prompting(system="Be brief."), later, job.machine)
+    assert other is not generator
+    models.put_back(other, job, following=None)
+    fresh = DrawingModels().load(job.model, Prompting(), later, job.machine)
+    assert draws(fresh, 1.5) == warm
+    fresh.close()
 
 
 def test_a_reader_that_does_not_read_loses_nothing_and_slows_nothing(start: Start, run_path: Path, demo_model: Path):

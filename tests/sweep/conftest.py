@@ -8,11 +8,12 @@ import pytest
 
 from homogaudit.clustering.methods import methods_of
 from homogaudit.events import Job, Scoring
+from homogaudit.launch.sweep import plan_folder
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Question, ResourceCost
 from homogaudit.store import RunFile
 from homogaudit.sweep.axes import parse_axes
-from homogaudit.sweep.folder import plan_folder, write_manifest
+from homogaudit.sweep.folder import write_manifest
 
 Answers = Mapping[str, Sequence[str]]
 """The greedy answer and the samples of each question, by its id; an answer of `""` is empty."""

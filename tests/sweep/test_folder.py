@@ -1,28 +1,13 @@
-"""The names of run files in the folder of a sweep, and its manifest."""
+"""The folder of a sweep and its manifest."""
 
 from pathlib import Path
 
 import pytest
 
 from homogaudit.errors import RunFileError, UsageError
+from homogaudit.launch.sweep import plan_folder
 from homogaudit.sweep.axes import parse_axes
-from homogaudit.sweep.folder import FILE, check_same, is_sweep, plan_folder, read_manifest, write_manifest
-
-
-def test_a_run_file_is_named_after_its_setting():
-    manifest = plan_folder({}, parse_axes(["temperature=0.3,1.0", "model=/models/Big One.gguf"], "demo"))
-    assert [x.file for x in manifest.runs] == [
-        "model-demo_temperature-0.3.audit",
-        "model-demo_temperature-1.audit",
-        "model-Big-One.gguf_temperature-0.3.audit",
-        "model-Big-One.gguf_temperature-1.audit",
-    ]
-
-
-def test_settings_that_look_alike_have_files_of_their_own():
-    lines = ["system=Be brief.", "system=Be, brief", "system=../../etc/passwd"]
-    names = [x.file for x in plan_folder({}, parse_axes(lines, "demo")).runs]
-    assert names == ["system-Be-brief.audit", "system-Be-brief-2.audit", "system-passwd.audit"]
+from homogaudit.sweep.folder import FILE, check_same, is_sweep, read_manifest, write_manifest
 
 
 def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path):

@@ -57,8 +57,11 @@ def sweep(**flags: Any) -> None:
     The same command goes on where it was interrupted, and prints the table of
     a finished sweep. In place of MODEL, the folder of a sweep prints its table.
     """
+    from homogaudit.cli.output import check_targets
     from homogaudit.sweep.folder import is_sweep
 
+    prints = [flag for flag, name in (("--json", "as_json"), ("--markdown", "markdown")) if flags[name]]
+    check_targets({}, prints, force=False)
     folder = Path(flags["model"]).expanduser()
     if not is_sweep(folder):
         if not flags["over"]:
@@ -159,14 +162,11 @@ def _report(folder: Path, *, as_json: bool, markdown: bool) -> None:
     """Print the table of a sweep.
 
     Raises:
-        UsageError: It is to be printed in two ways.
         IncompleteRunError: It is not complete; what there is was printed.
     """
     from homogaudit.cli.error_line import after_report
     from homogaudit.sweep.build import build_sweep
 
-    if as_json and markdown:
-        raise UsageError("`--json` and `--markdown` both print to standard output", "keep one")
     found = build_sweep(folder)
     _print(found, as_json=as_json, markdown=markdown)
     with after_report(as_json=as_json):
@@ -180,11 +180,9 @@ def _print(found: "Sweep", *, as_json: bool, markdown: bool) -> None:
     from homogaudit.sweep.layout import sweep_sections
 
     if as_json:
-        import json
+        from homogaudit.report.json import dumps
 
-        from homogaudit.codec import to_values
-
-        typer.echo(json.dumps(to_values(found), indent=2, allow_nan=False))
+        typer.echo(dumps(found))
     elif markdown:
         from homogaudit.report.markdown import sections_to_markdown
 

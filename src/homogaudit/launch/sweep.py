@@ -5,7 +5,7 @@ The same request finds the same folder. It prints nothing.
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from homogaudit.launch.plan import Plan
 from homogaudit.launch.requests import RunRequest, ScoringRequest, decoding_of
 from homogaudit.launch.run import plan_run
 from homogaudit.launch.run_choice import remove_if_empty
-from homogaudit.launch.run_paths import log_path, new_run_path
+from homogaudit.launch.run_paths import SUFFIX, log_path, new_run_path, slug
 from homogaudit.launch.server_choice import ServerEstimate
 from homogaudit.launch.speeds import find_paces
 from homogaudit.store import RunFile
-from homogaudit.sweep.axes import Axis, Setting, parse_axes, setting_text
-from homogaudit.sweep.folder import FILE, Manifest, check_same, is_sweep, plan_folder, read_manifest, write_manifest
+from homogaudit.sweep.axes import Axis, Setting, drawn_settings, parse_axes, setting_text, value_text
+from homogaudit.sweep.folder import FILE, Manifest, SweptRun, check_same, is_sweep, read_manifest, write_manifest
 
 _FIELDS = {"n": "samples"}
 """Fields of a request that have another name than their key."""
@@ -121,7 +121,7 @@ def plan_sweep(
             plan_run(replace(each, output=folder / run.file), once(warn), consent, once(note or warn))
             for each, run in zip(requests, manifest.runs, strict=True)
         ]
-        estimate = _joined([x.estimate for x in plans if x.estimate is not None])
+        estimate = join_estimates([x.estimate for x in plans if x.estimate is not None])
         if estimate is not None:
             estimate.token_budget(request.max_cost)
             plans = [_with_share(x, estimate, request.max_cost) for x in plans]
@@ -134,6 +134,19 @@ def plan_sweep(
         if not _is_done(plan)
     ]
     return SweepPlan(folder, manifest, tuple(waiting), estimate if waiting else None, goes_on)
+
+
+def plan_folder(command: Mapping[str, Any], axes: Sequence[Axis]) -> Manifest:
+    """Return what the folder of a sweep is to hold, each run file named after its setting."""
+    runs: list[SweptRun] = []
+    for setting in drawn_settings(axes):
+        parts = [f"{key}-{slug(value_text(value))}" for key, value in setting.items()]
+        name = stem = "_".join(parts) or "run"
+        number = 2
+        while any(x.file == name + SUFFIX for x in runs):
+            name, number = f"{stem}-{number}", number + 1
+        runs.append(SweptRun(name + SUFFIX, setting))
+    return Manifest(command, tuple(axes), tuple(runs))
 
 
 def _check(request: RunRequest, axes: Sequence[Axis]) -> None:
@@ -207,7 +220,7 @@ def _waiting(plan: Plan, setting: str) -> WaitingRun:
     return WaitingRun(plan, setting, draws, None if pace is None else draws * pace)
 
 
-def _joined(estimates: Sequence[ServerEstimate]) -> ServerEstimate | None:
+def join_estimates(estimates: Sequence[ServerEstimate]) -> ServerEstimate | None:
     """Return what several runs ask of servers together, at the price that their tokens cost on average."""
     if not estimates:
         return None
@@ -220,7 +233,7 @@ def _joined(estimates: Sequence[ServerEstimate]) -> ServerEstimate | None:
         prompt,
         answer,
         price,
-        _joined([x.judging for x in estimates if x.judging is not None]),
+        join_estimates([x.judging for x in estimates if x.judging is not None]),
     )
 
 

@@ -3,20 +3,19 @@
 Knows names and the file `sweep.json`; opens no run file.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from homogaudit.codec import STRICT, from_json
+from homogaudit.codec import STRICT, from_json, to_values
 from homogaudit.errors import RunFileError, UsageError
 from homogaudit.store.output_file import write_text
-from homogaudit.store.run_schema import RUN_SUFFIX
-from homogaudit.sweep.axes import Axis, Setting, Value, drawn_settings, value_text
+from homogaudit.sweep.axes import Axis, Value
 
 FILE = "sweep.json"
-_FORMAT: Literal["homogaudit.sweep_folder/1"] = "homogaudit.sweep_folder/1"
+FORMAT: Literal["homogaudit.sweep_folder/1"] = "homogaudit.sweep_folder/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +36,12 @@ class Manifest:
         runs: The run files, in the order in which they are drawn.
     """
 
-    format: Literal["homogaudit.sweep_folder/1"]
     command: Mapping[str, Any]
     axes: tuple[Axis, ...]
     runs: tuple[SweptRun, ...]
+    format: Literal["homogaudit.sweep_folder/1"] = field(default=FORMAT, kw_only=True)
 
     __pydantic_config__ = STRICT
-
-
-def plan_folder(command: Mapping[str, Any], axes: Sequence[Axis]) -> Manifest:
-    """Return what the folder of a sweep is to hold."""
-    runs: list[SweptRun] = []
-    for setting in drawn_settings(axes):
-        name = stem = _stem(setting)
-        number = 2
-        while any(x.file == name + RUN_SUFFIX for x in runs):
-            name, number = f"{stem}-{number}", number + 1
-        runs.append(SweptRun(name + RUN_SUFFIX, setting))
-    return Manifest(_FORMAT, command, tuple(axes), tuple(runs))
-
-
-def _stem(setting: Setting) -> str:
-    """Return a setting as a file name: `temperature-0.7`, `model-demo_temperature-0.7`; long texts are cut."""
-    parts = [f"{key}-{_slug(value_text(value))}" for key, value in setting.items()]
-    return "_".join(parts) or "run"
-
-
-def _slug(text: str) -> str:
-    last = re.split(r"[/\\]", text.rstrip("/\\"))[-1]
-    return re.sub(r"[^A-Za-z0-9.]+", "-", last).strip("-.")[:40].rstrip("-.") or "none"
 
 
 def is_sweep(folder: Path) -> bool:
@@ -95,10 +71,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     Raises:
         StorageError: It cannot be written.
     """
-    import json
-
-    from homogaudit.codec import to_values
-
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / FILE, json.dumps(to_values(manifest), indent=1) + "\n")
 

@@ -51,20 +51,12 @@ def _diversity(sweep: Sweep) -> Section:
 
 def _accuracy(sweep: Sweep) -> Section:
     first, rows = _named(sweep)
-    paths = (
-        "accuracy",
-        "sample_accuracy",
-        "sample_accuracy.interval",
-        "correct_samples",
-        "labelled_samples",
-        "mean_tokens",
-        "drawing_seconds",
-    )
+    accuracy = ("accuracy", "sample_accuracy", "sample_accuracy.interval", "correct_samples", "labelled_samples")
+    cost = ("mean_tokens", "mean_tokens.interval", "drawing_seconds")
+    tables = record_table(rows, first, accuracy), record_table(rows, first, cost)
     told = [f"Judged by `{sweep.judge}`."] if sweep.judge else []
     told += _missing(rows, "sample_accuracy")
-    return Section(
-        "accuracy", "Accuracy and cost", "sample_accuracy", (record_table(rows, first, paths), *notes(told, "judge"))
-    )
+    return Section("accuracy", "Accuracy and cost", "sample_accuracy", (*tables, *notes(told, "judge")))
 
 
 def _missing(rows: Mapping[str, SettingFigures], figure: str) -> list[str]:
@@ -99,8 +91,10 @@ def _choice(sweep: Sweep) -> Section:
         text = f"{name} has the most clusters without a loss of accuracy: {halves}."
         lines = [line(text, "recommended_setting", "good"), *_tested(sweep, found)]
     else:
-        text = f"No setting is named: {name} has the most clusters and is not shown to lose less than "
-        text += f"{percent(found.margin)} accuracy."
+        text = (
+            f"No setting is named: {name} has the most clusters of those that seem to lose no accuracy, and is not "
+            f"shown to lose less than {percent(found.margin)}."
+        )
         lines = [line(text, "recommended_setting", "doubtful"), *_tested(sweep, found)]
         lines.append(line(f"It was {halves}; more questions make the bound tighter.", "recommended_setting", "muted"))
     return Section("choice", "Which setting", "recommended_setting", tuple(lines))
