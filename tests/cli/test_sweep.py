@@ -124,6 +124,7 @@ def test_a_killed_sweep_goes_on_and_ends_as_one_that_was_not(
     while sweep(*command, "-o", killed, "-q").code != 0:
         assert time.monotonic() < deadline
     assert texts(killed) == texts(whole)
+    assert not list(killed.glob("*.log"))
 
 
 def test_a_setting_that_cannot_be_leaves_nothing(sweep: Sweep, runs: Path, demo_model: Path):

@@ -54,7 +54,7 @@ def test_a_setting_is_named_with_the_figures_of_the_second_half(sweep: Sweep):
     assert last.title == "Which setting"
     assert [x.text for x in last.lines()][:2] == [
         "temperature 0 has the most clusters without a loss of accuracy: chosen on 12 questions, tested on 12 others.",
-        "On the second half: SCR 100% [75.8%, 100%], accuracy of samples 100%.",
+        "On the second half: SCR 100% [75.8%, 100%], sample accuracy 100%.",
     ]
 
 

@@ -1,7 +1,7 @@
 """`homogaudit sweep MODEL [QUESTIONS] --over KEY=VALUES`: the same questions under several settings, in one table."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -80,6 +80,7 @@ def _draw(flags: dict[str, Any]) -> Path:
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import agree_to_cost
     from homogaudit.cli.error_line import ignore, warn
+    from homogaudit.launch.run_paths import log_path
     from homogaudit.launch.sweep import plan_sweep, remove_undrawn
     from homogaudit.launch.work import work
 
@@ -101,28 +102,35 @@ def _draw(flags: dict[str, Any]) -> Path:
     except HomogauditError:
         remove_undrawn(plan.folder)
         raise
+    # Also that of a run which an earlier engine was killed after.
+    for run in plan.manifest.runs:
+        log_path(plan.folder / run.file).unlink(missing_ok=True)
     return plan.folder
 
 
 def _plan_text(plan: "SweepPlan") -> str:
     """Return the folder, and what is left to do with how long that takes where earlier runs tell."""
-    from homogaudit.report.numbers import clock
-
     going_on = "; continuing where it stopped, `--new` starts another" if plan.goes_on and plan.waiting else ""
     where = f"sweep: {plan.folder}{going_on}"
     runs, draws = len(plan.waiting), sum(x.draws for x in plan.waiting)
     if not runs:
         return f"{where}\nnothing is left to draw"
-    seconds = [x.seconds for x in plan.waiting]
-    known = [x for x in seconds if x is not None]
-    about = f", about {clock(sum(known))} to draw them" if len(known) == runs else ""
-    return f"{where}\n{runs} run{'s' if runs > 1 else ''}, {draws:,} answers{about}"
+    return f"{where}\n{runs} run{'s' if runs > 1 else ''}, {draws:,} answers{_about(plan.waiting)}"
+
+
+def _about(waiting: "Sequence[WaitingRun]") -> str:
+    """Return how long some runs take to draw, behind a comma; nothing where that is not known."""
+    from homogaudit.launch.sweep import drawing_seconds
+    from homogaudit.report.numbers import clock
+
+    seconds = drawing_seconds(waiting)
+    return "" if seconds is None else f", about {clock(seconds)} to draw"
 
 
 class _Progress:
     """Shows the runs of a sweep, one after the other."""
 
-    def __init__(self, waiting: "tuple[WaitingRun, ...]", *, quiet: bool) -> None:
+    def __init__(self, waiting: "Sequence[WaitingRun]", *, quiet: bool) -> None:
         self._waiting = waiting
         self._quiet = quiet
         self._begin(0)
@@ -136,7 +144,9 @@ class _Progress:
         self._place = place
         own = self._waiting[place]
         if not self._quiet:
-            typer.echo(plain(f"run {place + 1} of {len(self._waiting)}: {own.setting}"), err=True)
+            # What the runs before have measured counts too.
+            left = _about(self._waiting[place:]) if place else ""
+            typer.echo(plain(f"run {place + 1} of {len(self._waiting)}: {own.setting}{left}"), err=True)
         self._display = make_display(quiet=self._quiet)
         self._forecast = Forecast(find_paces(own.plan.job))
 

@@ -44,13 +44,20 @@ class WaitingRun:
     Attributes:
         setting: In words.
         draws: Answers still to draw.
-        seconds: To draw them at the speed of earlier runs, `None` where there was none.
     """
 
     plan: Plan
     setting: str
     draws: int
-    seconds: float | None
+
+
+def drawing_seconds(waiting: Sequence[WaitingRun]) -> float | None:
+    """Return what some runs take to draw at the speed of earlier ones, `None` where one of their models has none."""
+    paces = [find_paces(x.plan.job).get("answers") for x in waiting]
+    known = [pace for pace in paces if pace is not None]
+    if len(known) < len(paces):
+        return None
+    return sum(pace * x.draws for pace, x in zip(known, waiting, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +223,7 @@ def _waiting(plan: Plan, setting: str) -> WaitingRun:
         counts = run.draw_counts()
         stored = sum(x.samples + x.greedy for x in counts.values())
         draws = len(run.questions()) * (run.expected_samples() + 1) - stored
-    pace = find_paces(plan.job).get("answers")
-    return WaitingRun(plan, setting, draws, None if pace is None else draws * pace)
+    return WaitingRun(plan, setting, draws)
 
 
 def join_estimates(estimates: Sequence[ServerEstimate]) -> ServerEstimate | None:

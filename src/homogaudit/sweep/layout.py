@@ -9,7 +9,7 @@ from homogaudit.report.section import Column, Line, Part, Section
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Estimate, Rate
 from homogaudit.sweep.axes import Setting, setting_text, value_text
-from homogaudit.sweep.records import Choice, SettingFigures, Sweep
+from homogaudit.sweep.records import Choice, SettingFigures, Sweep, Trend
 
 
 def sweep_sections(sweep: Sweep) -> tuple[Section, ...]:
@@ -51,15 +51,15 @@ def _diversity(sweep: Sweep) -> Section:
 
 def _accuracy(sweep: Sweep) -> Section:
     first, rows = _named(sweep)
-    accuracy = ("accuracy", "sample_accuracy", "sample_accuracy.interval", "correct_samples", "labelled_samples")
-    cost = ("mean_tokens", "mean_tokens.interval", "drawing_seconds")
+    accuracy = ("accuracy", "sample_accuracy", "sample_accuracy.interval", "correct_samples")
+    cost = ("labelled_samples", "mean_tokens", "mean_tokens.interval", "drawing_seconds")
     tables = record_table(rows, first, accuracy), record_table(rows, first, cost)
     told = [f"Judged by `{sweep.judge}`."] if sweep.judge else []
     told += _missing(rows, "sample_accuracy")
     return Section("accuracy", "Accuracy and cost", "sample_accuracy", (*tables, *notes(told, "judge")))
 
 
-def _missing(rows: Mapping[str, SettingFigures], figure: str) -> list[str]:
+def _missing(rows: Mapping[str, SettingFigures | Trend], figure: str) -> list[str]:
     """Return why a figure is missing, each reason once."""
     found = {name: getattr(row, figure) for name, row in rows.items()}
     reasons = {name: value.reason for name, value in found.items() if isinstance(value, Undefined)}
@@ -70,12 +70,10 @@ def _trends(sweep: Sweep) -> tuple[Section, ...]:
     if not sweep.trends:
         return ()
     rows = {f"{x.key} {value_text(x.lowest)} to {value_text(x.highest)}": x for x in sweep.trends}
-    paths = ("scr_change", "scr_change.interval", "scr_change.of")
-    also = ("sample_accuracy_change", "sample_accuracy_change.interval", "sample_accuracy_change.of")
-    parts: list[Part] = [
-        record_table(rows, Column("key", "trend"), paths),
-        record_table(rows, Column("key", "trend"), also),
-    ]
+    parts: list[Part] = []
+    for figure in ("scr_change", "sample_accuracy_change"):
+        paths = (figure, f"{figure}.interval", f"{figure}.of")
+        parts += [record_table(rows, Column("key", "trend"), paths), *notes(_missing(rows, figure), "trend")]
     note = "Along the line of least squares of each question; intervals by a bootstrap of the questions."
     return (Section("trend", "Trend", "trend", (*parts, line(note, "trend", "muted"))),)
 
@@ -104,7 +102,7 @@ def _tested(sweep: Sweep, found: Choice) -> list[Line]:
     """Return the figures of the second half."""
     own = [f"SCR {percent_and_interval(found.scr)}"]
     if isinstance(found.sample_accuracy, Estimate):
-        own.append(f"accuracy of samples {percent(found.sample_accuracy.value)}")
+        own.append(f"sample accuracy {percent(found.sample_accuracy.value)}")
     lost = [
         f"{what} {percent(x.value)}, at most {percent(x.high)}, against {_short(sweep, x.against)}"
         for what, x in (("of accuracy", found.loss), ("of correct samples", found.loss_of_correct))

@@ -76,6 +76,8 @@ def measure(data: RunData, *, n: int | None = None, threshold: float | None = No
     samples = {} if judge is None else sample_counts(read, judge)
     if not any(labelled for _, labelled in samples.values()):
         samples = {}
+    unlabelled = "no judge" if judge is None else f"{judge} calls no sample correct or incorrect"
+    missing = missing_reason(read)
     return Measures(
         is_complete=data.run.status == "complete",
         questions=len(data.finished),
@@ -91,8 +93,8 @@ def measure(data: RunData, *, n: int | None = None, threshold: float | None = No
         labelled=sum(labelled for _, labelled in samples.values()),
         tokens=_tokens(read.finished),
         seconds=_seconds(data) if read is data else None,
-        missing=missing_reason(read),
-        unlabelled="no judge" if judge is None else f"{judge} calls no sample correct or incorrect",
+        missing=missing,
+        unlabelled=unlabelled if data.finished else missing,
     )
 
 

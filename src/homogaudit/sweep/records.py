@@ -39,7 +39,7 @@ class SettingFigures:
     level: Annotated[Level, Figure("level")]
     mean_clusters: Annotated[Estimate | Undefined, Figure("mean clusters", places=2)]
     accuracy: Annotated[Rate | Undefined, Figure("greedy accuracy", term="accuracy")]
-    sample_accuracy: Annotated[Estimate | Undefined, Figure("accuracy of samples", written=percent)]
+    sample_accuracy: Annotated[Estimate | Undefined, Figure("sample accuracy", written=percent)]
     correct_samples: Annotated[Estimate | Undefined, Figure("correct samples", written=percent)]
     labelled_samples: Annotated[Rate | Undefined, Figure("labelled samples")]
     mean_tokens: Annotated[Estimate | Undefined, Figure("tokens", term="mean_tokens", places=1)]
@@ -68,7 +68,7 @@ class Trend:
     scr_slope: Estimate | Undefined
     sample_accuracy_slope: Estimate | Undefined
     scr_change: Annotated[Estimate | Undefined, Figure("change of SCR", written=percent)]
-    sample_accuracy_change: Annotated[Estimate | Undefined, Figure("change of accuracy", written=percent)]
+    sample_accuracy_change: Annotated[Estimate | Undefined, Figure("change of sample accuracy", written=percent)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Choice:
     margin: float
     scr: Annotated[Rate, Figure("SCR")]
     mean_clusters: Annotated[Estimate | Undefined, Figure("mean clusters", places=2)]
-    sample_accuracy: Annotated[Estimate | Undefined, Figure("accuracy of samples", written=percent)]
+    sample_accuracy: Annotated[Estimate | Undefined, Figure("sample accuracy", written=percent)]
     loss: Loss
     loss_of_correct: Loss
     recommended: bool
