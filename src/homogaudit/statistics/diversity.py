@@ -46,8 +46,8 @@ def expected_distinct_clusters(assignments: ArrayLike, sizes: Sequence[int]) -> 
     places = np.arange(questions)[:, None] * n + clusters
     counts = np.bincount(places.ravel(), minlength=questions * n).reshape(questions, n)
     # The chance that a cluster of so many samples is not among k: C(N - count, k) / C(N, k).
-    missed = np.array([[math.comb(n - count, k) / math.comb(n, k) for k in sizes] for count in range(n + 1)])
-    return (1.0 - missed[counts]).sum(axis=1)
+    missed = np.array([[math.comb(n - count, k) / math.comb(n, k) for count in range(n + 1)] for k in sizes])
+    return np.stack([(1.0 - of[counts]).sum(axis=1) for of in missed], axis=1)
 
 
 def vendi_scores(similarities: NDArray[np.floating]) -> FloatArray:
