@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from homogaudit.report.console import render_sections
 from homogaudit.report.glossary import lookup
 from homogaudit.report.json import dumps
 from homogaudit.report.markdown import sections_to_markdown
+from homogaudit.report.run_data import read_run
 from homogaudit.report.undefined import Undefined
 from homogaudit.store import ModelSource
 
@@ -194,6 +196,19 @@ def test_what_differs_is_named(make, one_drawn, other_drawn, named):
     assert [x.name for x in pair.differs] == named
     is_said = "an effect is not attributable to one of these" in " ".join(shown(found).split())
     assert is_said == (len(named) > 1)
+
+
+def test_what_is_not_recorded_of_a_run_is_told_and_not_said_to_differ(make):
+    told = [Told(one()), Told(many())]
+    source = ModelSource(fingerprint={"size": 1})
+    runs = [make("first", told, source=source), make("second", told, model="x", source=source)]
+    with sqlite3.connect(runs[1].run.path) as edited:
+        edited.execute("UPDATE meta SET value = ? WHERE key = 'parameters'", (json.dumps({"prompting": {}}),))
+    found = compare([runs[0], read_run(runs[1].run)], draws=100)
+    (pair,) = found.pairs.values()
+    assert [x.name for x in pair.differs] == ["model"]
+    names = "mode, temperature, top_p, top_k, min_p, length, greedy length"
+    assert f"x: {names} not recorded, and may differ" in found.warnings
 
 
 def test_stages_order_the_runs_whatever_is_the_baseline(make):

@@ -8,7 +8,7 @@ import numpy as np
 
 from homogaudit.comparison.across import compare_across
 from homogaudit.comparison.changes import auroc_changes, mean_change, rate_change, reading
-from homogaudit.comparison.differences import drawing_differences
+from homogaudit.comparison.differences import drawing_differences, unrecorded
 from homogaudit.comparison.flips import flips
 from homogaudit.comparison.pairing import PairedRun, PairedRuns, pair_runs
 from homogaudit.comparison.records import AurocChange, ComparedRun, Comparison, MeanChange, RateChange, RunPair
@@ -218,7 +218,10 @@ def _warnings(paired: PairedRuns) -> tuple[str, ...]:
         found.append(f"{count(left)} {'question is' if left == 1 else 'questions are'} left out: {out.reason}")
     if n < _FEW:
         found.append(f"with {count(n)} questions only a large difference can be seen")
-    for name, run in paired.runs.items():
+    missing = unrecorded([run.data for run in paired.runs.values()])
+    for (name, run), facts in zip(paired.runs.items(), missing, strict=True):
+        if facts:
+            found.append(f"{name}: {', '.join(facts)} not recorded, and may differ")
         known = len(run.outcomes.known_single())
         if known < n:
             found.append(f"{name}: {share(n - known, n)} compared questions lack answers or clusters and enter no rate")

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from homogaudit.comparison.records import DrawingDifference
@@ -9,7 +10,7 @@ from homogaudit.report.numbers import threshold
 from homogaudit.report.run_data import RunData, mapping, number
 from homogaudit.report.text import shorten
 
-_UNKNOWN = "not recorded"
+_OWN = "the model's own"
 _LONGEST = 40
 """Characters of a system line that are shown."""
 
@@ -31,59 +32,70 @@ _DECODING = {
 
 
 def drawing_differences(baseline: RunData, run: RunData) -> tuple[DrawingDifference, ...]:
-    """Return what differs of model, quantization, mode, prompt and decoding, each with both values."""
+    """Return what differs of model, quantization, mode, prompt and decoding, each with both values.
+
+    What is not recorded of one of the runs is not said to differ; see `unrecorded`.
+    """
     one, other = drawing_facts(baseline), drawing_facts(run)
     files = [x.run.model_source.fingerprint for x in (baseline, run)]
+    same_name = all(one.get(x) == other.get(x) for x in ("model", "quantization"))
     if files[0] is not None and files[0] == files[1]:
         # The same file by whatever name.
-        other |= {"model": one["model"], "quantization": one["quantization"]}
-    elif None not in files and (one["model"], one["quantization"]) == (other["model"], other["quantization"]):
+        for name in ("model", "quantization"):
+            one.pop(name, None)
+    elif None not in files and same_name:
         for facts, file in zip((one, other), files, strict=True):
             facts["model file"] = _digest(file)
-    if one["mode"] != other["mode"]:
-        # Without a template there is no system line: it goes with the mode.
-        for facts in (one, other):
-            del facts["system line"], facts["template"]
-    elif one["model"] != other["model"] and "own" in one["template"] and "own" in other["template"]:
+    if one.get("mode") != other.get("mode") or one.get("mode") == "base":
+        # Without a template there is no system line: both go with the mode.
+        del one["template"], one["system line"]
+    elif one.get("model") != other.get("model") and _OWN in one["template"] and _OWN in other["template"]:
         # A model's own template is part of the model.
-        del one["template"], other["template"]
+        del one["template"]
     return tuple(
-        DrawingDifference(name, one.get(name, _UNKNOWN), other.get(name, _UNKNOWN))
-        for name in dict.fromkeys([*one, *other])
-        if one.get(name, _UNKNOWN) != other.get(name, _UNKNOWN)
+        DrawingDifference(name, value, other[name]) for name, value in one.items() if other.get(name, value) != value
     )
 
 
+def unrecorded(runs: Sequence[RunData]) -> list[list[str]]:
+    """Return for each run what is recorded of how another was drawn and not of this one."""
+    facts = [drawing_facts(data) for data in runs]
+    names = dict.fromkeys(name for own in facts for name in own if name != "quantization")
+    return [[name for name in names if name not in own] for own in facts]
+
+
 def drawing_facts(data: RunData) -> dict[str, str]:
-    """Return how a run was drawn, in words, by what can differ."""
+    """Return what is recorded of how a run was drawn, in words, by what can differ."""
     run, prompting = data.run, mapping(data.parameters.get("prompting"))
     decoding = mapping(data.parameters.get("decoding"))
     samplers = {**decoding, **mapping(decoding.get("samples"))}
     model, quantization = _model(data)
-    mode = next((str(x.provenance["mode"]) for x in reversed(data.sessions) if x.provenance.get("mode")), None)
-    mode = mode or str(prompting.get("mode") or _UNKNOWN)
-    known = {words: number(samplers.get(name)) for name, words in _DECODING.items()}
+    modes = (str(x.provenance["mode"]) for x in reversed(data.sessions) if x.provenance.get("mode"))
     system, template = prompting.get("system"), prompting.get("template")
-    return {
+    facts = {
         "model": model,
         "quantization": quantization,
-        "mode": mode,
-        "template": f"replaced ({_digest(template)})"
-        if template
-        else f"the model's own ({_digest(run.chat_template)})",
-        "system line": _UNKNOWN if system is None else f'"{shorten(str(system), _LONGEST)}"' if system else "none",
-        "thinking": {True: "on", False: "off"}.get(bool(prompting.get("thinking")), "off"),
-        **{words: _UNKNOWN if value is None else threshold(value) for words, value in known.items()},
+        "mode": next(modes, prompting.get("mode")),
+        "template": f"replaced ({_digest(template)})" if template else f"{_OWN} ({_digest(run.chat_template)})",
+        "system line": f'"{shorten(str(system), _LONGEST)}"' if system else "none",
+        "thinking": None if "thinking" not in prompting else "on" if prompting["thinking"] else "off",
+        **{words: _written(samplers.get(name)) for name, words in _DECODING.items()},
     }
+    return {name: str(value) for name, value in facts.items() if value is not None}
 
 
-def _model(data: RunData) -> tuple[str, str]:
-    """Return the model without its quantization, and that."""
+def _written(value: Any) -> str | None:
+    found = number(value)
+    return None if found is None else threshold(found)
+
+
+def _model(data: RunData) -> tuple[str, str | None]:
+    """Return the model without its quantization, and that, `None` where it is not known."""
     name = data.run.model
     details = [mapping(x.provenance.get("details")) for x in data.sessions if x.kind == "generate"]
     described = next((str(x["model"]) for x in reversed(details) if x.get("model")), "")
     told, in_name = _IN_DESCRIPTION.fullmatch(described), _IN_NAME.search(name)
-    quantization = told["quantization"] if told else in_name[1].upper() if in_name else _UNKNOWN
+    quantization = told["quantization"] if told else in_name[1].upper() if in_name else None
     return (name[: in_name.start()] if in_name else name), quantization
 
 
