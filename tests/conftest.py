@@ -17,6 +17,16 @@ _ROOT = Path(__file__).parent.parent
 _NLI_WORDS = "the answer is not paris rome london four five and it was in a city of france yes no they are".split()
 
 
+# Hundreds of tests start a process: the modules are compiled for the first one only.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let only a size of a test be slow, so that by default a smaller one runs and nothing is left unproved."""
+    if metafunc.definition.get_closest_marker("slow") is not None:
+        raise pytest.UsageError("`slow` marks a size: `parametrize(..., [small, pytest.param(large, marks=slow)])`")
+
+
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """The folder of reference data; skips where it is absent."""

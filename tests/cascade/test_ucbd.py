@@ -162,20 +162,16 @@ def noise_is_recommended(recorded, seed: int) -> bool:
     return found.recommendation.recommended
 
 
-def test_noise_is_not_recommended(recorded):
-    assert not any(noise_is_recommended(recorded, seed) for seed in range(10))
+@pytest.mark.parametrize("worlds", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_noise_is_not_recommended(recorded, worlds: int):
+    assert not any(noise_is_recommended(recorded, seed) for seed in range(worlds))
 
 
-@pytest.mark.slow
-def test_noise_is_not_recommended_in_a_hundred_draws(recorded):
-    assert sum(noise_is_recommended(recorded, seed) for seed in range(100)) == 0
-
-
-@pytest.mark.slow
-def test_intervals_of_the_parallel_auroc_cover_chance(draw_signals):
+@pytest.mark.parametrize("worlds", [20, pytest.param(100, marks=pytest.mark.slow)])
+def test_intervals_of_the_parallel_auroc_cover_chance(draw_signals, worlds: int):
     # Two null signals: the interval lies above 0.5 in at most 5 of 100 runs, and a cascade is recommended in none.
-    found = [evaluate(TWO, *draw_signals((0.5, 0.5), 300, seed), draws=60, seed=seed) for seed in range(100)]
-    assert sum(x.auroc_parallel.low > 0.5 for x in found) <= 5
+    found = [evaluate(TWO, *draw_signals((0.5, 0.5), 300, seed), draws=60, seed=seed) for seed in range(worlds)]
+    assert sum(x.auroc_parallel.low > 0.5 for x in found) <= worlds / 20
     assert not any(x.recommendation.recommended for x in found)
 
 
@@ -227,14 +223,14 @@ def test_a_saving_of_all_or_nothing_ends_exactly_there(n: int):
     assert with_score_interval(0.0, n).high == pytest.approx(wilson(0, n).high)
 
 
-@pytest.mark.slow
-def test_the_interval_of_the_saving_covers_what_the_policy_saves_on_fresh_questions(draw_signals):
+@pytest.mark.parametrize("worlds", [40, pytest.param(150, marks=pytest.mark.slow)])
+def test_the_interval_of_the_saving_covers_what_the_policy_saves_on_fresh_questions(draw_signals, worlds: int):
     print("\nsaving of a fitted policy: in its sample, on fresh questions, coverage and width of the interval")
     for aurocs in ((0.7, 0.7), (0.65, 0.8), (0.75, 0.6)):
         for n in (100, 400):
             fresh, _ = draw_signals(aurocs, 20_000, 1)
             rows = []
-            for seed in range(150):
+            for seed in range(worlds):
                 signals, incorrect = draw_signals(aurocs, n, 1000 + seed)
                 fit = fit_cascades(signals.T, incorrect.astype(float), np.ones((1, n)))
                 saved, truth = (float((fit.decide(fit.probabilities(x.T)).stage == 0).mean()) for x in (signals, fresh))
@@ -242,5 +238,6 @@ def test_the_interval_of_the_saving_covers_what_the_policy_saves_on_fresh_questi
                 rows.append((saved, truth, found.low <= truth <= found.high, found.high - found.low))
             means = np.mean(rows, axis=0)
             print(f"  AUROC {aurocs}, {n} questions: ", " ".join(f"{x:.3f}" for x in means))
-            assert abs(means[0] - means[1]) < 0.03
-            assert means[2] >= 0.88
+            # Of 150; of 40 the errors are twice as large.
+            assert abs(means[0] - means[1]) < (0.03 if worlds == 150 else 0.06)
+            assert means[2] >= (0.88 if worlds == 150 else 0.81)

@@ -69,7 +69,6 @@ def _requests(generator: OpenAIGenerator, *indexes: int) -> list[DrawRequest]:
     return [DrawRequest("q0", generator.prompt("Name a city in Italy."), indexes)]
 
 
-@pytest.mark.slow
 def test_the_probes_find_what_the_server_does(generator: OpenAIGenerator) -> None:
     drawing = generator.draw(_requests(generator, GREEDY, 0), Decoding(max_tokens=6, greedy_max_tokens=6))
     found = [generation for _ in iter(lambda: drawing.is_done, True) for generation in drawing.step()]
@@ -80,7 +79,6 @@ def test_the_probes_find_what_the_server_does(generator: OpenAIGenerator) -> Non
     assert all(x.statistics.entropies is not None and len(x.statistics.entropies) == x.tokens for x in found)
 
 
-@pytest.mark.slow
 def test_draws_go_on_when_the_server_is_back_after_it_was_killed(
     llama_serving: LlamaServing, generator: OpenAIGenerator
 ) -> None:

@@ -20,9 +20,6 @@ QUESTIONS = [
     {"id": "bees", "question": "What do bees make?", "answers": ["honey"], "incorrect_answers": ["milk"]},
     {"id": "rome", "question": "Which country is Rome in?", "answers": ["Italy"], "incorrect_answers": ["France"]},
 ]
-pytestmark = pytest.mark.slow
-"""Three engines load, two of them from files that are converted first."""
-
 OPTIONS = ["-n", "3", "--max-tokens", "8", "--mode", "base", "--threads", "1", "--quiet"]
 
 

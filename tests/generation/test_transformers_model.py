@@ -479,7 +479,6 @@ def test_code_in_the_folder_is_not_run(tiny_llama: Path, tmp_path: Path) -> None
 # The real model
 
 
-@pytest.mark.slow
 def test_logprobs_are_those_of_the_same_weights_in_llama_cpp(smollm_folder: Path, smollm_f16: Path) -> None:
     import llama_cpp
 

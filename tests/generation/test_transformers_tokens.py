@@ -96,7 +96,6 @@ def test_the_begin_token_is_added_once_where_the_tokenizer_adds_it(tiny_tokenize
         backend.post_processor = before
 
 
-@pytest.mark.slow
 def test_prompts_and_pieces_are_those_of_llama_cpp(demo_model: Path, smollm_folder: Path) -> None:
     from transformers import AutoTokenizer
 

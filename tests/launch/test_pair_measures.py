@@ -130,7 +130,6 @@ def test_each_text_is_embedded_once_for_all_measures() -> None:
     assert letters.embedded == 2 * len(texts)
 
 
-@pytest.mark.slow
 @needs_minilm
 def test_the_shipped_numbers_are_what_the_packaged_embedder_gives_today() -> None:
     from homogaudit.clustering.load_embedder import load_embedder

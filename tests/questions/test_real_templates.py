@@ -18,8 +18,6 @@ from homogaudit.questions.prompts import PromptRenderer
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import GenerationState, Prompting
 
-pytestmark = pytest.mark.slow
-
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HM = "Which sea? hm."
 

@@ -111,11 +111,15 @@ def test_the_grouped_interval_covers_where_that_of_independent_questions_does_no
     assert grouped > 0.906
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("groups", [5, 8, 10, 20, 40])
-@pytest.mark.parametrize("rate", [0.03, 0.05, 0.1, 0.2, 0.3, 0.5])
-def test_the_grouped_interval_covers_at_every_rate_and_number_of_groups(rate: float, groups: int):
-    by_wilson, _, grouped = coverage(rate, groups, 2000)
+EVERY_RATE = [(rate, groups) for rate in (0.03, 0.05, 0.1, 0.2, 0.3, 0.5) for groups in (5, 8, 10, 20, 40)]
+
+
+@pytest.mark.parametrize(
+    ("rate", "groups", "worlds"),
+    [(0.03, 20, 200), (0.5, 5, 200), *(pytest.param(*x, 2000, marks=pytest.mark.slow) for x in EVERY_RATE)],
+)
+def test_the_grouped_interval_covers_at_every_rate_and_number_of_groups(rate: float, groups: int, worlds: int):
+    by_wilson, _, grouped = coverage(rate, groups, worlds)
     assert by_wilson < 0.92
-    # Lowest where no hit at all is likely: there the groups show no variance.
-    assert grouped > 0.91
+    # Lowest where no hit at all is likely: there the groups show no variance. Four errors of 200 worlds are 0.06.
+    assert grouped > (0.91 if worlds == 2000 else 0.89)
