@@ -33,6 +33,16 @@ def tui(
             autocompletion=completion.runs,
         ),
     ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            metavar="RUN",
+            help="Compare this run, the baseline, with the runs that are named in the place of MODEL and QUESTIONS.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compare also runs that ask or cluster differently.")] = False,
     example: options.ExampleOption = False,
     output: options.OutputOption = None,
     preset: options.PresetOption = None,
@@ -59,21 +69,35 @@ def tui(
         raise UsageError(f"unknown theme `{theme}`", "dark or light")
     if questions == "-":
         raise UsageError("the live screen cannot read questions from stdin", "put them into a file")
-    if (run_file is not None) + (model is not None) + example > 1:
-        raise UsageError("MODEL, `--run` and `--example` exclude each other", "give one of them")
+    if compare is not None and model is None:
+        raise UsageError("`--compare` needs two runs", "`homogaudit tui --compare BASELINE RUN`")
+    if force and compare is None:
+        raise UsageError("`--force` belongs to `--compare`")
+    if (run_file is not None) + (model is not None or compare is not None) + example > 1:
+        raise UsageError("MODEL, `--run`, `--compare` and `--example` exclude each other", "give one of them")
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.example import example_run
     from homogaudit.launch.requests import RunRequest, completed, decoding_of
     from homogaudit.launch.run_paths import find_run
     from homogaudit.tui.app import HomogauditApp
 
+    runs = [] if compare is None else [compare, *filter(None, (model, questions))]
+    if runs:
+        model, flags["questions"] = None, None
     request = RunRequest.of(flags, model=model or "demo")
     # A slip of the pen is told before the screen changes.
     settings = load_settings(load_models(models_file))
     request = completed(request, asdict(settings))
     decoding_of(request)
     path = example_run() if example else None if run_file is None else find_run(run_file, settings.runs)
-    app = HomogauditApp(request=request if model else None, run=path, defaults=request, theme=theme)
+    app = HomogauditApp(
+        request=request if model else None,
+        run=path,
+        compared=[find_run(name, settings.runs) for name in runs],
+        force=force,
+        defaults=request,
+        theme=theme,
+    )
     try:
         app.run()
     finally:

@@ -64,7 +64,9 @@ def compared_questions(paired: PairedRuns) -> tuple[ComparedQuestion, ...]:
     for x in paired.question_ids:
         runs = {name: _answers(run, tables[name], single[name].get(x), x) for name, run in paired.runs.items()}
         before = runs[paired.baseline].is_single
-        flipped = {name: _flipped(before, own.is_single) for name, own in runs.items() if name != paired.baseline}
+        flipped: dict[str, Flipped] = {
+            name: _flipped(before, own.is_single) for name, own in runs.items() if name != paired.baseline
+        }
         found.append(ComparedQuestion(paired.runs[paired.baseline].sets[x].question, runs, flipped))
     order = ("to_one", "from_one")
     return tuple(sorted(found, key=lambda x: next((n for n, way in enumerate(order) if way in x.flipped.values()), 2)))

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -56,6 +56,8 @@ class HomogauditApp(EngineApp):
         *,
         request: RunRequest | None = None,
         run: Path | None = None,
+        compared: Sequence[Path] = (),
+        force: bool = False,
         defaults: RunRequest | None = None,
         theme: str = "dark",
         make_engine: Callable[[Job, Path], Engine] = EngineSupervisor,
@@ -64,6 +66,7 @@ class HomogauditApp(EngineApp):
         self.defaults = defaults or request or RunRequest("demo")
         self._request = request
         self._run_to_open = run
+        self._compared, self._force = tuple(compared), force
         self._is_preparing = request is not None or run is not None
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -88,6 +91,8 @@ class HomogauditApp(EngineApp):
             self.start_run(self._request)
         else:
             self.switch_mode("start")
+            if self._compared:
+                self.compare_runs(self._compared)
 
     async def on_unmount(self) -> None:
         """Wait until what works in the background has ended its processes; the loop closes right after."""
@@ -162,6 +167,17 @@ class HomogauditApp(EngineApp):
             module = import_module("homogaudit.tui.screens.question")
             self.push_screen(module.QuestionScreen(self.session.run, question_id))
 
+    def compare_runs(self, paths: Sequence[Path]) -> None:
+        """Show runs against each other over the current screen, the first the baseline."""
+        module = import_module("homogaudit.tui.screens.comparison")
+        self.push_screen(module.ComparisonScreen(paths, force=self._force))
+
+    async def choose_compared(self) -> None:
+        """Go to the list of runs, where two or more are marked."""
+        await self.action_go("start")
+        self.query_one("#runs").focus()
+        self.notify("Mark runs with m, the baseline first, then press c.")
+
     def on_questions_screen_chosen(self, message: Any) -> None:
         """Open the question that was chosen in the table."""
         self.open_question(message.question_id)
@@ -199,6 +215,7 @@ class HomogauditApp(EngineApp):
         """Yield the commands that can be used now; their titles hold the words that people type."""
         for number, mode in enumerate(("start", "live", "questions", "report"), 1):
             yield SystemCommand(f"Go to {mode}", f"Key {number}", partial(self.call_later, self.action_go, mode))
+        yield SystemCommand("Compare runs...", "Mark them with m in the list of runs, then c", self.choose_compared)
         yield SystemCommand("Theme: light or dark", "Change the colours (F2)", self.action_toggle_theme)
         yield SystemCommand("Help", "What this screen shows, and its keys", self.action_help)
         yield SystemCommand("Explain a term...", "What a figure, a signal or a word means", self.choose_term)

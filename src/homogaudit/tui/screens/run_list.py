@@ -43,6 +43,8 @@ class RunList(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter the runs", key_display="/", show=False),
         Binding("delete", "delete", "Delete the run", show=False),
+        Binding("m", "mark", "Mark the run to compare it", show=False),
+        Binding("c", "compare", "Compare the marked runs", show=False),
     ]
 
     @dataclass
@@ -50,6 +52,12 @@ class RunList(Vertical):
         """A run was chosen."""
 
         path: Path
+
+    @dataclass
+    class Compared(Message):
+        """Runs are to be compared, the first the baseline."""
+
+        paths: tuple[Path, ...]
 
     @dataclass
     class Deleted(Message):
@@ -63,6 +71,7 @@ class RunList(Vertical):
         self.border_title = "Runs"
         self._runs: Sequence[RunSummary] = ()
         self._headlines: dict[str, Headline] = {}
+        self._marked: list[str] = []
 
     def compose(self) -> ComposeResult:
         """Lay out the filter and the list."""
@@ -84,7 +93,7 @@ class RunList(Vertical):
         choices.set_options(options or [Option(Content.styled(nothing, MUTED), disabled=True)])
         paths = [run.path for run in shown]
         choices.highlighted = paths.index(at.id) if at is not None and at.id in paths else 0
-        self.border_subtitle = "enter opens · del deletes" if shown else ""
+        self.border_subtitle = "enter opens · m marks, c compares · del deletes" if shown else ""
 
     def _fits(self, run: RunSummary) -> bool:
         found = self._headlines.get(run.path)
@@ -115,6 +124,8 @@ class RunList(Vertical):
         mark, style = _MARKS[run.status]
         done = "" if run.questions is None else f"{count(run.questions_done)}/{count(run.questions)}  "
         when = (run.created or "")[5:16].replace("T", " ")
+        if run.path in self._marked:
+            mark, style = "123456789"[min(self._marked.index(run.path), 8)], "$text-primary bold reverse"
         lines = [Content.assemble((f"{mark} ", style), (plain(run.model or run.name), "bold"), (f"  {when}", MUTED))]
         if run.question_source:
             lines.append(Content.assemble("  ", (done, MUTED), plain(Path(run.question_source).name)))
@@ -146,13 +157,34 @@ class RunList(Vertical):
         """Go to the filter."""
         self.query_one("#run-filter").focus()
 
+    def _pointed(self) -> str | None:
+        """Return the run under the cursor, `None` while the filter is typed."""
+        chosen = self.query_one("#runs", OptionList).highlighted_option
+        return None if chosen is None or isinstance(self.screen.focused, Input) else chosen.id
+
+    def action_mark(self) -> None:
+        """Mark the run under the cursor, or take its mark away; the first that is marked is the baseline."""
+        if (path := self._pointed()) is not None:
+            self._marked = [x for x in self._marked if x != path] + ([] if path in self._marked else [path])
+            self._show()
+
+    def action_compare(self) -> None:
+        """Compare the marked runs; one that is marked alone with the run under the cursor."""
+        pointed = self._pointed()
+        paths = [x for x in self._marked if any(run.path == x for run in self._runs)]
+        if len(paths) == 1 and pointed is not None and pointed not in paths:
+            paths.append(pointed)
+        if len(paths) < 2:
+            self.notify("Mark two runs or more with m: the first is the baseline.", severity="warning")
+            return
+        self.post_message(self.Compared(tuple(map(Path, paths))))
+
     @work(exclusive=True, group="delete", exit_on_error=False)
     async def action_delete(self) -> None:
         """Delete the run under the cursor, once the user has agreed."""
-        chosen = self.query_one("#runs", OptionList).highlighted_option
-        if chosen is None or chosen.id is None or isinstance(self.screen.focused, Input):
+        if (pointed := self._pointed()) is None:
             return
-        path = Path(chosen.id)
+        path = Path(pointed)
         question = ConfirmScreen(
             "Delete this run?",
             f"{plain(path.stem)}: its answers, clusters and labels are gone for good, with its log.",
@@ -166,7 +198,7 @@ class RunList(Vertical):
         except HomogauditError as error:
             self.post_message(self.Deleted(path, error))
             return
-        self._runs = [run for run in self._runs if run.path != chosen.id]
+        self._runs = [run for run in self._runs if run.path != pointed]
         self._show()
         self.post_message(self.Deleted(path))
 

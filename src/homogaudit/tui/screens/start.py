@@ -211,6 +211,10 @@ class StartScreen(Screen[None]):
     def _open_run(self, event: RunList.Opened) -> None:
         self.app.open_run(event.path)
 
+    @on(RunList.Compared)
+    def _compare_runs(self, event: RunList.Compared) -> None:
+        self.app.compare_runs(event.paths)
+
     @on(RunList.Deleted)
     def _note_deleted(self, event: RunList.Deleted) -> None:
         if event.error is not None:
