@@ -93,7 +93,7 @@ class RunList(Vertical):
         choices.set_options(options or [Option(Content.styled(nothing, MUTED), disabled=True)])
         paths = [run.path for run in shown]
         choices.highlighted = paths.index(at.id) if at is not None and at.id in paths else 0
-        self.border_subtitle = "enter opens · m marks, c compares · del deletes" if shown else ""
+        self.border_subtitle = "enter opens · m marks" if shown else ""
 
     def _fits(self, run: RunSummary) -> bool:
         found = self._headlines.get(run.path)
