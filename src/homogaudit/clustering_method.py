@@ -5,6 +5,9 @@ from dataclasses import dataclass
 ASKED = "+asked:"
 """Stands in an `embedder` before the key of a model that was asked about pairs of answers."""
 
+ASKED_FROM = "@"
+"""Stands after that key before the probability from which a pair has one meaning, where that is not an even chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClusteringMethod:
@@ -31,6 +34,13 @@ class ClusteringMethod:
     def asked(self) -> str | None:
         """Name of the model that was asked about pairs of answers, `None` where none was."""
         return (self.embedder or "").partition(ASKED)[2].partition("#")[0] or None
+
+    @property
+    def asked_key(self) -> str:
+        """Key of that model; empty where none was."""
+        asked = (self.embedder or "").partition(ASKED)[2]
+        name, mark, digest = asked.rpartition("#")
+        return name + mark + digest.partition(ASKED_FROM)[0]
 
     @property
     def key(self) -> str:

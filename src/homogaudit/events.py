@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from homogaudit.clustering_method import ClusteringMethod
+from homogaudit.clustering_method import ASKED_FROM, ClusteringMethod
 from homogaudit.codec import STRICT, from_values, to_values
 
 __all__ = [
@@ -104,6 +104,7 @@ class JobJudge:
         prompt: The Jinja template of what it is asked.
         seed: Of the order in which it is shown the reference answers.
         price: Of a million tokens of a model on a server; `None` where it is not known.
+        threshold: Of a model of meaning: the probability of yes against no from which a pair has one meaning.
     """
 
     name: str
@@ -116,6 +117,12 @@ class JobJudge:
     fingerprint: Mapping[str, Any] = field(default_factory=dict[str, Any])
     server_model: str | None = None
     price: float | None = None
+    threshold: float = 0.5
+
+    @property
+    def clustering_key(self) -> str:
+        """The key of a model of meaning, and what else the clusters depend on."""
+        return self.key if self.threshold == 0.5 else f"{self.key}{ASKED_FROM}{self.threshold!r}"
 
 
 @dataclass(frozen=True, slots=True)

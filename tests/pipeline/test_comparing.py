@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from homogaudit.clustering.meaning import MeaningFit, fitted_embedders, shipped_fit
 from homogaudit.clustering.methods import methods_of
 from homogaudit.errors import ModelError, UsageError
-from homogaudit.events import Asking, Event, Job, JobEmbedder, JobJudge, Planned, Scoring
+from homogaudit.events import Asking, Event, Job, JobEmbedder, JobJudge, Planned, QuestionScored, Scoring
 from homogaudit.generation.generator import GeneratorFacts, NextTokens
 from homogaudit.launch.comparisons import stored_comparisons
 from homogaudit.launch.requests import ScoreRequest
@@ -178,6 +178,26 @@ def test_the_probability_comes_from_the_mean_of_both_orders(run: RunFile, every_
     assert found[0, 1] == pytest.approx(expected / (1 + expected), abs=1e-6)
 
 
+def test_a_model_that_says_no_too_often_has_a_threshold_of_its_own(run: RunFile, every_pair_is_open: None) -> None:
+    work(run, Lenient())
+    at_even = meaning(run)
+    # The replies are kept; the threshold is part of the clustering's key, and of nothing that is asked.
+    again = Lenient()
+    work(run, again, replace(JUDGE, threshold=0.75))
+    assert again.asked == []
+    method = next(x for x in run.clustering_methods() if x.similarity == "meaning" and x != at_even)
+    assert method.embedder.endswith("+asked:tiny#12345678@0.75")
+    assert (method.asked, method.asked_key, at_even.asked_key) == ("tiny", "tiny#12345678", "tiny#12345678")
+    found = run.similarities(method.embedder, "Who was it?", ANSWERS["q0"][1:])
+    fit = shipped_fit(KEY)
+    assert found is not None and fit is not None
+    # Odds of the square root of 3 against the odds of 3 from which a pair has one meaning.
+    odds = math.sqrt(3) / 3 * fit.threshold / (1 - fit.threshold)
+    assert found[0, 1] == pytest.approx(odds / (1 + odds), abs=1e-6)
+    report = build(run, draws=50).homogenization.methods["meaning by tiny"]
+    assert (report.scr.k, report.pairs_asked.k, report.pairs_asked.n) == (1, 3, 3)
+
+
 def test_the_model_is_in_the_key_of_the_clustering(run: RunFile, every_pair_is_open: None) -> None:
     work(run, Lenient())
     assert meaning(run).embedder.endswith("+asked:tiny#12345678")
@@ -217,7 +237,18 @@ def test_even_odds_are_the_threshold_and_a_pair_is_open_within_the_band() -> Non
 
 
 def test_each_pair_comes_with_its_own_odds() -> None:
-    found = list(ask_same(Lenient(), "?", [("long one", "x"), ("y", "longest")]))  # type: ignore[arg-type]
-    assert [pair for pair, _ in found] == [("long one", "x"), ("y", "longest")]
-    assert found[0][1] == pytest.approx((math.log(3), 0.0))
-    assert found[1][1] == pytest.approx((0.0, math.log(3)))
+    found = list(ask_same(Lenient(), [("?", ("long one", "x")), ("!", ("y", "longest"))]))  # type: ignore[arg-type]
+    assert found[0] == pytest.approx((math.log(3), 0.0))
+    assert found[1] == pytest.approx((0.0, math.log(3)))
+
+
+def test_questions_of_few_pairs_share_a_call(answered_run: Callable[..., RunFile], every_pair_is_open: None) -> None:
+    questions = [Question(f"q{n}", f"Which {n}?") for n in range(9)]
+    run = answered_run(questions, {x.id: ("g", "a one", "b two", f"c {x.id}") for x in questions})
+    model = Lenient()
+    events = work(run, model)
+    # Three pairs a question: six questions are 18 pairs, 36 prompts; the other three are what is left.
+    assert [len(prompts) for prompts in model.asked] == [36, 18]
+    scored = [x.question_id for x in events if isinstance(x, QuestionScored)]
+    assert scored[-9:] == [x.id for x in questions]
+    assert run.status == "complete"

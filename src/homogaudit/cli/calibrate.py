@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from homogaudit.cli import completion
-from homogaudit.cli.options import JsonOption, ModelsOption
+from homogaudit.cli.options import JsonOption, ModelsOption, YesOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from homogaudit.clustering.answer_pairs import AnswerPair
+    from homogaudit.clustering.answer_pairs import AnswerPair, AnswerPairs
     from homogaudit.events import JobEmbedder
+    from homogaudit.launch.meaning_calibration import MeaningThreshold
     from homogaudit.launch.pair_measures import MeasuredMethod
     from homogaudit.statistics.pair_threshold import PairThreshold
     from homogaudit.statistics.rates import Rate
@@ -45,6 +46,15 @@ def calibrate(
         Path | None,
         typer.Option("--pairs", metavar="FILE", help="Answer pairs to calibrate on; default: the packaged ones."),
     ] = None,
+    meaning: Annotated[
+        str | None,
+        typer.Option(
+            "--meaning",
+            metavar="MODEL",
+            help="Calibrate this model of meaning instead: from which probability of Yes it joins two answers.",
+        ),
+    ] = None,
+    yes: YesOption = False,
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,6 +63,9 @@ def calibrate(
     It is the lowest cosine similarity that joins at most 5% of the answer pairs
     with different meanings. Later scorings report the single-cluster rate at it
     too. A second table says how well each clustering tells meaning apart.
+
+    With `--meaning MODEL` the model is asked about the pairs that the embedder
+    leaves open. Later scorings with the model go by what is found.
     """
     from homogaudit.clustering.answer_pairs import load_answer_pairs, pair_cosines
     from homogaudit.clustering.load_embedder import load_embedder
@@ -73,6 +86,9 @@ def calibrate(
     if chosen is None:
         raise UsageError(f"no embedder: {reason}", "`homogaudit models` lists embedders by name")
     file = load_answer_pairs(resource("samples") / "answer_pairs.jsonl" if pairs is None else pairs)
+    if meaning is not None:
+        _calibrate_meaning(meaning, file, chosen, embedder, models_file, is_agreed=yes, as_json=as_json)
+        return
     model = RememberingEmbedder(load_embedder(chosen, trust.key_origins))
     cosines = pair_cosines(file.pairs, model)
     found = pair_threshold(cosines, [pair.same for pair in file.pairs], subjects_of(file.pairs))
@@ -99,6 +115,96 @@ def calibrate(
     else:
         _print(chosen, found, merged_by_kind, split_by_kind, stored)
         _print_clusterings(measured)
+
+
+def _calibrate_meaning(
+    meaning: str,
+    file: "AnswerPairs",
+    chosen: "JobEmbedder",
+    embedder: str | None,
+    models_file: Path | None,
+    *,
+    is_agreed: bool,
+    as_json: bool,
+) -> None:
+    """Ask a model about the open pairs, and store from which probability of yes a pair counts as one meaning."""
+    from tempfile import TemporaryDirectory
+
+    from homogaudit.cli.consent import make_consent
+    from homogaudit.cli.engine_job import carry_out
+    from homogaudit.cli.error_line import warn
+    from homogaudit.clustering.meaning import shipped_fit
+    from homogaudit.config.thresholds import CalibratedThreshold, store_threshold
+    from homogaudit.errors import UsageError
+    from homogaudit.launch.meaning_calibration import meaning_threshold, write_pairs
+    from homogaudit.launch.requests import ScoreRequest
+    from homogaudit.launch.score import plan_score
+
+    fit = shipped_fit(chosen.key)
+    if fit is None:
+        raise UsageError(f"`{chosen.name}` leaves no pairs open", "`--meaning` needs the default embedder")
+    with TemporaryDirectory(prefix="homogaudit-") as folder:
+        path = Path(folder) / "pairs.audit"
+        write_pairs(file, path)
+        request = ScoreRequest(
+            path,
+            judge="none",
+            meaning=meaning,
+            embedder=embedder,
+            signals=("response_length",),
+            models_file=models_file,
+        )
+        plan = plan_score(request, warn, make_consent(is_agreed=is_agreed))
+        carry_out(plan, is_agreed=is_agreed, quiet=as_json)
+        model = plan.job.scoring.meaning_source
+        assert model is not None
+        found = meaning_threshold(file, path, model)
+    stored = store_threshold(
+        fit.key(chosen.key, model.key),
+        CalibratedThreshold(
+            embedder=model.name,
+            threshold=found.threshold,
+            low=found.interval.low if found.interval else None,
+            high=found.interval.high if found.interval else None,
+            pairs=int(found.asked.sum()),
+            pairs_sha256=file.sha256,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+    )
+    if as_json:
+        document = {
+            "schema": "homogaudit.calibration/1",
+            "embedder_key": chosen.key,
+            "pairs_sha256": file.sha256,
+            "meaning": model.name,
+            "threshold": found.threshold,
+            "interval": None if found.interval is None else asdict(found.interval),
+            "pairs": len(file.pairs),
+            "asked": int(found.asked.sum()),
+            **asdict(found.separation),
+            "stored": str(stored),
+        }
+        typer.echo(json.dumps(document, indent=2))
+        return
+    _print_meaning(model.name, found, len(file.pairs), stored)
+
+
+def _print_meaning(name: str, found: "MeaningThreshold", pairs: int, stored: Path) -> None:
+    from homogaudit.report.numbers import count, decimal, decimal_and_interval, percent_and_interval
+    from homogaudit.report.text import plain
+
+    ends = f" [{decimal(found.interval.low)}, {decimal(found.interval.high)}]" if found.interval else ""
+    measured = found.separation
+    lines = [
+        f"{plain(name)}: joins from a probability of Yes of {decimal(found.threshold)}{ends}",
+        f"asked about {count(int(found.asked.sum()))} of {count(pairs)} pairs, which the embedder leaves open; on them",
+        f"  AUROC           {decimal_and_interval(measured.auroc)}",
+        f"  wrongly joined  {percent_and_interval(measured.false_merges)}",
+        f"  wrongly parted  {percent_and_interval(measured.false_splits)}",
+        "An AUROC whose interval holds 0.5 is no better than chance: the model adds noise.",
+        f"Stored in {plain(str(stored))}; `homogaudit score RUN --meaning MODEL` goes by it.",
+    ]
+    typer.echo("\n".join(lines))
 
 
 def _rates(pairs: "Sequence[AnswerPair]", wrong: "NDArray[np.bool_]", *, same: bool) -> "dict[str, Rate]":

@@ -63,6 +63,10 @@ answer adds something and on how much they share."""
 _FACTORS = {term: tuple(term.split("*")) for term in TERMS}
 
 
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1.0 - probability))
+
+
 @dataclass(frozen=True, slots=True)
 class MeaningFit:
     """A fitted model for the vectors of one embedder.
@@ -108,9 +112,14 @@ class MeaningFit:
         """Whether a pair is left to another model."""
         return self.open_from <= probability < self.open_to
 
-    def probability_asked(self, log_odds: float) -> float:
-        """Return the probability of an open pair from the log-odds of yes; even odds give the threshold."""
-        odds = log_odds + math.log(self.threshold / (1.0 - self.threshold))
+    def probability_asked(self, log_odds: float, yes_from: float = 0.5) -> float:
+        """Return the probability of an open pair from the log-odds of yes.
+
+        Args:
+            log_odds: ln P(yes) - ln P(no).
+            yes_from: The probability of yes that gives the threshold.
+        """
+        odds = log_odds - _log_odds(yes_from) + _log_odds(self.threshold)
         return 1.0 / (1.0 + math.exp(-max(-700.0, min(700.0, odds))))
 
     def probability(self, features: Mapping[str, float]) -> float:

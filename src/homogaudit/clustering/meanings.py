@@ -18,9 +18,9 @@ _OPEN_SHARE = 0.2
 is for estimates alone."""
 
 
-def expected_open(questions: int, samples: int) -> int:
-    """Return about how many pairs are open among the samples of some questions that are not embedded yet."""
-    return round(_OPEN_SHARE * questions * most_pairs(samples))
+def expected_open(pairs: int) -> int:
+    """Return about how many pairs of samples are open, of so many that are not embedded yet."""
+    return round(_OPEN_SHARE * pairs)
 
 
 def most_pairs(samples: int) -> int:
@@ -43,11 +43,17 @@ class Meanings:
         self._key = next((x.embedder for x in scoring.methods if x.similarity == "meaning"), None)
         embedder = scoring.embedder_source
         fit = shipped_fit(embedder.key) if embedder is not None and embedder.location else None
-        self._asked = scoring.meaning_source.key if scoring.meaning_source is not None else None
+        source = scoring.meaning_source
+        self._asked = source.key if source is not None else None
+        self._yes_from = source.threshold if source is not None else 0.5
         self._fit: MeaningFit | None = None
         self._guard = ""
         # A run that was begun with another version keeps what that one said.
-        if fit is not None and embedder is not None and fit.key(embedder.key, self._asked) == self._key:
+        if (
+            fit is not None
+            and embedder is not None
+            and fit.key(embedder.key, source and source.clustering_key) == self._key
+        ):
             self._fit, self._guard = fit, fit.key(embedder.key)
         self._vectors: dict[str, NDArray[np.float32]] = {}
 
@@ -147,7 +153,7 @@ class Meanings:
         place = {answer: row for row, answer in enumerate(unique)}
         for (first, second), log_odds in replies.items():
             i, j = place[first], place[second]
-            guarded[i, j] = guarded[j, i] = self._fit.probability_asked(log_odds)
+            guarded[i, j] = guarded[j, i] = self._fit.probability_asked(log_odds, self._yes_from)
         self._run.add_similarities(self._key, sample_set.question.text, unique, guarded)
 
 

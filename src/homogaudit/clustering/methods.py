@@ -106,7 +106,7 @@ def methods_of(scoring: Scoring, specifications: Sequence[str] = ()) -> tuple[Cl
         specifications=specifications,
         nli=nli.clustering_key if nli else None,
         meaning=bool(embedder and embedder.location) or came,
-        meaning_model=scoring.meaning_source.key if scoring.meaning_source else None,
+        meaning_model=scoring.meaning_source.clustering_key if scoring.meaning_source else None,
     )
 
 

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -100,6 +100,7 @@ class LocalGenerator(ABC, Generic[Tokens]):
         self._slots = slots
         self._tokens = tokens = self._load(path, gpu_layers)
         self._drawing: BatchedSampler | None = None
+        self._spelled: dict[frozenset[str], Mapping[int, str]] = {}
         self.chat_template = tokens.chat_template
         self._renderer = self._make_renderer(now)
         self.thinking = self._renderer.thinking
@@ -212,7 +213,7 @@ class LocalGenerator(ABC, Generic[Tokens]):
             raise ContextTooShortError(
                 f"a prompt of {longest} tokens exceeds the model's context of {self._train_context}"
             )
-        spelled = {number: text for number, text in self._texts() if text.strip().casefold() in words}
+        spelled = self._spellings(frozenset(words))
         ids = np.fromiter(spelled, np.intp, len(spelled))
         try:
             sequences, prefix = self._open_reading(tokenized)
@@ -231,6 +232,12 @@ class LocalGenerator(ABC, Generic[Tokens]):
                 yield NextTokens(tuple(spelled.values()), logprobs, len(tokens), time.perf_counter() - begun)
         except NoRoomError:
             raise ModelError(f"no memory for a prompt of {longest} tokens", "choose a smaller model") from None
+
+    def _spellings(self, words: frozenset[str]) -> Mapping[int, str]:
+        """Return the tokens that spell one of some words; looked up once, because a vocabulary has 150,000."""
+        if words not in self._spelled:
+            self._spelled[words] = {x: text for x, text in self._texts() if text.strip().casefold() in words}
+        return self._spelled[words]
 
     def _texts(self) -> Iterator[tuple[int, str]]:
         """Yield the number and the text of every token that is text by itself."""

@@ -62,7 +62,7 @@ def planned_comparisons(scoring: Scoring, questions: Sequence[Question], decodin
     return Comparisons(
         scoring.meaning_source,
         len(questions) * pairs,
-        expected_open(len(questions), decoding.samples),
+        expected_open(len(questions) * pairs),
         tuple((x, pairs, decoding.max_tokens) for x in questions),
     )
 
@@ -71,20 +71,20 @@ def stored_comparisons(scoring: Scoring, run: RunFile) -> Comparisons | None:
     """Return what is still to be asked about stored answers, `None` where no model is asked."""
     if scoring.meaning_source is None:
         return None
-    meanings, asked, expected = Meanings(run, scoring), list[tuple[Question, int, int]](), 0
+    meanings, asked, known, unread = Meanings(run, scoring), list[tuple[Question, int, int]](), 0, 0
     for sample_set in run.sample_sets(token_arrays=False):
         found = meanings.unasked(sample_set)
         if found is None:
             texts = list(dict.fromkeys(x.answer for x in sample_set.valid_samples))
             found = list(combinations(texts, 2))
-            expected += expected_open(1, len(sample_set.valid_samples)) if len(texts) > 1 else 0
+            unread += most_pairs(len(sample_set.valid_samples)) if found else 0
         else:
-            expected += len(found)
+            known += len(found)
         if found:
             longest = max(estimate_tokens(x) for pair in found for x in pair)
             asked.append((sample_set.question, len(found), longest))
     most = sum(pairs for _, pairs, _ in asked)
-    return Comparisons(scoring.meaning_source, most, min(expected, most), tuple(asked))
+    return Comparisons(scoring.meaning_source, most, min(known + expected_open(unread), most), tuple(asked))
 
 
 def with_comparisons(estimate: ServerEstimate | None, comparisons: Comparisons | None) -> ServerEstimate | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from homogaudit.config import ModelsFile, ResolvedScorer, Trust, resolve_embedder, resolve_nli
 from homogaudit.config.thresholds import calibrated_thresholds
 from homogaudit.errors import EmbedderError, ModelError, UsageError
-from homogaudit.events import JobEmbedder, JobNli
+from homogaudit.events import JobEmbedder, JobJudge, JobNli
 
 SWITCHED_OFF = "switched off by `--no-embedder`"
 
@@ -53,6 +53,20 @@ def with_calibrated_threshold(embedder: JobEmbedder) -> JobEmbedder:
         return embedder
     found = calibrated_thresholds().get(embedder.key)
     return replace(embedder, calibrated_threshold=found.threshold if found else None)
+
+
+def with_own_threshold(model: JobJudge, key: str) -> JobJudge:
+    """Return a model of meaning with the threshold that `homogaudit calibrate --meaning` has found for it by now.
+
+    Args:
+        model: As it was chosen.
+        key: Of the clustering by it at an even chance.
+
+    Raises:
+        ConfigError: The stored thresholds cannot be read.
+    """
+    found = calibrated_thresholds().get(key)
+    return replace(model, threshold=found.threshold if found else 0.5)
 
 
 def resolve_job_nli(

@@ -20,6 +20,7 @@ from homogaudit.launch.embedder_choice import (
     resolve_job_embedder,
     resolve_job_nli,
     with_calibrated_threshold,
+    with_own_threshold,
 )
 from homogaudit.launch.judge_choice import (
     JudgeChoice,
@@ -132,12 +133,14 @@ class ScoringPlanner:
         asked, own = self.request.meaning, self.own.meaning_source if self.own else None
         if asked == "none" or (asked is None and own is None):
             return None
-        if embedder is None or shipped_fit(embedder.key) is None:
+        fit = shipped_fit(embedder.key) if embedder is not None else None
+        if embedder is None or fit is None:
             if asked is None:
                 return None
             raise UsageError("`--meaning` needs the default embedder", "it is asked where that one leaves pairs open")
         if asked is not None:
-            return choose_meaning_model(asked, self.models, self.warn, self.trust)
+            own = choose_meaning_model(asked, self.models, self.warn, self.trust)
+            return with_own_threshold(own, fit.key(embedder.key, own.key))
         assert own is not None
         if own.kind == "server":
             self.trust.admit_server("the model of `meaning`", own.location, run)
@@ -146,7 +149,7 @@ class ScoringPlanner:
                 f"`meaning` goes by the embedder alone: the model `{own.name}` is not at `{own.location}` any more"
             )
             return None
-        return own
+        return with_own_threshold(own, fit.key(embedder.key, own.key))
 
     def _nli(self) -> JobNli | None:
         request = self.request

@@ -10,25 +10,23 @@ from homogaudit.pipeline.calls import call_prompt
 Pair = tuple[str, str]
 
 
-def ask_same(generator: Generator, question: str, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, tuple[float, float]]]:
-    """Yield each pair with the log-odds that its answers say the same, in both orders.
+def ask_same(generator: Generator, asked: Sequence[tuple[str, Pair]]) -> Iterator[tuple[float, float]]:
+    """Yield for each pair the log-odds that its answers say the same, in both orders.
 
-    What the prompts of one question have in common is computed once.
+    What all prompts have in common is computed once: the question too where the pairs are of one.
 
     Args:
         generator: Of the model, with no drawing in progress.
-        question: The question.
-        pairs: Of answers to it.
+        asked: Questions, each with a pair of answers to it.
 
     Raises:
         ModelError: The model thinks before it answers, or says neither word.
     """
-    texts = [text for pair in pairs for text in meaning_prompts(question, *pair)]
+    texts = [text for question, pair in asked for text in meaning_prompts(question, *pair)]
     prompts = [call_prompt(generator, text) for text in texts]
     if any(prompt.starts_in_thinking for prompt in prompts):
         raise ModelError("the model of `--meaning` thinks before it answers", "name another one, or none")
     log_odds: list[float] = []
-    waiting = iter(pairs)
     for found in generator.next_tokens(prompts, WORDS):
         if found is None:
             continue
@@ -38,5 +36,5 @@ def ask_same(generator: Generator, question: str, pairs: Sequence[Pair]) -> Iter
             raise ModelError(f"the model of `--meaning` cannot be asked: {reason}", "name another one, or none")
         log_odds.append(odds)
         if len(log_odds) == 2:
-            yield next(waiting), (log_odds[0], log_odds[1])
+            yield log_odds[0], log_odds[1]
             log_odds = []

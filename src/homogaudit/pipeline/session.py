@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel
-from homogaudit.clustering.meanings import expected_open
+from homogaudit.clustering.meanings import expected_open, most_pairs
 from homogaudit.events import (
     Asking,
     Cancelling,
@@ -70,6 +70,10 @@ _ASKING_CHUNK = 1024
 _SCORING_CHUNK = 32
 """Questions embedded in one call where answers are stored already: an embedder is fastest on full batches."""
 
+
+_COMPARED_CHUNK = 16
+"""Pairs of answers that a model of meaning is asked about in one call at least. The beginning of its prompts is
+computed for each call, so questions of few pairs share one; those of many keep what their prompts have in common."""
 
 _JUDGED_CHUNK = 512
 """Answers whose judging is prepared at once, so that memory does not grow with the number of questions."""
@@ -213,7 +217,7 @@ class Audit:
         if self._job.scoring.meaning_source is None:
             return 0
         known = sum(map(len, self._scorer.uncompared().values()))
-        return known + expected_open(len(self._waiting()) + missing, self._expected_samples)
+        return known + expected_open((len(self._waiting()) + missing) * most_pairs(self._expected_samples))
 
     # Drawing
 
@@ -548,18 +552,21 @@ class Audit:
             self._begin_session("judge", judging_facts(generator))
             pace = _Pace(sum(map(len, waiting.values())))
             yield Planned(judgements=len(self._scorer.unjudged()), comparisons=pace.total)
-            for question_id, pairs in waiting.items():
-                (sample_set,) = self._run.sample_sets([question_id])
-                for pair, log_odds in ask_same(generator, sample_set.question.text, pairs):
+            for part in _packed(waiting):
+                sets = {x.question.id: x for x in self._run.sample_sets(part)}
+                asked = [(sets[name], pair) for name in part for pair in waiting[name]]
+                replies = ask_same(generator, [(x.question.text, pair) for x, pair in asked])
+                for place, ((sample_set, pair), log_odds) in enumerate(zip(asked, replies, strict=True), 1):
                     yield from self._new_warnings(generator)
                     self._scorer.store_comparison(sample_set, pair, log_odds)
                     pace.done += 1
                     if pace.is_due():
                         yield Asking(pace.done, pace.total, "model of meaning")
+                    if place == len(asked) or asked[place][0] is not sample_set:
+                        yield self._scorer.score(sample_set)
                     yield from self._obey()
                     if self._control.is_cancelled:
                         return
-                yield self._scorer.score(sample_set)
         finally:
             self._end_session()
             generator.close()
@@ -655,3 +662,17 @@ def _deltas(drawing: Drawing, known: dict[tuple[str, int], str]) -> tuple[TextDe
     known.clear()
     known.update(live)
     return deltas
+
+
+def _packed(pairs: Mapping[str, Sequence[Any]]) -> Iterator[list[str]]:
+    """Yield the questions of some pairs in groups of at least so many pairs, as far as there are any left."""
+    part: list[str] = []
+    held = 0
+    for question_id, found in pairs.items():
+        part.append(question_id)
+        held += len(found)
+        if held >= _COMPARED_CHUNK:
+            yield part
+            part, held = [], 0
+    if part:
+        yield part

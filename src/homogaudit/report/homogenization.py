@@ -281,7 +281,7 @@ def _asked(data: RunData, method: ClusteringMethod) -> Rate | Undefined:
     for x in data.fully_valid:
         texts = dict.fromkeys(together(x.question.text, sample.answer) for sample in x.samples)
         pairs.update(combinations(texts, 2))
-    asked = data.run.pair_scores((method.embedder or "").partition(ASKED)[2], pairs)
+    asked = data.run.pair_scores(method.asked_key, pairs)
     return rate(len(asked), len(pairs), "the samples of each question are one text")
 
 
