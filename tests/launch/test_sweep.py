@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from homogaudit.errors import HomogauditError, UsageError
+from homogaudit.events import Job, JobModel
+from homogaudit.launch.plan import Plan
 from homogaudit.launch.requests import RunRequest
 from homogaudit.launch.server_choice import ServerEstimate
-from homogaudit.launch.sweep import SweepPlan, join_estimates, plan_folder, plan_sweep, remove_undrawn
+from homogaudit.launch.sweep import SweepPlan, join_estimates, plan_folder, plan_sweep, remove_undrawn, with_share
 from homogaudit.store import RunFile
 from homogaudit.sweep.axes import parse_axes
 
@@ -123,3 +125,20 @@ def test_the_cost_of_a_sweep_is_that_of_its_runs():
     unknown = join_estimates([one, replace(two, price=None)])
     assert unknown is not None and unknown.cost is None
     assert join_estimates([]) is None
+
+
+def test_each_run_gets_its_share_of_what_the_sweep_may_cost():
+    one = ServerEstimate(10, 1_000_000, 500_000, 2.0)
+    two = ServerEstimate(10, 1_000_000, 1_500_000, 4.0)
+    whole = join_estimates([one, two])
+    assert whole is not None
+
+    def budget(estimate: ServerEstimate, max_cost: float | None) -> int | None:
+        planned = Plan(Job("run.audit", JobModel("http://localhost:1/v1", "server")), estimate)
+        model = with_share(planned, whole, max_cost).job.model
+        assert model is not None
+        return model.token_budget
+
+    # Of 26, 3 parts of 13 at 2 a million tokens, and 10 parts at 4.
+    assert (budget(one, 26.0), budget(two, 26.0)) == (3_000_000, 5_000_000)
+    assert budget(one, None) is None

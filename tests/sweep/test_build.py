@@ -66,6 +66,8 @@ def test_a_trend_is_the_least_squares_slope_over_the_questions_that_all_settings
     # Accuracies 1, 1/2, 1/2 and 0, 1/2, 1/2: slopes -1/4 and 1/4.
     assert isinstance(trend.sample_accuracy_slope, Estimate)
     assert trend.sample_accuracy_slope.value == pytest.approx(0.0)
+    # Every sample is labelled.
+    assert trend.correct_samples_slope == trend.sample_accuracy_slope
     assert trend.sample_accuracy_slope.low is not None and trend.sample_accuracy_slope.high is not None
     assert trend.sample_accuracy_slope.low < 0 < trend.sample_accuracy_slope.high
 

@@ -103,8 +103,8 @@ def _draw(flags: dict[str, Any]) -> Path:
         remove_undrawn(plan.folder)
         raise
     # Also that of a run which an earlier engine was killed after.
-    for run in plan.manifest.runs:
-        log_path(plan.folder / run.file).unlink(missing_ok=True)
+    for swept in plan.manifest.runs:
+        log_path(plan.folder / swept.file).unlink(missing_ok=True)
     return plan.folder
 
 

@@ -131,7 +131,7 @@ def plan_sweep(
         estimate = join_estimates([x.estimate for x in plans if x.estimate is not None])
         if estimate is not None:
             estimate.token_budget(request.max_cost)
-            plans = [_with_share(x, estimate, request.max_cost) for x in plans]
+            plans = [with_share(x, estimate, request.max_cost) for x in plans]
     except HomogauditError:
         remove_undrawn(folder)
         raise
@@ -243,7 +243,7 @@ def join_estimates(estimates: Sequence[ServerEstimate]) -> ServerEstimate | None
     )
 
 
-def _with_share(plan: Plan, whole: ServerEstimate, max_cost: float | None) -> Plan:
+def with_share(plan: Plan, whole: ServerEstimate, max_cost: float | None) -> Plan:
     """Return the plan of a run with its share of what the sweep may cost."""
     model, own = plan.job.model, plan.estimate
     if max_cost is None or model is None or own is None or not own.cost or not whole.cost:

@@ -149,26 +149,20 @@ def _trend(axis: Axis, found: Found, draws: int, seed: int) -> Trend:
     """Return the slopes over one key: least squares of each question, averaged over the questions."""
     values = [float(value) for value in axis.values]
     weights = _slope_weights(axis.key, [setting for setting, _ in found])
-    singles = [x.outcomes.known_single() for _, x in found]
-    slopes = {
-        "scr": _slope(singles, weights, "no question has clusters under every setting", draws, seed),
-        "sample_accuracy": _slope(
-            [x.sample_accuracy for _, x in found],
-            weights,
-            next((x.unlabelled for _, x in found if not x.sample_accuracy), "no question is judged everywhere"),
-            draws,
-            seed,
-        ),
+    unlabelled = next((x.unlabelled for _, x in found if not x.sample_accuracy), "no question is judged everywhere")
+    tables: dict[str, tuple[list[Mapping[str, float]], str]] = {
+        "scr": ([x.outcomes.known_single() for _, x in found], "no question has clusters under every setting"),
+        "sample_accuracy": ([x.sample_accuracy for _, x in found], unlabelled),
+        "correct_samples": ([x.correct_samples for _, x in found], unlabelled),
     }
     span = max(values) - min(values)
+    slopes = {name: _slope(table, weights, reason, draws, seed) for name, (table, reason) in tables.items()}
     return Trend(
         key=axis.key,
         lowest=min(values),
         highest=max(values),
-        scr_slope=slopes["scr"],
-        sample_accuracy_slope=slopes["sample_accuracy"],
-        scr_change=_times(slopes["scr"], span),
-        sample_accuracy_change=_times(slopes["sample_accuracy"], span),
+        **{f"{name}_slope": slope for name, slope in slopes.items()},
+        **{f"{name}_change": _times(slope, span) for name, slope in slopes.items()},
     )
 
 

@@ -51,9 +51,9 @@ def _diversity(sweep: Sweep) -> Section:
 
 def _accuracy(sweep: Sweep) -> Section:
     first, rows = _named(sweep)
-    accuracy = ("accuracy", "sample_accuracy", "sample_accuracy.interval", "correct_samples")
-    cost = ("labelled_samples", "mean_tokens", "mean_tokens.interval", "drawing_seconds")
-    tables = record_table(rows, first, accuracy), record_table(rows, first, cost)
+    of_labelled = ("accuracy", "accuracy.interval", "sample_accuracy", "sample_accuracy.interval")
+    of_all = ("correct_samples", "correct_samples.interval", "labelled_samples", "mean_tokens", "drawing_seconds")
+    tables = record_table(rows, first, of_labelled), record_table(rows, first, of_all)
     told = [f"Judged by `{sweep.judge}`."] if sweep.judge else []
     told += _missing(rows, "sample_accuracy")
     return Section("accuracy", "Accuracy and cost", "sample_accuracy", (*tables, *notes(told, "judge")))
@@ -71,7 +71,7 @@ def _trends(sweep: Sweep) -> tuple[Section, ...]:
         return ()
     rows = {f"{x.key} {value_text(x.lowest)} to {value_text(x.highest)}": x for x in sweep.trends}
     parts: list[Part] = []
-    for figure in ("scr_change", "sample_accuracy_change"):
+    for figure in ("scr_change", "sample_accuracy_change", "correct_samples_change"):
         paths = (figure, f"{figure}.interval", f"{figure}.of")
         parts += [record_table(rows, Column("key", "trend"), paths), *notes(_missing(rows, figure), "trend")]
     note = "Along the line of least squares of each question; intervals by a bootstrap of the questions."

@@ -58,8 +58,10 @@ class Trend:
         highest: Value of the key.
         scr_slope: Of SCR, for one more of the key.
         sample_accuracy_slope: Of the accuracy of samples, for one more of the key.
+        correct_samples_slope: Of the share of correct samples, for one more of the key.
         scr_change: Of SCR from the lowest to the highest value, along the line.
         sample_accuracy_change: Of the accuracy of samples, likewise.
+        correct_samples_change: Of the share of correct samples, likewise.
     """
 
     key: str
@@ -67,8 +69,10 @@ class Trend:
     highest: float
     scr_slope: Estimate | Undefined
     sample_accuracy_slope: Estimate | Undefined
+    correct_samples_slope: Estimate | Undefined
     scr_change: Annotated[Estimate | Undefined, Figure("change of SCR", written=percent)]
     sample_accuracy_change: Annotated[Estimate | Undefined, Figure("change of sample accuracy", written=percent)]
+    correct_samples_change: Annotated[Estimate | Undefined, Figure("change of correct samples", written=percent)]
 
 
 @dataclass(frozen=True, slots=True)
