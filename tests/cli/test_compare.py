@@ -83,6 +83,26 @@ def test_an_unfinished_run_is_compared_with_its_own_exit_code(make, capsys: pyte
     assert "aligned.audit` is not complete" in captured.err
 
 
+def test_a_page_is_written_once_and_holds_the_whole_comparison(make, runs: Path, capsys: pytest.CaptureFixture[str]):
+    make("base", 1)
+    make("aligned", 11)
+    assert run_app(["compare", "base", "aligned", "--html", "page.html"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err == "wrote the comparison to `page.html`\n"
+    page = (runs / "page.html").read_text(encoding="utf-8")
+    embedded = page.partition('id="report-json" data-file="comparison.json">')[2].partition("</script>")[0]
+    values = json.loads(embedded)
+    Draft202012Validator(schema()).validate(values)
+    assert values["pairs"]["aligned"]["rate"]["difference"]["only_first"] == 10
+    # `--force` is about what is compared: it overwrites nothing.
+    assert run_app(["compare", "base", "aligned", "--html", "page.html", "--force"]) == 2
+    assert "give `--overwrite`" in capsys.readouterr().err
+    assert run_app(["compare", "base", "aligned", "--html", "page.html", "--overwrite"]) == 0
+    capsys.readouterr()
+    assert run_app(["compare", "base", "aligned", "--html", "-"]) == 0
+    assert capsys.readouterr().out == page
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -90,6 +110,8 @@ def test_an_unfinished_run_is_compared_with_its_own_exit_code(make, capsys: pyte
         (["base", "absent"], "no run `absent`"),
         (["base", "base", "--margin", "5"], "`--margin` must lie between 0 and 1, not `5`"),
         (["base", "base", "--json", "--markdown"], "both print to standard output"),
+        (["base", "base", "--html", "-", "--json"], "both print to standard output"),
+        (["base", "base", "--html", "-", "--open"], "`--open` opens a file, and `--html -` writes none"),
         (["base", "base", "--clustering", "meaning"], "no run has a clustering `meaning`"),
         (["base", "base", "--judge", "exact"], "holds no labels of judge `exact`"),
     ],

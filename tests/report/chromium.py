@@ -16,6 +16,35 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 PATIENCE = 60.0
 """Seconds to wait for one reply on a busy machine."""
 
+CONTRASTS = """(() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgb = (colour) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (colour) => {
+    const linear = (x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = colour.slice(0, 3).map(x => linear(x / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (x) => {
+    const colour = rgb(getComputedStyle(x).backgroundColor);
+    return colour[3] === 255 ? colour : behind(x.parentElement);
+  };
+  const own = (x) => [...x.childNodes].some(y => y.nodeType === 3 && y.textContent.trim());
+  const bad = {};
+  for (const x of document.querySelectorAll("body *:not(script)")) {
+    if (!own(x) || !x.checkVisibility()) continue;
+    const style = getComputedStyle(x), isDrawn = x.namespaceURI.endsWith("svg") && x.classList.contains("axis");
+    if (x.namespaceURI.endsWith("svg") && !isDrawn) continue;
+    const [a, b] = [light(rgb(isDrawn ? style.fill : style.color)), light(behind(x))].sort((a, b) => b - a);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) bad[x.tagName + "." + x.getAttribute("class")] = ratio;
+  }
+  return bad;
+})()"""
+"""Each text that is seen and has less contrast than WCAG AA asks, with its ratio."""
+
 
 def find_chromium() -> str | None:
     """Return the path of a Chromium; `HOMOGAUDIT_CHROMIUM` names one elsewhere."""

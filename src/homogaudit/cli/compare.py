@@ -6,6 +6,7 @@ import typer
 
 from homogaudit.cli import completion
 from homogaudit.cli.options import JsonOption, ModelsOption
+from homogaudit.cli.output import OpenOption, check_targets, page_target, write_page, writing
 from homogaudit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ def compare(
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole comparison as Markdown.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Print the whole comparison.")] = False,
+    html: Annotated[
+        str | None,
+        writing(
+            metavar="FILE",
+            help="Write the whole comparison and the questions side by side as a page of one file; - prints it.",
+        ),
+    ] = None,
+    open_page: OpenOption = False,
+    overwrite: Annotated[bool, writing("--overwrite", help="Overwrite an existing page.")] = False,
     models_file: ModelsOption = None,
 ) -> None:
     """Compare runs on the same questions.
@@ -66,16 +76,19 @@ def compare(
     from contextlib import ExitStack
 
     from homogaudit.cli.error_line import after_report, warn
-    from homogaudit.cli.output import check_targets
     from homogaudit.cli.report import check_complete
-    from homogaudit.comparison.build import compare as compared
+    from homogaudit.comparison.build import compare_paired
+    from homogaudit.comparison.page import comparison_page
+    from homogaudit.comparison.pairing import pair_runs
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.run_paths import find_run
     from homogaudit.report.run_data import read_run
     from homogaudit.store import RunFile
     from homogaudit.store.journals import missing_journal
 
-    check_targets({}, [flag for flag, given in (("--json", as_json), ("--markdown", markdown)) if given], force=False)
+    prints = [flag for flag, given in (("--json", as_json), ("--markdown", markdown)) if given]
+    html = page_target(html, "comparison.html", is_opened=open_page)
+    files = check_targets({"--html": html}, prints, force=overwrite, flag="--overwrite")
     if not 0 < margin < 1:
         raise UsageError(f"`--margin` must lie between 0 and 1, not `{margin:g}`", "0.05 is five points")
     folder = load_settings(load_models(models_file)).runs
@@ -91,17 +104,16 @@ def compare(
             if line := missing_journal(path):
                 warn(line)
         stored = [stack.enter_context(RunFile.open(path)) for path in paths]
-        found = compared(
-            [read_run(run) for run in stored],
-            baseline=first,
-            clustering=clustering,
-            judge=judge,
-            margin=margin,
-            force=force,
-            full=full or markdown,
-            across=across,
+        paired = pair_runs(
+            [read_run(run) for run in stored], baseline=first, clustering=clustering, judge=judge, force=force
         )
-        _print(found, as_json=as_json, markdown=markdown, full=full)
+        # Markdown and the page hold everything.
+        whole = full or markdown or html is not None
+        found = compare_paired(paired, margin=margin, full=whole, across=across)
+        if html is not None:
+            write_page("the comparison", comparison_page(found, paired), files.get("--html"), is_opened=open_page)
+        if prints or html is None:
+            _print(found, as_json=as_json, markdown=markdown, full=full)
         with after_report(as_json=as_json):
             for run in stored:
                 check_complete(run)

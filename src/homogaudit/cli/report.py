@@ -2,14 +2,23 @@
 
 import shlex
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from homogaudit.cli import options
 from homogaudit.cli.options import ExampleOption, JsonOption, ModelsOption, RunArgument
-from homogaudit.cli.output import STDOUT, ForceOption, check_targets, told, writing
+from homogaudit.cli.output import (
+    STDOUT,
+    ForceOption,
+    OpenOption,
+    check_targets,
+    page_target,
+    told,
+    write_page,
+    write_text,
+    writing,
+)
 from homogaudit.config.nearest import in_backticks
 from homogaudit.errors import IncompleteRunError, ModelError, UsageError
 
@@ -34,10 +43,7 @@ def report(
             help="Write the whole report and the questions as a page of one file; - prints it.",
         ),
     ] = None,
-    open_page: Annotated[
-        bool,
-        writing("--open", help="Open the page in a browser; without `--html` a temporary file."),
-    ] = False,
+    open_page: OpenOption = False,
     questions: Annotated[
         str | None,
         writing(
@@ -109,10 +115,7 @@ def report(
     from homogaudit.store.journals import missing_journal
 
     prints = [flag for flag, given in (("--json", as_json), ("--markdown", markdown)) if given]
-    if open_page and html == STDOUT:
-        raise UsageError("`--open` opens a file, and `--html -` writes none", "name a file, or leave `--html` out")
-    if open_page and html is None:
-        html = str(Path(mkdtemp(prefix="homogaudit-")) / "report.html")
+    html = page_target(html, "report.html", is_opened=open_page)
     targets = {
         "--html": html,
         "--questions": questions,
@@ -151,11 +154,11 @@ def report(
         if built is not None and html is not None:
             from homogaudit.report.html import run_page
 
-            _write_page(run_page(built, data, judge), files.get("--html"), is_opened=open_page)
+            write_page("the report", run_page(built, data, judge), files.get("--html"), is_opened=open_page)
         if built is not None and model_card is not None:
-            _write_text("the model card", to_model_card(built), files.get("--model-card"))
+            write_text("the model card", to_model_card(built), files.get("--model-card"))
         if built is not None and badge is not None:
-            _write_text("the badge", to_badge(built), files.get("--badge"))
+            write_text("the badge", to_badge(built), files.get("--badge"))
         if built is not None and is_printed:
             _print(built, as_json=as_json, markdown=markdown, full=full)
         if built is not None and junit is not None:
@@ -187,28 +190,7 @@ def _write_sample(data: "RunData", size: int | None, file: Path | None) -> None:
     from homogaudit.report.cluster_sample import sample_clusters, to_lines
 
     sample = sample_clusters(data, size)
-    _write_text(f"{len(sample)} questions to judge", to_lines(sample), file)
-
-
-def _write_text(what: str, text: str, file: Path | None) -> None:
-    """Write a text, or print it where there is no file."""
-    from homogaudit.store.output_file import write_text
-
-    if file is None:
-        # UTF-8 as it would be in a file, whatever the locale is.
-        typer.get_text_stream("stdout", encoding="utf-8").write(text)
-        return
-    write_text(file, text)
-    told(what, file)
-
-
-def _write_page(page: str, file: Path | None, *, is_opened: bool) -> None:
-    """Write the page, or print it where there is no file."""
-    import webbrowser
-
-    _write_text("the report", page, file)
-    if file is not None and is_opened and not webbrowser.open(file.resolve().as_uri()):
-        typer.echo("no browser to open it with", err=True)
+    write_text(f"{len(sample)} questions to judge", to_lines(sample), file)
 
 
 def report_done(

@@ -85,6 +85,19 @@ def compare(
         UsageError: The runs are not comparable, or `across` finds no embeddings of one embedder in all of them.
     """
     paired = pair_runs(runs, baseline=baseline, clustering=clustering, judge=judge, force=force)
+    return compare_paired(paired, margin=margin, full=full, across=across, draws=draws, seed=seed)
+
+
+def compare_paired(
+    paired: PairedRuns,
+    *,
+    margin: float = MARGIN,
+    full: bool = False,
+    across: bool = False,
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> Comparison:
+    """Compare runs that are brought to what can be compared; arguments and errors are those of `compare`."""
     settings = Settings(margin, draws, seed)
     tables = {name: signal_table(run, paired.judge) for name, run in paired.runs.items()}
     first = paired.runs[paired.baseline]

@@ -34,6 +34,7 @@
   const search = at("search"), category = at("category"), sort = at("sort");
   const filters = [...document.querySelectorAll("[data-filter]")];
   const total = data.questions.length;
+  const runsOf = (question) => question.runs ?? [question];
   const isOn = (button) => button.ariaPressed === "true";
   const number = new Intl.NumberFormat("en");
   let shown = [], drawn = 0;
@@ -42,7 +43,7 @@
 
   function haystack(question) {
     if (question.hay === undefined) {
-      const texts = question.clusters.flat().concat(question.without, question.greedy ? [[question.greedy]] : []);
+      const texts = runsOf(question).flatMap((x) => x.clusters.flat().concat(x.without, x.greedy ? [[x.greedy]] : []));
       const parts = [question.text, question.category ?? "", question.id, ...texts.map((x) => x[0])];
       question.hay = parts.join("\n").toLowerCase();
     }
@@ -70,13 +71,20 @@
 
   function count(question) { return question.counts[0]; }
 
+  function apart(question) {
+    const counts = question.runs.map((x) => x.clusters.length).filter(Boolean);
+    return counts.length > 1 ? Math.max(...counts) - Math.min(...counts) : null;
+  }
+
   const keys = {
+    file: { of: (x) => x.number, sign: 1 },
+    apart: { of: apart, sign: -1 },
     fewest: { of: count, sign: 1 },
     most: { of: count, sign: -1 },
     label: { of: (x) => x.label === null ? null : data.labels.indexOf(x.label), sign: 1 },
     category: { of: (x) => x.category?.toLowerCase(), sign: 1 },
   };
-  data.signals.forEach((name, place) => { keys["signal:" + place] = { of: (x) => x.signals[place], sign: -data.directions[place] }; });
+  data.signals?.forEach((name, place) => { keys["signal:" + place] = { of: (x) => x.signals[place], sign: -data.directions[place] }; });
 
   function option(parent, value, text) {
     const made = make("option", "", text);
@@ -84,12 +92,18 @@
     parent.append(made);
   }
 
-  option(sort, "", "order of the file");
-  option(sort, "fewest", "fewest clusters");
-  option(sort, "most", "most clusters");
-  option(sort, "label", "label");
+  if (data.runs) {
+    option(sort, "", "flipped first");
+    option(sort, "apart", "difference in clusters");
+    option(sort, "file", "order of the file");
+  } else {
+    option(sort, "", "order of the file");
+    option(sort, "fewest", "fewest clusters");
+    option(sort, "most", "most clusters");
+    option(sort, "label", "label");
+  }
   option(sort, "category", "category");
-  if (data.signals.length) {
+  if (data.signals?.length) {
     const group = make("optgroup");
     group.label = "most uncertain by";
     data.signals.forEach((name, place) => option(group, "signal:" + place, name));
@@ -109,21 +123,58 @@
     const asked = make("span", "asked");
     asked.append(answer(question.text, ""));
     if (question.category) asked.append(" ", make("span", "category", question.category));
-    const sizes = make("span", "sizes");
-    const bars = question.clusters.map(size);
-    const without = question.without.reduce((sum, x) => sum + x[1], 0);
-    for (const x of bars) part(sizes, x, "");
-    if (without) part(sizes, without, "without");
-    if (bars.length) {
-      sizes.role = "img";
-      sizes.ariaLabel = `clusters: ${bars.join(", ")}`;
-    }
-    const clusters = make("span", "number", count(question) === null || count(question) === undefined ? "" : count(question));
-    head.append(make("span", "number", number.format(question.place + 1)), asked, sizes, clusters,
-      make("span", `said ${question.label ?? ""}`, (question.label ?? "").replace("_", " ")));
+    head.append(make("span", "number", number.format(question.number ?? question.place + 1)), asked);
+    if (data.runs) head.append(columns(question, glance));
+    else head.append(bars(question), make("span", "number", count(question) ?? ""), verdict(question.label));
     made.append(head);
     made.addEventListener("toggle", () => { if (made.open) fill(made); });
     return made;
+  }
+
+  function bars(said) {
+    const sizes = make("span", "sizes"), clusters = said.clusters.map(size), without = size(said.without);
+    for (const x of clusters) part(sizes, x, "");
+    if (without) part(sizes, without, "without");
+    if (clusters.length) {
+      sizes.role = "img";
+      sizes.ariaLabel = `clusters: ${clusters.join(", ")}`;
+    }
+    return sizes;
+  }
+
+  function verdict(label) { return make("span", `said ${label ?? ""}`, (label ?? "").replace("_", " ")); }
+
+  // What each run says, side by side
+  const FLIPPED = { to_one: "flipped to one", from_one: "flipped back" };
+
+  function columns(question, draw) {
+    const made = make("span", "columns");
+    question.runs.forEach((said, place) => {
+      const column = make("span", "column");
+      column.role = "group";
+      column.ariaLabel = data.runs[place];
+      column.append(...draw(said, place));
+      made.append(column);
+    });
+    return made;
+  }
+
+  function runName(place) { return make("span", "run", data.runs[place] + (place === data.baseline ? " *" : "")); }
+
+  function glance(said, place) {
+    const line = make("span", "sized"), n = said.clusters.length;
+    line.append(bars(said), make("span", "muted", n ? `${n} cluster${n === 1 ? "" : "s"}` : ""));
+    if (said.flip) line.append(make("span", "flip", FLIPPED[said.flip]));
+    const head = make("span", "whose");
+    head.append(runName(place), verdict(said.label));
+    // The most frequent wording of the largest cluster, with the size of that cluster.
+    const common = said.clusters[0] ?? said.without.slice(0, 1);
+    const most = make("span", "most");
+    if (common.length) {
+      most.append(make("span", "muted", `${size(common)} of ${said.clusters.concat([said.without]).reduce((sum, x) => sum + size(x), 0)}`),
+        answer(common[0][0]));
+    }
+    return [head, line, most];
   }
 
   function part(parent, share, kind) {
@@ -136,21 +187,25 @@
     if (made.lastElementChild.className === "inside") return;
     const question = data.questions[made.dataset.place];
     const inside = make("div", "inside");
-    const all = question.clusters.reduce((sum, x) => sum + size(x), 0);
-    question.clusters.forEach((cluster, place) => {
-      inside.append(texts(`cluster ${place + 1}: ${size(cluster)} of ${all}`, cluster));
-    });
-    if (question.outside) inside.append(make("p", "muted", question.outside));
-    if (question.without.length) inside.append(texts("without a cluster", question.without));
-    if (question.greedy) inside.append(texts("greedy answer", [[question.greedy, 0, question.label, question.reason]]));
-    else if (question.reason) inside.append(make("p", "muted", question.reason));
+    if (data.runs) inside.append(columns(question, (said, place) => [runName(place), ...answers(said)]));
+    else inside.append(...answers(question));
     if (question.correct.length) inside.append(texts("correct by the question file", question.correct.map((x) => [x, 0])));
     if (question.incorrect.length) inside.append(texts("incorrect by the question file", question.incorrect.map((x) => [x, 0])));
-    const values = data.clusterings.map((name, place) => [`clusters by ${name}`, question.counts[place]])
-      .concat(data.signals.map((name, place) => [name, question.signals[place]]))
+    const values = (data.clusterings ?? []).map((name, place) => [`clusters by ${name}`, question.counts[place]])
+      .concat((data.signals ?? []).map((name, place) => [name, question.signals[place]]))
       .filter((x) => x[1] !== null && x[1] !== undefined);
     if (values.length) inside.append(figures(values));
     made.append(inside);
+  }
+
+  function answers(said) {
+    const all = said.clusters.reduce((sum, x) => sum + size(x), 0);
+    const made = said.clusters.map((x, place) => texts(`cluster ${place + 1}: ${size(x)} of ${all}`, x));
+    if (said.outside) made.push(make("p", "muted", said.outside));
+    if (said.without.length) made.push(texts("without a cluster", said.without));
+    if (said.greedy) made.push(texts("greedy answer", [[said.greedy, 0, said.label, said.reason]]));
+    else if (said.reason) made.push(make("p", "muted", said.reason));
+    return made;
   }
 
   function texts(title, rows) {
@@ -160,7 +215,11 @@
     for (const [text, times, label, reason] of rows) {
       const item = make("li");
       item.append(make("span", "times", times > 1 ? `${times}\u00d7` : ""), answer(text));
-      if (label) item.append(" ", make("span", `said ${label}`, label.replace("_", " ")), " ", make("span", "muted", reason));
+      if (label) {
+        const why = make("span", "why");
+        why.append(verdict(label), " ", make("span", "muted", reason));
+        item.append(why);
+      }
       items.append(item);
     }
     made.append(items);

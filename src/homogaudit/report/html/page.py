@@ -28,13 +28,15 @@ from homogaudit.report.numbers import MISSING, count, decimal, percent, threshol
 from homogaudit.report.question_rows import Questions, question_rows
 from homogaudit.report.records import FORMAT, Report
 from homogaudit.report.run_data import RunData
-from homogaudit.report.section import Curves, HeatMap, Section
+from homogaudit.report.section import Curves, HeatMap, Section, Table
 from homogaudit.report.summary import summary
 from homogaudit.report.text import plain
 
 _CODE = re.compile(r"`([^`]+)`")
 _SHORT = 24
 """Characters of code that stay on one line, also on a phone."""
+_PROSE = 40
+"""Characters of a cell that are more than a name or a number."""
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]")
 """What is escaped in embedded JSON: what HTML could read as markup, and what turns or hides the text around it."""
 
@@ -88,7 +90,8 @@ def page(
 
     Args:
         shown: The summary first.
-        questions: As `question_data` gives them: what the script lists, and the filters that hold of some.
+        questions: What the script lists, and the filters that hold of some: as `question_data` gives them of a run, or
+            those of several, each question with its `runs`.
         what: What the page is, `report` or another word for it.
         name: Of what it is about, its heading.
         record: What the sections are made of; the page holds it as JSON.
@@ -110,12 +113,14 @@ def page(
         coded=_coded,
         slug=_slug,
         written=_written,
+        are_prose=_are_prose,
         count=count,
         summary=shown[0],
         sections=shown[1:],
         terms=named,
         glossary=sorted(glossary.values(), key=lambda term: term.name.casefold()),
         filters=questions["filters"],
+        is_side_by_side="runs" in questions,
         what=what,
         name=plain(name),
         version=__version__,
@@ -157,6 +162,11 @@ def _coded(text: str) -> Markup:
         else escape(part)
         for number, part in enumerate(parts)
     )
+
+
+def _are_prose(table: Table) -> list[bool]:
+    """Return whether each column of a table holds sentences, which are broken into lines."""
+    return [any(len(row.cells[at]) > _PROSE for row in table.rows) for at in range(len(table.columns))]
 
 
 def _slug(name: str) -> str:

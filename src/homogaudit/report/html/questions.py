@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from homogaudit.records import Generation, Label, LabelValue
-from homogaudit.report.question_rows import FILTERS, QuestionRow, Questions
+from homogaudit.report.question_rows import FILTERS, Questions
 
 _DIGITS = 6
 """Of a signal's value; the run file and `report --questions` have all of them."""
@@ -36,31 +36,39 @@ def question_data(questions: Questions) -> dict[str, Any]:
                 "label": None if row.label is None else row.label.value.value,
                 "reason": None if row.label is None else row.label.reason,
                 "outside": row.outside,
-                "greedy": None if row.greedy is None else _text(row.greedy),
+                "greedy": None if row.greedy is None else shown_text(row.greedy),
                 "counts": [row.clusters.get(name) for name in clusterings],
                 "signals": [_rounded(row.signals[name]) for name in questions.signals],
                 "in": names,
-                **_answers(row),
+                **counted_answers(row.samples, row.clusters_of_samples(), row.sample_labels),
             }
             for row, names in zip(questions, holding, strict=True)
         ],
     }
 
 
-def _answers(row: QuestionRow) -> dict[str, Any]:
-    """Return the answers of each cluster, the largest first, equal ones once; others stand without a cluster."""
+def counted_answers(
+    samples: Sequence[Generation], assignment: Sequence[int | None], sample_labels: Mapping[int, Label]
+) -> dict[str, Any]:
+    """Return the answers of each cluster, the largest first, equal ones once; others stand without a cluster.
+
+    Args:
+        samples: Of one question.
+        assignment: The cluster of each of them.
+        sample_labels: By sample index.
+    """
     clusters: dict[int, list[str]] = {}
     without: list[str] = []
-    for sample, cluster in zip(row.samples, row.clusters_of_samples(), strict=True):
-        (without if cluster is None else clusters.setdefault(cluster, [])).append(_text(sample))
-    labels = {_text(x): found for x in row.samples if (found := row.sample_labels.get(x.sample_index)) is not None}
+    for sample, cluster in zip(samples, assignment, strict=True):
+        (without if cluster is None else clusters.setdefault(cluster, [])).append(shown_text(sample))
+    labels = {shown_text(x): found for x in samples if (found := sample_labels.get(x.sample_index)) is not None}
     return {
         "clusters": [_counted(texts, labels) for texts in sorted(clusters.values(), key=len, reverse=True)],
         "without": _counted(without, labels),
     }
 
 
-def _text(draw: Generation) -> str:
+def shown_text(draw: Generation) -> str:
     """Return the answer, or what was drawn in its place."""
     return draw.answer if draw.is_valid else draw.text
 
