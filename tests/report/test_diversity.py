@@ -80,9 +80,13 @@ def test_what_scoring_stored_is_in_the_full_report(run: RunFile) -> None:
 
 
 def test_a_run_that_was_scored_before_there_were_any_says_so(run: RunFile) -> None:
-    texts = build(run, draws=50, full=True).diversity.wording
+    report = build(run, draws=50, full=True)
+    texts = report.diversity.wording
     assert not isinstance(texts, Undefined) and isinstance(texts.self_bleu, Undefined)
     assert "`homogaudit score` adds it" in texts.self_bleu.reason
+    told = " ".join(shown(report, full=True).split())
+    assert "distinct-1, distinct-2, self-BLEU, compression ratio, the run is not scored as a whole" in told
+    assert "By wording" not in told
 
 
 def test_a_run_without_samples_has_none(build_run: Callable[..., Any]) -> None:

@@ -19,7 +19,7 @@ from homogaudit.statistics.diversity import expected_distinct_clusters
 _EVERY_SIZE = 10
 """Up to so many samples every k is given."""
 
-_NOT_STORED = "not computed when the run was scored: `homogaudit score` adds it to a run whose questions are all scored"
+_NOT_STORED = "the run is not scored as a whole by this version: `homogaudit score` adds it to all questions"
 _NO_KERNEL = "the similarities of this clustering are no kernel, or it compares too few pairs of samples"
 _NO_WORDS = "no question has an answer of enough words"
 

@@ -1,7 +1,8 @@
 """The section on diversity: by clustering, by number of samples, and by wording."""
 
-from homogaudit.report.diversity_records import ClusteringDiversity
-from homogaudit.report.parts import figure_table, line, not_computed, notes, record_table
+from homogaudit.report.diversity_records import ClusteringDiversity, WordingDiversity
+from homogaudit.report.figure import figures
+from homogaudit.report.parts import by_reason, figure_table, line, not_computed, notes, record_table
 from homogaudit.report.records import Report
 from homogaudit.report.section import Column, Part, Section
 from homogaudit.report.undefined import WITH_FULL, Undefined
@@ -20,12 +21,21 @@ def diversity_section(report: Report) -> Section:
     parts: list[Part] = [record_table(methods, _FIRST, paths)]
     for name, x in found.clusterings.items():
         parts += _by_samples(name, x)
-    scores = {name: x for name, x in found.clusterings.items() if x.vendi_score != WITH_FULL}
+    missing: dict[str, str] = {}
+    for name, x in found.clusterings.items():
+        if isinstance(x.vendi_score, Undefined) and x.vendi_score != WITH_FULL:
+            missing[f"Vendi score by {name}"] = x.vendi_score.reason
+    scores = {name: x for name, x in found.clusterings.items() if not isinstance(x.vendi_score, Undefined)}
     if scores:
         paths = ("vendi_score", "vendi_score.interval", "vendi_score.of")
         parts.append(record_table(scores, _FIRST, paths, title="Effective number of different answers"))
     if not isinstance(found.wording, Undefined):
-        parts.append(figure_table(found.wording, "By wording"))
+        values = {name: getattr(found.wording, name) for name in figures(WordingDiversity)}
+        without = [name for name, value in values.items() if isinstance(value, Undefined)]
+        missing |= {figures(WordingDiversity)[name].name: values[name].reason for name in without}
+        if len(without) < len(values):
+            parts.append(figure_table(found.wording, "By wording", without=without))
+    parts += [line(f"Not computed: {names}, {reason}.", "undefined") for names, reason in by_reason(missing)]
     texts = (
         "More diverse: more distinct clusters, a higher Vendi score and distinct-n; a lower similarity, self-BLEU and "
         "compression ratio.",
