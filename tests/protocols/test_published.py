@@ -6,6 +6,7 @@ import pytest
 import typer
 
 from homogaudit.cli.app import app
+from homogaudit.comparison.schema import schema
 from homogaudit.errors import UsageError
 from homogaudit.protocols import Protocol, list_protocols, read_protocol
 from homogaudit.protocols.paths import Step, steps
@@ -15,7 +16,7 @@ from homogaudit.report.schema import generate
 from homogaudit.signals.registry import SIGNALS
 
 PROTOCOLS = pytest.mark.parametrize("protocol", list_protocols(), ids=lambda x: x.name)
-SCHEMAS = {"report": generate(Report)}
+SCHEMAS = {"report": generate(Report), "compare": schema()}
 """Of what each command prints."""
 
 
@@ -29,7 +30,7 @@ def is_described(schema: dict[str, Any], root: dict[str, Any], path: tuple[Step,
         return True
     step, *rest = path
     properties = schema.get("properties", {})
-    found = properties.get(step.key) or (None if properties else schema.get("additionalProperties"))
+    found = schema.get("additionalProperties") if not properties else properties.get(step.key)
     if not isinstance(found, dict):
         return False
     if step.select is None:
@@ -47,18 +48,18 @@ def is_list_described(schema: dict[str, Any], root: dict[str, Any], key: str, re
 @PROTOCOLS
 def test_every_figure_stands_in_what_its_command_prints(protocol: Protocol):
     for figure in protocol.figures:
-        schema = SCHEMAS[protocol.steps[figure.step][0]]
+        described = SCHEMAS[protocol.steps[figure.step][0]]
         path = steps(figure.path)
-        assert is_described(schema, schema, path), figure.path
+        assert is_described(described, described, path), figure.path
         if path[0].key == "signals" and path[1].key != "*":
             assert path[1].key.removeprefix("recorded:") in SIGNALS, figure.path
 
 
 def test_a_path_that_no_report_has_is_found_out():
-    schema = SCHEMAS["report"]
-    assert is_described(schema, schema, steps("homogenization.methods.jaccard.thresholds[threshold=0.4].scr"))
+    described = SCHEMAS["report"]
+    assert is_described(described, described, steps("homogenization.methods.jaccard.thresholds[threshold=0.4].scr"))
     for path in ("homogenization.method.jaccard", "labels.pairs[judges=a+b].kappa", "signals.x.auroc.valu"):
-        assert not is_described(schema, schema, steps(path)), path
+        assert not is_described(described, described, steps(path)), path
 
 
 @PROTOCOLS

@@ -108,7 +108,9 @@ JunitOption = Annotated[
 ]
 ContextOption = Annotated[
     str,
-    asking("--context", help="ask or hide the passage that comes with a question."),
+    asking(
+        "--context", help="ask or hide the passage that comes with a question; passages: ask its list of passages too."
+    ),
 ]
 WithChoicesOption = Annotated[
     bool,

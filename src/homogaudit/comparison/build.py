@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from homogaudit.comparison.across import compare_across
-from homogaudit.comparison.changes import auroc_changes, mean_change, rate_change, reading
+from homogaudit.comparison.changes import auroc_changes, mean_change, rate_change, reading, tells_where_it_helps
 from homogaudit.comparison.differences import drawing_differences, unrecorded
 from homogaudit.comparison.flips import flips
 from homogaudit.comparison.pairing import PairedRun, PairedRuns, pair_runs
@@ -209,6 +209,7 @@ def _pair(baseline: PairedRun, run: PairedRun, first: SignalTable, other: Signal
         accuracy=adjusted["accuracy"],
         means={name: adjusted[f"mean {name}"] for name in means},
         aurocs={name: adjusted[f"auroc {name}"] for name in aurocs},
+        tells_where_it_helps={name: tells_where_it_helps(name, first, other) for name in first.names},
         to_one=flips(baseline, run, one=run),
         from_one=flips(baseline, run, one=baseline),
     )

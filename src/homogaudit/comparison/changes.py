@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from homogaudit.comparison.records import AurocChange, MeanChange, RateChange, Reading
 from homogaudit.comparison.signals import SignalTable
 from homogaudit.errors import UndefinedStatisticError
+from homogaudit.report.judges import area
 from homogaudit.report.side_by_side_records import Area
 from homogaudit.report.undefined import Undefined, undefined
 from homogaudit.statistics import (
@@ -124,3 +125,13 @@ def auroc_changes(
 def _area(value: float, scores: NDArray[np.float64], incorrect: NDArray[np.bool_]) -> Area:
     counted = ~np.isnan(scores)
     return Area(value, None, None, int(counted.sum()), int(incorrect[counted].sum()))
+
+
+def tells_where_it_helps(name: str, baseline: SignalTable, run: SignalTable) -> Area | Undefined:
+    """Return the AUROC of a baseline's signal for the answers that are wrong there and right in the run."""
+    if (missing := baseline.unscored(name) or run.label_reason) is not None:
+        return Undefined(missing)
+    before, after = baseline.correct, run.correct
+    helped = np.array([after.get(x) is True and before.get(x) is False for x in baseline.question_ids], dtype=np.bool_)
+    decided = np.array([x in before and x in after for x in baseline.question_ids], dtype=np.bool_)
+    return area(np.where(decided, baseline.row(name), np.nan), helped)

@@ -25,7 +25,8 @@ from homogaudit.report.numbers import MISSING, count, decimal, share
 from homogaudit.report.parts import SIGNAL, by_reason, line, notes, record_table, signal_term, text_table
 from homogaudit.report.records import RefusedCategory
 from homogaudit.report.section import Axis, Column, Line, Part, Section
-from homogaudit.report.text import shorten
+from homogaudit.report.side_by_side_records import Area
+from homogaudit.report.text import plain, shorten
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Estimate, Rate
 
@@ -141,6 +142,10 @@ def _changes(at: int, name: str, found: Comparison) -> Section:
     aurocs = {x: change for x, change in pair.aurocs.items() if isinstance(change, AurocChange)}
     title = "AUROC of each signal"
     parts.append(record_table(aurocs, SIGNAL, ("baseline", "run", *tested), title=title, term=signal_term))
+    helps = {x: found for x, found in pair.tells_where_it_helps.items() if isinstance(found, Area)}
+    if helps:
+        title = plain(f"Which signals of {found.baseline} tell what it answers wrongly and {name} rightly")
+        parts.append(record_table(helps, SIGNAL, ("value", "value.interval", "n"), title=title, term=signal_term))
     parts += [
         line(f"Not compared: {names} ({reason}).", "undefined", "muted") for names, reason in by_reason(_missing(pair))
     ]

@@ -230,6 +230,15 @@ class RunPair:
     accuracy: RateChange | Undefined
     means: Mapping[str, MeanChange | Undefined]
     aurocs: Mapping[str, AurocChange | Undefined]
+    tells_where_it_helps: Annotated[
+        Mapping[str, Area | Undefined],
+        Figure(
+            "tells where it helps",
+            "AUROC of the baseline's signals for where the run helps: questions answered wrongly in the baseline and "
+            "rightly in the run, against all others that are labelled in both. A signal that tells them says where the "
+            "run is worth its cost, be it a larger model or passages in the prompt.",
+        ),
+    ]
     to_one: tuple[Flip, ...]
     from_one: tuple[Flip, ...]
 

@@ -21,7 +21,7 @@ class Preset:
     limit: int | None = None
 
 
-CONTEXTS = ("ask", "hide")
+CONTEXTS = ("ask", "hide", "passages")
 """What `--context` takes."""
 
 PRESETS: Mapping[str, Preset] = {
@@ -87,7 +87,7 @@ class RunRequest(ScoringRequest):
         output: The run file; `None` for a new one in the runs folder, or an unfinished one with the same parameters.
         new: Start anew even where an unfinished run could go on.
         categories: Take these alone; empty for all.
-        context: `ask` or `hide` the text that a question comes with.
+        context: `ask` or `hide` the text that a question comes with; `passages` asks its passages as well.
         system: System line; empty for none.
         server_model: The model's name on the server; `None` for the one in the URL, or the only one.
         concurrency: Requests at the same time on each server; `None` for the default.

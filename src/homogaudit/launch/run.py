@@ -186,7 +186,7 @@ def _choose_server(
 
 def _load_questions(request: RunRequest) -> QuestionFile:
     if request.context not in CONTEXTS:
-        hint = did_you_mean(request.context, CONTEXTS, "`ask` or `hide`")
+        hint = did_you_mean(request.context, CONTEXTS, "`ask`, `hide` or `passages`")
         raise UsageError(f"`--context` is `{request.context}`", hint)
     limit = preset_of(request.preset).limit if request.limit is None else request.limit
     return load_questions(
@@ -195,7 +195,7 @@ def _load_questions(request: RunRequest) -> QuestionFile:
         limit=limit,
         shuffle=request.shuffle,
         categories=request.categories,
-        asking=Asking(request.context == "ask", request.with_choices),
+        asking=Asking(request.context != "hide", request.context == "passages", request.with_choices),
     )
 
 

@@ -1,7 +1,7 @@
 """Where a figure stands in the JSON that a command prints, such as `homogenization.methods.jaccard.scr`.
 
 Steps are parted by dots. `pairs[boundaries=B1+B2]` is the first item of a list whose key has that value, lists joined
-by a plus; `*` is every key of an object, `pairs[boundaries=*]` every item of a list. Knows no format of a command.
+by a plus; `*` is every key of an object, `pairs[boundaries=*]` every item of a list. The key may be a path itself.
 """
 
 import re
@@ -100,7 +100,7 @@ def _selected(values: Any, key: str, wanted: str) -> list[tuple[str | None, Any]
         return [(None, values)]
     listed = cast("list[Any]", values) if isinstance(values, list) else []
     items = [cast("dict[str, Any]", item) for item in listed if isinstance(item, dict)]
-    named = [(_text(item.get(key)), item) for item in items]
+    named = [(_text(find(item, key)[0].value), item) for item in items]
     if wanted == "*" and named:
         return [*named]
     found = next((item for name, item in named if name == wanted), None)

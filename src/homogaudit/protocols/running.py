@@ -50,7 +50,7 @@ class Request:
         roles: Models by role, see `ROLES`.
         questions: To ask in place of those of each protocol; `None` for these.
         limit: Ask only the first so many; `None` for all.
-        samples: Per question, where a protocol does not set them itself; `None` for its own default.
+        samples: Per question, whatever a protocol sets; `None` for what it sets.
         max_tokens: As `samples`.
         runs: Finished runs, or recorded answers, in place of steps: by the step's name, or without one for the first
             step that has none.
@@ -171,21 +171,29 @@ class Runner:
 
     def _drawn(self, command: tuple[str, ...]) -> Path:
         """Return the run file of a `run`, drawn now unless it is there."""
-        request = self._request
-        asked = (
-            (("--limit",), request.limit),
-            (("-n", "--samples"), request.samples),
-            (("--max-tokens",), request.max_tokens),
-            (("--greedy-max-tokens",), request.max_tokens),
-        )
-        for flags, value in asked:
-            if value is not None and not set(flags) & set(command):
-                command = (*command, flags[-1], str(value))
+        command = self._shortened(command)
         path = self._path(command, command[1])
         if not _is_complete(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._carry_out((*command, "-o", str(path)))
         return path
+
+    def _shortened(self, command: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a command that draws no more than the user asked for, whatever the protocol sets."""
+        request = self._request
+        asked = {
+            "--limit": request.limit,
+            "--samples": request.samples,
+            "--max-tokens": request.max_tokens,
+            "--greedy-max-tokens": request.max_tokens,
+        }
+        for flag, value in asked.items():
+            if value is not None:
+                if flag in command:
+                    place = command.index(flag)
+                    command = (*command[:place], *command[place + 2 :])
+                command = (*command, flag, str(value))
+        return command
 
     def _scored(self, command: tuple[str, ...]) -> Path:
         """Return the run file of a `score`, which works on a copy: the run is shared with other protocols."""
@@ -265,13 +273,15 @@ def _figures(wanted: FigurePath, source: Any) -> list[ProtocolFigure]:
     """Return the figures at a path, one or as many as a `*` in it has keys."""
     if isinstance(source, _Missing):
         return [_figure(wanted, Found((), None, source.reason))]
-    return [_figure(wanted, found) for found in find(source, wanted.path)]
+    found = find(source, wanted.path)
+    # What is the only one needs no name of its own.
+    return [_figure(wanted, x, x.names if len(found) > 1 else ()) for x in found]
 
 
-def _figure(wanted: FigurePath, found: Found) -> ProtocolFigure:
+def _figure(wanted: FigurePath, found: Found, names: Sequence[str] = ()) -> ProtocolFigure:
     measured = _measured(found)
     return ProtocolFigure(
-        name=" ".join((wanted.name, *(f"({name})" for name in found.names))),
+        name=" ".join((wanted.name, *(f"({name})" for name in names))),
         percent=wanted.percent or (isinstance(measured, Measured) and measured.k is not None),
         published=wanted.published,
         measured=measured,

@@ -44,10 +44,12 @@ class Asking:
 
     Attributes:
         context: Whether a text that comes with a question stands before it.
+        passages: Whether its passages stand before it, where no such text does.
         choices: Whether its choices stand below it, with letters.
     """
 
     context: bool = True
+    passages: bool = False
     choices: bool = False
 
 
@@ -177,6 +179,9 @@ class _Reader:
                 # The input of an instruction is its object, and stands below it.
                 is_below = self._mapping["question"] == "instruction" and self._context == "input"
                 text, context = (f"{text}\n\n{found}", None) if is_below else (text, found)
+        if self._asking.passages and context is None and passages:
+            context = "\n".join(passages)
+            self._count("asked passages")
         answers, incorrect = self._references(row, record, used)
         if answers and len(options := lettered_options(text)) > 1:
             # A letter among options that the question itself lists: the reference is what stands there.
@@ -354,7 +359,8 @@ class _Reader:
         for what in counts:
             if what.startswith("passages "):
                 name = named(what.removeprefix("passages "))
-                yield f"{name} holds lists of texts: they are not asked, and are the passages for `grounding`"
+                asked = "they are asked" if counts.get("asked passages") else "they are not asked"
+                yield f"{name} holds lists of texts: {asked}, and are the passages for `grounding`"
         if self._choices.columns:
             yield from self._choice_notes()
         column = self._mapping.get("answers")

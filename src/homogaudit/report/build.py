@@ -10,6 +10,7 @@ from homogaudit.records import LabelValue
 from homogaudit.report.analyses import analyse
 from homogaudit.report.analysis_inputs import AnalysisInputs
 from homogaudit.report.cascade import cascade_figures, cascade_inputs
+from homogaudit.report.clustering_agreement import compare_clusterings
 from homogaudit.report.costs import resource_costs
 from homogaudit.report.diversity import diversity_figures
 from homogaudit.report.homogenization import Settings, cluster_counts, method_figures, primary_name, run_methods
@@ -84,13 +85,14 @@ def build(
         full=full,
         target_risk=target_risk,
     )
+    agreed = compare_clusterings(data, methods, settings) if full else WITH_FULL
     pointer = pointer_figures(data, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
     facts = _run_facts(data)
     verdict = decide(validity, figures, primary, labels, signals, choice, cascade, facts, data.run.path)
     return Report(
         run=facts,
         validity=validity,
-        homogenization=Homogenization(primary, verdict.level, figures, models),
+        homogenization=Homogenization(primary, verdict.level, figures, models, agreed),
         diversity=diversity_figures(data, methods, settings, full=full),
         labels=labels,
         signals=signals,

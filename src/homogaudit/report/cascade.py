@@ -16,8 +16,10 @@ from homogaudit.cascade.ucbd import CascadeEvaluation, evaluate_cascade
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.report.cascade_records import CascadeFindings, CascadeStage, HeldOutCascade, StageAlone
 from homogaudit.report.costs import ResourceCosts, resource_costs
+from homogaudit.report.judges import area
 from homogaudit.report.numbers import count, decimal, percent, percent_and_interval
 from homogaudit.report.run_data import RunData
+from homogaudit.report.side_by_side_records import Area
 from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import WITH_FULL, Undefined, undefined
 from homogaudit.signals.registry import SIGNALS
@@ -156,7 +158,18 @@ def cascade_figures(
         questions_needed=needed,
         reason=held_out.reason if isinstance(held_out, Undefined) else _reason(held_out),
         published_protocol=_published(scores) if full else WITH_FULL,
+        oracle=WITH_FULL if not full else Undefined(warning) if warning is not None else oracle(inputs),
     )
+
+
+def oracle(inputs: CascadeInputs) -> Area | Undefined:
+    """Return the AUROC of the stage that is most right about each question, chosen by its label."""
+    from scipy.stats import rankdata
+
+    if not inputs.stages:
+        return Undefined("no signal can be a stage")
+    ranks = rankdata(inputs.signals, axis=1)
+    return area(np.where(inputs.incorrect, ranks.max(axis=0), ranks.min(axis=0)), inputs.incorrect)
 
 
 def _stage(stage: Stage, position: int, inputs: CascadeInputs) -> CascadeStage:

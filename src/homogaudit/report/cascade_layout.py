@@ -31,6 +31,7 @@ from homogaudit.report.parts import (
     text_table,
 )
 from homogaudit.report.section import Column, Line, Part, Row, Section, Span, Table
+from homogaudit.report.side_by_side_records import Area
 from homogaudit.report.text import plain
 from homogaudit.report.undefined import WITH_FULL, Undefined
 from homogaudit.statistics import Rate
@@ -98,6 +99,9 @@ def cascade_section(found: CascadeFindings) -> Section:
         parts += [line(said, "published_protocol", "muted"), _published(published)]
     elif published != WITH_FULL:
         parts.append(line(f"No published protocol: {published.reason}.", "published_protocol", "muted"))
+    if isinstance(found.oracle, Area):
+        said = f"A choice of stages that knew the labels would reach {decimal(found.oracle.value)}, with noise as well."
+        parts.append(line(said, "oracle", "muted"))
     return Section("cascade", "Cascade", "ucbd", tuple(parts))
 
 

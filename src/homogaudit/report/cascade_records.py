@@ -11,6 +11,7 @@ from homogaudit.cascade.ucbd import CascadePoint
 from homogaudit.codec import Count, Share
 from homogaudit.report.figure import Figure
 from homogaudit.report.numbers import p_value, percent
+from homogaudit.report.side_by_side_records import Area
 from homogaudit.report.undefined import Undefined
 
 
@@ -103,6 +104,16 @@ class CascadeFindings:
     questions_needed: Count | None
     reason: str
     published_protocol: PublishedProtocol | Undefined
+    oracle: Annotated[
+        Area | Undefined,
+        Figure(
+            "oracle",
+            "AUROC where the label itself chose the stage that is most right about each question: the highest rank of "
+            "its signals where the answer is wrong, the lowest where it is right. A bound that no cascade reaches, and "
+            "noise reaches it too: with many stages it is near 1 whatever they measure.",
+            unit="0 to 1",
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from homogaudit.errors import UsageError
 from homogaudit.records import Label, LabelValue
 from homogaudit.report.judges import compare_judges, judge_model
+from homogaudit.report.label_figures import accuracy_by_cutoff, accuracy_decay, mean_token_f1
 from homogaudit.report.records import JudgeCounts, Labels
 from homogaudit.report.run_data import RunData, mean_estimates, rate
 from homogaudit.report.side_by_side_records import JudgeModel
@@ -50,6 +51,7 @@ def count_labels(data: RunData, judge: str | None, *, draws: int, seed: int) -> 
     judges = {name: judge_counts(found, data, judge_model(data, name)) for name, found in data.labels.items()}
     counts = judges[judge] if judge is not None else judge_counts({}, data, None)
     scoring = data.scoring
+    before, after = accuracy_by_cutoff(data, data.labels[judge] if judge is not None else {})
     reason = scoring.judge_reason if scoring is not None and scoring.judge == judge else ""
     if judge is None and not reason:
         reason = "no labels are stored"
@@ -64,6 +66,10 @@ def count_labels(data: RunData, judge: str | None, *, draws: int, seed: int) -> 
         labelled_share=counts.labelled_share,
         accuracy=counts.accuracy,
         sample_accuracy=_sample_accuracy(data, judge, draws=draws, seed=seed),
+        token_f1=mean_token_f1(data, draws=draws, seed=seed),
+        accuracy_before_cutoff=before,
+        accuracy_after_cutoff=after,
+        accuracy_decay=accuracy_decay(before, after),
         judges=judges,
         comparison=compare_judges(data, draws=draws, seed=seed),
     )

@@ -10,7 +10,16 @@ from homogaudit.report.cascade_layout import cascade_section, pointer_section
 from homogaudit.report.diversity_layout import diversity_section
 from homogaudit.report.gates import gate_section
 from homogaudit.report.level import MILD, SEVERE
-from homogaudit.report.numbers import count, decimal, duration, interval, percent, percent_and_interval, share
+from homogaudit.report.numbers import (
+    count,
+    decimal,
+    decimal_and_interval,
+    duration,
+    interval,
+    percent,
+    percent_and_interval,
+    share,
+)
 from homogaudit.report.parts import (
     AUROC_AXIS,
     SIGNAL,
@@ -26,6 +35,7 @@ from homogaudit.report.records import (
     Auroc,
     DrawCounts,
     EntropyBounds,
+    Labels,
     MethodFigures,
     Report,
     ThresholdPoint,
@@ -36,7 +46,7 @@ from homogaudit.report.records import (
 )
 from homogaudit.report.run_data import mapping, number
 from homogaudit.report.section import Axis, Bar, Column, Curve, Curves, Line, Part, Row, Section, Table, Tone
-from homogaudit.report.side_by_side_layout import judge_parts, model_sections
+from homogaudit.report.side_by_side_layout import agreement_sections, judge_parts, model_sections
 from homogaudit.report.text import plain
 from homogaudit.statistics import Rate
 
@@ -62,6 +72,7 @@ def sections(report: Report) -> tuple[Section, ...]:
         *gate_section(report),
         _homogenization(report),
         *model_sections(report.homogenization.models),
+        *agreement_sections(report.homogenization.agreement),
         diversity_section(report),
         _labels(report),
         _signals(report),
@@ -288,7 +299,20 @@ def _labels(report: Report) -> Section:
         if isinstance(of_samples, Undefined)
         else (line(f"Accuracy of samples: {percent_and_interval(of_samples)}.", "sample_accuracy"),)
     )
-    return Section("labels", "Labels", "judge", (chosen, table, *samples, *judge_parts(labels)))
+    return Section("labels", "Labels", "judge", (chosen, table, *samples, *_beside(labels), *judge_parts(labels)))
+
+
+def _beside(labels: Labels) -> list[Line]:
+    """Return what stands beside the accuracy, where it means something for these questions."""
+    found: list[Line] = []
+    if labels.judge == "exact" and not isinstance(labels.token_f1, Undefined):
+        said = f"Word F1 of answers and references: {decimal_and_interval(labels.token_f1)}."
+        found.append(line(said, "token_f1"))
+    before, after = labels.accuracy_before_cutoff, labels.accuracy_after_cutoff
+    if not isinstance(before, Undefined) and not isinstance(after, Undefined):
+        said = f"Accuracy before the training cutoff {percent_and_interval(before)}, after it "
+        found.append(line(f"{said}{percent_and_interval(after)}.", "accuracy_after_cutoff"))
+    return found
 
 
 def _signals(report: Report) -> Section:

@@ -27,7 +27,13 @@ from homogaudit.report.figure import Figure, QuestionMean
 from homogaudit.report.gate_records import Gate
 from homogaudit.report.level import Level, VerdictLevel
 from homogaudit.report.numbers import duration, p_value, percent, threshold
-from homogaudit.report.side_by_side_records import JudgeComparison, JudgeModel, ModelComparison, ThresholdPoint
+from homogaudit.report.side_by_side_records import (
+    ClusteringAgreement,
+    JudgeComparison,
+    JudgeModel,
+    ModelComparison,
+    ThresholdPoint,
+)
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Estimate, Rate
@@ -405,12 +411,14 @@ class Homogenization:
         methods: By name.
         models: Clusters by several models beside each other: of embedders under `embedding`, of NLI models under
             `entailment`.
+        agreement: Every clustering against every other.
     """
 
     primary: str | None
     level: VerdictLevel
     methods: Mapping[str, MethodFigures]
     models: Mapping[str, ModelComparison | Undefined]
+    agreement: tuple[ClusteringAgreement, ...] | Undefined
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,6 +465,38 @@ class Labels:
         Figure(
             "accuracy of samples",
             "Mean over questions of the share of correct ones among a question's samples that are labelled.",
+        ),
+    ]
+    token_f1: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "word F1",
+            "Mean over questions of the F1 of the greedy answer's words and those of the reference that it shares most "
+            "with: lower case, without punctuation and articles. An answer that says more than the name asked for "
+            "loses, so it is below the accuracy by `exact`.",
+            unit="0 to 1",
+            source="Rajpurkar et al., arXiv 1606.05250",
+        ),
+    ]
+    accuracy_before_cutoff: Annotated[
+        Rate | Undefined,
+        Figure(
+            "accuracy before the cutoff",
+            "Accuracy of the questions that are set up to the end of the model's training data, by their time "
+            "expressions, or that name no time.",
+        ),
+    ]
+    accuracy_after_cutoff: Annotated[
+        Rate | Undefined,
+        Figure("accuracy after it", "Accuracy of the questions that are set after the end of the training data."),
+    ]
+    accuracy_decay: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "decay",
+            "How many times more often answers are right before the training cutoff than after it.",
+            places=2,
+            source="Katz et al. 1978, Biometrics 34:469-474",
         ),
     ]
     judges: Mapping[str, JudgeCounts]

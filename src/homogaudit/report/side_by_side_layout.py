@@ -6,7 +6,13 @@ from homogaudit.report.numbers import MISSING, NO_CORRELATION_INTERVAL, count, p
 from homogaudit.report.parts import SIGNAL, line, notes, record_table, signal_term, text_table
 from homogaudit.report.records import Labels
 from homogaudit.report.section import Column, Curve, Curves, Part, Section
-from homogaudit.report.side_by_side_records import Area, JudgeComparison, JudgeModel, ModelComparison
+from homogaudit.report.side_by_side_records import (
+    Area,
+    ClusteringAgreement,
+    JudgeComparison,
+    JudgeModel,
+    ModelComparison,
+)
 from homogaudit.report.text import plain
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Correlation, Rate
@@ -73,6 +79,17 @@ def _unscored(found: JudgeComparison) -> list[str]:
         for judge, of_judge in reasons.items()
         if len(of_judge) == 1 and None not in of_judge
     ]
+
+
+def agreement_sections(found: tuple[ClusteringAgreement, ...] | Undefined) -> tuple[Section, ...]:
+    """Return how far the clusterings agree; nothing where there is one, or where the full report has it."""
+    if isinstance(found, Undefined) or not found:
+        return ()
+    rows = {" under ".join(reversed(x.clusterings)): x for x in found}
+    paths = ("confirmed", "confirmed.interval", "confirmed.of", "joined", "kappa", "questions")
+    said = "Of the questions with one cluster under the second, what the first says of them."
+    table = record_table(rows, Column("clusterings", "clustering"), paths)
+    return (Section("clusterings", "Clusterings compared", "confirmed", (line(said, "confirmed"), table)),)
 
 
 def model_sections(models: Mapping[str, ModelComparison | Undefined]) -> tuple[Section, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from homogaudit.codec import Count, Share
 from homogaudit.report.figure import Figure
 from homogaudit.report.level import Level
-from homogaudit.report.numbers import threshold
+from homogaudit.report.numbers import percent, threshold
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Correlation, Estimate, Rate
 
@@ -130,3 +130,35 @@ class ModelComparison:
     questions: Count
     models: Mapping[str, ModelClusters]
     correlations: tuple[CountCorrelation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteringAgreement:
+    """What a second clustering says of the questions that have one cluster under a first.
+
+    Attributes:
+        clusterings: The first and the second, by name.
+        questions: That both have clustered, all N samples holding an answer.
+        kappa: Of having one cluster, over these questions.
+    """
+
+    clusterings: tuple[str, str]
+    questions: Annotated[Count, Figure("questions", term="n")]
+    confirmed: Annotated[
+        Rate | Undefined,
+        Figure(
+            "confirmed",
+            "Of the questions that have one cluster under a first clustering, the share that has one under a second: "
+            "whether that the answers are called alike depends on who compares them.",
+        ),
+    ]
+    joined: Annotated[
+        Estimate | Undefined,
+        Figure(
+            "pairs joined",
+            "Over the questions with one cluster under the first clustering, the mean share of pairs of samples that "
+            "the second puts in one cluster too.",
+            written=percent,
+        ),
+    ]
+    kappa: Annotated[Estimate | Undefined, Figure("kappa", places=2)]
