@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 from scipy.stats import binomtest
 from scipy.stats import wilcoxon as scipy_wilcoxon
+from sklearn.metrics import roc_auc_score
 
 from homogaudit.comparison.build import compare
 from homogaudit.comparison.layout import sections
@@ -310,3 +311,17 @@ def test_refusals_among_single_clusters_are_told_by_run_and_category(make):
     assert rates == {"base": (0, 2), "aligned": (2, 3)}
     rows = [row.split() for row in shown(found, full=True).splitlines()]
     assert ["law", "0", "of", "1", "2", "of", "2"] in rows and ["art", "0", "of", "1", "0", "of", "1"] in rows
+
+
+def test_a_signal_may_tell_where_the_other_run_helps(make: Callable[..., Any]) -> None:
+    # Wrong at first and right then: 10 of 40 questions, where the entropy of the first run is high but for two.
+    helped = [x < 10 for x in range(40)]
+    entropy = [2.0 if x < 8 else 1.0 for x in range(40)]
+    first = make(
+        "alone",
+        [Told(many(), "incorrect" if x < 20 else "correct", {"token_entropy_mean": entropy[x]}) for x in range(40)],
+    )
+    second = make("with", [Told(many(), "correct" if x < 10 or x >= 20 else "incorrect") for x in range(40)])
+    found = compare([first, second], draws=50).pairs["with"].tells_where_it_helps["token_entropy_mean"]
+    assert found.value == pytest.approx(roc_auc_score(helped, entropy))
+    assert (found.n, found.positives) == (40, 10)

@@ -14,9 +14,10 @@ from homogaudit.protocols.protocol import ROLES, fill
 from homogaudit.report.records import Report
 from homogaudit.report.schema import generate
 from homogaudit.signals.registry import SIGNALS
+from homogaudit.sweep.records import Sweep
 
 PROTOCOLS = pytest.mark.parametrize("protocol", list_protocols(), ids=lambda x: x.name)
-SCHEMAS = {"report": generate(Report), "compare": schema()}
+SCHEMAS = {"report": generate(Report), "compare": schema(), "sweep": generate(Sweep, "sweep", 1)}
 """Of what each command prints."""
 
 

@@ -52,5 +52,5 @@ def test_a_command_that_fails_gives_its_message(tmp_path: Path, commands):
 
 def test_a_run_for_a_step_that_is_not_drawn_is_refused(tmp_path: Path, commands):
     request = Request(folder=tmp_path, runs=(("base", tmp_path / "x"),))
-    with pytest.raises(UsageError, match="draws no run `base`"):
+    with pytest.raises(UsageError, match="has no run `base`"):
         Runner(request, commands).run(DOMAIN_ZONES)

@@ -71,6 +71,17 @@ def test_lists_of_paragraphs_are_passages_that_nobody_is_asked(tmp_path: Path) -
     assert any("`paragraphs` holds lists of texts: they are not asked" in warning for warning in file.warnings)
 
 
+def test_passages_are_asked_where_they_are_asked_for(tmp_path: Path) -> None:
+    records = ({"question": "Who?", "contexts": ["Tom was late.", "Ann was not."]}, {"question": "Why?"})
+    file = load(tmp_path, *records, asking=Asking(passages=True))
+    first, second = file.questions
+    assert first.asked == "Tom was late.\nAnn was not.\n\nWho?"
+    assert first.passages == ("Tom was late.", "Ann was not.")
+    assert second.asked == "Why?"
+    assert first.id == load(tmp_path, *records).questions[0].id
+    assert any("they are asked, and are the passages" in x for x in file.warnings)
+
+
 def test_a_text_that_looks_like_context_and_is_not_asked_is_named_with_its_flag(tmp_path: Path) -> None:
     record = {"question": "Who?", "knowledge": "Ann sings."}
     file = load(tmp_path, record)

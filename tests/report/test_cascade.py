@@ -11,11 +11,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
+from homogaudit.cascade.boundaries import Stage
 from homogaudit.errors import UsageError
 from homogaudit.events import JobEmbedder
 from homogaudit.records import GREEDY, Generation, GenerationState, Question, ResourceCost, TokenStatistics
 from homogaudit.report.build import SEED, build
-from homogaudit.report.cascade import cascade_figures, cascade_inputs, cascade_sentence
+from homogaudit.report.cascade import CascadeInputs, cascade_figures, cascade_inputs, cascade_sentence, oracle
 from homogaudit.report.cascade_layout import cascade_section, pointer_section
 from homogaudit.report.cascade_policy import apply_policy, fit_run_policy
 from homogaudit.report.cascade_records import CascadeFindings
@@ -352,3 +353,14 @@ def test_a_fit_without_labels_is_a_usage_error(build_run: Callable[..., Any]) ->
     builder = build_run(12)
     with pytest.raises(UsageError, match="no labels"):
         fit_run_policy(builder.score(judge=None), seed=0)
+
+
+def test_an_oracle_takes_the_most_right_stage_of_each_question():
+    # Ranks of the two stages: 1 2 3 4 and 4 3 2 1. Wrong answers take the higher rank, right ones the lower.
+    signals = np.array([[0.1, 0.2, 0.3, 0.4], [9.0, 7.0, 5.0, 3.0]])
+    stages = (Stage("one", "B1", "free", frozenset()), Stage("two", "B2", "embed", frozenset({"embedding"})))
+    incorrect = np.array([True, False, False, True])
+    found = oracle(CascadeInputs(stages, {}, signals, incorrect, {}))
+    # Wrong: 4 and 4; right: 2 and 2.
+    assert (found.value, found.n, found.positives) == (1.0, 4, 2)
+    assert oracle(CascadeInputs((), {}, signals[:0], incorrect, {})) == Undefined("no signal can be a stage")

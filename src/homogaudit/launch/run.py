@@ -189,7 +189,7 @@ def _load_questions(request: RunRequest) -> QuestionFile:
         hint = did_you_mean(request.context, CONTEXTS, "`ask`, `hide` or `passages`")
         raise UsageError(f"`--context` is `{request.context}`", hint)
     limit = preset_of(request.preset).limit if request.limit is None else request.limit
-    return load_questions(
+    found = load_questions(
         question_source(request.questions) or str(resource("samples") / "misconceptions.jsonl"),
         columns=request.columns,
         limit=limit,
@@ -197,6 +197,10 @@ def _load_questions(request: RunRequest) -> QuestionFile:
         categories=request.categories,
         asking=Asking(request.context != "hide", request.context == "passages", request.with_choices),
     )
+    if request.context == "passages" and not any(question.passages for question in found.questions):
+        hint = "passages stand in a column such as `passages` or `contexts`; `--context-column` names another"
+        raise UsageError(f"no question of `{found.name}` has passages to ask", hint)
+    return found
 
 
 def _parameters(

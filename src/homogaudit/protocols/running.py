@@ -25,6 +25,9 @@ from homogaudit.store.run_schema import schema_version
 SOURCE = "arXiv 2603.24124 (paper) and github.com/DigitLion/ucbd-experiment (repository)"
 """Of the experiments."""
 
+_MAKES_RUNS = ("run", "score")
+"""Commands whose step is a run file, which later steps may name and a file of the user's may replace."""
+
 _INTERRUPTED = 130
 """Exit code of what the user stopped."""
 
@@ -80,12 +83,15 @@ class Runner:
     Args:
         request: What the user names.
         execute: Runs a command.
+
+    Attributes:
+        printed: What each command printed, so that none is run twice.
     """
 
     def __init__(self, request: Request, execute: Execute) -> None:
         self._request = request
         self._execute = execute
-        self._printed: dict[tuple[str, ...], Any] = {}
+        self.printed: dict[tuple[str, ...], Any] = {}
 
     def run(self, protocol: Protocol) -> ProtocolResult:
         """Carry out one protocol; what is missing or fails leaves its figures undefined, with the reason.
@@ -121,11 +127,12 @@ class Runner:
 
     def _given_runs(self, protocol: Protocol) -> dict[str, Path]:
         """Return the files that stand in for steps of a protocol, by step."""
-        drawn = [name for name, command in protocol.steps.items() if command[0] == "run"]
+        made = [name for name, command in protocol.steps.items() if command[0] in _MAKES_RUNS]
+        drawn = [name for name in made if protocol.steps[name][0] == "run"]
         named = {name: path for name, path in self._request.runs if name is not None}
-        if unknown := set(named) - set(drawn):
-            hint = f"it draws {', '.join(f'`{name}`' for name in drawn)}"
-            raise UsageError(f"`{protocol.name}` draws no run `{sorted(unknown)[0]}`", hint)
+        if unknown := set(named) - set(made):
+            hint = f"its runs are {', '.join(f'`{name}`' for name in made)}"
+            raise UsageError(f"`{protocol.name}` has no run `{sorted(unknown)[0]}`", hint)
         unnamed = [path for name, path in self._request.runs if name is None]
         rest = [name for name in drawn if name not in named]
         return named | dict(zip(rest, unnamed, strict=False))
@@ -149,6 +156,8 @@ class Runner:
                 return self._drawn(filled)
             if command[0] == "score":
                 return self._scored(filled)
+            if command[0] == "sweep":
+                return self._print(self._swept(filled))
             return self._print(filled)
         except HomogauditError as error:
             if error.exit_code == _INTERRUPTED:
@@ -178,6 +187,12 @@ class Runner:
             self._carry_out((*command, "-o", str(path)))
         return path
 
+    def _swept(self, command: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a `sweep` with its folder, which goes on where it was stopped, and else prints its table."""
+        command = self._shortened(command)
+        self._request.folder.mkdir(parents=True, exist_ok=True)
+        return (*command, "-o", str(self._path(command, f"{command[1]}-sweep").with_suffix("")))
+
     def _shortened(self, command: tuple[str, ...]) -> tuple[str, ...]:
         """Return a command that draws no more than the user asked for, whatever the protocol sets."""
         request = self._request
@@ -187,8 +202,9 @@ class Runner:
             "--max-tokens": request.max_tokens,
             "--greedy-max-tokens": request.max_tokens,
         }
+        varied = {f"--{x.partition('=')[0].replace('_', '-')}" for x in command if "=" in x}
         for flag, value in asked.items():
-            if value is not None:
+            if value is not None and flag not in varied:
                 if flag in command:
                     place = command.index(flag)
                     command = (*command[:place], *command[place + 2 :])
@@ -226,9 +242,9 @@ class Runner:
 
     def _print(self, command: tuple[str, ...]) -> Any:
         """Return the JSON that a command prints; the same command is run once."""
-        if command not in self._printed:
-            self._printed[command] = self._carry_out(command)
-        return self._printed[command]
+        if command not in self.printed:
+            self.printed[command] = self._carry_out(command)
+        return self.printed[command]
 
     def _path(self, made_by: tuple[str, ...], stem: str) -> Path:
         told = hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:10]
@@ -241,7 +257,7 @@ class Runner:
             HomogauditError: It failed; what was printed nevertheless, such as the report of an unfinished run, counts.
         """
         flags = ["--json"] if as_json and "--json" not in command else []
-        if self._request.quiet and command[0] in ("run", "score", "import"):
+        if self._request.quiet and command[0] in ("run", "score", "import", "sweep"):
             flags.append("--quiet")
         outcome = self._execute((*command, *flags))
         if not as_json:
