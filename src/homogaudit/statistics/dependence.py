@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from homogaudit.codec import Count, Share, Signed
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics.arrays import FloatArray, score_vector
-from homogaudit.statistics.auroc import Z_95
+from homogaudit.statistics.auroc import Z_95, midranks
 
 MOST_QUESTIONS = 2_000
 """Beyond this a seeded subset is taken: what the tests show no longer changes, and pairs cost n^2."""
@@ -121,28 +121,27 @@ def pearson(first: ArrayLike, second: ArrayLike) -> Correlation:
 
 
 def _pearson(a: FloatArray, b: FloatArray) -> Correlation:
+    return _tested(_correlation(_standard(a), _standard(b)), a.size, lambda _: 1.0)
+
+
+def _tested(value: float, n: int, spread: Callable[[float], float]) -> Correlation:
+    """Return a correlation with its p and the interval whose variance, by Fisher's z, is `spread` / (n - 3)."""
     # scipy.special and not scipy.stats, whose import takes longer than many a report.
     from scipy.special import betainc
 
-    value = _correlation(_standard(a), _standard(b))
-    if _is_perfect(value):
-        return Correlation(math.copysign(1.0, value), None, None, None, int(a.size))
-    half = Z_95 / math.sqrt(a.size - 3)
+    if 1 - abs(value) < _ROUNDING:
+        return Correlation(math.copysign(1.0, value), None, None, None, n)
+    half = Z_95 * math.sqrt(spread(value) / (n - 3))
     low, high = math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half)
-    # Of independent normal signals (1 + r) / 2 has this beta distribution.
-    shape = a.size / 2 - 1
-    return Correlation(value, low, high, float(2 * betainc(shape, shape, (1 - abs(value)) / 2)), int(a.size))
+    # Of independent signals (1 + r) / 2 has this beta distribution, which is Student's t of r.
+    shape = n / 2 - 1
+    return Correlation(value, low, high, float(2 * betainc(shape, shape, (1 - abs(value)) / 2)), n)
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float:
     a, b = a - a.mean(), b - b.mean()
     value = float(np.dot(a / np.linalg.norm(a), b / np.linalg.norm(b)))
     return max(-1.0, min(1.0, value))
-
-
-def _is_perfect(value: float) -> bool:
-    """Whether a correlation is 1 or -1 but for rounding."""
-    return 1 - abs(value) < _ROUNDING
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> Correlation:
@@ -159,24 +158,8 @@ def spearman(first: ArrayLike, second: ArrayLike) -> Correlation:
         Spearman (1904); the interval is that of Bonett and Wright (2000), "Sample size requirements for estimating
         Pearson, Kendall and Spearman correlations"; the p by Student's t.
     """
-    from scipy.special import stdtr
-
     a, b = _pair(first, second)
-    value = _correlation(_mean_ranks(a), _mean_ranks(b))
-    if _is_perfect(value):
-        return Correlation(math.copysign(1.0, value), None, None, None, int(a.size))
-    half = Z_95 * math.sqrt((1 + value**2 / 2) / (a.size - 3))
-    low, high = math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half)
-    freedom = a.size - 2
-    p = 2 * stdtr(freedom, -abs(value) * math.sqrt(freedom / ((1 + value) * (1 - value))))
-    return Correlation(value, low, high, float(p), int(a.size))
-
-
-def _mean_ranks(scores: FloatArray) -> FloatArray:
-    """Return the ranks from 1, equal scores at their mean."""
-    _, number, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[number]
+    return _tested(_correlation(midranks(a), midranks(b)), a.size, lambda value: 1 + value**2 / 2)
 
 
 def dependence(first: ArrayLike, second: ArrayLike, permutations: int = PERMUTATIONS, seed: int = 0) -> Dependence:
