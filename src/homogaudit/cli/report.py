@@ -136,9 +136,9 @@ def report(
     if line := missing_journal(path):
         warn(line)
     with RunFile.open(path) as stored:
-        check_signals(gates, stored.signals())
-        check_earlier_run(gates, stored)
         data = read_run(stored)
+        check_signals(gates, data.signals)
+        check_earlier_run(gates, stored)
         # A JUnit file goes beside the report, the others stand in its place.
         is_printed, built = bool(prints) or not (any(targets.values()) or junit == STDOUT), None
         if questions is not None:

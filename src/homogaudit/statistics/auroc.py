@@ -73,6 +73,11 @@ class Placements:
     positives: FloatArray
     negatives: FloatArray
 
+    @property
+    def se(self) -> float:
+        """DeLong's standard error of the AUROC; each class must have two questions."""
+        return _standard_error(self.positives, self.negatives)
+
 
 def midranks(values: FloatArray) -> FloatArray:
     """Return ranks from 1, tied values sharing the mean of theirs."""
@@ -130,8 +135,7 @@ def delong(scores: ArrayLike, positive: ArrayLike) -> DeLong:
     labels = class_vector(positive, vector.size)
     require_classes(labels, 2, "a DeLong interval")
     placed = placements(vector, labels)
-    value = placed.auroc
-    se = _standard_error(placed.positives, placed.negatives)
+    value, se = placed.auroc, placed.se
     found = logit_interval(value, se)
     return DeLong(value=value, se=se, low=found.low, high=found.high)
 

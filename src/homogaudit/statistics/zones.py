@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from homogaudit.errors import UndefinedStatisticError
-from homogaudit.statistics.arrays import BoolArray, FloatArray, class_vector, score_vector
-from homogaudit.statistics.auroc import delong, placements
+from homogaudit.statistics.arrays import BoolArray, class_vector, score_vector
+from homogaudit.statistics.auroc import placements
 from homogaudit.statistics.bootstrap import Estimate
 
 ZoneArray = NDArray[np.int8]
@@ -113,21 +113,16 @@ def zone_auroc(scores: ArrayLike, positive: ArrayLike, parts: Sequence[BoolArray
         if not of_part:
             continue
         pairs += of_part
-        won += of_part * placements(values, wrong).auroc
-        variance += (of_part * _standard_error(values, wrong)) ** 2
+        placed = placements(values, wrong)
+        won += of_part * placed.auroc
+        # The widest that there is where a class has one member.
+        variance += (of_part * (placed.se if min(positives, wrong.size - positives) >= _FEWEST else 0.5)) ** 2
     if not pairs:
         raise UndefinedStatisticError("no question of this zone is answered wrongly, or none rightly")
     value = won / pairs
     # The variances are of sums over all splits, and a split has so much of the pairs.
     margin = _Z * math.sqrt(variance * splits) / pairs
     return Estimate(value, max(value - margin, 0.0), min(value + margin, 1.0), round(questions / splits))
-
-
-def _standard_error(values: FloatArray, wrong: BoolArray) -> float:
-    """Return DeLong's, the widest that there is where a class has one member."""
-    if min(int(wrong.sum()), int((~wrong).sum())) < _FEWEST:
-        return 0.5
-    return delong(values, wrong).se
 
 
 def _members(labels: BoolArray, categories: Sequence[str | None]) -> list[NDArray[np.intp]]:
