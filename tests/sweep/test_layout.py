@@ -67,6 +67,22 @@ def test_a_setting_that_is_not_shown_to_lose_little_is_not_named(make_sweep: Cal
     )
 
 
+def test_settings_of_several_keys_are_numbered(make_sweep: Callable[..., Path]):
+    over = ["temperature=0,1", "model=/models/a-long-name-of-a-model-that-goes-on-and-on.Q4_K_M.gguf", "n=2"]
+    shown = sweep_sections(build_sweep(make_sweep(over, QUESTIONS, COLD, COLD, WARM, WARM)))
+    keys, figures = list(shown[0].tables())
+    assert [x.name for x in keys.columns] == ["setting", "model", "temperature", "n"]
+    assert keys.rows[2].cells == ("3", "a-long-name-of-a-mode...", "0", "2")
+    assert [x.cells[0] for x in figures.rows] == ["1", "2", "3", "4"]
+    assert max(map(len, console_text(shown).splitlines())) <= 80
+
+
+def test_texts_that_begin_alike_are_numbered_too(make_sweep: Callable[..., Path]):
+    over = ["system=You are a helpful and brief assistant.", "system=You are a helpful and careful assistant."]
+    shown = sweep_sections(build_sweep(make_sweep(over, QUESTIONS, COLD, WARM)))
+    assert [len(table.rows) for section in shown for table in section.tables()] == [2, 2, 2, 2]
+
+
 def test_every_term_and_every_word_over_a_column_is_explained(sweep: Sweep):
     shown = sweep_sections(sweep)
     terms = {term for section in shown for term in section.terms()}

@@ -1,6 +1,5 @@
 """From the folder of a sweep to its table: reads only, and gives what there is of one that was stopped."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -148,7 +147,7 @@ def _beats(other: tuple[float, float], own: tuple[float, float]) -> bool:
 def _trend(axis: Axis, found: Found, draws: int, seed: int) -> Trend:
     """Return the slopes over one key: least squares of each question, averaged over the questions."""
     values = [float(value) for value in axis.values]
-    weights = _slope_weights(axis.key, [setting for setting, _ in found])
+    lines = _lines(axis.key, [setting for setting, _ in found])
     unlabelled = next((x.unlabelled for _, x in found if not x.sample_accuracy), "no question is judged everywhere")
     tables: dict[str, tuple[list[Mapping[str, float]], str]] = {
         "scr": ([x.outcomes.known_single() for _, x in found], "no question has clusters under every setting"),
@@ -156,7 +155,7 @@ def _trend(axis: Axis, found: Found, draws: int, seed: int) -> Trend:
         "correct_samples": ([x.correct_samples for _, x in found], unlabelled),
     }
     span = max(values) - min(values)
-    slopes = {name: _slope(table, weights, reason, draws, seed) for name, (table, reason) in tables.items()}
+    slopes = {name: _slope(table, lines, reason, draws, seed) for name, (table, reason) in tables.items()}
     return Trend(
         key=axis.key,
         lowest=min(values),
@@ -166,25 +165,31 @@ def _trend(axis: Axis, found: Found, draws: int, seed: int) -> Trend:
     )
 
 
-def _slope_weights(key: str, settings: Sequence[Setting]) -> list[float]:
-    """Return by what a value under each setting is multiplied so that the sum is the slope of least squares.
+def _lines(key: str, settings: Sequence[Setting]) -> list[tuple[float, int]]:
+    """Return of each setting by what its value is multiplied so that the sum is the slope of least squares.
 
-    Settings that differ in other keys too have a line of their own, all of the same slope.
+    Settings that differ in other keys too have a line of their own, all of the same slope; the place of the first one
+    of the line stands beside.
     """
-    groups: dict[tuple[tuple[str, Value], ...], list[float]] = defaultdict(list)
-    rest = [tuple((name, value) for name, value in setting.items() if name != key) for setting in settings]
-    for setting, group in zip(settings, rest, strict=True):
-        groups[group].append(float(setting[key]))
-    centred = [float(s[key]) - fmean(groups[group]) for s, group in zip(settings, rest, strict=True)]
+    rest = [{name: value for name, value in setting.items() if name != key} for setting in settings]
+    firsts = [rest.index(own) for own in rest]
+    means = {
+        first: fmean(float(s[key]) for s, at in zip(settings, firsts, strict=True) if at == first) for first in firsts
+    }
+    centred = [float(s[key]) - means[first] for s, first in zip(settings, firsts, strict=True)]
     squares = sum(x * x for x in centred)
-    return [x / squares for x in centred]
+    return [(x / squares, first) for x, first in zip(centred, firsts, strict=True)]
 
 
 def _slope(
-    tables: Sequence[Mapping[str, float]], weights: Sequence[float], reason: str, draws: int, seed: int
+    tables: Sequence[Mapping[str, float]], lines: Sequence[tuple[float, int]], reason: str, draws: int, seed: int
 ) -> Estimate | Undefined:
     questions = [name for name in tables[0] if all(name in table for table in tables)]
-    slopes = [sum(w * table[name] for w, table in zip(weights, tables, strict=True)) for name in questions]
+    # Measured from the first of each line, so that equal values have a slope of exactly 0.
+    slopes = [
+        sum(weight * (table[name] - tables[first][name]) for (weight, first), table in zip(lines, tables, strict=True))
+        for name in questions
+    ]
     return mean_estimates([slopes], reason, draws=draws, seed=seed)[0]
 
 

@@ -4,12 +4,17 @@ from collections.abc import Mapping
 
 from homogaudit.report.layout import SCR_AXIS
 from homogaudit.report.numbers import count, percent, percent_and_interval
-from homogaudit.report.parts import by_reason, line, notes, record_table
-from homogaudit.report.section import Column, Line, Part, Section
+from homogaudit.report.parts import by_reason, line, notes, record_table, text_table
+from homogaudit.report.section import Column, Line, Part, Section, Table
+from homogaudit.report.text import shorten
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Estimate, Rate
-from homogaudit.sweep.axes import Setting, setting_text, value_text
+from homogaudit.sweep.axes import Setting, Value, setting_text, value_text
 from homogaudit.sweep.records import Choice, SettingFigures, Sweep, Trend
+
+_NUMBERS = Column("setting", "sweep")
+_CELL = 24
+"""Characters of a value in a table."""
 
 
 def sweep_sections(sweep: Sweep) -> tuple[Section, ...]:
@@ -18,16 +23,37 @@ def sweep_sections(sweep: Sweep) -> tuple[Section, ...]:
 
 
 def _named(sweep: Sweep) -> tuple[Column, dict[str, SettingFigures]]:
-    """Return the rows by what the first column says, and its heading: the key where there is only one."""
+    """Return the rows by what the first column says, and its heading: the values of the only key, else numbers."""
     if len(sweep.axes) == 1:
-        (axis,) = sweep.axes
-        return Column(axis.key, "sweep"), {value_text(row.setting[axis.key]): row for row in sweep.settings}
-    return Column("setting", "sweep"), {setting_text(row.setting): row for row in sweep.settings}
+        key = sweep.axes[0].key
+        rows = {_shown(row.setting[key]): row for row in sweep.settings}
+        # Of two long ones the beginnings may be the same.
+        if len(rows) == len(sweep.settings):
+            return Column(key, "sweep"), rows
+    return _NUMBERS, {str(number): row for number, row in enumerate(sweep.settings, 1)}
+
+
+def _shown(value: Value) -> str:
+    """Return a value as a cell: of a path its end, of a long text its beginning."""
+    text = value_text(value)
+    return shorten(text.rstrip("/").rpartition("/")[2] if isinstance(value, str) and " " not in text else text, _CELL)
 
 
 def _short(sweep: Sweep, setting: Setting) -> str:
-    """Return a setting as the first column has it."""
-    return next(name for name, row in _named(sweep)[1].items() if row.setting == setting)
+    """Return a setting as a sentence after another one names it."""
+    first, rows = _named(sweep)
+    name = next(name for name, row in rows.items() if row.setting == setting)
+    return f"setting {name}" if first == _NUMBERS else name
+
+
+def _keys(sweep: Sweep) -> list[Table]:
+    """Return what the numbers of the settings mean; nothing where the rows are named by their values."""
+    first, rows = _named(sweep)
+    if first != _NUMBERS:
+        return []
+    keys = [axis.key for axis in sweep.axes]
+    cells = [(name, *(_shown(row.setting[key]) for key in keys)) for name, row in rows.items()]
+    return [text_table([first, *(Column(key, "sweep") for key in keys)], cells, "sweep")]
 
 
 def _diversity(sweep: Sweep) -> Section:
@@ -41,6 +67,7 @@ def _diversity(sweep: Sweep) -> Section:
     # Below ten questions a rate has no level and so no interval of the level.
     is_judged = any(isinstance(row.level_rate, Rate) for row in rows.values())
     interval = "level_rate.interval" if is_judged else "scr.interval"
+    parts += _keys(sweep)
     paths = ("scr", interval, "scr.of", "level", "mean_clusters", "undominated")
     mark = "level_rate" if is_judged else "scr"
     parts.append(record_table(rows, first, paths, mark=mark, axis=SCR_AXIS))
@@ -63,6 +90,8 @@ def _missing(rows: Mapping[str, SettingFigures | Trend], figure: str) -> list[st
     """Return why a figure is missing, each reason once."""
     found = {name: getattr(row, figure) for name, row in rows.items()}
     reasons = {name: value.reason for name, value in found.items() if isinstance(value, Undefined)}
+    if len(reasons) == len(rows) and len(set(reasons.values())) == 1:
+        return [f"None: {next(iter(reasons.values()))}."]
     return [f"None of {names}: {reason}." for names, reason in by_reason(reasons)]
 
 
