@@ -86,6 +86,8 @@ def test_flipped_questions_come_first_with_the_runs_side_by_side(page: Page) -> 
         "1 of 4word0 other0",
         "4 of 4Paris now",
     ]
+    # What flipped is told inside its own column, also where that is narrow.
+    assert page.run(f"{FIRST}.filter(x => x.scrollWidth > x.clientWidth).length") == 0
     tops = page.run(f"{FIRST}.map(x => x.getBoundingClientRect().top)")
     assert len(set(tops)) == 1
     send(page, "sort", "file", "change")

@@ -78,7 +78,6 @@ def compare(
     from homogaudit.cli.error_line import after_report, warn
     from homogaudit.cli.report import check_complete
     from homogaudit.comparison.build import compare_paired
-    from homogaudit.comparison.page import comparison_page
     from homogaudit.comparison.pairing import pair_runs
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.run_paths import find_run
@@ -111,6 +110,8 @@ def compare(
         whole = full or markdown or html is not None
         found = compare_paired(paired, margin=margin, full=whole, across=across)
         if html is not None:
+            from homogaudit.comparison.page import comparison_page
+
             write_page("the comparison", comparison_page(found, paired), files.get("--html"), is_opened=open_page)
         if prints or html is None:
             _print(found, as_json=as_json, markdown=markdown, full=full)
