@@ -224,7 +224,7 @@ async def test_report(opened: HomogauditApp, size: tuple[int, int]):
             await pilot.pause()
             check(opened, "report-light")
             await pilot.press("f2")
-        for name, presses in (("rates", 4), ("signals", 2)):
+        for name, presses in (("rates", 4), ("signals", 4)):
             await pilot.press(*["right_square_bracket"] * presses)
             await pilot.pause()
             check(opened, f"report-{name}")
