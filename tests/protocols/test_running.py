@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from homogaudit.errors import UsageError
 from homogaudit.protocols import Runner, read_protocol
+from homogaudit.protocols.layout import result_section
 from homogaudit.protocols.records import Measured
 from homogaudit.protocols.running import Request
 from homogaudit.report.undefined import Undefined
@@ -25,7 +26,7 @@ def test_a_recording_takes_the_place_of_the_run(tmp_path: Path, record: Callable
     expected = roc_auc_score(
         [row["label"] == "incorrect" for row in rows], [np.mean(row["greedy"]["token_entropies"]) for row in rows]
     )
-    first = found.figures[0]
+    first = next(x for x in found.figures if x.name == "AUROC of token entropy")
     assert isinstance(first.measured, Measured)
     assert first.measured.value == pytest.approx(expected) and first.measured.n == 60
     assert first.published is not None and first.published.value == 0.5196
@@ -54,3 +55,20 @@ def test_a_run_for_a_step_that_is_not_drawn_is_refused(tmp_path: Path, commands)
     request = Request(folder=tmp_path, runs=(("base", tmp_path / "x"),))
     with pytest.raises(UsageError, match="has no run `base`"):
         Runner(request, commands).run(DOMAIN_ZONES)
+
+
+def test_the_table_shows_both_figures_and_what_is_missing(tmp_path: Path, record: Callable[..., Path], commands):
+    tmp_path: Path, record: Callable[..., Path], commands
+):
+    request = Request(folder=tmp_path / "kept", runs=((None, record("answers.jsonl")),), quiet=True)
+    found = Runner(request, commands).run(DOMAIN_ZONES)
+    section = result_section(found)
+    assert section.title == "1. Where token entropy works (domain-zones)"
+    rows = {row.cells[0]: row.cells for table in section.tables() for row in table.rows}
+    share, auroc = rows["answers labelled right or wrong"], rows["AUROC of token entropy"]
+    assert share == ("answers labelled right or wrong", "50.8%", "100%", "[94.0%, 100%]", "60 of 60", "no")
+    assert auroc[1] == "0.520" and auroc[4] == "60"
+    assert any("Qwen3-14B, n 401; repository, results/v1a_report.md" in line.text for line in section.lines())
+    empty = result_section(Runner(Request(folder=tmp_path), commands).run(DOMAIN_ZONES))
+    assert [line.text for line in empty.lines() if line.tone == "warning"] == ["needs `--model MODEL`"]
+    assert {row.cells[2] for table in empty.tables() for row in table.rows} == {"-"}

@@ -56,7 +56,8 @@ def _row(figure: ProtocolFigure) -> Row:
     if not isinstance(measured, Measured):
         return Row((plain(figure.name), published, MISSING, MISSING, MISSING, agrees), _TERM, plain(measured.reason))
     of = MISSING if measured.n is None else count(measured.n) if measured.k is None else share(measured.k, measured.n)
-    value = written(measured.value)
+    is_count = measured.low is None and not figure.percent and measured.value > 1 and measured.value.is_integer()
+    value = count(int(measured.value)) if is_count else written(measured.value)
     return Row((plain(figure.name), published, value, between(measured.low, measured.high), of, agrees), _TERM)
 
 
