@@ -1,10 +1,12 @@
 """Every packaged protocol: its commands can be typed, and its figures stand where it says."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+import homogaudit
 from homogaudit.cli.app import app
 from homogaudit.comparison.schema import schema
 from homogaudit.errors import UsageError
@@ -94,3 +96,13 @@ def test_a_protocol_is_found_by_its_name_and_by_its_number():
     with pytest.raises(UsageError, match="no protocol `domain-zone`") as caught:
         read_protocol("domain-zone")
     assert caught.value.hint is not None and "`domain-zones`" in caught.value.hint
+
+
+def test_the_guide_lists_every_protocol_with_its_number():
+    guide = (Path(homogaudit.__file__).parent / "guides/protocols.md").read_text("utf-8")
+    for protocol in list_protocols():
+        assert f"| {', '.join(map(str, protocol.experiments))} | `{protocol.name}` |" in guide
+
+
+def test_every_published_experiment_has_a_protocol():
+    assert sorted(number for protocol in list_protocols() for number in protocol.experiments) == list(range(1, 29))

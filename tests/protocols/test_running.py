@@ -58,8 +58,6 @@ def test_a_run_for_a_step_that_is_not_drawn_is_refused(tmp_path: Path, commands)
 
 
 def test_the_table_shows_both_figures_and_what_is_missing(tmp_path: Path, record: Callable[..., Path], commands):
-    tmp_path: Path, record: Callable[..., Path], commands
-):
     request = Request(folder=tmp_path / "kept", runs=((None, record("answers.jsonl")),), quiet=True)
     found = Runner(request, commands).run(DOMAIN_ZONES)
     section = result_section(found)
