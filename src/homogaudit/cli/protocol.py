@@ -204,8 +204,9 @@ def _execute(arguments: Sequence[str]) -> "Outcome":
     printed = bytearray()
     while True:
         try:
-            while part := process.stdout.read(1 << 16):
+            while not process.stdout.closed and (part := process.stdout.read(1 << 16)):
                 printed += part
+            process.stdout.close()
             code = process.wait()
             break
         except KeyboardInterrupt:
