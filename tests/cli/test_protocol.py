@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 
 from homogaudit.cli.app import run_app
 from homogaudit.protocols import ProtocolResults
+from homogaudit.protocols.schema import schema
 from homogaudit.records import Generation, GenerationState, Question
 from homogaudit.report.schema import generate
 from homogaudit.store import RunFile, Scoring
@@ -35,7 +36,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_protocol_prints_what_its_command_said(run: Path, capsys: pytest.CaptureFixture[str]):
     assert run_app(["protocol", "run", "recorded-answers", "--run", str(run), "--json", "--quiet"]) == 0
     document = json.loads(capsys.readouterr().out)
-    Draft202012Validator(generate(ProtocolResults, "protocol", 1)).validate(document)
+    assert schema() == generate(ProtocolResults, "protocol", 1)
+    Draft202012Validator(schema()).validate(document)
     assert document["schema"] == "homogaudit.protocol/1"
     (protocol,) = document["protocols"]
     figures = {x["name"]: x["measured"] for x in protocol["figures"]}
