@@ -183,6 +183,15 @@ def test_a_page_that_is_gone_takes_only_its_rows_along(whole: Path, tmp_path: Pa
     assert (found.questions, found.answers) == (3, 12) and found.lost >= 1
 
 
+def test_what_stands_in_a_file_that_was_cut_off_is_taken_out(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "x.audit"
+    path.write_bytes(whole.read_bytes()[:-4097])
+    with pytest.raises(RunFileError, match="damaged"):
+        read_all(path)
+    found = salvage(path, tmp_path / "y.audit")
+    assert (found.questions, found.answers) == (3, 12)
+
+
 def test_nothing_is_written_where_the_parameters_are_gone(whole: Path, tmp_path: Path) -> None:
     path = damaged_copy(whole, tmp_path / "x.audit", "UPDATE meta SET value = '{' WHERE key = 'parameters'")
     with pytest.raises(RunFileError, match="its parameters cannot be read"):

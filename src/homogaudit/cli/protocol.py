@@ -41,7 +41,7 @@ def list_(as_json: JsonOption = False) -> None:
     for protocol in protocols:
         numbers = ", ".join(map(str, protocol.experiments))
         roles = " ".join(f"--{role}" for role in protocol.roles())
-        typer.echo(f"{numbers:>6}  {protocol.name:<{width}}  {protocol.title} ({roles})")
+        typer.echo(f"{numbers:>3}  {protocol.name:<{width}}  {protocol.title} ({roles})")
 
 
 @app.command("run")

@@ -52,7 +52,9 @@ def _parameters() -> Iterator[inspect.Parameter]:
 
 
 def sweep(**flags: Any) -> None:
-    """Run MODEL on QUESTIONS under several settings, one run file each, and print their table.
+    """Run MODEL under several settings, and print their table.
+
+    Each setting gets a run file of its own.
 
     The same command goes on where it was interrupted, and prints the table of
     a finished sweep. In place of MODEL, the folder of a sweep prints its table.

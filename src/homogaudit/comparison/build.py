@@ -231,7 +231,7 @@ def _warnings(paired: PairedRuns) -> tuple[str, ...]:
         left = len(out.question_ids)
         found.append(f"{count(left)} {'question is' if left == 1 else 'questions are'} left out: {out.reason}")
     if n < _FEW:
-        found.append(f"with {count(n)} questions only a large difference can be seen")
+        found.append(f"with {count(n)} question{'' if n == 1 else 's'} only a large difference can be seen")
     missing = unrecorded([run.data for run in paired.runs.values()])
     for (name, run), facts in zip(paired.runs.items(), missing, strict=True):
         if facts:

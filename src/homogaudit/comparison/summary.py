@@ -20,8 +20,8 @@ _QUESTION = 60
 """Characters of a flipped question."""
 _VALUE = 34
 """Characters of what was drawn otherwise."""
-_CAUTION = 68
-"""Characters of a warning, one line."""
+_CAUTION = 136
+"""Characters of a warning, two lines."""
 
 _FOUND = {"higher": "more homogenized", "lower": "less homogenized", "not shown": "no difference shown"}
 
@@ -40,8 +40,10 @@ def summary(found: Comparison) -> Section:
         parts.append(record_table(rates, Column(f"against {found.baseline}", "change"), paths))
     parts += across_lines(found.across)
     parts += [line(f"{text}.", "brought", label="" if at else "Alike") for at, text in enumerate(found.brought)]
-    cautions = [shorten(text, _CAUTION) for text in found.warnings[:2]]
-    parts += [line(f"{text}.", "warnings", label="" if at else "Caution") for at, text in enumerate(cautions)]
+    cautions = [shorten(f"{text}.", _CAUTION) for text in found.warnings[:2]]
+    if more := found.warnings[2:]:
+        cautions[1] += f" {count(len(more))} more with `--full`."
+    parts += [line(text, "warnings", label="" if at else "Caution") for at, text in enumerate(cautions)]
     return Section("comparison", _title(found), "change", tuple(parts), _tone(found))
 
 
@@ -70,7 +72,7 @@ def forced_lines(found: Comparison) -> list[Line]:
 def _compared(found: Comparison) -> Line:
     by = "each run by its own clustering" if (own := found.clustering) is None else f"by {named(own)}"
     labels = f", labels by {found.judge.partition('#')[0]}" if found.judge else ""
-    text = f"{count(found.questions)} questions in common, {found.samples} samples each, {by}{labels}."
+    text = f"{number_of_questions(found.questions)} in common, {found.samples} samples each, {by}{labels}."
     return line(text, "paired", label="Compared")
 
 
@@ -109,8 +111,9 @@ def _rate(change: RateChange) -> list[Line]:
     sign = "+" if found.value > 0 else ""
     points = f"{sign}{decimal(100 * found.value, 1)} points {interval(100 * found.low, 100 * found.high, 1)}"
     text = (
-        f"{points}, McNemar p {p_value(change.p)}: of {count(found.n)} questions {count(found.only_first)} have one "
-        f"cluster only here, {count(found.only_second)} only in the baseline."
+        f"{points}, McNemar p {p_value(change.p)}: of {number_of_questions(found.n)} {count(found.only_first)} "
+        f"{'has' if found.only_first == 1 else 'have'} one cluster only here, {count(found.only_second)} only in the "
+        "baseline."
     )
     lines = [line(text, "mcnemar", tone, label="Rate")]
     if (found.low > 0 or found.high < 0) and change.reading == "not shown":
@@ -171,7 +174,7 @@ def _others(pair: RunPair) -> list[Line]:
     differing = [f"{name} {x.reading}" for name, x in made.items() if x.reading != "not shown"]
     more = f" and {count(len(differing) - _NAMED)} more" if differing[_NAMED:] else ""
     told = ", ".join(differing[:_NAMED]) + more or "no difference shown"
-    text = f"{told} (of {count(len(made))} other tests, adjusted p below 0.05)."
+    text = f"{told} (of {count(len(made))} other test{'' if len(made) == 1 else 's'}, adjusted p below 0.05)."
     return [line(text[0].upper() + text[1:], "p_holm", label="Others")]
 
 

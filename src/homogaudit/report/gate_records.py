@@ -34,7 +34,7 @@ class Gate:
     def hint(self) -> str | None:
         """What would help, `None` where nothing would."""
         if self.state == "cannot be judged":
-            return "the report says what is missing"
+            return None if self.gate.startswith("--no-worse-than") else "the report says what is missing"
         if self.state != "not shown" or isinstance(self.found, Undefined):
             return None
         if self.questions_needed is None:

@@ -81,7 +81,9 @@ def paired_means(first: ArrayLike, second: ArrayLike, draws: int = DRAWS, seed: 
     if a.size != b.size:
         raise ValueError(f"expected pairs, not {a.size} and {b.size} values")
     if a.size < 2:
-        raise UndefinedStatisticError(f"a difference of means over `{a.size}` questions", "it needs at least two")
+        raise UndefinedStatisticError(
+            f"a difference of means over `{a.size}` question{'' if a.size == 1 else 's'}", "it needs at least two"
+        )
     values = np.stack([a, b], axis=1)
     drawn = np.concatenate([weights @ values for weights in question_weights(a.size, draws, seed)])
     mean, other = float(a.mean()), float(b.mean())

@@ -63,6 +63,8 @@ def salvage(path: Path, out: Path) -> Salvaged:
 def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     connection.text_factory = _text
+    # Otherwise SQLite reads nothing at all of a file that is shorter than its first page says, as one cut off is.
+    connection.execute("PRAGMA writable_schema = ON")
     return connection
 
 
