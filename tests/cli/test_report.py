@@ -207,6 +207,7 @@ def test_a_run_that_is_none_is_exit_code_2(
     shown = json.loads(out)["error"]["message"] if "--json" in arguments else err.removeprefix("error: ")
     assert shown.startswith(message)
     assert "Traceback" not in out + err
+    assert ("`homogaudit import`" in err) == (arguments == ["text.audit"])
 
 
 def test_without_any_run_the_way_to_one_is_named(report: Report, runs: Path):

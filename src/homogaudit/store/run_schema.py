@@ -125,7 +125,10 @@ def storage_errors(path: Path) -> Generator[None]:
         if kind in _FOLDER and code != sqlite3.SQLITE_IOERR_SHORT_READ:
             raise StorageError(f"cannot use `{path}`: {error}", "check that its folder is writable") from error
         if kind == sqlite3.SQLITE_NOTADB:
-            raise RunFileError(f"`{path}` is not a run file, or is damaged ({error})") from error
+            raise RunFileError(
+                f"`{path}` is not a run file, or is damaged ({error})",
+                "`homogaudit import` makes a run file of answers; `homogaudit runs` lists the runs",
+            ) from error
         raise damaged(path, str(error)) from error
 
 
