@@ -327,3 +327,9 @@ def test_a_signal_may_tell_where_the_other_run_helps(make: Callable[..., Any]) -
     found = compare([first, second], draws=50).pairs["with"].tells_where_it_helps["token_entropy_mean"]
     assert found.value == pytest.approx(roc_auc_score(helped, entropy))
     assert (found.n, found.positives) == (40, 10)
+
+
+def test_a_run_that_is_compared_with_itself_is_told(make):
+    run = make("base", [Told(one(), "correct"), Told(many(), "incorrect")])
+    found = compare([run, run], draws=50)
+    assert any("one and the same run" in text for text in found.warnings)

@@ -201,7 +201,7 @@ def test_nothing_is_written_where_the_parameters_are_gone(whole: Path, tmp_path:
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.audit").write_bytes(b"\xa5" * 9000)
-    with pytest.raises(RunFileError, match="cannot be salvaged"):
+    with pytest.raises(RunFileError, match="cannot be salvaged: no question of it can be read"):
         salvage(tmp_path / "x.audit", tmp_path / "y.audit")
 
 

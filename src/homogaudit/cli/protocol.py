@@ -6,6 +6,7 @@ Knows flags and starts the commands; what a protocol is, `homogaudit.protocols` 
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,7 +42,8 @@ def list_(as_json: JsonOption = False) -> None:
     for protocol in protocols:
         numbers = ", ".join(map(str, protocol.experiments))
         roles = " ".join(f"--{role}" for role in protocol.roles())
-        typer.echo(f"{numbers:>3}  {protocol.name:<{width}}  {protocol.title} ({roles})")
+        line = f"{numbers:>3}  {protocol.name:<{width}}  {protocol.title} ({roles})"
+        typer.echo(fill(line, 80, subsequent_indent=" " * (width + 7), drop_whitespace=True, break_on_hyphens=False))
 
 
 @app.command("run")

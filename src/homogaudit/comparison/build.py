@@ -232,6 +232,11 @@ def _warnings(paired: PairedRuns) -> tuple[str, ...]:
         found.append(f"{count(left)} {'question is' if left == 1 else 'questions are'} left out: {out.reason}")
     if n < _FEW:
         found.append(f"with {count(n)} question{'' if n == 1 else 's'} only a large difference can be seen")
+    ids = [run.data.run.id for run in paired.runs.values()]
+    if same := [name for name, run in paired.runs.items() if ids.count(run.data.run.id) > 1]:
+        found.append(f"{' and '.join(same)} are one and the same run")
+    if paired.judge is None and any(run.data.run.judges() for run in paired.runs.values()):
+        found.append(f"accuracy is not compared: {paired.judge_reason}")
     missing = unrecorded([run.data for run in paired.runs.values()])
     for (name, run), facts in zip(paired.runs.items(), missing, strict=True):
         if facts:

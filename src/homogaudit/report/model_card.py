@@ -66,7 +66,8 @@ def _how(report: Report) -> str:
     temperature = number({**run.decoding, **mapping(run.decoding.get("samples"))}.get("temperature"))
     if temperature is not None:
         drawn += f" at temperature {temperature:g}"
-    return f"{count(run.questions)} questions of `{plain(run.question_source)}`, {drawn}, run {plain(run.id[:12])}"
+    questions = f"{count(run.questions)} question{'' if run.questions == 1 else 's'}"
+    return f"{questions} of `{plain(run.question_source)}`, {drawn}, run {plain(run.id[:12])}"
 
 
 def _front_matter(report: Report, metrics: list[_Metric]) -> str:

@@ -52,8 +52,8 @@ def salvage(path: Path, out: Path) -> Salvaged:
             with contextlib.closing(sqlite3.connect(draft)) as new:
                 found, missing = _fill(new, old)
         if missing or not found.questions:
-            what = f"its {missing}" if missing else "any of its questions"
-            raise RunFileError(f"`{path}` cannot be salvaged: {what} cannot be read")
+            what = f"its {missing} cannot" if missing and found.questions else "no question of it can"
+            raise RunFileError(f"`{path}` cannot be salvaged: {what} be read")
         put_in_place(draft, out)
     finally:
         remove_run(draft)
