@@ -1,7 +1,7 @@
 """Protocols carried out with the real commands, in this process, on recordings made here."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ from homogaudit.errors import UsageError
 from homogaudit.protocols import Runner, read_protocol
 from homogaudit.protocols.layout import result_section
 from homogaudit.protocols.records import Measured
-from homogaudit.protocols.running import Request
+from homogaudit.protocols.running import Outcome, Request
+from homogaudit.records import Question
 from homogaudit.report.undefined import Undefined
+from homogaudit.store import RunFile
 
 DOMAIN_ZONES = read_protocol("domain-zones")
 
@@ -70,3 +72,15 @@ def test_the_table_shows_both_figures_and_what_is_missing(tmp_path: Path, record
     empty = result_section(Runner(Request(folder=tmp_path), commands).run(DOMAIN_ZONES))
     assert [line.text for line in empty.lines() if line.tone == "warning"] == ["needs `--model MODEL`"]
     assert {row.cells[2] for table in empty.tables() for row in table.rows} == {"-"}
+
+
+def test_a_run_that_was_stopped_is_not_taken_for_a_whole_one(tmp_path: Path):
+    def stopped(arguments: Sequence[str]) -> Outcome:
+        path = Path(arguments[arguments.index("-o") + 1])
+        questions = [Question("q", "Who?")]
+        RunFile.create(path, model="m", question_source="q", questions=questions, parameters={}).close()
+        return Outcome(4, '{"schema": "homogaudit.report/2"}')
+
+    found = Runner(Request(folder=tmp_path, roles={"model": "demo"}), stopped).run(DOMAIN_ZONES)
+    (missing,) = found.missing
+    assert missing.startswith("step `answers`: `") and missing.endswith("is not complete")

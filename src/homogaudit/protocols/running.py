@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from homogaudit.errors import HomogauditError, UsageError, from_kind
+from homogaudit.errors import HomogauditError, IncompleteRunError, UsageError, from_kind
 from homogaudit.launch.run_paths import SUFFIX, slug
 from homogaudit.protocols.paths import Found, find
 from homogaudit.protocols.protocol import ROLES, FigurePath, Protocol, fill, placeholders
@@ -185,6 +185,7 @@ class Runner:
         if not _is_complete(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._carry_out((*command, "-o", str(path)))
+            _require_complete(path)
         return path
 
     def _swept(self, command: tuple[str, ...]) -> tuple[str, ...]:
@@ -223,6 +224,7 @@ class Runner:
                 shutil.copyfile(source, copy)
                 os.replace(copy, draft)
             self._carry_out((command[0], str(draft), *command[2:]))
+            _require_complete(draft)
             os.replace(draft, path)
         return path
 
@@ -283,6 +285,16 @@ def _is_complete(path: Path) -> bool:
         return False
     with RunFile.open(path) as stored:
         return stored.status == "complete"
+
+
+def _require_complete(path: Path) -> None:
+    """Check that a command has done all of a run.
+
+    Raises:
+        IncompleteRunError: It was stopped.
+    """
+    if not _is_complete(path):
+        raise IncompleteRunError(f"`{path}` is not complete", "run the same protocol again to continue")
 
 
 def _figures(wanted: FigurePath, source: Any) -> list[ProtocolFigure]:
