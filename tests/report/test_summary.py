@@ -111,7 +111,7 @@ def cascade(recommended: bool, *, shown_worse: bool, first: str = "free", needed
         conditions=(),
     )
     stages = (CascadeStage("token_entropy_mean", "B1", first, {}), CascadeStage("sar", "B1", "samples", {}))
-    return CascadeFindings(stages, {}, held_out, recommended, needed, "a reason", Undefined("none"))
+    return CascadeFindings(stages, {}, held_out, recommended, needed, "a reason", Undefined("none"), Undefined("none"))
 
 
 @pytest.mark.parametrize(
