@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from homogaudit.comparison.build import compare
 from homogaudit.comparison.layout import sections
+from homogaudit.comparison.pairing import run_names
 from homogaudit.comparison.records import Comparison, RateChange
 from homogaudit.comparison.schema import schema
 from homogaudit.comparison.summary import summary
@@ -333,3 +334,10 @@ def test_a_run_that_is_compared_with_itself_is_told(make):
     run = make("base", [Told(one(), "correct"), Told(many(), "incorrect")])
     found = compare([run, run], draws=50)
     assert any("one and the same run" in text for text in found.warnings)
+
+
+def test_long_names_that_differ_only_at_their_ends_give_way_to_those_of_the_files(make):
+    kinds = {"a": "F16", "b": "Q4_0"}
+    told = [Told(one()), Told(many())]
+    runs = [make(name, told, model=f"A-Model-Of-A-Long-Name-Instruct.{kind}") for name, kind in kinds.items()]
+    assert run_names(runs) == ("a", "b")

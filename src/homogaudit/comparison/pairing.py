@@ -158,7 +158,8 @@ def pair_runs(
 
 def run_names(runs: Sequence[RunData]) -> tuple[str, ...]:
     """Return a name for each run: its model's where that tells it from the others, else its file's."""
-    models = [plain(data.run.model) for data in runs]
+    # Two quantizations of a model differ where a long name is cut.
+    models = [shorten(plain(data.run.model), _LONGEST_NAME) for data in runs]
     stems = [plain(data.run.path.stem) for data in runs]
     names: list[str] = []
     for model, stem in zip(models, stems, strict=True):
