@@ -147,7 +147,7 @@ def test_import_passes_on_what_scoring_needs(file: Path, tmp_path: Path, scored:
 
 def test_a_limit_of_cost_without_a_judge_on_a_server_leaves_no_run(file: Path, runs: Path, scored: list[ScoreRequest]):
     error = refused("import", file, "--judge", "exact", "--max-cost", "1", kind=UsageError)
-    assert "`--max-cost` is for a judge on a server" in error.message
+    assert "`--max-cost` is for a judge or a model of meaning on a server" in error.message
     assert not runs.exists() and not scored
 
 

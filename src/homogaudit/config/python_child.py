@@ -7,11 +7,17 @@ somewhere else: a `numpy.py` there would be executed, a `random.py` would break 
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module of this project in a process of its own."""
     return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def script_command(script: Path, *arguments: str) -> list[str]:
+    """Return the command that runs a file of this project as a script: it imports nothing of the project by itself."""
+    return [sys.executable, "-P", str(script), *arguments]
 
 
 def child_environment(added: Mapping[str, str] | None = None) -> dict[str, str]:

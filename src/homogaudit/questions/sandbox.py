@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from homogaudit.config.python_child import child_environment
+from homogaudit.config.python_child import child_environment, script_command
 
 MAX_SECONDS = 1.5
 """Time of one rendering; real templates need about a millisecond."""
@@ -112,9 +112,9 @@ class _Renderer:
 
     def _start(self) -> None:
         self.close()
-        script = str(Path(__file__).with_name("template_process.py"))
+        script = Path(__file__).with_name("template_process.py")
         self._process = subprocess.Popen(
-            [sys.executable, "-P", script, str(_MOST_MEMORY if _CAN_LIMIT_MEMORY else 0)],
+            script_command(script, str(_MOST_MEMORY if _CAN_LIMIT_MEMORY else 0)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
