@@ -46,7 +46,8 @@ def test_a_clustering_that_compares_too_few_pairs_has_none(report: Report) -> No
 def test_it_is_told_everywhere(report: Report) -> None:
     stream = io.StringIO()
     render_console(report, Console(file=stream, width=80), full=True)
-    rows = [line.split() for line in stream.getvalue().splitlines() if "mean pairwise similarity" in line]
+    told = stream.getvalue().splitlines()
+    rows = [line.split() for line in told if line.lstrip().startswith("mean pairwise similarity")]
     assert [row[3] for row in rows] == ["0.667", "-"]
     assert "| mean pairwise similarity | 0.667 |" in to_markdown(report)
     assert to_json(report)["homogenization"]["methods"]["jaccard"]["mean_pairwise_similarity"]["n"] == 12
