@@ -39,8 +39,9 @@ def is_alive(pid: int) -> bool:
 
 
 async def test_a_killed_engine_is_told_and_a_resume_finishes_the_run(runs: Path, demo_model: Path):
+    # Long enough that the engine is still at work when a loaded machine has drawn the screen.
     request = RunRequest(
-        "demo", samples=2, max_tokens=60, limit=8, slots=3, use_embedder=False, judge="overlap", signals=("free",)
+        "demo", samples=2, max_tokens=60, limit=14, slots=3, use_embedder=False, judge="overlap", signals=("free",)
     )
     app = HomogauditApp(request=request)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -58,7 +59,7 @@ async def test_a_killed_engine_is_told_and_a_resume_finishes_the_run(runs: Path,
     assert path is not None
     with RunFile.open(path) as run:
         assert run.status == "complete"
-        assert len(run.generation_keys()) == 24
+        assert len(run.generation_keys()) == 42
     assert not is_alive(first) and (second is None or not is_alive(second))
 
 
