@@ -23,6 +23,7 @@ from homogaudit.report.side_by_side_records import Area
 from homogaudit.report.signal_scores import LabelledScores
 from homogaudit.report.undefined import WITH_FULL, Undefined, undefined
 from homogaudit.signals.registry import SIGNALS
+from homogaudit.statistics.auroc import midranks
 
 _FIRST = "token_entropy_mean"
 _SECOND = ("recorded:density", "density")
@@ -164,11 +165,9 @@ def cascade_figures(
 
 def oracle(inputs: CascadeInputs) -> Area | Undefined:
     """Return the AUROC of the stage that is most right about each question, chosen by its label."""
-    from scipy.stats import rankdata
-
     if not inputs.stages:
         return Undefined("no signal can be a stage")
-    ranks = rankdata(inputs.signals, axis=1)
+    ranks = np.stack([midranks(row) for row in inputs.signals])
     return area(np.where(inputs.incorrect, ranks.max(axis=0), ranks.min(axis=0)), inputs.incorrect)
 
 
