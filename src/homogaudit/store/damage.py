@@ -6,8 +6,11 @@ Knows what each column must hold; it does not know what any of it means.
 import contextlib
 import sqlite3
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+from homogaudit.errors import RunFileError
 from homogaudit.records import GenerationState, LabelValue
 from homogaudit.store.run_schema import SCHEMA, damaged
 
@@ -48,11 +51,18 @@ _RULES = {
 """What holds of each row beside the type of its columns."""
 
 
-def conditions(connection: sqlite3.Connection, table: str) -> list[str]:
-    """Return what must hold of each row of a table, as far as this file has the columns."""
+@cache
+def _columns() -> dict[str, list[Any]]:
+    """Return the columns of every table of the newest schema, as `PRAGMA table_info` tells them."""
     with contextlib.closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(SCHEMA)
-        columns = ours.execute(f"PRAGMA table_info({table})").fetchall()
+        tables = ours.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {name: ours.execute(f"PRAGMA table_info({name})").fetchall() for (name,) in tables}
+
+
+def conditions(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Return what must hold of each row of a table, as far as this file has the columns."""
+    columns = _columns()[table]
     present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
     types = [
         f"typeof({name}) IN ({_TYPES[kind]}{'' if required or key else ', ' + repr('null')})"
@@ -63,12 +73,6 @@ def conditions(connection: sqlite3.Connection, table: str) -> list[str]:
     return [*types, *(rule for rule in _RULES.get(table, []) if not any(name in rule for name in absent))]
 
 
-def _tables() -> list[str]:
-    with contextlib.closing(sqlite3.connect(":memory:")) as ours:
-        ours.executescript(SCHEMA)
-        return [name for (name,) in ours.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-
-
 def damage(connection: sqlite3.Connection) -> str:
     """Return where a run file is damaged, empty where nothing is found."""
     try:
@@ -76,7 +80,7 @@ def damage(connection: sqlite3.Connection) -> str:
         if found != "ok":
             return " ".join(str(found).split())
         there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        for table in _tables():
+        for table in _columns():
             if table not in there:
                 continue
             for condition in conditions(connection, table):
@@ -96,9 +100,16 @@ def missing_fact(connection: sqlite3.Connection) -> str:
     return next((name.replace("_", " ") for name in NEEDED if name not in there), "")
 
 
+def damage_behind(error: BaseException | None, path: Path, connection: sqlite3.Connection) -> RunFileError | None:
+    """Return the error of a damaged file where that is what another error comes from; else that one is ours."""
+    if isinstance(error, DATA_ERRORS) and (what := damage(connection)):
+        return damaged(path, what)
+    return None
+
+
 @contextlib.contextmanager
 def told_as_damage(path: Path, connection: sqlite3.Connection) -> Generator[None]:
-    """Tell of an error as one of the run file, where that is damaged; one that is not is a fault of ours.
+    """Tell of an error as one of the run file, where that is damaged.
 
     Raises:
         RunFileError: The file is damaged.
@@ -106,6 +117,6 @@ def told_as_damage(path: Path, connection: sqlite3.Connection) -> Generator[None
     try:
         yield
     except DATA_ERRORS as error:
-        if what := damage(connection):
-            raise damaged(path, what) from error
+        if found := damage_behind(error, path, connection):
+            raise found from error
         raise

@@ -16,9 +16,9 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from homogaudit.store.damage import DATA_ERRORS, damage, told_as_damage
+from homogaudit.store.damage import damage_behind, told_as_damage
 from homogaudit.store.journals import JOURNAL, next_mark
-from homogaudit.store.run_schema import SCHEMA_VERSION, damaged, storage_errors
+from homogaudit.store.run_schema import SCHEMA_VERSION, storage_errors
 
 _Item = TypeVar("_Item")
 
@@ -68,8 +68,8 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if isinstance(error, DATA_ERRORS) and (what := damage(self._connection)):
-                raise damaged(self.path, what) from error
+            if found := damage_behind(error, self.path, self._connection):
+                raise found from error
         finally:
             self.close()
 
