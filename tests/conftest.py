@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
 from homogaudit.records import Question
 from homogaudit.store import RunFile
@@ -16,6 +17,10 @@ from homogaudit.store import RunFile
 _ROOT = Path(__file__).parent.parent
 _NLI_WORDS = "the answer is not paris rome london four five and it was in a city of france yes no they are".split()
 
+
+# The same examples every time: nobody's change fails by chance. `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("steady", derandomize=True, database=None)
+settings.load_profile("steady")
 
 # Hundreds of tests start a process: the modules are compiled for the first one only.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

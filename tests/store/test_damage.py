@@ -97,7 +97,7 @@ def damage_of(draw: st.DrawFn) -> Callable[[Path], None]:
     return happen
 
 
-@settings(max_examples=500, deadline=5000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, deadline=20_000, suppress_health_check=[HealthCheck.too_slow])
 @given(happen=damage_of())
 def test_a_damaged_file_is_read_or_is_one_clear_error(
     whole: Path, tmp_path_factory: pytest.TempPathFactory, happen: Callable[[Path], None]
@@ -120,6 +120,8 @@ def test_a_damaged_file_is_read_or_is_one_clear_error(
     [
         ("UPDATE meta SET value = '[1,' WHERE key = 'parameters'", "1 row of its table `meta`"),
         ("UPDATE generations SET state = 'gone' WHERE position = 1", "4 rows of its table `generations`"),
+        ("""UPDATE questions SET answers = '[["a"]]'""", "3 rows of its table `questions`"),
+        ("UPDATE clusterings SET assignment = '[0, null, 1]' WHERE position = 2", "row of its table `clusterings`"),
         ("UPDATE labels SET value = 7", "12 rows of its table `labels`"),
         ("UPDATE generations SET text = CAST(x'ff' AS TEXT)", "Could not decode to UTF-8"),
         ("DELETE FROM meta WHERE key = 'parameters'", "it lacks its parameters"),
@@ -227,3 +229,13 @@ def test_a_whole_file_is_taken_out_whole(whole: Path, tmp_path: Path) -> None:
     assert (found.questions, found.answers, found.lost) == (3, 12, 0)
     with RunFile.open(whole) as old, RunFile.open(tmp_path / "y.audit") as new:
         assert values(old) == values(new)
+
+
+def test_a_row_whose_json_is_broken_costs_itself_alone(whole: Path, tmp_path: Path):
+    path = tmp_path / "x.audit"
+    path.write_bytes(whole.read_bytes())
+    with closing(sqlite3.connect(path)) as run:
+        run.execute("UPDATE questions SET answers = '[1,' WHERE position = 1")
+        run.commit()
+    found = salvage(path, tmp_path / "y.audit")
+    assert (found.questions, found.answers) == (2, 8)

@@ -28,11 +28,21 @@ def _one_of(names: type[GenerationState] | type[LabelValue]) -> str:
     return f"IN ({', '.join(repr(str(name.value)) for name in names)})"
 
 
+def _array_of(kind: str, name: str) -> str:
+    others = f"SELECT 1 FROM json_each({name}) WHERE type != '{kind}'"
+    return _json(name, "array", f"NOT EXISTS ({others})")
+
+
+def _json(name: str, kind: str, rule: str = "1") -> str:
+    # Of text that is no JSON the other functions end the whole query.
+    return f"CASE WHEN json_valid({name}) THEN json_type({name}) = '{kind}' AND {rule} ELSE 0 END"
+
+
 _RULES = {
     "meta": ["json_valid(value)", "key NOT IN ('parameters', 'scoring') OR json_type(value) IN ('object', 'null')"],
     "questions": [
-        *(f"json_type({name}) = 'array'" for name in ("answers", "incorrect_answers", "passages", "choices")),
-        "json_type(extra) = 'object'",
+        *(_array_of("text", name) for name in ("answers", "incorrect_answers", "passages", "choices")),
+        _json("extra", "object"),
         "position >= 0",
     ],
     "generations": [
@@ -42,9 +52,9 @@ _RULES = {
         *(f"coalesce(length({name}), 0) % 4 = 0" for name in ("token_ids", "entropies", "logprobs", "logits")),
     ],
     "embeddings": ["length(vector) % 2 = 0", "length(text_hash) = 16"],
-    "clusterings": ["json_type(assignment) = 'array'"],
+    "clusterings": [_array_of("integer", "assignment")],
     "labels": [f"value {_one_of(LabelValue)}", "sample_index >= -1"],
-    "sessions": ["json_type(provenance) = 'object'"],
+    "sessions": [_json("provenance", "object")],
     "costs": ["tokens >= 0"],
     "calls": ["tokens >= 0"],
 }

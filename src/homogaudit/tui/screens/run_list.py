@@ -198,8 +198,6 @@ class RunList(Vertical):
         except HomogauditError as error:
             self.post_message(self.Deleted(path, error))
             return
-        self._runs = [run for run in self._runs if run.path != pointed]
-        self._show()
         self.post_message(self.Deleted(path))
 
 

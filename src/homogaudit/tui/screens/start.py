@@ -220,6 +220,8 @@ class StartScreen(Screen[None]):
         if event.error is not None:
             self.app.complain(event.error)
         else:
+            # Read again: a listing that is under way may have seen the file.
+            self._read_lists()
             self.app.forget_run(event.path)
             self.app.notify(f"Deleted {plain(event.path.stem)}.", markup=False)
 
