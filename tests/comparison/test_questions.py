@@ -10,7 +10,6 @@ def test_questions_stand_side_by_side_the_flipped_ones_first(make):
     found = compared_questions(pair_runs([make("base", base), make("aligned", aligned)]))
     assert [x.question.id for x in found] == ["q1", "q2", "q0", "q3"]
     assert [x.flipped["aligned"] for x in found] == ["to_one", "from_one", "", ""]
-    assert [x.is_flipped for x in found] == [True, True, False, False]
     assert [x.has_other_labels for x in found] == [True, False, False, False]
     first = found[0]
     assert [len(own.clusters) for own in first.runs.values()] == [4, 1]

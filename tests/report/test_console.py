@@ -97,13 +97,17 @@ def test_every_signal_name_is_whole_on_a_line_at_80_columns(build_run: Callable[
         builder.label({position: "incorrect" if position % 3 else "correct" for position in range(questions)})
         for name in SIGNALS:
             builder.signal(name, {position: float(position % 7) for position in range(questions)}, seconds=0.0123)
-    lines = rendered(build(builder.score(), draws=50), full=True).splitlines()
+    report = build(builder.score(), draws=50)
+    lines = rendered(report, full=True).splitlines()
     assert max(map(len, lines)) <= 80
     for name in SIGNALS:
         # One row in each of the three tables of signals; analyses and the cascade have more.
         rows = [line for line in lines if line.split()[:1] == [name]]
         assert len(rows) >= 3, name
         assert any(f"{questions:,}" in row for row in rows)
+    # Where there is no room for them they are folded between their words.
+    heads = [line.split()[0] for line in rendered(report, width=56, full=True).splitlines() if line.strip()]
+    assert heads[heads.index("negative_") + 1] == "log_" and "semantic_" in heads
 
 
 def test_the_wider_interval_over_categories_is_shown(report: Report) -> None:

@@ -45,11 +45,6 @@ class ComparedQuestion:
     flipped: Mapping[str, Flipped]
 
     @property
-    def is_flipped(self) -> bool:
-        """Whether any run flips it."""
-        return any(self.flipped.values())
-
-    @property
     def has_other_labels(self) -> bool:
         """Whether the greedy answers are labelled differently, where all are labelled."""
         labels = [run.label for run in self.runs.values()]

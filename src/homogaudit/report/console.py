@@ -5,6 +5,7 @@ heat maps are left out: what they draw stands in tables.
 """
 
 import math
+import re
 from collections.abc import Iterable
 
 from rich.cells import cell_len
@@ -96,8 +97,9 @@ def _rich_table(table: Table, console: Console) -> RichTable:
     is_drawn = is_bars or (table.axis is not None and len(marks) > 1 and console.width >= _WIDE)
     if is_drawn:
         found.add_column(Text("" if is_bars else _ends(table.axis or Axis(), _SPAN_WIDTH)), no_wrap=True)
+    room = console.width - _INDENT - sum(_widths(table)[1:]) - _gap(table, console) * (len(table.columns) - 1)
     for row in table.rows:
-        cells = [_text(cell, console) for cell in row.cells]
+        cells = [_text(cell, console) for cell in (_folded(row.cells[0], room), *row.cells[1:])]
         if is_drawn:
             cells.append(Text(_drawn(row.mark, table.axis or Axis(), ascii_only=console.options.ascii_only)))
         found.add_row(*cells)
@@ -106,9 +108,24 @@ def _rich_table(table: Table, console: Console) -> RichTable:
 
 def _gap(table: Table, console: Console) -> int:
     """Return the spaces between columns: one where two would fold the names of the first."""
-    cells = zip([column.name for column in table.columns], *(row.cells for row in table.rows), strict=True)
-    widths = [max(cell_len(cell) for cell in column) for column in cells]
+    widths = _widths(table)
     return 2 if sum(widths) + 2 * (len(widths) - 1) <= console.width - _INDENT else 1
+
+
+def _widths(table: Table) -> list[int]:
+    """Return the cells that each column takes where nothing is folded."""
+    columns = zip([column.name for column in table.columns], *(row.cells for row in table.rows), strict=True)
+    return [max(map(cell_len, column)) for column in columns]
+
+
+def _folded(name: str, room: int) -> str:
+    """Fold a name between its words, which underscores may part, where it is too long for `room` cells."""
+    lines = [""]
+    for word in re.findall(r"[^_\s]*[_\s]*", name):
+        if lines[-1] and cell_len(lines[-1] + word.rstrip()) > room:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _print_scale(row: Row, axis: Axis, console: Console) -> None:
