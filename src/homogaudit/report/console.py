@@ -97,6 +97,7 @@ def _rich_table(table: Table, console: Console) -> RichTable:
     is_drawn = is_bars or (table.axis is not None and len(marks) > 1 and console.width >= _WIDE)
     if is_drawn:
         found.add_column(Text("" if is_bars else _ends(table.axis or Axis(), _SPAN_WIDTH)), no_wrap=True)
+    # What is left to the first column where no other is folded.
     room = console.width - _INDENT - sum(_widths(table)[1:]) - _gap(table, console) * (len(table.columns) - 1)
     for row in table.rows:
         cells = [_text(cell, console) for cell in (_folded(row.cells[0], room), *row.cells[1:])]
@@ -119,7 +120,9 @@ def _widths(table: Table) -> list[int]:
 
 
 def _folded(name: str, room: int) -> str:
-    """Fold a name between its words, which underscores may part, where it is too long for `room` cells."""
+    """Fold a name that is too long for `room` cells between its words, which underscores part too, if those fit."""
+    if max(map(cell_len, re.split(r"(?<=[_\s])", name))) > room:
+        return name
     lines = [""]
     for word in re.findall(r"[^_\s]*[_\s]*", name):
         if lines[-1] and cell_len(lines[-1] + word.rstrip()) > room:
