@@ -1,13 +1,15 @@
 """Audit a language model for response homogenization.
 
 The public API: `audit` runs one, `open_run` opens one, `compare` compares several, `Cascade` decides single answers.
-The package root imports nothing heavy; each name is imported when it is asked for.
+The package root imports nothing; each name is imported when it is asked for. With `python -m homogaudit` it is executed
+while the working folder still stands before the standard library, see `__main__`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from homogaudit.api import Questions, Run, audit, compare, open_run
     from homogaudit.cascade.policy import Cascade
     from homogaudit.report.question_rows import QuestionRow
@@ -27,8 +29,10 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _MODULES:
+        from importlib import import_module
+
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
