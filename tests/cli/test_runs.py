@@ -278,6 +278,13 @@ def test_delete_leaves_files_that_are_no_runs(folder: Path, tmp_path: Path):
     assert thesis.exists()
 
 
+def test_delete_leaves_a_file_elsewhere_that_only_has_the_name_of_a_run(folder: Path, tmp_path: Path):
+    log = tmp_path / "security.audit"
+    log.write_text("years of records")
+    refused("delete", log, "--yes", kind=RunFileError)
+    assert log.exists()
+
+
 def test_delete_removes_a_run_that_is_damaged(folder: Path):
     (folder / "damaged.audit").write_bytes(b"\xa5" * 100)
     assert invoke("delete", "damaged", "--yes").exit_code == 0

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from homogaudit.errors import ParametersDifferError, RunFileError, StorageError
+from homogaudit.launch.run_summary import summarize
 from homogaudit.records import (
     GREEDY,
     Clustering,
@@ -33,6 +34,7 @@ from homogaudit.store.file_system import refuse_network_file_system
 from homogaudit.store.run_file import RunFile
 from homogaudit.store.run_lock import RunLock, lock_owner
 from homogaudit.store.run_schema import SCHEMA_VERSION, schema_version
+from homogaudit.store.salvage import salvage
 
 QUESTIONS = [
     Question("a", "What is A?", "letters", ("A",), ("B",), ("A passage.",), {"source": {"page": 3}}),
@@ -251,6 +253,33 @@ def test_a_newer_schema_is_refused_with_its_number(path: Path):
     assert schema_version(path) == 99
     with pytest.raises(RunFileError, match="schema 99"):
         RunFile.open(path)
+
+
+@pytest.mark.parametrize("table", ["questions", "meta", "sessions", "labels"])
+@pytest.mark.parametrize("has_log", [False, True])
+def test_a_table_that_is_a_view_without_an_end_is_never_read(path: Path, table: str, has_log: bool):
+    create(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+        numbers = ", ".join(f"n AS {name}" for name in columns)
+        connection.executescript(
+            f"DROP TABLE {table}; CREATE VIEW {table} AS "
+            f"WITH RECURSIVE endless(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM endless) SELECT {numbers} FROM endless"
+        )
+    if has_log:
+        path.with_name(path.name + "-wal").write_bytes(b"\0" * 32)
+    for read in (RunFile.open, lambda x: RunFile.open(x, writable=True), lambda x: salvage(x, x.with_name("out.audit"))):
+        with pytest.raises(RunFileError, match=f"holds the view `{table}`"):
+            read(path)
+    assert summarize(path).status == "not_readable"
+
+
+def test_a_run_file_runs_no_trigger(path: Path):
+    create(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TRIGGER more AFTER INSERT ON meta BEGIN DELETE FROM questions; END")
+    with pytest.raises(RunFileError, match="holds the trigger `more`"):
+        RunFile.open(path, writable=True)
 
 
 def test_a_damaged_file_is_one_clear_error(path: Path):

@@ -147,7 +147,7 @@ def import_(
         again += ["--no-embedder"] if no_embedder else []
         typer.echo(f"imported but not scored: continue with `homogaudit score {' '.join(again)}`", err=True)
         raise
-    typer.echo(str(path))
+    typer.echo(plain(str(path)))
     with RunFile.open(path) as stored:
         check_drawn(stored)
     if not quiet:

@@ -144,6 +144,7 @@ def run(
     from homogaudit.launch.run import plan_run
     from homogaudit.launch.run_choice import remove_if_empty
     from homogaudit.launch.run_paths import log_path
+    from homogaudit.report.text import plain
     from homogaudit.store import RunFile
 
     gates = read_gates(flags)
@@ -154,7 +155,7 @@ def run(
     path = plan.path
     if not quiet:
         going_on = "; continuing where it stopped, `--new` starts another" if plan.goes_on else ""
-        typer.echo(f"run: {path}{going_on}", err=True)
+        typer.echo(plain(f"run: {path}{going_on}"), err=True)
     try:
         if gates.no_worse_than is not None:
             with RunFile.open(path) as planned:

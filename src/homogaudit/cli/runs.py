@@ -129,12 +129,13 @@ def salvage(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The run file to write.")],
 ) -> None:
     """Take what can still be read of a damaged run file into a new one."""
+    from homogaudit.report.text import plain
     from homogaudit.store.salvage import salvage as take_out
 
     found = take_out(file, output)
     lost = f"{found.lost:,} row{'' if found.lost == 1 else 's'} lost" if found.lost else "nothing lost"
     typer.echo(f"{found.questions:,} questions, {found.answers:,} answers; {lost}", err=True)
-    command = f"homogaudit score {shlex.quote(str(output))}"
+    command = plain(f"homogaudit score {shlex.quote(str(output))}")
     typer.echo(f"next: `{command}`, or the command that drew it, with `-o`, to draw what is missing", err=True)
 
 

@@ -112,8 +112,10 @@ def _draw(flags: dict[str, Any]) -> Path:
 
 def _plan_text(plan: "SweepPlan") -> str:
     """Return the folder, and what is left to do with how long that takes where earlier runs tell."""
+    from homogaudit.report.text import plain
+
     going_on = "; continuing where it stopped, `--new` starts another" if plan.goes_on and plan.waiting else ""
-    where = f"sweep: {plan.folder}{going_on}"
+    where = plain(f"sweep: {plan.folder}{going_on}")
     runs, draws = len(plan.waiting), sum(x.draws for x in plan.waiting)
     if not runs:
         return f"{where}\nnothing is left to draw"

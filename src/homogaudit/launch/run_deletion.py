@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from homogaudit.errors import RunFileError, storage_error
-from homogaudit.launch.run_paths import SUFFIX
+from homogaudit.launch.run_paths import SUFFIX, runs_folder
 
 _SIDE_FILES = ("-wal", "-shm", "-journal", ".log")
 """What may stand beside a run file, as endings of its whole name; the lock goes with the process that holds it."""
@@ -18,8 +18,9 @@ def check_deletable(path: Path) -> None:
     from homogaudit.store.run_lock import lock_owner
     from homogaudit.store.run_schema import schema_version
 
-    # A run that is damaged beyond its header is still known by its name.
-    if path.suffix != SUFFIX and schema_version(path) is None:
+    # A run that is damaged beyond its header is still known by its name, where runs alone are.
+    is_listed = path.suffix == SUFFIX and path.absolute().parent == runs_folder().absolute()
+    if not is_listed and schema_version(path) is None:
         raise RunFileError(f"`{path}` is not a run file", "`homogaudit runs` lists the runs")
     if (pid := lock_owner(path)) is not None:
         raise RunFileError(f"`{path}` is in use by process {pid}", "wait for it, or stop it first")

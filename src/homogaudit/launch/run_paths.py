@@ -38,7 +38,9 @@ def list_runs(folder: Path) -> list[Path]:
 def _modified(path: Path) -> float:
     """Return when a run was written last: while it runs only the log beside it changes."""
     times: list[float] = []
-    for part in (path, path.with_name(path.name + "-wal")):
+    # SQLite keeps the log of a linked file beside that, not beside the link.
+    file = path.resolve()
+    for part in (path, file.with_name(file.name + "-wal")):
         try:
             times.append(part.stat().st_mtime)
         except OSError:

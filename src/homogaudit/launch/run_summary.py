@@ -91,7 +91,8 @@ def summarize(path: Path) -> RunSummary:
 def bytes_on_disk(path: Path) -> int:
     """Return the size of a run file with the log of what is being written."""
     total = 0
-    for part in (path, path.with_name(path.name + "-wal")):
+    file = path.resolve()
+    for part in (file, file.with_name(file.name + "-wal")):
         with suppress(OSError):
             total += part.stat().st_size
     return total

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from homogaudit.errors import RunFileError
 from homogaudit.store.run_lock import beside, lock_owner
-from homogaudit.store.run_schema import sqlite_header
+from homogaudit.store.run_schema import refuse_programs, sqlite_header
 
 JOURNAL = "journal"
 """The fact in `meta` that every commit writes anew, see `next_mark`."""
@@ -93,6 +93,7 @@ def _identity(path: Path, mode: str) -> _Identity | None:
     """
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)) as connection:
+            refuse_programs(connection, path)
             facts = dict(connection.execute("SELECT key, value FROM meta WHERE key IN ('id', ?)", (JOURNAL,)))
             sessions = connection.execute("SELECT number, started, pid FROM sessions").fetchall()
             run, journal = (json.loads(facts[key]) if key in facts else None for key in ("id", JOURNAL))

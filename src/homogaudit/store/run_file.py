@@ -29,6 +29,7 @@ from homogaudit.store.run_schema import (
     damaged,
     migrate,
     reading_mode,
+    refuse_programs,
     storage_errors,
 )
 from homogaudit.store.sessions import Sessions
@@ -180,6 +181,8 @@ class RunFile(Overviews, Derived, Sessions):
                 if version > SCHEMA_VERSION:
                     message = f"`{path}` has schema {version}, and this homogaudit reads up to {SCHEMA_VERSION}"
                     raise RunFileError(message, "upgrade homogaudit")
+                with told_as_damage(path, connection):
+                    refuse_programs(connection, path)
                 if writable:
                     connection.execute("PRAGMA journal_mode = WAL")
                     if version < SCHEMA_VERSION:

@@ -102,7 +102,7 @@ def damaged(path: Path, what: str) -> RunFileError:
     return RunFileError(f"`{path}` is damaged: {what}", f"`{command}` takes out what can be read")
 
 
-_FOLDER = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR}
+_FOLDER = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 """Errors of the place rather than of the file."""
 
 
@@ -122,7 +122,10 @@ def storage_errors(path: Path) -> Generator[None]:
             raise StorageError(f"no space left for `{path}`", hint) from error
         if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise RunFileError(f"`{path}` is in use by another process", "wait for it") from error
-        if kind in _FOLDER and code != sqlite3.SQLITE_IOERR_SHORT_READ:
+        if kind == sqlite3.SQLITE_IOERR and code != sqlite3.SQLITE_IOERR_SHORT_READ:
+            hint = "the disk may be broken or full, or `ulimit -f` allows no larger file"
+            raise StorageError(f"cannot use `{path}`: {error}", hint) from error
+        if kind in _FOLDER:
             raise StorageError(f"cannot use `{path}`: {error}", "check that its folder is writable") from error
         if kind == sqlite3.SQLITE_NOTADB:
             raise RunFileError(
@@ -130,6 +133,18 @@ def storage_errors(path: Path) -> Generator[None]:
                 "`homogaudit import` makes a run file of answers; `homogaudit runs` lists the runs",
             ) from error
         raise damaged(path, str(error)) from error
+
+
+def refuse_programs(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file in which reading a table, or writing it, runs what the file says: it need not come to an end.
+
+    Raises:
+        RunFileError: It holds a view, a trigger or a virtual table.
+    """
+    query = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'"
+    if found := connection.execute(query).fetchone():
+        kind = "virtual table" if found[0] == "table" else found[0]
+        raise RunFileError(f"`{path}` holds the {kind} `{found[1]}`", "no run file has any: do not trust it")
 
 
 def reading_mode(path: Path) -> str:

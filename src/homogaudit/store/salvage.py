@@ -15,7 +15,7 @@ from homogaudit.errors import RunFileError
 from homogaudit.store.damage import conditions, missing_fact
 from homogaudit.store.journals import JOURNAL
 from homogaudit.store.run_file import put_in_place, remove_run
-from homogaudit.store.run_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, storage_errors
+from homogaudit.store.run_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, refuse_programs, storage_errors
 
 _KEPT = ("meta", "questions", "generations", "embeddings", "calls", "token_pieces", "pair_scores", "labels", "signals")
 """What cannot be made again from the rest, and what takes long to."""
@@ -49,6 +49,9 @@ def salvage(path: Path, out: Path) -> Salvaged:
     remove_run(draft)
     try:
         with contextlib.closing(_opened(path)) as old, storage_errors(out):
+            # A damaged list of tables may name none.
+            with contextlib.suppress(sqlite3.DatabaseError):
+                refuse_programs(old, path)
             with contextlib.closing(sqlite3.connect(draft)) as new:
                 found, missing = _fill(new, old)
         if missing or not found.questions:
