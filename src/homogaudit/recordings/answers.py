@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
@@ -164,13 +164,18 @@ _DOUBTFUL = frozenset({*ANSWER_TEXTS} & {*ALIASES["answers"]})
 """Names under which some files keep what a model said and others what it should have said."""
 
 
-def drop_doubtful(values: dict[str, Any], options: ImportOptions, notes: Notes) -> None:
-    """Take out of a record what may be its reference or a further answer, where its answer was found elsewhere."""
+def drop_doubtful(values: dict[str, Any], options: ImportOptions, notes: Notes, samples: Collection[str] = ()) -> None:
+    """Take out of a record what may be its reference or a further answer, where its answer was found elsewhere.
+
+    `samples` are columns that are read as samples.
+    """
     names = by_normal_name(values)
     if "instruction" in names:
         return
     for name in _DOUBTFUL & names.keys() - {normalised(options.references or "")}:
         column = names[name]
+        if column in samples:
+            continue
         del values[column]
         notes.say(
             f"{shown(column)} may hold another answer or the reference and is not used (`--answers-column {column}` "
@@ -226,7 +231,7 @@ class AnswerReader:
         if names.greedy is not None:
             result["greedy"] = self._draw(values.pop(names.greedy), names.greedy)
             self._said(names.greedy, "greedy", "the greedy answer")
-            drop_doubtful(values, self._options, self._notes)
+            drop_doubtful(values, self._options, self._notes, names.samples)
         if len(names.samples) == 1 and _is_list(values[names.samples[0]]):
             (name,) = names.samples
             items = list_in_cell(values.pop(name))

@@ -101,7 +101,7 @@ def _question(row: Mapping[str, Any], fields: QuestionFields, notes: Notes) -> d
             raise
     if not question.get("answers"):
         asserts = [object_of(x) for x in items_of(object_of(row.get("testCase")).get("assert"))]
-        values = [x.get("value") for x in asserts if x.get("type") in _REFERENCE_ASSERTS]
+        values = [x.get("value") for x in asserts if text_of(x.get("type")) in _REFERENCE_ASSERTS]
         answers = [answer for value in values for answer in fields.references(value)]
         if answers:
             notes.say(f"the values of assertions such as {shown(asserts[0].get('type'))} are the reference answers")
