@@ -1,5 +1,6 @@
 """The exception tree: exit codes, kinds, and the way across a process border."""
 
+import errno
 import pickle
 
 import pytest
@@ -35,7 +36,7 @@ def classes(root: type[HomogauditError] = HomogauditError) -> list[type[Homogaud
 def test_the_tree_is_the_one_that_is_documented():
     assert {c.__name__: (c.exit_code, c.kind, c.__bases__[0].__name__) for c in classes()} == TREE
     assert all(f"{c.__name__} " in (errors.__doc__ or "") for c in classes())
-    assert {*TREE, "from_kind", "storage_error"} == set(errors.__all__)
+    assert {*TREE, "from_kind", "has_no_memory", "machine_error", "storage_error"} == set(errors.__all__)
 
 
 def test_kinds_are_unique():
@@ -66,3 +67,27 @@ def test_a_branch_can_be_caught_as_one():
         raise ContextTooShortError("too long")
     with pytest.raises(UsageError):
         raise errors.ParametersDifferError("other")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "kind"),
+    [
+        (MemoryError(), "memory has run out", "engine"),
+        (ImportError("libopenblas.so: failed to map segment from shared object"), "memory has run out", "engine"),
+        (RuntimeError("can't start new thread"), "memory has run out", "engine"),
+        (OSError(errno.EMFILE, "Too many open files"), "cannot go on: too many open files", "storage"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "cannot go on: cannot allocate memory", "storage"),
+        (OSError(errno.ENOSPC, "No space left", "a.html"), "cannot use `a.html`: no space left", "storage"),
+        (OSError(errno.ENOSPC, "No space left"), "cannot write the output: no space left", "storage"),
+    ],
+)
+def test_what_the_machine_has_no_more_of_is_told_with_a_hint_of_its_own(error: Exception, message: str, kind: str):
+    found = errors.machine_error(error)
+    assert found is not None
+    assert (found.message, found.kind, found.exit_code) == (message, kind, 3)
+    assert found.hint
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), ImportError("no module named `a`"), OSError(errno.EIO, "I/O error")])
+def test_no_other_error_is_blamed_on_the_machine(error: Exception):
+    assert errors.machine_error(error) is None

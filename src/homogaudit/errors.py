@@ -43,6 +43,8 @@ __all__ = [
     "UndefinedStatisticError",
     "UsageError",
     "from_kind",
+    "has_no_memory",
+    "machine_error",
     "storage_error",
 ]
 
@@ -203,3 +205,24 @@ def storage_error(doing: str, error: OSError, hint: str) -> StorageError:
     """
     reason = (error.strerror or str(error)).lower()
     return StorageError(f"{doing}: {reason}", _SYSTEM_HINTS.get(error.errno or 0, hint))
+
+
+_NO_MEMORY = ("failed to map segment", "cannot allocate memory", "can't allocate memory", "can't start new thread")
+"""What the loader of libraries, the system and Python say where memory has run out."""
+
+
+def has_no_memory(reason: str) -> bool:
+    """Whether a library's own words say that memory has run out."""
+    return any(words in reason.lower() for words in _NO_MEMORY)
+
+
+def machine_error(error: Exception) -> HomogauditError | None:
+    """Return the error of a machine that has no more memory, files or space to give; `None` for one of another kind."""
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError | RuntimeError) and has_no_memory(str(error))):
+        hint = "close some programs, choose a smaller model or fewer `--slots`, or raise `ulimit -v`"
+        return EngineError("memory has run out", hint)
+    if isinstance(error, OSError) and error.errno in _SYSTEM_HINTS:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        doing = "cannot write the output" if is_full else "cannot go on"
+        return storage_error(f"cannot use `{error.filename}`" if error.filename else doing, error, "")
+    return None

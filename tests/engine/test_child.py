@@ -326,7 +326,8 @@ os._exit(child.main())
     [
         ("KeyError('a')", "internal error in the engine: KeyError: 'a'"),
         ("ValueError('first\\nsecond')", "internal error in the engine: ValueError: first"),
-        ("MemoryError()", "out of memory"),
+        ("MemoryError()", "memory has run out"),
+        ("ImportError('x.so: failed to map segment from shared object')", "memory has run out"),
     ],
 )
 def test_an_error_that_nobody_foresaw_is_one_line(start: Start, error: str, message: str):

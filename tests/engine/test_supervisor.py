@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from homogaudit.config.machine import Memory
 from homogaudit.engine.supervisor import EngineSupervisor
 from homogaudit.errors import StorageError
 from homogaudit.events import (
@@ -280,9 +281,40 @@ def test_a_model_file_on_which_llama_cpp_aborts_is_a_model_error(
     assert isinstance(last, EngineFailed)
     assert last.kind == "model"
     # Whether llama.cpp aborts or says why depends on its version; either way it is one line.
-    assert last.message.startswith(("llama.cpp crashed while loading `test` (SIG", "cannot load "))
+    assert last.message.startswith(("the engine was ended while it loaded `test` (SIG", "cannot load "))
     assert lock_owner(Path(job.run)) is None
     assert stored(job) == set()
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "os.abort()", "os._exit(137)"])
+def test_an_engine_that_is_ended_while_it_loads_is_told_with_the_memory_that_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+):
+    engine = tmp_path / "engine"
+    engine.write_text(
+        f"#!{sys.executable}\n"
+        "import os\n"
+        "from homogaudit.events import Loading, encode\n"
+        "print(encode(Loading('model', 'test'), 0), flush=True)\n"
+        f"{end}\n"
+    )
+    engine.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(engine))
+    monkeypatch.setattr("homogaudit.engine.supervisor.machine_memory", lambda: Memory(None, 1_900_000_000))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for part in range(2):
+        with (folder / f"{part}.safetensors").open("wb") as weights:
+            weights.truncate(1_300_000_000)
+    for model in (folder, folder / "0.safetensors"):
+        failed = supervise(Job(str(tmp_path / "x.audit"), JobModel(str(model))), everything)[-1]
+        assert isinstance(failed, EngineFailed)
+        assert failed.kind == "model"
+        how = {"os.kill(os.getpid(), 9)": "SIGKILL", "os.abort()": "SIGABRT", "os._exit(137)": "exit code 137"}[end]
+        assert failed.message == f"the engine was ended while it loaded `test` ({how})"
+        size = 2.6 if model == folder else 1.3
+        told = f"memory may have run out: it takes {size} GB and its context, 1.9 GB were free; "
+        assert (failed.hint or "").startswith(told)
 
 
 def test_a_log_that_cannot_be_written_is_told_before_anything_starts(make_job: Callable[..., Job], tmp_path: Path):

@@ -26,7 +26,14 @@ from homogaudit.cli.run import run
 from homogaudit.cli.score import score
 from homogaudit.cli.sweep import sweep
 from homogaudit.cli.tui import tui
-from homogaudit.errors import HomogauditError, InterruptedRunError, StorageError, UsageError, storage_error
+from homogaudit.errors import (
+    HomogauditError,
+    InterruptedRunError,
+    StorageError,
+    UsageError,
+    machine_error,
+    storage_error,
+)
 
 app = typer.Typer(
     name="homogaudit",
@@ -130,18 +137,20 @@ def _run(arguments: Sequence[str], *, as_json: bool, is_debugging: bool) -> int:
         if is_debugging:
             raise
         return show_error(error, as_json=as_json)
-    except OSError as error:
-        if is_debugging:
-            raise
-        if not error.filename:
-            return show_error(_not_printed(error))
-        what = f"cannot use `{error.filename}`"
-        return show_error(storage_error(what, error, "check the path and its permissions"), as_json=as_json)
     except Exception as error:
         if is_debugging:
             raise
-        message = " ".join(f"internal error: {type(error).__name__}: {error}".split())
-        return show_error(HomogauditError(message, "run the same command with `--debug` to see where"), as_json=as_json)
+        if isinstance(error, OSError) and not error.filename:
+            # Nothing but what is printed is written without a name; stdout takes no JSON object then.
+            return show_error(machine_error(error) or _not_printed(error))
+        return show_error(machine_error(error) or _unexpected(error), as_json=as_json)
+
+
+def _unexpected(error: Exception) -> HomogauditError:
+    if isinstance(error, OSError):
+        return storage_error(f"cannot use `{error.filename}`", error, "check the path and its permissions")
+    message = " ".join(f"internal error: {type(error).__name__}: {error}".split())
+    return HomogauditError(message, "run the same command with `--debug` to see where")
 
 
 def _where_help_is(error: Any) -> str:

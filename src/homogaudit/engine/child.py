@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from homogaudit import events
-from homogaudit.errors import HomogauditError
+from homogaudit.errors import EngineError, HomogauditError, machine_error
 from homogaudit.events import Event, Job, JobMachine, JobModel, Progress
 from homogaudit.records import Prompting
 
@@ -167,14 +167,12 @@ def main() -> int:
         writer.put(events.EngineFailed(error.kind, error.message, error.hint))
         _log_traceback()
         code = error.exit_code
-    except MemoryError:
-        writer.put(events.EngineFailed("engine", "out of memory", "lower `--slots`, or choose a smaller model"))
-        code = 3
     except Exception as error:
-        message = f"internal error in the engine: {type(error).__name__}: {error}"
-        writer.put(events.EngineFailed("engine", message.splitlines()[0], "please report it with the log"))
+        message = f"internal error in the engine: {type(error).__name__}: {error}".splitlines()[0]
+        found = machine_error(error) or EngineError(message, "please report it with the log")
+        writer.put(events.EngineFailed(found.kind, found.message, found.hint))
         _log_traceback()
-        code = 3
+        code = found.exit_code
     writer.close()
     return code
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from homogaudit import events
+from homogaudit.config.machine import machine_memory
 from homogaudit.config.python_child import child_environment, python_command
 from homogaudit.errors import storage_error
 from homogaudit.events import EngineFailed, Event, Job, Loading, RunFinished
@@ -24,6 +25,11 @@ _GRACE_SECONDS = 2.0
 """What an engine gets to obey before it is terminated, and again before it is killed."""
 
 _LOG_TAIL = 5
+
+_OUT_OF_MEMORY = ("SIGKILL", "SIGABRT", "exit code 137", "exit code 134")
+"""How a process goes whose memory has run out: the system kills it, or a library gives up; a shell adds 128."""
+
+_GIGABYTE = 1e9
 
 
 class EngineSupervisor:
@@ -39,6 +45,7 @@ class EngineSupervisor:
         self.log = log
         self._process: asyncio.subprocess.Process | None = None
         self._loading: Loading | None = None
+        self._memory_free: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -77,6 +84,7 @@ class EngineSupervisor:
                 continue
             if isinstance(last, Loading):
                 self._loading = last
+                self._memory_free = machine_memory().available
             elif isinstance(last, events.EngineReady):
                 self._loading = None
             yield last
@@ -139,10 +147,21 @@ class EngineSupervisor:
                 how = signal.Signals(-code).name
         if self._loading and self._loading.part in ("model", "context"):
             message = f"llama.cpp crashed while loading `{self._loading.name}` ({how})"
+            if how in _OUT_OF_MEMORY:
+                message = f"the engine was ended while it loaded `{self._loading.name}` ({how})"
+                return EngineFailed("model", message, self._memory_hint())
             return EngineFailed("model", message, "is the file complete and undamaged?")
         tail = self._log_tail()
         message = f"the engine process died ({how})" + (f": {tail}" if tail else "")
         return EngineFailed("engine", message, f"run the same command again to continue; log: {self.log}")
+
+    def _memory_hint(self) -> str:
+        """Say what the model takes of memory and what there was, as far as both are known."""
+        weights = _bytes_of_weights(Path(self._job.model.location)) if self._job.model else 0
+        needed = f"it takes {weights / _GIGABYTE:.1f} GB and its context" if weights else ""
+        free = "" if self._memory_free is None else f"{self._memory_free / _GIGABYTE:.1f} GB were free"
+        told = f": {', '.join(filter(None, (needed, free)))}" if needed or free else ""
+        return f"memory may have run out{told}; choose a smaller model, or lower `--slots` and `--max-tokens`"
 
     def _log_tail(self) -> str:
         """Return the last line of the log that says something."""
@@ -151,3 +170,12 @@ class EngineSupervisor:
         except OSError:
             return ""
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _bytes_of_weights(path: Path) -> int:
+    """Return the size of a model's file, or of the files of weights in its folder; 0 where there is neither."""
+    try:
+        files = [path] if path.is_file() else [*path.glob("*.safetensors"), *path.glob("*.bin")]
+        return sum(file.stat().st_size for file in files)
+    except OSError:
+        return 0

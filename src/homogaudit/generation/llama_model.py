@@ -17,7 +17,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from homogaudit.errors import ModelError
+from homogaudit.errors import ModelError, has_no_memory
 from homogaudit.generation.batched_sampler import NoRoomError
 from homogaudit.generation.devices import llama_devices
 from homogaudit.questions.prompts import Prompt
@@ -116,6 +116,8 @@ class LlamaModel:
         if not self.pointer:
             reason = log.last_error() or "llama.cpp gave no reason"
             hint = "is the file complete, and its architecture supported by this llama-cpp-python?"
+            if has_no_memory(reason):
+                hint = "choose a smaller model, close some programs, or raise `ulimit -v`"
             raise ModelError(f"cannot load `{path}`: {reason}", hint)
         if llama_cpp.llama_model_has_encoder(self.pointer) or not llama_cpp.llama_model_has_decoder(self.pointer):
             raise ModelError(f"`{path}` is not a decoder-only language model", "choose a text-generation model")
