@@ -4,6 +4,7 @@ It knows no record by name. What it takes back is checked against the types of t
 `__pydantic_config__` to `STRICT` takes no keys beside them.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,6 +40,16 @@ Share = Annotated[float, Within(0, 1)]
 
 Signed = Annotated[float, Within(-1, 1)]
 """A number from -1 to 1: a correlation, a difference of shares."""
+
+
+def finite(value: object) -> float | None:
+    """Return a number of somebody else's JSON, `None` for anything else and for what no float holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def kind_of(value: object) -> str:

@@ -170,6 +170,28 @@ def test_control_characters_of_a_message_do_not_reach_the_terminal(capsys: pytes
     assert capsys.readouterr().err == "error: no `red `\nhint: try [bold]\n"
 
 
+@pytest.mark.parametrize("arguments", [["run", "demo", "--judge", "x" * 100_000], ["run", "demo", "-n", "9" * 4000]])
+def test_a_value_of_any_length_is_an_error_line_that_can_be_read(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+):
+    for flags in ([], ["--json"]):
+        assert run_app([*arguments, *flags]) == 2
+        captured = capsys.readouterr()
+        assert 0 < len(captured.out + captured.err) < 2500
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ImportError("a.so: failed to map segment from shared object")])
+def test_memory_that_has_run_out_is_no_internal_error(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    assert run_app(["report"]) == 3
+    assert capsys.readouterr().err.splitlines()[0] == "error: memory has run out"
+
+
 def test_after_a_json_report_an_error_goes_to_stderr(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(typer.Exit) as exit_, after_report(as_json=True):
         raise GateFailedError("SCR 0.5 is above the gate of 0.1")

@@ -268,7 +268,11 @@ def test_a_table_that_is_a_view_without_an_end_is_never_read(path: Path, table: 
         )
     if has_log:
         path.with_name(path.name + "-wal").write_bytes(b"\0" * 32)
-    for read in (RunFile.open, lambda x: RunFile.open(x, writable=True), lambda x: salvage(x, x.with_name("out.audit"))):
+    for read in (
+        RunFile.open,
+        lambda x: RunFile.open(x, writable=True),
+        lambda x: salvage(x, x.with_name("out.audit")),
+    ):
         with pytest.raises(RunFileError, match=f"holds the view `{table}`"):
             read(path)
     assert summarize(path).status == "not_readable"

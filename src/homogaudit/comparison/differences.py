@@ -5,9 +5,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from homogaudit.codec import finite
 from homogaudit.comparison.records import DrawingDifference
 from homogaudit.report.numbers import threshold
-from homogaudit.report.run_data import RunData, mapping, number
+from homogaudit.report.run_data import RunData, mapping
 from homogaudit.report.text import shorten
 
 _OWN = "the model's own"
@@ -85,7 +86,7 @@ def drawing_facts(data: RunData) -> dict[str, str]:
 
 
 def _written(value: Any) -> str | None:
-    found = number(value)
+    found = finite(value)
     return None if found is None else threshold(found)
 
 

@@ -181,7 +181,7 @@ async def _vocabulary_of_vllm(client: OpenAIClient, model: str) -> int | None:
     try:
         await client.post("completions", request, attempts=1)
     except RefusedError as refusal:
-        found = re.search(r"vocabulary size: (\d+)", refusal.reason, re.IGNORECASE)
+        found = re.search(r"vocabulary size: (\d{1,9})\b", refusal.reason, re.IGNORECASE)
         return int(found[1]) if found else None
     except EngineError:
         # What it would add is an upper bound; whether the server is there is asked by other requests.

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from homogaudit.codec import finite
 from homogaudit.recordings.source import Notes, items_of, object_of
 from homogaudit.records import LabelValue
 from homogaudit.store.recorded_lines import ARRAY_KEYS, LineError
@@ -163,5 +164,4 @@ def temperature_of(settings: Mapping[str, Any]) -> float | None:
     """Return the temperature of an answer's settings, 0 where they say that nothing was sampled."""
     if settings.get("do_sample") is False:
         return 0.0
-    value = settings.get("temperature")
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return finite(settings.get("temperature"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from homogaudit.codec import finite
 from homogaudit.errors import RecordedFileError
 from homogaudit.recordings.archives import archive_names
 from homogaudit.recordings.draws import content_text, label_of, temperature_of
@@ -78,8 +79,7 @@ def _drawn(
         with source.at(place):
             question = _question(sample, fields)
         label = _label(object_of(sample.get("scores")), notes)
-        epoch = sample.get("epoch")
-        order = float(epoch) if isinstance(epoch, int) else 0.0
+        order = finite(sample.get("epoch")) or 0.0
         drawn += 1
         yield Drawn(place, str(sample.get("id")), question, draws, is_greedy, label, order, model)
     if not drawn:

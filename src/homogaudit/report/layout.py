@@ -5,6 +5,7 @@ Figures write themselves by their definitions; here is only which stand together
 
 from collections.abc import Mapping
 
+from homogaudit.codec import finite
 from homogaudit.report.analysis_layout import analysis_sections
 from homogaudit.report.cascade_layout import cascade_section, pointer_section
 from homogaudit.report.diversity_layout import diversity_section
@@ -44,7 +45,7 @@ from homogaudit.report.records import (
     Validity,
     Verdict,
 )
-from homogaudit.report.run_data import mapping, number
+from homogaudit.report.run_data import mapping
 from homogaudit.report.section import Axis, Bar, Column, Curve, Curves, Line, Part, Row, Section, Table, Tone
 from homogaudit.report.side_by_side_layout import agreement_sections, judge_parts, model_sections
 from homogaudit.report.text import plain
@@ -90,7 +91,7 @@ def _run(report: Report) -> Section:
     facts = [f"{count(run.questions)} questions of `{run.question_source}`, {drawn}"]
     samplers = {**run.decoding, **mapping(run.decoding.get("samples"))}
     named = {"temperature": "temperature {:g}", "max_tokens": "at most {:g} tokens", "seed": "seed {:g}"}
-    known = {words: number(samplers.get(name)) for name, words in named.items()}
+    known = {words: finite(samplers.get(name)) for name, words in named.items()}
     facts += [words.format(value) for words, value in known.items() if value is not None]
     status = f"Run {run.id[:12]}, {run.state}, begun {run.created}"
     if not isinstance(run.seconds, Undefined):

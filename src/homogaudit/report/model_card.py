@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from homogaudit import __version__
+from homogaudit.codec import finite
 from homogaudit.report.markdown import escape
 from homogaudit.report.numbers import count, decimal, interval, percent_interval, share
 from homogaudit.report.records import Estimate, Report
-from homogaudit.report.run_data import mapping, number
+from homogaudit.report.run_data import mapping
 from homogaudit.report.text import plain
 from homogaudit.statistics import Rate
 
@@ -63,7 +64,7 @@ def _of(rate: Rate) -> str:
 def _how(report: Report) -> str:
     run = report.run
     drawn = f"{count(run.samples)} samples each"
-    temperature = number({**run.decoding, **mapping(run.decoding.get("samples"))}.get("temperature"))
+    temperature = finite({**run.decoding, **mapping(run.decoding.get("samples"))}.get("temperature"))
     if temperature is not None:
         drawn += f" at temperature {temperature:g}"
     questions = f"{count(run.questions)} question{'' if run.questions == 1 else 's'}"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.clustering.methods import similarity_matrix
+from homogaudit.codec import finite
 from homogaudit.labels.judges import RECORDED
 from homogaudit.labels.refusals import is_refusal
 from homogaudit.records import (
@@ -82,7 +83,7 @@ class RunData:
         Recorded generations may keep it under `samples`, apart from that of the greedy answers.
         """
         decoding = mapping(self.parameters.get("decoding"))
-        return number(decoding.get(name, mapping(decoding.get("samples")).get(name)))
+        return finite(decoding.get(name, mapping(decoding.get("samples")).get(name)))
 
     @cached_property
     def finished_ids(self) -> tuple[str, ...]:
@@ -246,11 +247,6 @@ def signal_directions(run: RunFile) -> dict[str, Direction]:
 def mapping(value: Any) -> dict[str, Any]:
     """Return a stored JSON object, or an empty one where something else was stored."""
     return dict(cast(Mapping[str, Any], value)) if isinstance(value, Mapping) else {}
-
-
-def number(value: Any) -> float | None:
-    """Return a stored JSON number, `None` where something else was stored."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def rate(k: int, n: int, reason: str) -> Rate | Undefined:

@@ -6,8 +6,9 @@ Reads what the sessions say of their engine; it computes no entropy.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from homogaudit.codec import finite
 from homogaudit.report.records import EntropyBounds, TokenEntropies
-from homogaudit.report.run_data import RunData, mapping, number
+from homogaudit.report.run_data import RunData, mapping
 from homogaudit.report.undefined import Undefined
 
 _EXACT = Undefined("the entropies are exact")
@@ -31,7 +32,7 @@ def token_entropies(data: RunData) -> TokenEntropies:
     )
     is_bounded = isinstance(greedy, EntropyBounds) or isinstance(samples, EntropyBounds)
     reason = "" if is_bounded else greedy.reason if isinstance(greedy, Undefined) else ""
-    top_k = number(last.get("top_logprobs"))
+    top_k = finite(last.get("top_logprobs"))
     return TokenEntropies(
         "bounded" if is_bounded else "not available", reason, int(top_k) if top_k else None, greedy, samples
     )
@@ -46,7 +47,7 @@ def _bounds(details: Sequence[Mapping[str, Any]], kind: str, drawn: int) -> Entr
         drawn: Tokens of such answers in the run file.
     """
     rows = [mapping(mapping(found.get("token_entropy_bounds")).get(kind)) for found in details]
-    rows = [row for row in rows if number(row.get("tokens")) and number(row.get("low")) is not None]
+    rows = [row for row in rows if finite(row.get("tokens")) and finite(row.get("low")) is not None]
     tokens = sum(int(row["tokens"]) for row in rows)
     if not tokens:
         reasons = [str(mapping(found.get("no_token_entropies")).get(kind) or "") for found in details]
@@ -56,7 +57,7 @@ def _bounds(details: Sequence[Mapping[str, Any]], kind: str, drawn: int) -> Entr
     low = sum(row["low"] * row["tokens"] for row in rows) / tokens
     # A killed session may have told of a draw that it did not store.
     share = min(1.0, tokens / drawn) if drawn else 0.0
-    if any(number(row.get("high")) is None for row in rows):
+    if any(finite(row.get("high")) is None for row in rows):
         unknown = Undefined("the server does not tell the size of its vocabulary")
         return EntropyBounds(low, unknown, unknown, tokens, share)
     high = sum(row["high"] * row["tokens"] for row in rows) / tokens

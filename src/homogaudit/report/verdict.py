@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from homogaudit.codec import finite
 from homogaudit.report.analysis_records import AnswerWhere
 from homogaudit.report.cascade import cascade_sentence
 from homogaudit.report.cascade_records import CascadeFindings
@@ -37,7 +38,6 @@ from homogaudit.report.records import (
     Validity,
     Verdict,
 )
-from homogaudit.report.run_data import number
 from homogaudit.report.signal_choice import SignalChoice
 from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, clopper_pearson, questions_needed
@@ -153,7 +153,7 @@ def _next(
         return ("`homogaudit report --example --full`: every figure", "`homogaudit tui --example`: the clusters")
     run = shlex.quote(path.name)
     again = f"homogaudit run {shlex.quote(facts.model)} QUESTIONS"
-    limit = number(facts.decoding.get("max_tokens"))
+    limit = finite(facts.decoding.get("max_tokens"))
     cut = validity.truncated if isinstance(validity.truncated, int) else 0
     found: list[str] = []
     # Answers that came from elsewhere are drawn anew where they came from.
