@@ -427,11 +427,17 @@ class Snapshot(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunFinished(Event):
-    """The engine is done with a run file, whose `status` it is (`started` after a cancel)."""
+    """The engine is done with a run file, whose `status` it is (`started` after a cancel).
+
+    Attributes:
+        seconds: Wall time of the session.
+        phases: Of it by `homogaudit.phases.Phase`, pauses left out.
+    """
 
     status: str
     draws: int
     seconds: float
+    phases: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)

@@ -485,6 +485,7 @@ def test_the_common_prefix_is_computed_once() -> None:
     sampler = start(model, questions(6, 4), prompts(6, prefix=prefix), 3, prefix=4)
     drain(sampler)
     assert model.prefills.count(prefix) == 1
+    assert 0 < sampler.counts.prompt_seconds < sampler.counts.model_seconds < sampler.counts.seconds
     # Each prompt's own tokens: 1, 2, 3, 1, 2, 3.
     assert sampler.counts.prompt_tokens == sum(map(len, model.prefills)) == 4 + 12
     assert model.in_use == [0]

@@ -39,6 +39,7 @@ from homogaudit.events import (
 from homogaudit.generation import DrawRequest, NextTokens
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
 from homogaudit.labels.judges import RECORDED
+from homogaudit.phases import added
 from homogaudit.pipeline import Audit
 from homogaudit.questions.prompts import Prompt, Segment
 from homogaudit.questions.thinking import split_thinking
@@ -315,6 +316,19 @@ def test_an_audit_tells_what_happens_in_order(bench: Bench):
     assert (last.questions_done, last.draws_done, last.slots_in_use) == (3, 12, 0)
     assert bench.generator is not None
     assert bench.generator.is_closed
+
+
+def test_the_phases_of_all_sessions_add_up_to_their_time(bench: Bench):
+    first = bench.events()
+    told = until(first, QuestionScored)
+    bench.control.is_cancelled = True
+    told += list(first)
+    stopped = of(RunFinished, told)[0]
+    assert sum(stopped.phases.values()) == pytest.approx(stopped.seconds, rel=0.05, abs=0.01)
+    assert bench.run.phases == pytest.approx(dict(stopped.phases))
+    finished = of(RunFinished, bench.work())[0]
+    assert bench.run.phases == pytest.approx(added(stopped.phases, finished.phases))
+    assert {"embedder", "loading", "host", "storing", "embedding", "clustering", "signals"} <= finished.phases.keys()
 
 
 def test_the_figures_of_an_audit_are_those_of_its_answers(bench: Bench):

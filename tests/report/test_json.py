@@ -132,6 +132,21 @@ def test_a_run_with_hardly_a_second_class_is_valid_json(build_run: Callable[...,
     check(build(builder.score(), draws=100))
 
 
+def test_the_phases_of_a_run_are_times_and_shares(small_run: RunFile) -> None:
+    # As in a run file of version 0.1.0.
+    assert check(build(small_run, draws=100))["run"]["phases"] == {
+        "value": None,
+        "reason": "no session measured its phases",
+    }
+    small_run.phases = {"decode": 4.0, "other": 1.999, "embedding": 2.0, "judging": 0.001}
+    # What rounds to nothing of 8 s is among the others.
+    assert check(build(small_run, draws=100))["run"]["phases"] == {
+        "decode": {"seconds": 4.0, "share": pytest.approx(0.5)},
+        "embedding": {"seconds": 2.0, "share": pytest.approx(0.25)},
+        "other": {"seconds": pytest.approx(2.0), "share": pytest.approx(0.25)},
+    }
+
+
 def test_facts_of_the_run_come_from_its_sessions(small_run: RunFile) -> None:
     assert check(build(small_run, draws=100))["run"]["seconds"] == {
         "value": None,

@@ -7,7 +7,7 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -86,6 +86,7 @@ def show(
         ("signals", ", ".join(facts["signals"]) or "none"),
         ("clusterings", ", ".join(facts["clusterings"]) or "none"),
         *(("session", _session(session)) for session in facts["sessions"]),
+        *(("phase", _phase(*phase)) for phase in facts["phases"].items()),
     ]
     for name, value in lines:
         typer.echo(f"{name:<12}{plain(str(value))}")
@@ -141,6 +142,11 @@ def salvage(
 
 def _facts(run: "RunFile") -> dict[str, Any]:
     """Return what only the run file itself can say, as JSON values."""
+    from homogaudit.codec import to_values
+    from homogaudit.report.phase_times import phase_times
+    from homogaudit.report.undefined import Undefined
+
+    phases = phase_times(run.phases)
     return {
         "id": run.id,
         "question_source": run.question_source,
@@ -152,6 +158,7 @@ def _facts(run: "RunFile") -> dict[str, Any]:
         "signals": list(run.signals()),
         "clusterings": [method.key for method in run.clustering_methods()],
         "sessions": [asdict(session) for session in run.sessions()],
+        "phases": {} if isinstance(phases, Undefined) else to_values(phases),
     }
 
 
@@ -222,6 +229,12 @@ def _size(size: int) -> str:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {value}" for value, count in counts.items())
+
+
+def _phase(name: str, found: Mapping[str, float]) -> str:
+    from homogaudit.report.numbers import duration, percent
+
+    return f"{name}: {duration(found['seconds'])}, {percent(found['share'])}"
 
 
 def _session(session: dict[str, Any]) -> str:

@@ -228,10 +228,14 @@ def _run(job: Job, control: StdinControl, writer: EventWriter) -> None:
 
 
 def _do(job: Job, following: Job | None, models: DrawingModels, control: StdinControl, writer: EventWriter) -> None:
-    from homogaudit.clustering.entailment import CrossEncoderEntailment
-    from homogaudit.clustering.load_embedder import load_embedder
-    from homogaudit.pipeline import Audit
-    from homogaudit.store import RunFile, RunLock
+    from homogaudit.phases import Phase, PhaseClock
+
+    clock = PhaseClock()
+    with clock(Phase.LOADING):
+        from homogaudit.clustering.entailment import CrossEncoderEntailment
+        from homogaudit.clustering.load_embedder import load_embedder
+        from homogaudit.pipeline import Audit
+        from homogaudit.store import RunFile, RunLock
 
     path = Path(job.run)
     with RunLock(path), RunFile.open(path, writable=True) as run:
@@ -243,6 +247,7 @@ def _do(job: Job, following: Job | None, models: DrawingModels, control: StdinCo
             load_embedder=partial(load_embedder, key_origins=job.machine.key_origins),
             load_nli=lambda nli: CrossEncoderEntailment(nli.name, nli.location, revision=nli.revision),
             put_back=partial(models.put_back, job=job, following=following),
+            clock=clock,
         )
         for event in audit.events():
             writer.put(event)

@@ -247,7 +247,9 @@ class BatchedSampler:
         try:
             return self._model.prefill(sequence, tokens, position)
         finally:
-            self.counts.model_seconds += time.perf_counter() - begun
+            spent = time.perf_counter() - begun
+            self.counts.model_seconds += spent
+            self.counts.prompt_seconds += spent
             self.counts.prompt_tokens += len(tokens)
 
     # Starting

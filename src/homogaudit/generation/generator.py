@@ -59,6 +59,7 @@ class SamplerCounts:
         passes: Tokens of branches forwarded; samples with the same prefix share one.
         tokens: Answer tokens drawn, all samples together.
         model_seconds: Time inside the model.
+        prompt_seconds: The part of it that went to prompts.
     """
 
     passes: int = 0
@@ -66,6 +67,7 @@ class SamplerCounts:
     prompt_tokens: int = 0
     steps: int = 0
     model_seconds: float = 0.0
+    prompt_seconds: float = 0.0
     seconds: float = 0.0
 
 

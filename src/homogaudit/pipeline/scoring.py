@@ -19,6 +19,7 @@ from homogaudit.clustering.methods import cluster_question, methods_of
 from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, QuestionScored
 from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.labels.judges import JUDGES, NEAREST, RECORDED, label, nothing_to_judge
+from homogaudit.phases import Phase, PhaseClock
 from homogaudit.pipeline.judging import Judgement
 from homogaudit.questions import load_questions
 from homogaudit.records import (
@@ -49,8 +50,10 @@ class Scorer:
         questions: Sequence[Question],
         load_embedder: Callable[[JobEmbedder], Embedder],
         load_nli: Callable[[JobNli], EntailmentModel] | None = None,
+        clock: PhaseClock | None = None,
     ) -> None:
         self._run = run
+        self._clock = clock or PhaseClock()
         self._keeps_arrays = job.machine.token_arrays
         self._questions = questions
         self._load_embedder = load_embedder
@@ -94,11 +97,13 @@ class Scorer:
         source = self._scoring.embedder_source
         if self._embedder is None and source is not None and source.location:
             yield Loading("embedder", source.name)
-            self._embedder = self._load_embedder(source)
+            with self._clock(Phase.EMBEDDER):
+                self._embedder = self._load_embedder(source)
         if self._nli is None and self._scoring.nli_source is not None:
             yield Loading("nli", self._scoring.nli_source.name)
             assert self._load_nli is not None
-            self._nli = self._load_nli(self._scoring.nli_source)
+            with self._clock(Phase.EMBEDDER):
+                self._nli = self._load_nli(self._scoring.nli_source)
 
     def embed_answers(self, sample_sets: Iterable[SampleSet]) -> None:
         """Embed the answers of several questions in one call and note what each question cost."""
@@ -124,14 +129,16 @@ class Scorer:
         question, greedy, valid = sample_set.question, sample_set.greedy, sample_set.valid_samples
         self.embed_answers([sample_set])
         texts = _texts(sample_set)
-        vectors = self._vectors(texts)
+        with self._clock(Phase.STORING):
+            vectors = self._vectors(texts)
         if not vectors.keys() >= set(texts):
             # Recorded ones do not hold every answer.
             vectors = {}
         sample_vectors = np.stack([vectors[s.answer] for s in valid]) if vectors and valid else None
         pair_scores = self._pair_scores_of(question)
         self._nli_seconds = 0.0
-        clusterings, seconds = self._cluster(sample_set, sample_vectors, pair_scores)
+        with self._clock(Phase.CLUSTERING):
+            clusterings, seconds = self._cluster(sample_set, sample_vectors, pair_scores)
         inputs = SignalInputs(
             sample_set,
             self._expected_samples,
@@ -139,15 +146,16 @@ class Scorer:
             sample_vectors,
             vectors[greedy.answer] if vectors and greedy and greedy.is_valid else None,
             answer_token_texts(greedy.statistics, self._run.token_pieces) if greedy else None,
-            leave_one_out_importance(self._embedder.embed) if self._embedder is not None else None,
+            leave_one_out_importance(self._embed) if self._embedder is not None else None,
             pair_scores=pair_scores,
             call_p_true=self._called(question.id, "p_true"),
             call_verbalized=self._called(question.id, "verbalized"),
         )
-        values = compute_signals(inputs, self._signals_to_compute(sample_set))
-        verdict = self._label(question, greedy)
-        of_samples = self._label_samples(question, valid)
-        with self._run.transaction():
+        with self._clock(Phase.SIGNALS):
+            values = compute_signals(inputs, self._signals_to_compute(sample_set))
+            verdict = self._label(question, greedy)
+            of_samples = self._label_samples(question, valid)
+        with self._clock(Phase.STORING), self._run.transaction():
             self._run.add_clusterings(clusterings.values())
             if self._nli_seconds:
                 self._run.add_costs([ResourceCost(question.id, "pair_scores", self._nli_seconds)])
@@ -250,8 +258,9 @@ class Scorer:
             embed=self._rows if self._embedder is not None else None,
             pair_scores=self._pair_scores if self._nli is not None else None,
         )
-        values = compute_run_signals(inputs, self._signals)
-        with self._run.transaction():
+        with self._clock(Phase.SIGNALS):
+            values = compute_run_signals(inputs, self._signals)
+        with self._clock(Phase.STORING), self._run.transaction():
             self._run.add_signals(values)
             if new:
                 cost = seconds / len(texts)
@@ -396,13 +405,18 @@ class Scorer:
         stored = self._run.embeddings(self._scoring.embedder_source.key, wanted)
         new = [text for text in wanted if text not in stored]
         begun = time.perf_counter()
-        rows = self._embedder.embed([*new, *beside]) if new or beside else np.zeros((0, 0), dtype=np.float32)
+        rows = self._embed([*new, *beside]) if new or beside else np.zeros((0, 0), dtype=np.float32)
         seconds = time.perf_counter() - begun if new or beside else 0.0
         self._meanings.take(beside, rows[len(new) :])
         if not new:
             return frozenset(), seconds
         self._run.add_embeddings(self._scoring.embedder_source.key, dict(zip(new, rows, strict=False)))
         return frozenset(new), seconds
+
+    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        assert self._embedder is not None
+        with self._clock(Phase.EMBEDDING):
+            return self._embedder.embed(texts)
 
     def _vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return vectors as they are stored, so that a figure is the same whether its vector is new or old."""

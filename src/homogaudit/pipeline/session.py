@@ -35,6 +35,7 @@ from homogaudit.events import (
 )
 from homogaudit.generation import DrawRequest, Generator
 from homogaudit.generation.generator import Drawing
+from homogaudit.phases import Phase, PhaseClock, added
 from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized
 from homogaudit.pipeline.comparing import ask_same
 from homogaudit.pipeline.diversity import store_diversity
@@ -134,8 +135,11 @@ class Audit:
         load_embedder: Callable[[JobEmbedder], Embedder],
         load_nli: Callable[[JobNli], EntailmentModel] | None = None,
         put_back: Callable[[Generator], None] = lambda generator: generator.close(),
+        clock: PhaseClock | None = None,
     ) -> None:
         self._run = run
+        self._clock = clock or PhaseClock()
+        self._phases_before = run.phases
         self._job = job
         self._control = control
         self._load_generator = load_generator
@@ -146,7 +150,7 @@ class Audit:
         self._draws = len(self._questions) * (self._expected_samples + 1)
         self._stored = 0
         self._remaining: dict[str, int] = {}
-        self._scorer = Scorer(run, job, self._questions, load_embedder, load_nli)
+        self._scorer = Scorer(run, job, self._questions, load_embedder, load_nli, self._clock)
         self._states = ThinkingStates(run)
         self._told: set[str] = set()
         self._has_told_of_cuts = False
@@ -167,6 +171,13 @@ class Audit:
         Raises:
             HomogauditError: The model, the embedder or the run file failed; what was finished is stored.
         """
+        try:
+            yield from self._work()
+        finally:
+            phases = self._note_phases()
+        yield RunFinished(self._run.status, self._drawn, time.perf_counter() - self._begun, phases)
+
+    def _work(self) -> Iterator[Event]:
         self._want_calls()
         missing = self._missing_draws()
         # Told once all is drawn: what a part of the answers says may change.
@@ -184,14 +195,22 @@ class Audit:
         if not self._control.is_cancelled:
             yield from self._score_stored()
         if not self._control.is_cancelled:
-            yield from self._compare()
+            with self._clock(Phase.JUDGING):
+                yield from self._compare()
         if not self._control.is_cancelled:
-            yield from self._judge()
+            with self._clock(Phase.JUDGING):
+                yield from self._judge()
         if not self._control.is_cancelled and self._is_scored() and not self._scorer.uncompared():
-            store_diversity(self._run, self._scorer.key)
+            with self._clock(Phase.SIGNALS):
+                store_diversity(self._run, self._scorer.key)
         if self._is_complete() and not self._control.is_cancelled:
             self._run.finish()
-        yield RunFinished(self._run.status, self._drawn, time.perf_counter() - self._begun)
+
+    def _note_phases(self) -> Mapping[str, float]:
+        """Store where the time of all sessions went; return where that of this one did."""
+        phases = self._clock.seconds()
+        self._run.phases = added(self._phases_before, phases)
+        return phases
 
     def _plan(self, missing: Mapping[str, Sequence[int]]) -> Planned:
         """Say what is left to do; what cannot be known before it is drawn counts as if every answer were valid."""
@@ -241,7 +260,8 @@ class Audit:
         self._stored = self._draws - sum(self._remaining.values())
         yield Loading("model", self._run.model)
         created = datetime.fromisoformat(self._run.created)
-        generator = self._load_generator(model, Prompting(**parameters["prompting"]), created)
+        with self._clock(Phase.LOADING):
+            generator = self._load_generator(model, Prompting(**parameters["prompting"]), created)
         try:
             yield from self._note_thinking(generator)
             if missing:
@@ -253,7 +273,8 @@ class Audit:
                     for x in self._questions
                 )
                 yield Loading("context", self._run.model)
-                self._drawing = generator.draw(requests, decoding)
+                with self._clock(Phase.LOADING):
+                    self._drawing = generator.draw(requests, decoding)
                 self._run.chat_template = getattr(generator, "chat_template", None)
             self._begin_session("generate", drawing_facts(generator, self._drawing))
             yield self._ready(generator, decoding, missing)
@@ -264,7 +285,8 @@ class Audit:
                     yield from self._draw(generator, self._drawing, decoding)
                 if not self._control.is_cancelled:
                     self._settle_states()
-                    yield from self._ask(generator, decoding, is_server=model.kind == "server")
+                    with self._clock(Phase.ASKING):
+                        yield from self._ask(generator, decoding, is_server=model.kind == "server")
             finally:
                 self._session_facts = drawing_facts(generator, self._drawing)
                 self._end_session()
@@ -302,7 +324,7 @@ class Audit:
             yield from self._obey(drawing)
             if self._control.is_cancelled:
                 return
-            finished = drawing.step()
+            finished = self._step(drawing)
             yield from self._new_warnings(generator)
             for question_id in drawing.take_started():
                 yield QuestionStarted(question_id, by_id[question_id].text)
@@ -314,14 +336,25 @@ class Audit:
                 self._progress = self._measure(drawing, decoding)
                 yield self._progress
 
+    def _step(self, drawing: Drawing) -> list[Generation]:
+        counts = drawing.counts
+        prompts, model = counts.prompt_seconds, counts.model_seconds
+        with self._clock(Phase.HOST):
+            finished = drawing.step()
+            prompts, model = counts.prompt_seconds - prompts, counts.model_seconds - model
+            self._clock.move(prompts, Phase.PREFILL)
+            self._clock.move(model - prompts, Phase.DECODE)
+        return finished
+
     def _store(self, generator: Generator, drawing: Drawing, generation: Generation) -> Iterator[Event]:
         """Commit one draw before anybody hears of it, and score its question when it was the last."""
-        generation = self._states.read(generation)
-        ids = generation.statistics.token_ids
-        new = set() if ids is None else set(ids.tolist()) - self._known_tokens
-        pieces = generator.token_pieces(new)
-        self._run.add_generation(generation, self._session, self._session_seconds(), pieces)
-        self._known_tokens |= new
+        with self._clock(Phase.STORING):
+            generation = self._states.read(generation)
+            ids = generation.statistics.token_ids
+            new = set() if ids is None else set(ids.tolist()) - self._known_tokens
+            pieces = generator.token_pieces(new)
+            self._run.add_generation(generation, self._session, self._session_seconds(), pieces)
+            self._known_tokens |= new
         self._drawn += 1
         if generation.state is GenerationState.ERROR:
             yield GenerationFailed(generation.question_id, generation.sample_index, generation.text)
@@ -337,10 +370,12 @@ class Audit:
             )
         self._remaining[generation.question_id] -= 1
         if not self._remaining[generation.question_id]:
-            self._store_costs(generation.question_id, drawing)
-            self._note_details(generator)
+            with self._clock(Phase.STORING):
+                self._store_costs(generation.question_id, drawing)
+                self._note_details(generator)
             if self._scorer.is_ready or not self._has_told_of_cuts:
-                (sample_set,) = self._run.sample_sets([generation.question_id])
+                with self._clock(Phase.STORING):
+                    (sample_set,) = self._run.sample_sets([generation.question_id])
                 if self._scorer.is_ready:
                     yield self._scorer.score(sample_set)
                 yield from self._tell_of_cuts(sample_set)
@@ -410,6 +445,7 @@ class Audit:
         if self._session is not None and now - self._noted >= _NOTE_SECONDS:
             self._noted = now
             self._run.note_session_details(self._session, generator.facts.details)
+            self._note_phases()
 
     def _new_warnings(self, generator: Generator) -> Iterator[Event]:
         """Pass on what the generator has warned of since the last call."""
@@ -444,7 +480,8 @@ class Audit:
         if self._control.is_paused and not self._control.is_cancelled:
             yield Paused()
             while self._control.is_paused and not self._control.is_cancelled:
-                self._control.wait_while_paused()
+                with self._clock(None):
+                    self._control.wait_while_paused()
                 if self._control.take_snapshot_request():
                     yield self._snapshot(drawing)
             if not self._control.is_cancelled:
@@ -527,7 +564,8 @@ class Audit:
         judgements, comparisons = len(self._scorer.unjudged()), self._comparisons()
         yield Planned(scorings=len(waiting), judgements=judgements, comparisons=comparisons)
         for part in chunks(waiting, _SCORING_CHUNK):
-            sample_sets = list(self._run.sample_sets(part))
+            with self._clock(Phase.STORING):
+                sample_sets = list(self._run.sample_sets(part))
             self._scorer.embed_answers(sample_sets)
             for sample_set in sample_sets:
                 yield from self._obey()
@@ -576,7 +614,8 @@ class Audit:
         concurrency = self._job.model.concurrency if self._job.model else None
         model = JobModel(source.location, source.kind, source.server_model, concurrency)
         self._warned = 0
-        return self._load_generator(model, JUDGE_PROMPTING, datetime.fromisoformat(self._run.created))
+        with self._clock(Phase.LOADING):
+            return self._load_generator(model, JUDGE_PROMPTING, datetime.fromisoformat(self._run.created))
 
     # Asking another model about the answers
 

@@ -16,6 +16,7 @@ from homogaudit.report.diversity import diversity_figures
 from homogaudit.report.homogenization import Settings, cluster_counts, method_figures, primary_name, run_methods
 from homogaudit.report.labels import choose_judge, count_labels
 from homogaudit.report.model_comparison import compare_models
+from homogaudit.report.phase_times import phase_times
 from homogaudit.report.pointer import pointer_figures
 from homogaudit.report.records import Homogenization, Report, RunFacts, Undefined
 from homogaudit.report.run_data import RunData, mapping, read_run
@@ -138,6 +139,7 @@ def _run_facts(data: RunData) -> RunFacts:
         embedder_reason=scoring.embedder_reason if scoring else "",
         sessions=len(data.sessions),
         seconds=sum(seconds) if seconds else Undefined("no session measured its time"),
+        phases=phase_times(run.phases),
         token_entropies=token_entropies(data),
     )
 

@@ -103,12 +103,15 @@ def _run(report: Report) -> Section:
     elif run.embedder_reason:
         lines.append(line(f"No embedder: {run.embedder_reason}", "embedder"))
     lines += _entropy_lines(run.token_entropies)
+    parts: list[Part] = [*lines]
+    if not isinstance(run.phases, Undefined):
+        parts.append(record_table(run.phases, Column("phase", "phases"), ("seconds", "share")))
     made = {"Python and packages": run.versions, "prompting": run.prompting, "model": run.model_details}
     rows = [
         (f"{kind}: {name}", str(value)) for kind, x in made.items() for name, value in x.items() if value is not None
     ]
     table = text_table((Column("versions", "versions"), Column("value", "value")), rows, "versions")
-    return Section("run", "Run", "run", (*lines, *([table] if rows else [])))
+    return Section("run", "Run", "run", (*parts, *([table] if rows else [])))
 
 
 def _entropy_lines(found: TokenEntropies) -> list[Line]:

@@ -27,6 +27,7 @@ from homogaudit.report.figure import Figure, QuestionMean
 from homogaudit.report.gate_records import Gate
 from homogaudit.report.level import Level, VerdictLevel
 from homogaudit.report.numbers import duration, p_value, percent, threshold
+from homogaudit.report.phase_times import PhaseTimes
 from homogaudit.report.side_by_side_records import (
     ClusteringAgreement,
     JudgeComparison,
@@ -136,6 +137,7 @@ class RunFacts:
     embedder_reason: str
     sessions: Count
     seconds: float | Undefined
+    phases: PhaseTimes
     token_entropies: TokenEntropies
 
 

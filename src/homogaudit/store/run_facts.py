@@ -41,6 +41,7 @@ class RunFacts(Database):
         missing_shards: Numbers of the shards that a merged run lacks.
         scoring: The last one; `None` before the first.
         run_signals: Key of the scoring that the signals over all questions are stored under.
+        phases: Seconds of all sessions by `homogaudit.phases.Phase`; empty in runs of version 0.1.0.
         diversity_of: Key of the scoring whose figures of diversity are stored; `None` where there are none.
         given_answers: Sample indexes of recorded answers that the file told beside the text, by question id.
     """
@@ -65,6 +66,7 @@ class RunFacts(Database):
     wanted_calls = Fact(list[str], [], key="calls")
     run_signals = Fact(str)
     diversity_of = Fact(str)
+    phases = Fact(dict[str, float], {})
     token_arrays_dropped = Fact(bool, False)
     embedders = Fact(dict[str, EmbedderUsed], {})
     judge_models = Fact(dict[str, JudgeUsed], {})
