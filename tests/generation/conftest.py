@@ -3,9 +3,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -85,74 +84,6 @@ def gemma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = package.assemble(tmp_path_factory.mktemp("models") / "gemma.gguf")
     yield path
     path.unlink()
-
-
-@pytest.fixture(scope="session")
-def tiny_tokenizer() -> Any:
-    """A byte-level tokenizer of 265 tokens with a chat template, as most models of today have one."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    merges = [("t", "h"), ("Ġ", "th"), ("Ġth", "e"), ("i", "n"), ("a", "n")]
-    pieces = [*specials, *alphabet, *("".join(pair) for pair in merges)]
-    backend = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, merges))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        bos_token="<|im_start|>",
-        eos_token="<|endoftext|>",
-        additional_special_tokens=["<|im_end|>"],
-    )
-    tokenizer.add_tokens(["<think>"])
-    tokenizer.chat_template = (
-        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-        "<|im_start|>assistant\n"
-    )
-    return tokenizer
-
-
-@pytest.fixture(scope="session")
-def save_tiny(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Any) -> Callable[..., Path]:
-    """Return a function that saves a model of random weights with the tiny tokenizer and returns its folder."""
-    import torch
-
-    def save(config: Any, **options: Any) -> Path:
-        from transformers import AutoModelForCausalLM
-
-        folder = tmp_path_factory.mktemp("tiny")
-        with torch.random.fork_rng():
-            torch.manual_seed(7)
-            model = AutoModelForCausalLM.from_config(config)
-        model.save_pretrained(folder, **options)
-        tiny_tokenizer.save_pretrained(folder)
-        return folder
-
-    return save
-
-
-@pytest.fixture(scope="session")
-def tiny_llama(save_tiny: Callable[..., Path]) -> Path:
-    """The folder of a Llama of random weights, wide enough in its logits that answers end and differ."""
-    from transformers import LlamaConfig
-
-    return save_tiny(
-        LlamaConfig(
-            vocab_size=272,
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=512,
-            initializer_range=0.25,
-            bos_token_id=1,
-            eos_token_id=0,
-            pad_token_id=0,
-        )
-    )
 
 
 @pytest.fixture(scope="session")

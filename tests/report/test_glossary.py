@@ -18,8 +18,8 @@ semantic_entropy rao token_entropy selfcheck cost_class pass slot speedup_over_s
 
 
 OF_THE_BENCH = """
-speedup_over_serial speedups engine_tokens_per_second serial_tokens_per_second limit_tokens_per_second share_of_limit
-host_share slots slots_in_use passes_saved
+speedup_over_serial engine_speedup engine_tokens_per_second serial_tokens_per_second device_limit bandwidth compute
+reached step_tokens_per_second host_share slots slots_in_use passes_saved
 """.split()
 
 

@@ -1,7 +1,8 @@
-"""`homogaudit bench MODEL`: tokens a second of a serial loop and of the engine, on the same prompts in one run."""
+"""`homogaudit bench MODEL`: tokens a second of the engine and of other ways to draw, on the same prompts in one run."""
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ def bench(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A GGUF file, or a name from `homogaudit models` such as `demo`.",
+            help="A GGUF file, a Hugging Face folder, or a name from `homogaudit models` such as `demo`.",
             autocompletion=completion.models,
         ),
     ],
@@ -30,28 +31,52 @@ def bench(
     gpu_layers: Annotated[
         int | None, typer.Option(help="Layers of the model on the GPU; default: as many as fit.")
     ] = None,
-    repeats: Annotated[int, typer.Option(help="How often to measure both; the medians are reported.")] = 3,
+    transformers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="The same model as a Hugging Face folder, to measure `generate` of transformers too. "
+            "Not needed where MODEL is one.",
+        ),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="An OpenAI-compatible server of the same model, such as vLLM at `http://localhost:8000/v1`, to "
+            "measure too. May be repeated.",
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="How many rounds to measure; the medians are reported.")] = 3,
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how fast a model draws, against a plain loop.
+    """Measure how fast a model draws, against what one would use instead.
 
-    The loop calls llama-cpp-python's `create_chat_completion` with the same
-    threads, prompts and sampling parameters, and reuses the prefix of each
-    prompt. Engine and loop take turns, because machines are noisy: compare the
-    ratio, not the speeds. Later runs tell from the measured speed how long they
-    will take.
+    The engine, the engine without its prefix tree, and a plain loop take turns,
+    on the same prompts with the same threads and sampling parameters; so do
+    `generate` of transformers and servers, where they are named. The loop calls
+    `create_chat_completion` of llama-cpp-python, which reuses the prefix of each
+    prompt; for a Hugging Face folder it calls `generate` once an answer.
+    Machines are noisy: compare the ratios, not the speeds. Later runs tell from
+    the measured speed how long they will take.
     """
     import subprocess
 
-    from homogaudit.config import load_models, load_settings
+    from homogaudit.config import Trust, load_models, load_settings
     from homogaudit.config.python_child import child_environment, python_command
-    from homogaudit.launch.model_choice import resolve_gguf
+    from homogaudit.launch.model_choice import resolve_folder, resolve_measurable, resolve_server
     from homogaudit.launch.speeds import Speeds, store_speeds
 
     named = load_models(models_file)
     settings = load_settings(named, threads=threads, gpu_layers=gpu_layers, slots=slots)
-    generator = resolve_gguf(model, named)
+    trust = Trust(named.named_sources)
+    warn = partial(typer.echo, err=True)
+    generator = resolve_measurable(model, named, warn, trust)
+    folder = generator.location if generator.kind == "huggingface" else None
+    if transformers is not None:
+        folder = resolve_folder(transformers, named, warn, trust)
+    servers = [resolve_server(url, named, trust) for url in against or ()]
     for name, value, least, most in (
         ("questions", questions, 1, 10_000),
         ("samples", samples, 1, 1000),
@@ -64,7 +89,11 @@ def bench(
             raise UsageError(message, "leave it out for its default")
     job = {
         "model": generator.location,
+        "kind": generator.kind,
         "name": generator.name,
+        "transformers": folder,
+        "against": servers,
+        "key_origins": trust.key_origins,
         "questions": questions,
         "samples": samples,
         "max_tokens": max_tokens,
@@ -100,7 +129,7 @@ def _read(output: str, code: int, location: str) -> dict[str, Any]:
     try:
         figures = json.loads(output)
     except ValueError:
-        message = f"llama.cpp crashed on `{location}` (exit code {code})"
+        message = f"the measurement of `{location}` crashed (exit code {code})"
         raise ModelError(message, "is the file complete and undamaged?") from None
     if "error" in figures:
         raise from_kind(**figures["error"])
@@ -108,23 +137,49 @@ def _read(output: str, code: int, location: str) -> dict[str, Any]:
 
 
 def _text(figures: dict[str, Any]) -> str:
-    limit = figures["limit_tokens_per_second"]
-    at_limit = (
-        "not measured" if limit is None else f"{limit:.0f} tokens/s, of which {figures['share_of_limit']:.0%} reached"
+    contenders = figures["contenders"]
+    width = max(len(row["name"]) for row in contenders)
+    table = [f"{'':{width}}  tokens/s             engine is faster by"]
+    for row in contenders:
+        speed, ratio = row["tokens_per_second"], row["engine_speedup"]
+        spread = f"({speed['low']:.0f} to {speed['high']:.0f})"
+        faster = "" if row is contenders[0] else f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+        table.append(f"{row['name']:{width}}  {speed['median']:6.0f} {spread:14}{faster}".rstrip())
+    called = [f"{row['name']}: {_call(row['arguments'])}" for row in contenders if "function" in row["arguments"]]
+    decoding = figures["decoding"]
+    work = (
+        f"{figures['questions']} questions, {decoding['samples']} samples and the greedy answer each, at most "
+        f"{decoding['max_tokens']} tokens"
     )
-    serial = figures["serial_arguments"]
-    arguments = ", ".join(f"{key}={value}" for key, value in (serial["Llama"] | serial["call"]).items())
-    spread = ", ".join(f"{speedup:.2f}" for speedup in figures["speedups"])
     return "\n".join(
         (
             f"model           {figures['model']} on {figures['device']}",
-            f"engine          {figures['engine_tokens_per_second']:.0f} tokens/s",
-            f"serial loop     {figures['serial_tokens_per_second']:.0f} tokens/s",
-            f"speedup         {figures['speedup_over_serial']:.2f} (runs: {spread})",
-            f"engine's limit  {at_limit}",
+            f"rounds          {len(contenders[0]['rounds'])} of {work}; medians, and the range of the rounds",
+            "",
+            *table,
+            "",
+            f"device's limit  {_limit(figures['device_limit'])}",
             f"host share      {figures['host_share']:.1%} of the time outside the model",
             f"slots           {figures['slots']}, {figures['slots_in_use']:.1f} in use on average",
             f"prefix tree     {figures['passes_saved']:.1%} of the passes saved",
-            f"serial call     {serial['function']}({arguments})",
+            *called,
         )
     )
+
+
+def _limit(limit: dict[str, Any] | None) -> str:
+    if limit is None:
+        return "not measured"
+    other = next(kind for kind in limit["by_kind"] if kind != limit["kind"])
+    speeds = {kind: f"{speed:.0f} forwarded tokens/s" for kind, speed in limit["by_kind"].items()}
+    return (
+        f"{limit['kind']}: {speeds[limit['kind']]}, of which {limit['reached']:.0%} reached ({other}: {speeds[other]})"
+    )
+
+
+def _call(arguments: dict[str, Any]) -> str:
+    flat: dict[str, Any] = {}
+    for key, value in arguments.items():
+        flat |= value if isinstance(value, dict) else {key: value}
+    function = flat.pop("function")
+    return f"{function}({', '.join(f'{key}={value}' for key, value in flat.items())})"

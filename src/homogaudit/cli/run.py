@@ -106,7 +106,10 @@ def run(
         ),
     ] = False,
     slots: Annotated[
-        int | None, _machine(help="Answers drawn at the same time. Compare runs only if they had as many.")
+        int | None,
+        _machine(
+            help="Answers drawn at the same time; default: the fastest number. Compare runs only if they had as many."
+        ),
     ] = None,
     threads: Annotated[int | None, _machine(help="CPU threads; default: the physical cores.")] = None,
     gpu_layers: Annotated[int | None, _machine(help="Layers of the model on the GPU; default: as many as fit.")] = None,

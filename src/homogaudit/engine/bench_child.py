@@ -1,4 +1,4 @@
-"""The process behind `homogaudit bench`: times a serial loop and the engine in turn on the same prompts.
+"""The process behind `homogaudit bench`: the engine and what it is compared with take turns on the same prompts.
 
 Reads one JSON object from stdin and writes one to stdout. It measures; it neither chooses nor formats.
 """
@@ -7,19 +7,47 @@ import json
 import os
 import statistics
 import sys
-import time
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from homogaudit.config import resource
 from homogaudit.config.machine import physical_cores
-from homogaudit.errors import HomogauditError
-from homogaudit.generation import DrawRequest
-from homogaudit.generation.llama_cpp import LlamaCppGenerator
+from homogaudit.engine.bench_contenders import (
+    Contender,
+    Engine,
+    LlamaLoop,
+    ServerContender,
+    Timing,
+    TransformersGenerate,
+)
+from homogaudit.engine.child import load_generator
+from homogaudit.errors import ContextTooShortError, HomogauditError
+from homogaudit.events import JobMachine, JobModel
+from homogaudit.generation import GeneratorFacts
+from homogaudit.generation.local_generator import LocalGenerator
 from homogaudit.questions import load_questions
-from homogaudit.records import GREEDY, Decoding, Prompting
+from homogaudit.records import Decoding, Prompting
+
+_LONG_PROMPT = 480
+"""Words of the prompt whose reading shows what the device computes: one batch of llama.cpp, nearly full."""
+
+_READINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The median of the rounds, and their ends."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "_Span":
+        return cls(statistics.median(values), min(values), max(values))
 
 
 def main() -> int:
@@ -40,129 +68,124 @@ def main() -> int:
 
 
 def _measure(job: dict[str, Any]) -> dict[str, Any]:
-    questions = [question.text for question in load_questions(resource("samples") / "misconceptions.jsonl").questions]
-    questions = (questions * (job["questions"] // len(questions) + 1))[: job["questions"]]
     decoding = Decoding(
         samples=job["samples"],
         temperature=job["temperature"],
         max_tokens=job["max_tokens"],
         greedy_max_tokens=job["max_tokens"],
     )
-    threads = job["threads"] or physical_cores()
-    engine_runs: list[dict[str, Any]] = []
-    serial_runs: list[dict[str, Any]] = []
-    facts: dict[str, Any] = {}
-    for repeat in range(job["repeats"]):
-        facts, engine = _time_engine(job, questions, decoding, threads, seed=repeat)
-        engine_runs.append(engine)
-        serial_runs.append(_time_serial(job, questions, decoding, threads, facts["mode"], seed=repeat))
-    engine_speed = statistics.median(run["tokens_per_second"] for run in engine_runs)
-    serial_speed = statistics.median(run["tokens_per_second"] for run in serial_runs)
-    limit = None if facts["seconds_per_step"] is None else facts["slots"] / facts["seconds_per_step"]
+    model = JobModel(job["model"], job["kind"])
+    machine = JobMachine(slots=job["slots"], threads=job["threads"], gpu_layers=job["gpu_layers"])
+    # A server cannot be named as MODEL.
+    loaded = load_generator(model, Prompting(), datetime.now(UTC), machine, measure_anew=True)
+    generator = cast(LocalGenerator[Any], loaded)
+    contenders = [
+        Engine(generator, decoding),
+        *_others(job, generator, decoding),
+    ]
+    timings: list[list[Timing]] = [[] for _ in contenders]
+    for number, questions in enumerate(_rounds(job["questions"], job["repeats"])):
+        # Who begins is another one in each round: a machine that is busy for a while slows all down alike.
+        for place in range(len(contenders)):
+            at = (number + place) % len(contenders)
+            timings[at].append(contenders[at].measure(questions, number))
+    limit = _device_limit(generator)
+    facts = generator.facts
+    for contender in contenders:
+        contender.close()
+    generator.close()
+    return _figures(job, decoding, facts, contenders, timings, limit)
+
+
+def _others(job: dict[str, Any], generator: LocalGenerator[Any], decoding: Decoding) -> Iterator[Contender]:
+    """Load what the engine is compared with."""
+    threads, gpu_layers = job["threads"] or physical_cores(), job["gpu_layers"]
+    path = Path(job["model"])
+    yield Engine(generator, decoding, share_prefixes=False)
+    if job["kind"] == "gguf":
+        yield LlamaLoop(path, decoding, mode=generator.facts.mode, threads=threads, gpu_layers=gpu_layers)
+    else:
+        yield TransformersGenerate(path, decoding, threads=threads, gpu_layers=gpu_layers, one_by_one=True)
+    if folder := job["transformers"]:
+        yield TransformersGenerate(Path(folder), decoding, threads=threads, gpu_layers=gpu_layers)
+    for location in job["against"]:
+        yield ServerContender(location, decoding, job["key_origins"])
+
+
+def _rounds(count: int, repeats: int) -> Iterator[list[str]]:
+    """Yield the questions of each round; they go on where the last one ended, so that no server knows them yet."""
+    texts = [question.text for question in load_questions(resource("samples") / "misconceptions.jsonl").questions]
+    for number in range(repeats):
+        yield [texts[place % len(texts)] for place in range(number * count, (number + 1) * count)]
+
+
+def _device_limit(generator: LocalGenerator[Any]) -> dict[str, Any] | None:
+    """Return the tokens a second that the device could forward, by what would hold it back.
+
+    A step takes at least as long as one of a single answer, which reads all weights once: bandwidth. And it takes at
+    least as long as its tokens do in a long prompt, where reading the weights costs nothing: compute. The lower of the
+    two is the limit. `None` where a step could not be timed.
+    """
+    facts = generator.facts
+    if facts.seconds_per_single_step is None:
+        return None
+    speeds = {"bandwidth": facts.slots / facts.seconds_per_single_step, "compute": _reading_speed(generator)}
+    kind = min(speeds, key=lambda name: speeds[name])
+    return {"kind": kind, "tokens_per_second": speeds[kind], "by_kind": speeds}
+
+
+def _reading_speed(generator: LocalGenerator[Any]) -> float:
+    """Return the tokens of a long prompt that are read a second."""
+    words = _LONG_PROMPT
+    while True:
+        prompt = generator.prompt("tell " * words)
+        try:
+            read = [row for _ in range(_READINGS) for row in generator.next_tokens([prompt], ("yes", "no"))]
+        except ContextTooShortError:
+            # Some tokenizers cut words into letters.
+            words //= 2
+        else:
+            return max(row.prompt_tokens / row.seconds for row in read)
+
+
+def _figures(
+    job: dict[str, Any],
+    decoding: Decoding,
+    facts: GeneratorFacts,
+    contenders: Sequence[Contender],
+    timings: Sequence[Sequence[Timing]],
+    limit: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    engine = timings[0]
+    speeds = [_Span.of([x.speed for x in own]) for own in timings]
+    speedups = [_Span.of([e.speed / x.speed for e, x in zip(engine, own, strict=True)]) for own in timings]
+    serial = [contender.name for contender in contenders].index("serial loop")
+    details = {name: statistics.median(x.details[name] for x in engine) for name in engine[0].details}
+    steps = None if facts.seconds_per_step is None else facts.slots / facts.seconds_per_step
     return {
-        "speedup_over_serial": engine_speed / serial_speed,
-        "speedups": [
-            e["tokens_per_second"] / s["tokens_per_second"] for e, s in zip(engine_runs, serial_runs, strict=True)
+        "speedup_over_serial": speedups[serial].median,
+        "engine_tokens_per_second": speeds[0].median,
+        "serial_tokens_per_second": speeds[serial].median,
+        "contenders": [
+            {
+                "name": contender.name,
+                "tokens_per_second": asdict(speed),
+                "engine_speedup": asdict(speedup),
+                "arguments": contender.arguments,
+                "rounds": [{"tokens": x.tokens, "seconds": x.seconds, **x.details} for x in own],
+            }
+            for contender, own, speed, speedup in zip(contenders, timings, speeds, speedups, strict=True)
         ],
-        "engine_tokens_per_second": engine_speed,
-        "serial_tokens_per_second": serial_speed,
-        "limit_tokens_per_second": limit,
-        "share_of_limit": None if limit is None else engine_speed / limit,
-        "host_share": statistics.median(run["host_share"] for run in engine_runs),
-        "slots": facts["slots"],
-        "slots_in_use": statistics.median(run["slots_in_use"] for run in engine_runs),
-        "passes_saved": statistics.median(run["passes_saved"] for run in engine_runs),
+        "device_limit": None
+        if limit is None
+        else {**limit, "reached": details["forwarded_per_second"] / limit["tokens_per_second"]},
+        "step_tokens_per_second": steps,
+        **details,
+        "slots": facts.slots,
         "model": job["name"],
-        "device": facts["device"],
+        "device": facts.device,
         "questions": job["questions"],
         "decoding": asdict(decoding),
-        "serial_arguments": serial_runs[0]["arguments"],
-        "engine_runs": engine_runs,
-        "serial_runs": [{key: run[key] for key in ("tokens", "seconds", "tokens_per_second")} for run in serial_runs],
-    }
-
-
-def _time_engine(
-    job: dict[str, Any], questions: list[str], decoding: Decoding, threads: int, seed: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    generator = LlamaCppGenerator(
-        Path(job["model"]),
-        Prompting(),
-        now=datetime.now(UTC),
-        gpu_layers=job["gpu_layers"],
-        threads=threads,
-        slots=job["slots"],
-    )
-    try:
-        indexes = (GREEDY, *range(decoding.samples))
-        requests = [DrawRequest(f"{seed}-{n}", generator.prompt(text), indexes) for n, text in enumerate(questions)]
-        drawing = generator.draw(requests, decoding)
-        live = unshared = 0
-        while not drawing.is_done:
-            for generation in drawing.step():
-                # The first token comes with the prompt; an answer that ends by itself needs a pass to say so.
-                unshared += (generation.tokens or 0) - (generation.finish_reason == "length")
-            live += drawing.live
-        counts = drawing.counts
-        return asdict(generator.facts), {
-            "tokens": counts.tokens,
-            "seconds": counts.seconds,
-            "tokens_per_second": counts.tokens / counts.seconds,
-            "host_share": 1 - counts.model_seconds / counts.seconds,
-            "slots_in_use": live / max(1, counts.steps),
-            "passes": counts.passes,
-            "passes_saved": 1 - counts.passes / max(1, unshared),
-        }
-    finally:
-        generator.close()
-
-
-def _time_serial(
-    job: dict[str, Any], questions: list[str], decoding: Decoding, threads: int, mode: str, seed: int
-) -> dict[str, Any]:
-    """Time the loop that users write today: one call a sample, the prompt's cells reused by the library."""
-    import llama_cpp
-
-    loading: dict[str, Any] = {
-        "n_ctx": 2048,
-        "n_threads": threads,
-        "n_threads_batch": threads,
-        "n_gpu_layers": -1 if job["gpu_layers"] is None else job["gpu_layers"],
-        "logits_all": False,
-        "seed": seed,
-        "verbose": False,
-    }
-    calling: dict[str, Any] = {
-        "max_tokens": decoding.max_tokens,
-        "temperature": decoding.temperature,
-        "top_p": decoding.top_p,
-        "top_k": decoding.top_k,
-        "min_p": decoding.min_p,
-        "repeat_penalty": 1.0,
-    }
-    model = llama_cpp.Llama(job["model"], **loading)
-    system = {"role": "system", "content": Prompting().system}
-    tokens = 0
-
-    def call(question: str) -> dict[str, Any]:
-        if mode == "base":
-            return model.create_completion(f"Q: {question}\nA:", stop=["\n"], **calling)  # pyright: ignore
-        messages: list[Any] = [system, {"role": "user", "content": question}]
-        return model.create_chat_completion(messages, **calling)  # pyright: ignore
-
-    call(questions[0])
-    begun = time.perf_counter()
-    for question in questions:
-        for _ in range(decoding.samples + 1):
-            tokens += call(question)["usage"]["completion_tokens"]
-    seconds = time.perf_counter() - begun
-    model.close()
-    function = "create_completion" if mode == "base" else "create_chat_completion"
-    return {
-        "tokens": tokens,
-        "seconds": seconds,
-        "tokens_per_second": tokens / seconds,
-        "arguments": {"function": function, "Llama": loading, "call": calling},
     }
 
 

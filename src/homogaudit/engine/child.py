@@ -204,7 +204,7 @@ class DrawingModels:
         if kept is not None:
             kept.close()
         self._key = key
-        return _load_generator(model, prompting, now, machine)
+        return load_generator(model, prompting, now, machine)
 
     def put_back(self, generator: "Generator", job: Job, following: Job | None) -> None:
         """Keep the model of a job if the following one may draw from it, else close it."""
@@ -253,7 +253,15 @@ def _do(job: Job, following: Job | None, models: DrawingModels, control: StdinCo
             writer.put(event)
 
 
-def _load_generator(model: JobModel, prompting: Prompting, now: datetime, machine: JobMachine) -> "Generator":
+def load_generator(
+    model: JobModel, prompting: Prompting, now: datetime, machine: JobMachine, *, measure_anew: bool = False
+) -> "Generator":
+    """Load the generator that fits a model's kind; with `measure_anew` no slots count that were measured before.
+
+    Raises:
+        ModelError: The model cannot be loaded, or its server cannot be asked.
+        ConfigError: The prompt template cannot be used.
+    """
     if model.kind == "server":
         from homogaudit.generation.openai_api import OpenAIGenerator
 
@@ -267,6 +275,8 @@ def _load_generator(model: JobModel, prompting: Prompting, now: datetime, machin
             key_origins=machine.key_origins,
         )
 
+    from homogaudit.generation.slot_choice import KeptSlots
+
     if model.kind == "huggingface":
         from homogaudit.generation.transformers_model import TransformersGenerator as LocalGenerator
     else:
@@ -279,7 +289,18 @@ def _load_generator(model: JobModel, prompting: Prompting, now: datetime, machin
         gpu_layers=machine.gpu_layers,
         threads=machine.threads,
         slots=machine.slots,
+        kept_slots=KeptSlots(Path(model.location), _folder_of_runs(), anew=measure_anew),
     )
+
+
+def _folder_of_runs() -> Path | None:
+    """Return where measurements are kept; `None` where the settings cannot be read, which others tell."""
+    from homogaudit.config import load_models, load_settings
+
+    try:
+        return load_settings(load_models()).runs
+    except HomogauditError:
+        return None
 
 
 if __name__ == "__main__":

@@ -32,6 +32,16 @@ def fingerprint(path: Path) -> Fingerprint:
     return Fingerprint(size, head, tail)
 
 
+def file_key(path: Path) -> str:
+    """Name a model file by its content, so that one that was replaced has another name.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    found = fingerprint(path)
+    return f"{found.size}-{found.head_sha256[:16]}-{found.tail_sha256[:16]}"
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a whole file, or of the weights in a folder, which takes seconds a gigabyte.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from homogaudit.config.machine import machine_memory
 from homogaudit.errors import ModelError
+from homogaudit.generation.batched_sampler import NoRoomError
 from homogaudit.generation.devices import llama_devices
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.llama_model import MAX_SEQUENCES, LlamaModel, LlamaSequences
@@ -18,6 +19,14 @@ from homogaudit.generation.local_generator import (
     Preparation,
     common_prefix,
     warm_up,
+)
+from homogaudit.generation.slot_choice import (
+    CPU_SLOTS,
+    GPU_SLOTS,
+    STEPS,
+    best_slots,
+    is_worth_measuring,
+    measure_speeds,
 )
 from homogaudit.records import Decoding
 
@@ -65,7 +74,7 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         total = sum(len(request.sample_indexes) for request in requests)
         longest = max(len(tokens) for tokens in prompts)
         can_fork = not self._model.is_recurrent or self._batching_is_sound(prompts[0])
-        wanted = slots = 1 if not can_fork else self._choose_slots(decoding, draws, total, longest, prefix)
+        wanted = slots = 1 if not can_fork else self._choose_slots(decoding, draws, total, prompts, prefix)
         warnings: list[str] = []
         if not can_fork:
             warnings.append("this recurrent model answers differently in a batch: one answer is drawn at a time")
@@ -110,20 +119,51 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         )
         return self._sequences
 
-    def _choose_slots(self, decoding: Decoding, draws: int, total: int, longest: int, prefix: int) -> int:
+    def _choose_slots(
+        self, decoding: Decoding, draws: int, total: int, prompts: Sequence[Sequence[int]], prefix: int
+    ) -> int:
         limit = min(MAX_SEQUENCES - 2, max(1, total))
         if self._slots:
             return min(self._slots, limit)
-        slots = min(self._best_slots(decoding), limit)
+        longest = max(map(len, prompts))
         memory = machine_memory().available or _UNKNOWN_MEMORY
         if self._model.gpu_layers:
             memory = min(memory, *(d.memory_free or memory for d in llama_devices() if d.is_gpu))
-        while slots > 1:
+        room = MEMORY_SHARE * memory
+
+        def fits(slots: int) -> bool:
             cells = _cells(decoding, slots, draws, longest, prefix)
-            if self._memory_bytes(slots, cells) - self._model.size <= MEMORY_SHARE * memory:
-                break
+            return self._memory_bytes(slots, cells) - self._model.size <= room
+
+        candidates = [n for n in (GPU_SLOTS if self._model.gpu_layers else CPU_SLOTS) if n <= limit and fits(n)]
+        if self._model.is_recurrent:
+            # What such a model holds of a sequence is no row of cells, and cannot be put together from two.
+            candidates = []
+        slots = min(self._measured_slots(decoding, total, prompts, candidates) or self._best_slots(decoding), limit)
+        while slots > 1 and not fits(slots):
             slots -= 1
         return slots
+
+    def _measured_slots(
+        self, decoding: Decoding, total: int, prompts: Sequence[Sequence[int]], candidates: Sequence[int]
+    ) -> int | None:
+        """Return the fastest number of slots, kept or measured now; `None` where that is not worth its time."""
+        prompt = max(prompts, key=len)
+        length = len(prompt) + decoding.max_tokens
+        # What is measured for one length holds for lengths near it.
+        key = f"{self._device_text()}, {self._engine_details()}, {1 << length.bit_length()} tokens"
+        kept = self._kept_slots.find(key)
+        if kept is None and is_worth_measuring(candidates, total * decoding.max_tokens):
+            written = decoding.max_tokens // 2
+            most = max(candidates)
+            cells = len(prompt) + (most + 1) * (written + len(candidates) * STEPS)
+            try:
+                sequences = self._open_sequences(most, -(-cells // 256) * 256, can_fork=True)
+                kept = best_slots(measure_speeds(sequences, prompt, written, candidates))
+            except (ModelError, NoRoomError):
+                return None
+            self._kept_slots.keep(key, kept)
+        return kept
 
     def _best_slots(self, decoding: Decoding) -> int:
         """Return the number of slots that draws the most tokens a second.

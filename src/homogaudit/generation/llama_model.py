@@ -8,7 +8,7 @@ import ctypes
 import os
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -366,6 +366,19 @@ class LlamaSequences:
     def fork(self, source: int, target: int) -> None:
         """Let `target` share every cell of `source`."""
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+
+    def duplicate(self, source: int, targets: Iterable[int]) -> None:
+        """Give each of the empty `targets` cells of its own, with what those of `source` hold.
+
+        Raises:
+            NoRoomError: The cache is full.
+        """
+        size = llama_cpp.llama_state_seq_get_size(self._context, llama_cpp.llama_seq_id(source))
+        state = (ctypes.c_uint8 * size)()
+        llama_cpp.llama_state_seq_get_data(self._context, state, size, llama_cpp.llama_seq_id(source))
+        for target in targets:
+            if not llama_cpp.llama_state_seq_set_data(self._context, state, size, llama_cpp.llama_seq_id(target)):
+                raise NoRoomError
 
     def free(self, sequence: int) -> None:
         """Give the cells of a sequence back."""

@@ -20,6 +20,7 @@ from homogaudit.config.machine import physical_cores
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.batched_sampler import BatchedSampler, NoRoomError, SequenceModel
 from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens
+from homogaudit.generation.slot_choice import KeptSlots
 from homogaudit.questions.prompts import Prompt, PromptRenderer
 from homogaudit.records import Decoding, Prompting
 
@@ -74,7 +75,8 @@ class LocalGenerator(ABC, Generic[Tokens]):
 
     Prompts are rendered with the run's date, `now`, so that a resumed run renders the same. `gpu_layers` is `None` for
     as many as fit; of a folder 0 alone means something: none. `threads` are the physical cores by default, and `slots`,
-    answers drawn at the same time, are chosen from device, model and memory.
+    answers drawn at the same time, are chosen from device, model and memory: for a GGUF file they are measured, and
+    kept in `kept_slots`.
 
     Raises:
         ModelError: The model cannot be loaded.
@@ -94,8 +96,10 @@ class LocalGenerator(ABC, Generic[Tokens]):
         gpu_layers: int | None = None,
         threads: int | None = None,
         slots: int | None = None,
+        kept_slots: KeptSlots | None = None,
     ) -> None:
         self._prompting = prompting
+        self._kept_slots = kept_slots or KeptSlots(path)
         self._threads = threads or physical_cores()
         self._slots = slots
         self._tokens = tokens = self._load(path, gpu_layers)
@@ -160,8 +164,10 @@ class LocalGenerator(ABC, Generic[Tokens]):
         """Render the prompt of one question, with a system prompt of its own before the run's."""
         return self._renderer.render(question, system)
 
-    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding) -> BatchedSampler:
-        """Choose the slots for `requests` and start to draw.
+    def draw(
+        self, requests: Iterable[DrawRequest], decoding: Decoding, *, share_prefixes: bool = True
+    ) -> BatchedSampler:
+        """Choose the slots for `requests` and start to draw; `share_prefixes` is off only to measure what it saves.
 
         Raises:
             ContextTooShortError: A prompt and its answer exceed the context that the model was trained for.
@@ -194,6 +200,7 @@ class LocalGenerator(ABC, Generic[Tokens]):
             prompting=self._prompting,
             slots=ready.slots,
             prefix=ready.prefix,
+            share_prefixes=share_prefixes,
             sampler=ready.sampler,
         )
         return self._drawing

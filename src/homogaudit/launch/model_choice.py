@@ -7,18 +7,6 @@ from homogaudit.config import ModelsFile, ResolvedGenerator, Trust, resolve_gene
 from homogaudit.errors import UsageError
 from homogaudit.generation.transformers_folder import find_folder
 
-_NOT_SUPPORTED = {
-    "huggingface": (
-        "is a Hugging Face model, which this command does not measure",
-        "convert it to GGUF with llama.cpp's convert_hf_to_gguf.py, and name the .gguf file",
-    ),
-    "server": (
-        "is a server, which this command does not measure",
-        "name a .gguf file",
-    ),
-}
-"""What is wrong with a kind of model, and what to do about it."""
-
 
 def resolve_drawable(
     text: str, models: ModelsFile, warn: Callable[[str], None], trust: Trust | None = None
@@ -40,15 +28,43 @@ def resolve_drawable(
     return replace(generator, location=str(find_folder(generator.location, warn)))
 
 
-def resolve_gguf(text: str, models: ModelsFile) -> ResolvedGenerator:
-    """Return the GGUF model that `text` means.
+def resolve_measurable(
+    text: str, models: ModelsFile, warn: Callable[[str], None], trust: Trust | None = None
+) -> ResolvedGenerator:
+    """Return the model on this machine that `text` means.
 
     Raises:
-        UsageError: It is no model, or of a kind that cannot be drawn from yet.
-        ModelError: The package that holds it failed to provide it.
+        UsageError: It is a server.
+        HomogauditError: As `resolve_drawable`.
     """
-    generator = resolve_generator(text, models)
-    if generator.kind != "gguf":
-        wrong, hint = _NOT_SUPPORTED[generator.kind]
-        raise UsageError(f"`{generator.name}` {wrong}", hint)
+    generator = resolve_drawable(text, models, warn, trust)
+    if generator.kind == "server":
+        hint = f"name a model on this machine, and the server with `--against {text}`"
+        raise UsageError(f"`{generator.name}` is a server, and `bench` compares a model on this machine with it", hint)
     return generator
+
+
+def resolve_folder(text: str, models: ModelsFile, warn: Callable[[str], None], trust: Trust | None = None) -> str:
+    """Return the Hugging Face folder that `text` means.
+
+    Raises:
+        UsageError: It is a model of another kind.
+        HomogauditError: As `resolve_drawable`.
+    """
+    generator = resolve_drawable(text, models, warn, trust)
+    if generator.kind != "huggingface":
+        raise UsageError(f"`{text}` is no Hugging Face model", "`--transformers` takes a folder with safetensors")
+    return generator.location
+
+
+def resolve_server(text: str, models: ModelsFile, trust: Trust | None = None) -> str:
+    """Return the `URL[#MODEL]` of the server that `text` means.
+
+    Raises:
+        UsageError: It is no server, or several.
+        UsageError: The user does not agree to what a file says of it.
+    """
+    generator = resolve_generator(text, models, trust)
+    if generator.kind != "server" or "," in generator.location:
+        raise UsageError(f"`{text}` is not the URL of one server", "for example `--against http://localhost:8000/v1`")
+    return generator.location

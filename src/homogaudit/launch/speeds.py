@@ -1,18 +1,18 @@
 """What `homogaudit bench` and earlier runs measured on this machine, kept beside the runs."""
 
 import contextlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from homogaudit.config import load_models, load_settings
+from homogaudit.config.measurements import read_measurements, write_measurements
 from homogaudit.errors import HomogauditError
 from homogaudit.events import Job, Scoring
+from homogaudit.generation.fingerprint import file_key
 from homogaudit.launch.forecast import PHASES, Phase
 
-_FILE = "bench.json"
 _PACES = "paces"
 """Key of what runs measured: seconds a step, by phase and by the model that does it."""
 
@@ -28,13 +28,15 @@ class Speeds:
 def store_speeds(folder: Path, model: Path, speeds: Speeds) -> None:
     """Keep the speeds of a model; those measured before go. A folder that cannot be written is no error."""
     with contextlib.suppress(OSError):
-        _write(folder, {**_read(folder), _key(model): {"engine": speeds.engine, "serial": speeds.serial}})
+        write_measurements(
+            folder, {**read_measurements(folder), file_key(model): {"engine": speeds.engine, "serial": speeds.serial}}
+        )
 
 
 def find_speeds(folder: Path, model: Path) -> Speeds | None:
     """Return what was measured of a model file, `None` where nothing was."""
     try:
-        found = _read(folder).get(_key(model))
+        found = read_measurements(folder).get(file_key(model))
         return Speeds(float(found["engine"]), float(found["serial"])) if found else None
     except (OSError, KeyError, TypeError, ValueError):
         return None
@@ -52,7 +54,7 @@ def find_serial_speed(model: str) -> float | None:
 def find_paces(job: Job) -> dict[Phase, float]:
     """Return the seconds a step that earlier runs with the same models took, by phase; none where nothing is kept."""
     try:
-        kept: Any = _read(load_settings(load_models()).runs).get(_PACES, {})
+        kept: Any = read_measurements(load_settings(load_models()).runs).get(_PACES, {})
         return {phase: float(kept[phase][name]) for phase, name in _who(job).items() if name in kept.get(phase, {})}
     except (HomogauditError, AttributeError, TypeError, ValueError):
         return {}
@@ -67,12 +69,12 @@ def store_paces(job: Job, measured: Mapping[Phase, float]) -> None:
     """Keep the seconds a step of a run that has ended. A folder that cannot be written is no error."""
     with contextlib.suppress(HomogauditError, OSError, AttributeError, TypeError, ValueError):
         folder = load_settings(load_models()).runs
-        stored = _read(folder)
+        stored = read_measurements(folder)
         kept: Any = stored.setdefault(_PACES, {})
         for phase, name in _who(job).items():
             if phase in measured:
                 kept.setdefault(phase, {})[name] = measured[phase]
-        _write(folder, stored)
+        write_measurements(folder, stored)
 
 
 def _who(job: Job) -> dict[Phase, str]:
@@ -83,24 +85,3 @@ def _who(job: Job) -> dict[Phase, str]:
     nli = scoring.nli_source.key if scoring.nli_source else ""
     meaning = scoring.meaning_source.key if scoring.meaning_source else ""
     return dict(zip(PHASES, (model, model, f"{embedder} {nli}", meaning, scoring.judge or ""), strict=True))
-
-
-def _key(model: Path) -> str:
-    """Name a model file by its content, so that a file that was replaced has no speed."""
-    from homogaudit.generation.fingerprint import fingerprint
-
-    found = fingerprint(model)
-    return f"{found.size}-{found.head_sha256[:16]}-{found.tail_sha256[:16]}"
-
-
-def _write(folder: Path, stored: Mapping[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _FILE).write_text(json.dumps(stored, indent=2), encoding="utf-8")
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    try:
-        stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return stored if isinstance(stored, dict) else {}

@@ -1,0 +1,120 @@
+"""How many answers are drawn at the same time: measured on a few steps, and kept for the next run like it.
+
+It knows sequences through `LlamaSequences` and nothing of questions. Memory is somebody else's limit.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from homogaudit.config.measurements import read_measurements, write_measurements
+from homogaudit.generation.fingerprint import file_key
+
+if TYPE_CHECKING:
+    from homogaudit.generation.llama_model import LlamaSequences
+
+CPU_SLOTS = (8, 16, 32, 48)
+GPU_SLOTS = (16, 32, 64, 128)
+"""What is measured: a core is busy with the products of a few rows, a GPU is idle below about a hundred."""
+
+STEPS = 3
+"""Steps of each number of slots; the quickest counts, for the first ones also build their graph."""
+
+_NEAR_BEST = 0.98
+"""Fewer slots that are as fast as this take less memory, and stand idle less at the end."""
+
+_MOST_SHARE = 0.02
+"""Of the tokens to draw, what measuring may forward at most."""
+
+_KEY = "slots"
+
+
+class KeptSlots:
+    """The slots of one model that were measured before, in the file of measurements of a folder of runs.
+
+    Without a folder they are kept as long as this object. With `anew` what others have kept does not count.
+    """
+
+    def __init__(self, model: Path, folder: Path | None = None, *, anew: bool = False) -> None:
+        self._model = model
+        self._folder = folder
+        self._anew = anew
+        self._known: dict[str, int] = {}
+
+    def find(self, key: str) -> int | None:
+        """Return the slots kept for this model and a key; `None` where there are none."""
+        if key not in self._known and self._folder and not self._anew:
+            kept: Any = read_measurements(self._folder).get(_KEY)
+            found = kept.get(self._whole(key)) if isinstance(kept, dict) else None
+            if isinstance(found, int) and found > 0:
+                self._known[key] = found
+        return self._known.get(key)
+
+    def keep(self, key: str, slots: int) -> None:
+        """Keep the slots of this model and a key. A folder that cannot be written is no error."""
+        self._known[key] = slots
+        if self._folder:
+            stored = read_measurements(self._folder)
+            kept: Any = stored.get(_KEY)
+            row = {**(kept if isinstance(kept, dict) else {}), self._whole(key): slots}
+            with contextlib.suppress(OSError):
+                write_measurements(self._folder, {**stored, _KEY: row})
+
+    def _whole(self, key: str) -> str:
+        return f"{file_key(self._model)} {key}"
+
+
+def is_worth_measuring(candidates: Sequence[int], tokens: int) -> bool:
+    """Whether there is a choice, and so much to draw that measuring it costs next to nothing."""
+    return len(candidates) > 1 and STEPS * sum(candidates) <= _MOST_SHARE * tokens
+
+
+def measure_speeds(
+    sequences: "LlamaSequences", prompt: Sequence[int], written: int, candidates: Sequence[int]
+) -> dict[int, float]:
+    """Return tokens a second by number of slots, ascending; the cells are free afterwards.
+
+    Every slot continues an answer of `written` tokens of its own behind a shared prompt: a live answer is half
+    written on average, and attention reads all of it.
+
+    Raises:
+        NoRoomError: The cache does not hold so many.
+    """
+    most = max(candidates)
+    speeds: dict[int, float] = {}
+    length = len(prompt) + written
+    try:
+        sequences.prefill(most, prompt, 0)
+        if written:
+            sequences.prefill(most + 1, [prompt[-1]] * written, len(prompt))
+        live = 0
+        positions = np.full(most, length, np.int32)
+        for slots in sorted(candidates):
+            if written:
+                sequences.duplicate(most + 1, range(live, slots))
+            for sequence in range(live, slots):
+                sequences.fork(most, sequence)
+            live = slots
+            seconds: list[float] = []
+            for _ in range(STEPS):
+                begun = time.perf_counter()
+                sequences.step(
+                    np.arange(slots, dtype=np.int32), np.full(slots, prompt[-1], np.int32), positions[:slots]
+                )
+                seconds.append(time.perf_counter() - begun)
+                positions[:slots] += 1
+            speeds[slots] = slots / min(seconds)
+        return speeds
+    finally:
+        for sequence in range(most + 2):
+            sequences.free(sequence)
+
+
+def best_slots(speeds: Mapping[int, float]) -> int:
+    """Return the fewest slots that are about as fast as the fastest."""
+    enough = _NEAR_BEST * max(speeds.values())
+    return min(slots for slots, speed in speeds.items() if speed >= enough)
