@@ -39,8 +39,11 @@ class Phase(StrEnum):
     OTHER = "other", "everything else"
 
 
-DRAWING = (Phase.PREFILL, Phase.DECODE, Phase.HOST)
+DRAWING = frozenset({Phase.PREFILL, Phase.DECODE, Phase.HOST})
 """What drawing the answers consists of."""
+
+BEFORE_WORK = frozenset({Phase.START, Phase.LOADING, Phase.EMBEDDER})
+"""What takes as long for one question as for a thousand."""
 
 
 class PhaseClock:
@@ -70,10 +73,10 @@ class PhaseClock:
         for phase, moved in ((self._open, -seconds), (to, seconds)):
             self._seconds[phase] = self._seconds.get(phase, 0.0) + moved
 
-    def seconds(self) -> dict[Phase, float]:
-        """Return the seconds of every phase so far; they add up to the time that has passed without pauses."""
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds of every phase so far, by name; they add up to the time that has passed but for pauses."""
         self._switch(self._open)
-        return {phase: max(0.0, self._seconds[phase]) for phase in Phase if phase in self._seconds}
+        return {phase.value: max(0.0, self._seconds[phase]) for phase in Phase if phase in self._seconds}
 
     def _switch(self, phase: Phase | None) -> Phase | None:
         now, before = self._clock(), self._open

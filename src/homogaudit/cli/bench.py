@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from homogaudit.cli import completion
-from homogaudit.cli.options import JsonOption, ModelsOption
+from homogaudit.cli.options import JsonOption, ModelsOption, PresetOption
 from homogaudit.errors import ModelError, UsageError, from_kind
 
 
 def bench(
+    context: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -48,6 +49,10 @@ def bench(
         ),
     ] = None,
     repeats: Annotated[int, typer.Option(help="How many rounds to measure; the medians are reported.")] = 3,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Time a whole audit by phase instead, as `run` does it.")
+    ] = False,
+    preset: PresetOption = None,
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,7 +65,18 @@ def bench(
     prompt; for a Hugging Face folder it calls `generate` once an answer.
     Machines are noisy: compare the ratios, not the speeds. Later runs tell from
     the measured speed how long they will take.
+
+    With --audit a whole audit is timed instead, by default that of
+    `--preset quick`: how much of it goes to loading, drawing, embedding,
+    asking, clustering and the report.
     """
+    if audit:
+        from homogaudit.cli.bench_audit import bench_audit
+
+        bench_audit(given_flags(context), as_json=as_json)
+        return
+    if preset is not None:
+        raise UsageError("`--preset` is for `--audit`", "give both, or `--questions`, `-n` and `--max-tokens`")
     import subprocess
 
     from homogaudit.config import Trust, load_models, load_settings
@@ -118,6 +134,12 @@ def bench(
     speeds = Speeds(figures["engine_tokens_per_second"], figures["serial_tokens_per_second"])
     store_speeds(settings.runs, Path(generator.location), speeds)
     typer.echo(json.dumps(figures, indent=2) if as_json else _text(figures))
+
+
+def given_flags(context: typer.Context) -> dict[str, Any]:
+    """Return the arguments and options that stand on the command line, without those that have their default."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name: context.params[name] for name, source in sources.items() if source and source.name != "DEFAULT"}
 
 
 def _read(output: str, code: int, location: str) -> dict[str, Any]:
