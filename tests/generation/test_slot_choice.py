@@ -136,7 +136,6 @@ def test_a_file_that_is_spoilt_keeps_nothing_and_what_others_measured_stays(
 
 def test_measuring_leaves_the_cache_empty_and_every_answer_as_it_was(demo_model: Path):
     model = LlamaModel(demo_model, gpu_layers=0)
-    # Exactly the cells of the largest number: the prompt once, and of 4 answers and their original 8 tokens each.
     sequences = LlamaSequences(model, sequences=6, cells=256, threads=1)
     prompt = list(range(100, 120))
     try:

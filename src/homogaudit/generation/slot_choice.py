@@ -21,8 +21,10 @@ CPU_SLOTS = (8, 16, 32, 48)
 GPU_SLOTS = (16, 32, 64, 128)
 """What is measured: a core is busy with the products of a few rows, a GPU is idle below about a hundred."""
 
-STEPS = 3
-"""Steps of each number of slots; the quickest counts, for the first ones also build their graph."""
+_STEPS_UP, _STEPS_DOWN = 2, 1
+STEPS = _STEPS_UP + _STEPS_DOWN
+"""Steps of each number of slots, from the fewest to the most and back. The quickest counts: the first ones also build
+their graph, and a machine that is busy for a moment is so at one of two moments only."""
 
 _NEAR_BEST = 0.98
 """Fewer slots that are as fast as this take less memory, and stand idle less at the end."""
@@ -76,7 +78,7 @@ def is_worth_measuring(candidates: Sequence[int], tokens: int) -> bool:
 def measure_speeds(
     sequences: "LlamaSequences", prompt: Sequence[int], written: int, candidates: Sequence[int]
 ) -> dict[int, float]:
-    """Return tokens a second by number of slots, ascending; the cells are free afterwards.
+    """Return tokens a second by number of slots, ascending; the cells are free before and after.
 
     Every slot continues an answer of `written` tokens of its own behind a shared prompt: a live answer is half
     written on average, and attention reads all of it.
@@ -84,34 +86,36 @@ def measure_speeds(
     Raises:
         NoRoomError: The cache does not hold so many.
     """
-    most = max(candidates)
-    speeds: dict[int, float] = {}
-    length = len(prompt) + written
+    order = sorted(candidates)
+    most, length = order[-1], len(prompt) + written
+    source, filler = most, most + 1
+    seconds: dict[int, list[float]] = {slots: [] for slots in order}
+    positions = np.full(most, length, np.int32)
+    live = 0
     try:
-        sequences.prefill(most, prompt, 0)
+        sequences.prefill(source, prompt, 0)
         if written:
-            sequences.prefill(most + 1, [prompt[-1]] * written, len(prompt))
-        live = 0
-        positions = np.full(most, length, np.int32)
-        for slots in sorted(candidates):
-            if written:
-                sequences.duplicate(most + 1, range(live, slots))
-            for sequence in range(live, slots):
-                sequences.fork(most, sequence)
+            sequences.prefill(filler, [prompt[-1]] * written, len(prompt))
+        for slots, steps in [(slots, _STEPS_UP) for slots in order] + [(slots, _STEPS_DOWN) for slots in order[::-1]]:
+            added = range(live, slots)
+            if written and added:
+                sequences.duplicate(filler, added)
+            for sequence in added:
+                sequences.fork(source, sequence)
+            for sequence in range(slots, live):
+                sequences.free(sequence)
             live = slots
-            seconds: list[float] = []
-            for _ in range(STEPS):
+            for _ in range(steps):
                 begun = time.perf_counter()
                 sequences.step(
                     np.arange(slots, dtype=np.int32), np.full(slots, prompt[-1], np.int32), positions[:slots]
                 )
-                seconds.append(time.perf_counter() - begun)
+                seconds[slots].append(time.perf_counter() - begun)
                 positions[:slots] += 1
-            speeds[slots] = slots / min(seconds)
-        return speeds
     finally:
         for sequence in range(most + 2):
             sequences.free(sequence)
+    return {slots: slots / min(taken) for slots, taken in seconds.items()}
 
 
 def best_slots(speeds: Mapping[int, float]) -> int:
