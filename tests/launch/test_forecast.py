@@ -2,7 +2,17 @@
 
 import pytest
 
-from homogaudit.events import Asking, EngineReady, Event, Paused, Planned, Progress, QuestionScored, Resumed
+from homogaudit.events import (
+    Asking,
+    EngineReady,
+    Event,
+    Paused,
+    Planned,
+    Progress,
+    QuestionScored,
+    Resumed,
+    RunFinished,
+)
 from homogaudit.launch.forecast import Ahead, Forecast, Phase
 
 READY = EngineReady("CPU", 4, 2048, 10**8, "chat", 10, 60, 0, 600, 100.0)
@@ -55,6 +65,15 @@ def test_pairs_that_a_model_of_meaning_is_asked_about_have_a_pace_of_their_own()
     assert found.ahead().seconds_left == pytest.approx(4 * 3.0 + 10 * 0.8)
 
 
+def test_time_left_holds_the_loading_until_all_is_loaded():
+    found = forecast(Planned(60), earlier={"loading": 7.0, "answers": 2.0})
+    assert found.ahead() == Ahead(0.0, pytest.approx(127.0))
+    found.apply(READY)
+    assert found.ahead().seconds_left == pytest.approx(120.0)
+    found.apply(RunFinished("complete", 60, 200.0, {"loading": 2.0, "embedder": 6.0, "decode": 100.0, "other": 1.0}))
+    assert found.measured["loading"] == pytest.approx(8.0)
+
+
 def test_without_any_speed_no_time_is_told_but_a_share_is():
     found = forecast(Planned(60, 20), READY)
     assert found.ahead() == Ahead(0.0, None)
@@ -62,9 +81,13 @@ def test_without_any_speed_no_time_is_told_but_a_share_is():
 
 def test_a_later_phase_is_measured_while_it_goes_on_without_the_time_of_a_pause():
     clock = Clock()
-    found = forecast(Planned(60, 20, 0, 0), READY, progress(60, 0.0), Planned(0, 20), clock=clock)
+    found = forecast(Planned(60, 20, 0, 0), READY, clock=clock)
+    # What is scored beside drawing takes its time too.
+    clock.now = 30.0
+    found.apply(progress(60, 0.0))
+    found.apply(Planned(0, 20))
     assert found.measured == {"answers": pytest.approx(0.5)}
-    clock.now = 4.0
+    clock.now = 34.0
     found.apply(Asking(8, 20))
     assert found.ahead().seconds_left == pytest.approx(12 * 0.5)
     found.apply(Paused())

@@ -1,11 +1,14 @@
 """Speeds that `bench` measured, kept beside the runs."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from homogaudit.events import Job, JobModel, Scoring
 from homogaudit.launch.speeds import Speeds, find_paces, find_serial_speed, find_speeds, store_paces, store_speeds
+from homogaudit.records import Decoding, Question
+from homogaudit.store import RunFile
 
 
 @pytest.fixture
@@ -45,6 +48,30 @@ def test_what_a_run_measured_is_found_by_a_job_with_the_same_models(tmp_path: Pa
     assert find_paces(job) == {"answers": 1.5, "calls": 0.25, "judgements": 2.0}
     other = Job("b.audit", JobModel("/models/large.gguf"), scoring=Scoring(judge="model:x"))
     assert find_paces(other) == {"judgements": 2.0}
+
+
+def test_answers_of_another_length_have_a_pace_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
+
+    def job(max_tokens: int) -> Job:
+        path = tmp_path / f"{max_tokens}.audit"
+        if not path.exists():
+            decoding = asdict(Decoding(max_tokens=max_tokens))
+            RunFile.create(
+                path,
+                model="tiny",
+                question_source="q",
+                questions=[Question("a", "Who?")],
+                parameters={"decoding": decoding},
+            ).close()
+        return Job(str(path), JobModel("/models/tiny.gguf"))
+
+    store_paces(job(40), {"answers": 1.0})
+    store_paces(job(200), {"answers": 4.0})
+    assert find_paces(job(40)) == {"answers": 1.0}
+    assert find_paces(job(200)) == {"answers": 4.0}
+    # Where none was as long, the latest is the best that is known.
+    assert find_paces(job(100)) == {"answers": 4.0}
 
 
 def test_a_file_of_speeds_that_is_spoilt_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

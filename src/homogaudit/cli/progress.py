@@ -73,7 +73,7 @@ class LineDisplay(Display):
         """Print a line where the event deserves one."""
         match event:
             case Loading(part, name):
-                self._print(f"loading {part} {plain(name)}")
+                self._print(f"loading {part} {plain(name)}{left_text(ahead)}")
             case EngineReady():
                 self._print(ready_text(event))
             case Warning(message):

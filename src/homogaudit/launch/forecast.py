@@ -14,12 +14,15 @@ from homogaudit.events import (
     Progress,
     QuestionScored,
     Resumed,
+    RunFinished,
 )
+from homogaudit.phases import BEFORE_WORK
 
-Phase = Literal["answers", "calls", "scorings", "comparisons", "judgements"]
+Phase = Literal["loading", "answers", "calls", "scorings", "comparisons", "judgements"]
 
 PHASES: tuple[Phase, ...] = ("answers", "calls", "scorings", "comparisons", "judgements")
-"""In the order in which a session works."""
+"""In the order in which a session works, once its models are loaded. Answers are scored as they come, so the pace of
+answers holds that; `scorings` are of those that were drawn before."""
 
 _ASKING: dict[str, Phase] = {"model": "calls", "model of meaning": "comparisons", "judge": "judgements"}
 """The phase in which each one is asked."""
@@ -61,10 +64,11 @@ class Forecast:
         self._begun = clock()
         self._begun_at = dict.fromkeys(PHASES, 0)
         self._stood_since: float | None = None
+        self._loading: float | None = self._earlier.get("loading", 0.0)
 
     @property
     def measured(self) -> Mapping[Phase, float]:
-        """Seconds a step that this session took, by phase."""
+        """Seconds a step that this session took, by phase; of loading, all of it."""
         return self._measured
 
     def apply(self, event: Event) -> None:
@@ -74,6 +78,7 @@ class Forecast:
                 self._left = {phase: getattr(event, phase) for phase in PHASES}
                 self._begin()
             case EngineReady():
+                self._loading = None
                 self._stored = event.draws_done
                 self._done["answers"], self._left["answers"] = event.draws_done, event.draws - event.draws_done
                 self._begin()
@@ -82,11 +87,13 @@ class Forecast:
                 drawn = event.draws_done - self._stored
                 if event.seconds_left is not None and self._left["answers"]:
                     self._measured["answers"] = event.seconds_left / self._left["answers"]
-                elif event.tokens_per_second and drawn > 0:
-                    self._measured["answers"] = event.tokens / event.tokens_per_second / drawn
+                elif drawn > 0:
+                    self._measured["answers"] = (self._clock() - self._begun) / drawn
             case Asking():
+                self._loading = None
                 self._step(_ASKING[event.who], event.done, event.calls - event.done)
             case QuestionScored() if self._left["scorings"] and not self._left["answers"] and not self._left["calls"]:
+                self._loading = None
                 done = self._done["scorings"] - self._begun_at["scorings"] + 1
                 self._step("scorings", done, self._left["scorings"] - 1)
             case Paused():
@@ -94,6 +101,10 @@ class Forecast:
             case Resumed() if self._stood_since is not None:
                 self._begun += self._clock() - self._stood_since
                 self._stood_since = None
+            case RunFinished():
+                self._loading = None
+                if loading := sum(event.phases.get(phase, 0.0) for phase in BEFORE_WORK):
+                    self._measured["loading"] = loading
             case _:
                 pass
 
@@ -105,6 +116,8 @@ class Forecast:
         done = sum(self._done[phase] * (paces[phase] or 1.0) for phase in PHASES)
         left = sum(self._left[phase] * (paces[phase] or 1.0) for phase in PHASES)
         is_known = all(paces[phase] for phase in PHASES if self._left[phase])
+        if self._loading is not None:
+            left += self._loading
         return Ahead(done / (done + left) if done + left else None, left if is_known and done + left else None)
 
     def _pace(self, phase: Phase) -> float | None:

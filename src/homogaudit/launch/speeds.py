@@ -11,7 +11,9 @@ from homogaudit.config.measurements import read_measurements, write_measurements
 from homogaudit.errors import HomogauditError
 from homogaudit.events import Job, Scoring
 from homogaudit.generation.fingerprint import file_key
-from homogaudit.launch.forecast import PHASES, Phase
+from homogaudit.launch.forecast import Phase
+from homogaudit.records import Decoding
+from homogaudit.store import RunFile
 
 _PACES = "paces"
 """Key of what runs measured: seconds a step, by phase and by the model that does it."""
@@ -55,7 +57,12 @@ def find_paces(job: Job) -> dict[Phase, float]:
     """Return the seconds a step that earlier runs with the same models took, by phase; none where nothing is kept."""
     try:
         kept: Any = read_measurements(load_settings(load_models()).runs).get(_PACES, {})
-        return {phase: float(kept[phase][name]) for phase, name in _who(job).items() if name in kept.get(phase, {})}
+        return {
+            phase: float(kept[phase][name])
+            for who in (_who(job), _who(job, _drawn_as(job)))
+            for phase, name in who.items()
+            if name in kept.get(phase, {})
+        }
     except (HomogauditError, AttributeError, TypeError, ValueError):
         return {}
 
@@ -71,17 +78,34 @@ def store_paces(job: Job, measured: Mapping[Phase, float]) -> None:
         folder = load_settings(load_models()).runs
         stored = read_measurements(folder)
         kept: Any = stored.setdefault(_PACES, {})
-        for phase, name in _who(job).items():
-            if phase in measured:
-                kept.setdefault(phase, {})[name] = measured[phase]
+        for who in (_who(job), _who(job, _drawn_as(job))):
+            for phase, name in who.items():
+                if phase in measured:
+                    kept.setdefault(phase, {})[name] = measured[phase]
         write_measurements(folder, stored)
 
 
-def _who(job: Job) -> dict[Phase, str]:
-    """Return the model that works in each phase."""
+def _who(job: Job, drawn_as: str = "") -> dict[Phase, str]:
+    """Return the model that works in each phase, and how the one that draws does it."""
     scoring = job.scoring
     model = job.model.location if job.model else ""
     embedder = scoring.embedder_source.key if scoring.embedder_source else ""
     nli = scoring.nli_source.key if scoring.nli_source else ""
-    meaning = scoring.meaning_source.key if scoring.meaning_source else ""
-    return dict(zip(PHASES, (model, model, f"{embedder} {nli}", meaning, scoring.judge or ""), strict=True))
+    return {
+        "loading": f"{model} {embedder} {nli}",
+        "answers": model + drawn_as,
+        "calls": model,
+        "scorings": f"{embedder} {nli}",
+        "comparisons": scoring.meaning_source.key if scoring.meaning_source else "",
+        "judgements": scoring.judge or "",
+    }
+
+
+def _drawn_as(job: Job) -> str:
+    """Return what the pace of a model's answers depends on beside the model; nothing where the run cannot be read."""
+    if job.model is None:
+        return ""
+    with contextlib.suppress(HomogauditError, KeyError, TypeError), RunFile.open(Path(job.run)) as run:
+        decoding = Decoding(**run.parameters["decoding"])
+        return f" {decoding.samples} samples, {decoding.max_tokens} and {decoding.greedy_max_tokens} tokens"
+    return ""

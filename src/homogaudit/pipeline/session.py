@@ -319,6 +319,7 @@ class Audit:
 
     def _draw(self, generator: Generator, drawing: Drawing, decoding: Decoding) -> Iterator[Event]:
         by_id = {question.id: question for question in self._questions}
+        begun = self._worked()
         last_progress = 0.0
         while not drawing.is_done:
             yield from self._obey(drawing)
@@ -333,7 +334,7 @@ class Audit:
             now = time.perf_counter()
             if now - last_progress >= _PROGRESS_SECONDS or drawing.is_done:
                 last_progress = now
-                self._progress = self._measure(drawing, decoding)
+                self._progress = self._measure(drawing, decoding, self._worked() - begun)
                 yield self._progress
 
     def _step(self, drawing: Drawing) -> list[Generation]:
@@ -453,14 +454,21 @@ class Audit:
         yield from map(Warning, warnings[self._warned :])
         self._warned = len(warnings)
 
-    def _measure(self, drawing: Drawing, decoding: Decoding) -> Progress:
+    def _worked(self) -> float:
+        """Return the seconds of this session so far, without pauses."""
+        return sum(self._clock.seconds().values())
+
+    def _measure(self, drawing: Drawing, decoding: Decoding, spent: float) -> Progress:
+        """Return how far the drawing is; `spent` are its seconds with what is done beside it, such as scoring."""
         counts = drawing.counts
         speed = counts.tokens / counts.seconds if counts.seconds else 0.0
         left = self._draws - self._stored - self._drawn
         # What is finished first is short, so the tokens of answers still being written count for the finished ones too.
         tokens_per_answer = min(decoding.max_tokens, counts.tokens / max(1, self._drawn))
+        waiting = sum(1 for count in self._remaining.values() if count)
+        beside = max(0.0, spent - counts.seconds) / max(1, len(self._remaining) - waiting)
         return Progress(
-            questions_done=len(self._questions) - sum(1 for count in self._remaining.values() if count),
+            questions_done=len(self._questions) - waiting,
             questions=len(self._questions),
             draws_done=self._stored + self._drawn,
             draws=self._draws,
@@ -468,7 +476,7 @@ class Audit:
             passes=counts.passes,
             tokens_per_second=speed,
             seconds=time.perf_counter() - self._begun,
-            seconds_left=left * tokens_per_answer / speed if speed else None,
+            seconds_left=left * tokens_per_answer / speed + waiting * beside if speed else None,
             slots_in_use=drawing.live,
             deltas=_deltas(drawing, self._texts),
         )
