@@ -50,14 +50,14 @@ class PhaseClock:
     """Gives every second to one phase, the innermost that is open; a pause belongs to none.
 
     Args:
-        clock: Seconds from any moment.
+        clock: Seconds from any moment; `None` for `time.perf_counter`.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or time.perf_counter
         self._seconds: dict[Phase | None, float] = {}
         self._open: Phase | None = Phase.OTHER
-        self._since = clock()
+        self._since = self._clock()
 
     @contextmanager
     def __call__(self, phase: Phase | None) -> Generator[None]:

@@ -154,6 +154,15 @@ def test_a_server_that_is_gone_is_one_error() -> None:
         ServerEmbedder("served", "http://127.0.0.1:1/v1", policy=ONCE)
 
 
+def test_an_embedder_takes_no_more_threads_than_the_model_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr("torch.set_num_threads", taken.append)
+    for threads in (1, None):
+        with pytest.raises(EmbedderError):
+            load_embedder(JobEmbedder("s", "s#", "/nowhere"), (), threads)
+    assert taken == [1]
+
+
 def test_a_job_s_embedder_is_loaded_by_what_its_location_is(server: EmbeddingServer, demo_model: Path) -> None:
     from homogaudit.events import JobEmbedder
 

@@ -191,6 +191,17 @@ def test_a_merged_run_gives_the_report_of_the_unsharded_run(make: Make, tmp_path
         assert None not in density.values()
 
 
+def test_the_times_of_all_shards_add_up(make: Make, tmp_path: Path) -> None:
+    shards = [make(Shards((number,), 2)) for number in (1, 2)]
+    for path, phases in zip(shards, ({"decode": 4.0, "other": 1.0}, {"decode": 8.0, "embedding": 2.0}), strict=True):
+        with RunFile.open(path, writable=True) as run:
+            run.phases = phases
+    merged = tmp_path / "merged.audit"
+    _merge(shards, merged)
+    with RunFile.open(merged) as run:
+        assert run.phases == {"decode": 12.0, "other": 1.0, "embedding": 2.0}
+
+
 def test_nothing_is_scored_twice_but_the_signals_of_the_whole_run(make: Make, tmp_path: Path) -> None:
     merged = tmp_path / "merged.audit"
     _merge([make(Shards((number,), 2)) for number in (1, 2)], merged)

@@ -244,7 +244,7 @@ def _do(job: Job, following: Job | None, models: DrawingModels, control: StdinCo
             job,
             control,
             load_generator=partial(models.load, machine=job.machine),
-            load_embedder=partial(load_embedder, key_origins=job.machine.key_origins),
+            load_embedder=partial(load_embedder, key_origins=job.machine.key_origins, threads=job.machine.threads),
             load_nli=lambda nli: CrossEncoderEntailment(nli.name, nli.location, revision=nli.revision),
             put_back=partial(models.put_back, job=job, following=following),
             clock=clock,

@@ -9,11 +9,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from homogaudit.errors import ParametersDifferError, RunFileError
+from homogaudit.phases import added
 from homogaudit.records import Question, questions_digest
 from homogaudit.store.journals import missing_journal
 from homogaudit.store.progress import RunState
@@ -166,6 +168,7 @@ def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
             merged.embedders = {key: used for run in runs for key, used in run.embedders.items()}
             merged.judge_models = {key: used for run in runs for key, used in run.judge_models.items()}
             merged.token_arrays_dropped = any(run.token_arrays_dropped for run in runs)
+            merged.phases = reduce(added, (run.phases for run in runs))
             merged.merged = [{"id": run.id, "file": run.path.name} for run in runs]
             merged.missing_shards = shards.missing
 
