@@ -15,6 +15,7 @@ from homogaudit.clustering.load_embedder import load_embedder
 from homogaudit.clustering.server_embedder import ServerEmbedder
 from homogaudit.config import load_models, resolve_embedder
 from homogaudit.errors import EmbedderError
+from homogaudit.events import JobEmbedder
 from homogaudit.generation.openai_client import RetryPolicy
 from homogaudit.launch.embedder_choice import resolve_job_embedder
 
@@ -164,7 +165,5 @@ def test_an_embedder_takes_no_more_threads_than_the_model_may(monkeypatch: pytes
 
 
 def test_a_job_s_embedder_is_loaded_by_what_its_location_is(server: EmbeddingServer, demo_model: Path) -> None:
-    from homogaudit.events import JobEmbedder
-
     assert isinstance(load_embedder(JobEmbedder("s", "s#", f"{server.url}#m"), ()), ServerEmbedder)
     assert isinstance(load_embedder(JobEmbedder("g", "g#", str(demo_model)), ()), LlamaCppEmbedder)
