@@ -1,4 +1,5 @@
 import base64
+import html
 import json
 import re
 from urllib.parse import quote
@@ -16,10 +17,15 @@ def lower_percent(key: str) -> str:
     return re.sub("%..", lambda found: found[0].lower(), quote(key, safe=""))
 
 
+def every_percent(key: str) -> str:
+    return "".join(f"%{ord(char):02x}" for char in key)
+
+
 @given(KEYS, st.text(max_size=9), st.text(max_size=9))
 def test_no_form_of_a_key_is_left_in_a_message(key: str, before: str, after: str) -> None:
     scrub = KeyScrubber(key).from_message
-    for form in (str, repr, json.dumps, quote, lower_percent, lambda x: x.encode().hex()):
+    forms = (str, repr, json.dumps, quote, lower_percent, html.escape, every_percent, lambda x: x.encode().hex())
+    for form in forms:
         written = form(key)
         assert written not in scrub(f"{before}{written}{after}")
     for text in (f"{before}{key}{after}", f"Bearer {key}"):

@@ -2,11 +2,11 @@
 
 import base64
 import hashlib
-import json
+import html
 import os
 import re
 from collections.abc import Collection
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from homogaudit.config.trust import origins
 from homogaudit.errors import ConfigError
@@ -85,16 +85,14 @@ def key_headers(key: str, url: str) -> dict[str, str]:
 class KeyScrubber:
     """Takes a key out of texts, in every form in which a message or an answer may hold it.
 
-    Those are the key as it is, escaped as in Python and JSON, percent-encoded, in hexadecimal digits, and in base64,
-    wherever in an encoded text it stands.
+    Those are the key with any of its characters as it is, escaped as in Python, JSON or HTML, or percent-encoded; in
+    hexadecimal digits; and in base64, wherever in an encoded text it stands.
     """
 
     def __init__(self, key: str | None) -> None:
         key = key or ""
         self._is_short = len(key) < _LEAST_OF_KEY
-        forms = {key} if self._is_short else _forms(key)
-        longest_first = sorted(filter(None, forms), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if key else None
+        self._pattern = re.compile(re.escape(key) if self._is_short else _any_form(key)) if key else None
 
     def from_message(self, text: str) -> str:
         """Return a message with `***` for the key."""
@@ -105,15 +103,26 @@ class KeyScrubber:
         return text if self._is_short else self.from_message(text)
 
 
-def _forms(key: str) -> set[str]:
-    """Return the ways in which a key may be written."""
+def _any_form(key: str) -> str:
+    """Return the pattern of the ways in which a key may be written."""
     data = key.encode()
-    escaped = {quote(key), quote(key, safe="")}
-    forms = {key, repr(key)[1:-1], json.dumps(key)[1:-1], data.hex(), data.hex().upper()}
-    forms |= escaped | {re.sub("%..", lambda found: found[0].lower(), text) for text in escaped}
+    forms = ["".join(map(_any_character, key)), f"(?i:{data.hex()})"]
     for before in range(3):
         coded = base64.b64encode(bytes(before) + data).decode().rstrip("=")
         # The first characters also hold what stands before the key, the last one what follows it.
-        inner = coded[-(-before * 8 // 6) : None if (before + len(data)) % 3 == 0 else -1]
-        forms |= {inner, inner.translate(str.maketrans("+/", "-_"))}
-    return forms
+        inner = re.escape(coded[-(-before * 8 // 6) : None if (before + len(data)) % 3 == 0 else -1])
+        forms.append(inner.replace("/", "[/_]").replace(r"\+", r"[+\-]"))
+    return "|".join(forms)
+
+
+def _any_character(char: str) -> str:
+    """Return the pattern of the ways in which a character may be written, a backslash before it among them."""
+    code, named = f"{ord(char):02x}", html.escape(char)
+    escapes = [
+        rf"\\{{1,4}}(?:x|u00){code}",
+        f"%{code}",
+        f"&#0{{0,4}}{ord(char)};",
+        f"&#x0{{0,4}}{code};",
+        *([named] * (named != char)),
+    ]
+    return rf"(?:\\{{0,4}}{re.escape(char)}|(?i:{'|'.join(escapes)}))"
