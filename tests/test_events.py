@@ -12,6 +12,7 @@ from homogaudit.events import (
     PROTOCOL_VERSION,
     Asking,
     Cancelling,
+    Deciding,
     EngineFailed,
     EngineReady,
     Event,
@@ -69,6 +70,16 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
     GenerationFailed: st.builds(GenerationFailed, texts, counts, texts),
     QuestionScored: st.builds(
         QuestionScored, texts, counts, st.dictionaries(texts, counts, max_size=3), counts, counts, optional
+    ),
+    Deciding: st.builds(
+        Deciding,
+        counts,
+        counts,
+        numbers,
+        numbers,
+        st.lists(texts, max_size=3).map(tuple),
+        st.none() | counts,
+        st.booleans(),
     ),
     Paused: st.just(Paused()),
     Resumed: st.just(Resumed()),

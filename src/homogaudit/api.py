@@ -67,7 +67,7 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything is drawn and scored.
+        """Whether everything is drawn and scored, or the run was decided early.
 
         Raises:
             RunFileError: The run is closed.
@@ -213,6 +213,8 @@ def audit(
     signals: tuple[str, ...] = (),
     system: str | None = None,
     threads: int | None = None,
+    until_decided: bool | None = None,
+    max_scr: float | None = None,
     output: str | Path | None = None,
     new: bool = False,
     max_cost: float | None = None,
@@ -238,6 +240,9 @@ def audit(
         signals: Names or cost classes of the signals to compute; empty for all.
         system: System prompt; empty for none.
         threads: Of the engine.
+        until_decided: Whether to ask in random order and to stop once the level is decided.
+        max_scr: Stop once it is decided whether the single-cluster rate is at most this, in place of the level; for
+            `until_decided` alone.
         output: The run file; `None` for a new one in the runs folder.
         new: Start anew even where an unfinished run could go on.
         max_cost: What servers may cost at most; needed where one has a price.

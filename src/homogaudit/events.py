@@ -19,6 +19,7 @@ __all__ = [
     "PROTOCOL_VERSION",
     "Asking",
     "Cancelling",
+    "Deciding",
     "EngineFailed",
     "EngineReady",
     "Event",
@@ -390,6 +391,28 @@ class QuestionScored(Event):
     samples: int
     label: str | None
     assignments: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding(Event):
+    """What the questions counted so far leave open, in a run that stops as soon as it is decided.
+
+    Attributes:
+        questions: Counted, in the order of the run file up to the first that is not scored.
+        of: Questions of the run.
+        low: Lower end of the confidence sequence of the single-cluster rate.
+        high: Upper end of it.
+        left: The answers that are left, in words, such as the bands of the level.
+        needed: About how many questions decide at the rate of now; `None` where it is not known, or no number does.
+    """
+
+    questions: int
+    of: int
+    low: float
+    high: float
+    left: tuple[str, ...]
+    needed: int | None
+    is_decided: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from homogaudit.errors import EmbedderError, ModelError
 from homogaudit.events import (
     Asking,
     Cancelling,
+    Deciding,
     EngineReady,
     Event,
     GenerationFinished,
@@ -39,6 +40,7 @@ from homogaudit.events import (
 from homogaudit.generation import DrawRequest, NextTokens
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
 from homogaudit.labels.judges import RECORDED
+from homogaudit.launch.until_decided import continue_decided
 from homogaudit.phases import added
 from homogaudit.pipeline import Audit
 from homogaudit.questions.prompts import Prompt, Segment
@@ -55,7 +57,7 @@ from homogaudit.records import (
     TokenStatistics,
 )
 from homogaudit.signals.registry import SIGNALS
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, RunState
 
 Script = Callable[[str, int], str]
 Key = tuple[str, int]
@@ -836,3 +838,105 @@ def test_a_run_that_lacks_only_calls_draws_nothing(bench: Bench, monkeypatch: py
     events = bench.work(signals=("token_entropy_mean", "p_true"))
     assert of(Asking, events)[-1] == Asking(3, 3)
     assert bench.run.status == "complete"
+
+
+# Stopping once it is decided
+
+
+MANY = [Question(f"m{number}", f"What is the number {number}?") for number in range(60)]
+
+
+def apart(question_id: str, index: int) -> str:
+    """Every question has three meanings; the first ones take long, so that later ones finish before them."""
+    number = int(question_id[1:])
+    words = ["Shakespeare wrote it", "nobody can tell", "some old poet", "Marlowe perhaps"][index + 1]
+    return words + f" {words.split()[0]}" * (4 if number % 5 == 0 else 0)
+
+
+def alike(question_id: str, index: int) -> str:
+    return "bees make honey" + " indeed" * (4 if int(question_id[1:]) % 5 == 0 else 0)
+
+
+@pytest.fixture
+def deciding(make_run: Callable[..., RunFile]) -> Iterator[Bench]:
+    decoding = asdict(Decoding(samples=SAMPLES, max_tokens=8, greedy_max_tokens=8))
+    rule = {"max_scr": None, "seed": 0}
+    with make_run(MANY, decoding=decoding, prompting=asdict(Prompting()), until_decided=rule) as run:
+        yield Bench(run, alike, slots=14)
+
+
+def test_a_run_stops_once_its_level_is_decided_and_is_complete(deciding: Bench):
+    events = deciding.work()
+    # Three questions that are all single show the band; ten are needed for any level.
+    told = of(Deciding, events)
+    assert [(x.questions, x.is_decided) for x in told[-1:]] == [(10, True)]
+    assert told[-1].left == ("severe",)
+    assert not any(x.is_decided for x in told[:-1])
+    assert of(RunFinished, events)[0].status == deciding.run.status == "complete"
+    assert deciding.run.progress().state is RunState.DECIDED_EARLY
+    # What was being drawn is left; nobody is asked about it.
+    assert len(drawn(events)) < len(MANY) * (SAMPLES + 1) / 2
+    assert set(deciding.run.calls()) <= {f"m{number}" for number in range(len(deciding.run.finished_in_order()))}
+    assert deciding.work() and deciding.run.status == "complete"
+
+
+def test_questions_that_finish_before_their_turn_decide_nothing(deciding: Bench):
+    seen: set[int] = set()
+    for event in deciding.work():
+        if isinstance(event, QuestionScored):
+            seen.add(event.position)
+        if isinstance(event, Deciding):
+            # As many as are scored without a gap.
+            assert event.questions == min(10, next(x for x in itertools.count() if x not in seen))
+
+
+def test_a_run_that_is_killed_again_and_again_decides_at_the_same_question(deciding: Bench):
+    told: list[Deciding] = []
+    for _ in range(20):
+        scored = 0
+        for event in deciding.events():
+            scored += isinstance(event, QuestionScored)
+            told += of(Deciding, [event])
+            # What a session says of earlier ones is not new.
+            if isinstance(event, Deciding) and not event.is_decided and scored > 3:
+                break
+        if deciding.run.status == "complete":
+            break
+    assert len(deciding.run.sessions()) > 1
+    assert [x.questions for x in told if x.is_decided] == [10]
+    assert deciding.run.progress().state is RunState.DECIDED_EARLY
+
+
+def test_a_run_that_stays_undecided_draws_its_whole_file(deciding: Bench):
+    deciding.script = apart
+    events = deciding.work()
+    # No single one of 60: P(0 of 60 | 5%) = 0.046, and 0.025 is needed.
+    last = of(Deciding, events)[-1]
+    assert (last.questions, last.is_decided) == (60, False)
+    assert last.left == ("none", "mild")
+    assert last.needed is not None and last.needed > 60
+    assert deciding.run.progress().state is RunState.COMPLETE
+    assert len(drawn(events)) == len(MANY) * (SAMPLES + 1)
+
+
+def test_the_rest_of_a_decided_run_is_drawn_when_it_is_continued(deciding: Bench):
+    deciding.work()
+    first = deciding.texts()
+    continue_decided(deciding.run.path)
+    events = deciding.work()
+    assert not of(Deciding, events)
+    assert deciding.run.progress().state is RunState.COMPLETE
+    texts = deciding.texts()
+    assert texts.items() >= first.items()
+    assert texts.keys() == {(x.id, index) for x in MANY for index in (GREEDY, *range(SAMPLES))}
+    assert {question_id for question_id, found in deciding.run.signals()["density"].items()} == {x.id for x in MANY}
+
+
+def test_another_clustering_decides_anew_and_leaves_open_what_it_does_not(deciding: Bench):
+    deciding.script = lambda question_id, index: f"bees make honey {index}"
+    deciding.work(clusterings=("embedding=0.5",))
+    assert deciding.run.progress().state is RunState.DECIDED_EARLY
+    deciding.work(model=None, clusterings=("embedding=0.99",))
+    assert deciding.run.status == "started"
+    deciding.work(model=None, clusterings=("embedding=0.6",))
+    assert deciding.run.progress().state is RunState.DECIDED_EARLY

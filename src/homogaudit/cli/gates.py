@@ -73,6 +73,23 @@ def check_signals(gates: "Gates", recorded: Collection[str] = ()) -> None:
             raise UsageError(f"unknown signal {in_backticks(name)} in `--min-auroc`", hint)
 
 
+def check_until_decided(gates: "Gates") -> None:
+    """Check that a run which stops once it is decided can be held against the gates.
+
+    Raises:
+        UsageError: One goes by what only a whole file tells.
+    """
+    flags = {
+        "--min-auroc": bool(gates.min_auroc),
+        "--no-worse-than": gates.no_worse_than is not None,
+        "--gate-on estimate": gates.by == "estimate",
+    }
+    if given := [flag for flag, is_given in flags.items() if is_given]:
+        raise UsageError(
+            f"`{given[0]}` goes by a whole file, and `--until-decided` stops before its end", "leave one of them out"
+        )
+
+
 def check_earlier_run(gates: "Gates", run: "RunFile") -> None:
     """Check that a run can be held against that of `--no-worse-than`, as far as its questions tell.
 

@@ -53,6 +53,13 @@ SeedOption = Annotated[
     drawing("--seed", help="Seed of the random draws. With other `--slots` the same seed may draw other answers."),
 ]
 LimitOption = Annotated[int | None, asking("--limit", help="Ask only the first so many questions.")]
+UntilDecidedOption = Annotated[
+    bool | None,
+    asking(
+        "--until-decided/--no-until-decided",
+        help="Ask in random order, and stop once the level is decided, or whether the rate is at most `--max-scr`.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress.")]
 ModelsOption = Annotated[

@@ -6,6 +6,7 @@ import time
 from homogaudit.events import (
     Asking,
     Cancelling,
+    Deciding,
     EngineReady,
     Event,
     Loading,
@@ -16,6 +17,7 @@ from homogaudit.events import (
     Warning,
 )
 from homogaudit.launch.forecast import Ahead
+from homogaudit.report.deciding import deciding_text
 from homogaudit.report.numbers import clock, percent
 from homogaudit.report.text import plain
 from homogaudit.statistics.running_rate import RateCounter, RunningRates
@@ -34,8 +36,10 @@ class Display:
         """Leave the terminal as it was."""
 
 
-def rate_text(running: RunningRates) -> str:
-    """Return the running rate in a few words, and why it is provisional where it is."""
+def rate_text(running: RunningRates, deciding: Deciding | None = None) -> str:
+    """Return the running rate in a few words, and why it is provisional where it is; or what is still to be decided."""
+    if deciding is not None:
+        return deciding_text(deciding)
     rate = running.primary
     if rate is None:
         return "no question scored yet"
@@ -68,6 +72,7 @@ class LineDisplay(Display):
         self._rates = RateCounter()
         self._scored = 0
         self._last = time.monotonic()
+        self._deciding: Deciding | None = None
 
     def show(self, event: Event, ahead: Ahead) -> None:
         """Print a line where the event deserves one."""
@@ -83,16 +88,23 @@ class LineDisplay(Display):
             case QuestionScored():
                 self._rates.add(event)
                 self._scored += 1
-                self._every(f"scored {self._scored} questions  {rate_text(self._rates.shown())}{left_text(ahead)}")
+                self._every(f"scored {self._scored} questions  {self._rate_text()}{left_text(ahead)}")
+            case Deciding():
+                self._deciding = event
+                if event.is_decided:
+                    self._print(deciding_text(event))
             case Asking(done, calls, who):
                 self._every(f"asked the {who} about the answers: {done}/{calls}{left_text(ahead)}")
             case Progress():
                 self._every(
                     f"{event.questions_done}/{event.questions} questions  {event.draws_done}/{event.draws} answers  "
-                    f"{event.tokens_per_second:.0f} tokens/s  {rate_text(self._rates.shown())}{left_text(ahead)}"
+                    f"{event.tokens_per_second:.0f} tokens/s  {self._rate_text()}{left_text(ahead)}"
                 )
             case _:
                 pass
+
+    def _rate_text(self) -> str:
+        return rate_text(self._rates.shown(), self._deciding)
 
     def _every(self, text: str) -> None:
         now = time.monotonic()

@@ -8,6 +8,7 @@ from homogaudit import events
 from homogaudit.cli.progress import Display, left_text, rate_text, ready_text
 from homogaudit.events import Event
 from homogaudit.launch.forecast import Ahead
+from homogaudit.report.deciding import deciding_text
 from homogaudit.report.text import plain
 from homogaudit.statistics.running_rate import RateCounter
 
@@ -28,6 +29,7 @@ class BarDisplay(Display):
         self._task = self._bar.add_task("starting", total=None)
         self._scored = 0
         self._is_drawing = False
+        self._deciding: events.Deciding | None = None
         self._bar.start()
 
     def show(self, event: Event, ahead: Ahead) -> None:
@@ -43,7 +45,11 @@ class BarDisplay(Display):
                 self._rates.add(event)
                 self._scored += 1
                 if not self._is_drawing:
-                    self._update(f"scored {self._scored} questions  {rate_text(self._rates.shown())}", ahead)
+                    self._update(f"scored {self._scored} questions  {self._rate_text()}", ahead)
+            case events.Deciding():
+                self._deciding = event
+                if event.is_decided:
+                    self._console.print(Text(deciding_text(event)))
             case events.Paused():
                 self._update("paused", ahead)
             case events.Cancelling():
@@ -54,11 +60,14 @@ class BarDisplay(Display):
                 self._is_drawing = event.draws_done < event.draws
                 self._update(
                     f"{event.questions_done}/{event.questions} questions  {event.tokens_per_second:.0f} tokens/s  "
-                    f"{rate_text(self._rates.shown())}",
+                    f"{self._rate_text()}",
                     ahead,
                 )
             case _:
                 pass
+
+    def _rate_text(self) -> str:
+        return rate_text(self._rates.shown(), self._deciding)
 
     def close(self) -> None:
         """Remove the bar."""

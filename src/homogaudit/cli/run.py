@@ -62,6 +62,10 @@ def run(
             metavar="K/N", help="Ask only every N-th question, from the K-th on; `homogaudit merge` joins the runs."
         ),
     ] = None,
+    until_decided: options.UntilDecidedOption = None,
+    continues: Annotated[
+        bool, options.asking("--continue", help="Ask the rest of the questions of a run that was decided early.")
+    ] = False,
     question_column: Annotated[str | None, options.asking(metavar="NAME", help="Column of the questions.")] = None,
     id_column: Annotated[str | None, options.asking(metavar="NAME", help="Column of their ids.")] = None,
     category_column: Annotated[str | None, options.asking(metavar="NAME", help="Column of their categories.")] = None,
@@ -142,7 +146,13 @@ def run(
     from homogaudit.cli.consent import make_consent
     from homogaudit.cli.engine_job import carry_out
     from homogaudit.cli.error_line import ignore, warn
-    from homogaudit.cli.gates import check_earlier_run, check_junit, check_signals, read_gates
+    from homogaudit.cli.gates import (
+        check_earlier_run,
+        check_junit,
+        check_signals,
+        check_until_decided,
+        read_gates,
+    )
     from homogaudit.cli.report import report_done
     from homogaudit.launch.run import plan_run
     from homogaudit.launch.run_choice import remove_if_empty
@@ -154,6 +164,8 @@ def run(
     check_signals(gates)
     junit_file = check_junit(junit, force=force)
     request = request_of(flags)
+    if until_decided:
+        check_until_decided(gates)
     plan = plan_run(request, warn, make_consent(is_agreed=yes), note=ignore if quiet else warn)
     path = plan.path
     if not quiet:

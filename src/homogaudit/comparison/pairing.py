@@ -134,6 +134,11 @@ def pair_runs(
         if data.sample_count < 2:
             held = "no samples" if data.sample_count == 0 else "one sample a question"
             raise UsageError(f"`{name}` holds {held}", "a comparison needs runs with two samples a question or more")
+        if data.is_stopped:
+            refuse(
+                f"`{name}` stops once it is decided, and fixed-n intervals do not hold of what it has drawn",
+                "draw the rest with `run ... --until-decided --continue`, or compare all the same with `--force`",
+            )
     common, left_out = _common_questions(names, runs, baseline)
     _check_asked(names, runs, common, baseline, refuse)
     samples = min(data.sample_count for data in runs)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from homogaudit.config.nearest import did_you_mean, in_backticks
 from homogaudit.config.sources import SourceKind, parse_source
@@ -148,6 +148,14 @@ def _filled_text(value: object, folder: Path) -> str:
     return text
 
 
+def _truth(value: object, folder: Path) -> bool:
+    # A variable is a number or a text.
+    found = {True: True, False: False, "true": True, "false": False}.get(cast(Any, value))
+    if found is None:
+        raise _BadValueError("must be true or false")
+    return found
+
+
 def _source(value: object, folder: Path) -> str:
     """Check a source and make its path absolute, because a later file may overlay the entry's other keys."""
     text = _filled_text(value, folder)
@@ -234,6 +242,7 @@ SETTING_KEYS: Mapping[str, _Check] = {
     "temperature": _amount,
     "max_tokens": _whole(1, 1 << 20),
     "greedy_max_tokens": _whole(1, 1 << 20),
+    "until_decided": _truth,
     # ggml's GGML_MAX_N_THREADS; it aborts on more.
     "threads": _whole(1, 512),
     # -1 is llama.cpp's own way to say all of them.

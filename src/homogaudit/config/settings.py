@@ -19,6 +19,7 @@ class Settings:
     Attributes:
         judge: Who labels the greedy answers of a new run.
         samples: Samples per question of a new run; so temperature, max_tokens and greedy_max_tokens.
+        until_decided: Whether a new run stops once it is decided.
         threads: Threads of the generator; the physical cores where `None`.
         gpu_layers: Layers of the generator on the GPU; as many as fit where `None`, all of them for -1.
         slots: Sequences that the generator decodes in one step.
@@ -33,6 +34,7 @@ class Settings:
     temperature: float | None = None
     max_tokens: int | None = None
     greedy_max_tokens: int | None = None
+    until_decided: bool | None = None
     threads: int | None = None
     gpu_layers: int | None = None
     slots: int | None = None

@@ -92,6 +92,10 @@ class RunRequest(ScoringRequest):
         server_model: The model's name on the server; `None` for the one in the URL, or the only one.
         concurrency: Requests at the same time on each server; `None` for the default.
         shard: `K/N` for the K-th of N shares of the questions; `None` for all.
+        until_decided: Whether to stop once the level is decided, or on which side of `max_scr` the rate lies; `None`
+            for no, or as the settings say.
+        max_scr: The highest single-cluster rate allowed; matters only there.
+        continues: Whether to draw the rest of a run that was decided early.
     """
 
     model: str
@@ -127,6 +131,9 @@ class RunRequest(ScoringRequest):
     server_model: str | None = None
     concurrency: int | None = None
     shard: str | None = None
+    until_decided: bool | None = None
+    max_scr: float | None = None
+    continues: bool = False
 
 
 def decoding_of(request: RunRequest) -> Decoding:
@@ -174,7 +181,12 @@ def completed(request: RunRequest, values: Mapping[str, Any]) -> RunRequest:
 
     What a preset sets goes before them, where one is asked for.
     """
-    keys = ["judge", "temperature", *([] if request.preset else ("samples", "max_tokens", "greedy_max_tokens"))]
+    keys = [
+        "judge",
+        "temperature",
+        "until_decided",
+        *([] if request.preset else ("samples", "max_tokens", "greedy_max_tokens")),
+    ]
     left_out = [key for key in keys if getattr(request, key) is None and values.get(key) is not None]
     return replace(request, **{key: values[key] for key in left_out})
 

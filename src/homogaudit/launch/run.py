@@ -34,12 +34,14 @@ from homogaudit.launch.run_paths import new_run_path
 from homogaudit.launch.scoring import ScoringPlanner, check_names, resolve_density_pool
 from homogaudit.launch.server_choice import ServerChoice, ServerEstimate, choose_server, estimate_requests
 from homogaudit.launch.speeds import find_comparison_pace
-from homogaudit.questions import Asking, QuestionFile, load_questions, load_template
+from homogaudit.launch.until_decided import check_is_live, continue_decided, stopping_rule
+from homogaudit.questions import Asking, QuestionFile, in_random_order, load_questions, load_template
 from homogaudit.questions.wording import quoted
 from homogaudit.records import Decoding, Prompting, Question, questions_digest
 from homogaudit.store import RunFile
 from homogaudit.store.run_schema import schema_version
 from homogaudit.store.shards import Shards
+from homogaudit.store.until_decided import UntilDecided
 
 
 def plan_run(
@@ -78,7 +80,10 @@ def plan_run(
     check_names(request, settings)
     template = None if request.prompt_template is None else load_template(request.prompt_template)
     shards = Shards((1,), 1) if request.shard is None else Shards.parse(request.shard)
+    rule = stopping_rule(request)
     question_file = _load_questions(request)
+    if rule is not None:
+        question_file = replace(question_file, questions=tuple(in_random_order(question_file.questions, rule.seed)))
     questions = shards.take(question_file.questions)
     pool = resolve_density_pool(request.density_pool)
     generator = resolve_drawable(request.model, named, warn, trust)
@@ -95,8 +100,12 @@ def plan_run(
         all_switches=True,
     )
     parameters = _parameters(generator, question_file, decoding, prompting, server, shards)
-    same = SameRun(question_file, parameters, shards)
+    if rule is not None:
+        parameters["until_decided"] = rule.as_parameter()
+    same = SameRun(question_file, parameters, shards, continues=request.continues)
     unfinished = same.unfinished(settings.runs) if request.output is None and not request.new else None
+    if request.continues and not (unfinished or (request.output and request.output.is_file())):
+        raise UsageError("no run of this command was decided early", "`homogaudit runs` lists the runs")
     stored = same.earlier(unfinished or request.output)
     # By the kind of the whole file's questions, so that all shards are judged alike.
     whole: Sequence[Question] = question_file.questions
@@ -120,6 +129,8 @@ def plan_run(
         )
     )
     scoring = ScoringPlanner(request, named, settings, trust, warn).plan(path, whole, pool)
+    if rule is not None:
+        check_is_live(scoring)
     comparisons = planned_comparisons(scoring, questions, decoding)
     if comparisons is not None:
         (note or warn)(f"after drawing, {comparisons.text(find_comparison_pace(scoring))}")
@@ -144,6 +155,8 @@ def plan_run(
         warn,
         hash_model=request.hash_model,
     )
+    if request.continues:
+        continue_decided(path)
     model = JobModel(generator.location, generator.kind, server.model if server else None, request.concurrency, budget)
     machine = JobMachine(
         slots=settings.slots,
@@ -157,11 +170,12 @@ def plan_run(
 
 
 def _decoding_begun(path: Path | None) -> dict[str, Any]:
-    """Return the decoding of a run that is there to be continued, nothing of a new one."""
+    """Return how a run that is there to be continued is drawn, nothing of a new one."""
     if path is None or schema_version(path) is None:
         return {}
     with RunFile.open(path) as run:
-        return dict(run.parameters.get("decoding") or {})
+        is_until_decided = UntilDecided.of_parameters(run.parameters) is not None
+        return {**(run.parameters.get("decoding") or {}), "until_decided": is_until_decided}
 
 
 def _choose_server(

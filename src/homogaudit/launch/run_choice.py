@@ -27,6 +27,8 @@ class SameRun:
     question_file: QuestionFile
     parameters: dict[str, Any]
     shards: Shards
+    continues: bool = False
+    """Whether one that was decided early counts as unfinished."""
 
     def earlier(self, path: Path | None) -> list[Question] | None:
         """Return the questions of a run file that an earlier version began; `None` where it is none."""
@@ -48,8 +50,10 @@ class SameRun:
         for path in list_runs(runs):
             try:
                 with RunFile.open(path) as stored:
-                    is_complete = stored.status == "complete"
-                if not is_complete and self.is_in(path):
+                    is_over = stored.status == "complete"
+                    if is_over and self.continues:
+                        is_over = stored.progress().state is not RunState.DECIDED_EARLY
+                if not is_over and self.is_in(path):
                     return path
             except HomogauditError:
                 continue

@@ -69,7 +69,7 @@ def summarize(path: Path) -> RunSummary:
             model, created, location = run.model, run.created, run.model_source.location
             source = run.question_source
             progress = run.progress()
-            status = "complete" if progress.state == "complete" else "unfinished"
+            status = "complete" if run.status == "complete" else "unfinished"
     return RunSummary(
         name=path.name.removesuffix(SUFFIX),
         path=str(path),

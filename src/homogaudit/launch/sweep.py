@@ -125,7 +125,9 @@ def plan_sweep(
 
     try:
         plans = [
-            plan_run(replace(each, output=folder / run.file), once(warn), consent, once(note or warn))
+            plan_run(
+                replace(each, output=folder / run.file, until_decided=False), once(warn), consent, once(note or warn)
+            )
             for each, run in zip(requests, manifest.runs, strict=True)
         ]
         estimate = join_estimates([x.estimate for x in plans if x.estimate is not None])

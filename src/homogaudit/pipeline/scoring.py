@@ -41,7 +41,11 @@ from homogaudit.store.facts import EmbedderUsed, JudgeUsed
 
 
 class Scorer:
-    """Scores questions of one run under one scoring: a judge, an embedder, clusterings and signals."""
+    """Scores questions of one run under one scoring: a judge, an embedder, clusterings and signals.
+
+    Attributes:
+        kept: The questions about which models are still to be asked; `None` for all.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Scorer:
         self._calls = run.calls()
         self._given_labels = self._stored_labels()
         self._clusterings: dict[str, dict[str, Clustering]] = {}
+        self.kept: Sequence[str] | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -201,7 +206,7 @@ class Scorer:
             return []
         return [
             x.question.id
-            for x in self._run.sample_sets(token_arrays=False, samples=False)
+            for x in self._run.sample_sets(self.kept, token_arrays=False, samples=False)
             if x.question.id not in self._given_labels and nothing_to_judge(x.question, x.greedy) is None
         ]
 
@@ -209,7 +214,7 @@ class Scorer:
         """Return the pairs that the model of `meaning` has still to be asked about by question; none without one."""
         if self._scoring.meaning_source is None:
             return {}
-        found = {x.question.id: self._meanings.unasked(x) for x in self._run.sample_sets(token_arrays=False)}
+        found = {x.question.id: self._meanings.unasked(x) for x in self._run.sample_sets(self.kept, token_arrays=False)}
         return {question_id: pairs for question_id, pairs in found.items() if pairs}
 
     def store_comparison(self, sample_set: SampleSet, pair: tuple[str, str], log_odds: Sequence[float]) -> None:

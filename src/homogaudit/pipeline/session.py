@@ -54,6 +54,7 @@ from homogaudit.records import (
     ResourceCost,
     SampleSet,
 )
+from homogaudit.report.deciding import DecisionCounter
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.store import RunFile, RunState
 from homogaudit.store.database import chunks
@@ -145,13 +146,15 @@ class Audit:
         self._load_generator = load_generator
         self._put_back = put_back
         self._questions = run.questions()
-        self._ids = {question.id for question in self._questions}
         self._expected_samples = run.expected_samples()
         self._draws = len(self._questions) * (self._expected_samples + 1)
         self._stored = 0
         self._remaining: dict[str, int] = {}
         self._scorer = Scorer(run, job, self._questions, load_embedder, load_nli, self._clock)
         self._states = ThinkingStates(run)
+        rule = run.stopping_rule
+        self._kept: tuple[str, ...] | None = None
+        self._decision = None if rule is None else DecisionCounter(rule, len(self._questions))
         self._told: set[str] = set()
         self._has_told_of_cuts = False
         self._progress: Progress | None = None
@@ -179,9 +182,13 @@ class Audit:
 
     def _work(self) -> Iterator[Event]:
         self._want_calls()
-        missing = self._missing_draws()
         # Told once all is drawn: what a part of the answers says may change.
         self._settle_states()
+        if self._decision is not None:
+            for event in self._scorer.scored_before():
+                self._decision.take(event)
+            self._keep_decided()
+        missing = self._missing_draws()
         yield self._plan(missing)
         # Before anything is noted: a run is not spoilt by an embedder that does not load.
         if not self._job.machine.defer_embedding and (missing or self._waiting()):
@@ -242,7 +249,7 @@ class Audit:
 
     def _missing_draws(self) -> dict[str, tuple[int, ...]]:
         """Return the sample indexes still to draw, by question in the order of the file; none without a model."""
-        if self._job.model is None:
+        if self._job.model is None or self._is_decided:
             return {}
         wanted = (GREEDY, *range(self._expected_samples))
         missing: dict[str, tuple[int, ...]] = {question.id: wanted for question in self._questions}
@@ -280,15 +287,22 @@ class Audit:
             yield self._ready(generator, decoding, missing)
             yield from self._new_warnings(generator)
             yield from self._scorer.scored_before()
+            drawn = self._drawing
             try:
+                yield from self._score_before_drawing()
                 if self._drawing is not None:
                     yield from self._draw(generator, self._drawing, decoding)
+                    self._keep_decided()
+                if self._is_decided:
+                    # What is drawn no further leaves the forecast too, and its cache is free for the calls.
+                    self._drawing = None
+                    yield Planned()
                 if not self._control.is_cancelled:
                     self._settle_states()
                     with self._clock(Phase.ASKING):
                         yield from self._ask(generator, decoding, is_server=model.kind == "server")
             finally:
-                self._session_facts = drawing_facts(generator, self._drawing)
+                self._session_facts = drawing_facts(generator, drawn)
                 self._end_session()
         finally:
             self._drawing = None
@@ -321,7 +335,7 @@ class Audit:
         by_id = {question.id: question for question in self._questions}
         begun = self._worked()
         last_progress = 0.0
-        while not drawing.is_done:
+        while not drawing.is_done and not self._is_decided:
             yield from self._obey(drawing)
             if self._control.is_cancelled:
                 return
@@ -378,7 +392,7 @@ class Audit:
                 with self._clock(Phase.STORING):
                     (sample_set,) = self._run.sample_sets([generation.question_id])
                 if self._scorer.is_ready:
-                    yield self._scorer.score(sample_set)
+                    yield from self._score_now(sample_set)
                 yield from self._tell_of_cuts(sample_set)
             if self._states.is_due:
                 yield from self._score_anew(self._settle_states().changed)
@@ -405,7 +419,36 @@ class Audit:
         finished = self._finished_questions()
         for sample_set in self._run.sample_sets([x for x in question_ids if x in finished]):
             if self._scorer.is_ready:
-                yield self._scorer.score(sample_set)
+                yield from self._score_now(sample_set)
+
+    # Whether the run is decided before its whole file is drawn
+
+    @property
+    def _is_decided(self) -> bool:
+        return self._decision is not None and self._decision.is_decided
+
+    def _keep_decided(self) -> None:
+        """Leave out of what follows all questions behind the first unfinished one, where the run is decided."""
+        if self._is_decided:
+            self._kept = self._scorer.kept = self._run.finished_in_order(self._scorer.key)
+
+    def _score_now(self, sample_set: SampleSet) -> Iterator[Event]:
+        """Score a question, and say what the questions leave open where it is to be decided."""
+        scored = self._scorer.score(sample_set)
+        yield scored
+        if self._decision is not None:
+            counted = self._decision.questions
+            self._decision.take(scored)
+            if self._decision.questions != counted:
+                yield self._decision.told()
+
+    def _score_before_drawing(self) -> Iterator[Event]:
+        """Score what an earlier session has drawn and not scored where it may decide the run."""
+        if self._decision is None:
+            return
+        for part in chunks(self._waiting(), _SCORING_CHUNK):
+            for sample_set in self._run.sample_sets(part):
+                yield from self._score_now(sample_set)
 
     def _tell(self, lines: Sequence[str]) -> Iterator[Event]:
         """Pass on warnings, each once."""
@@ -520,7 +563,7 @@ class Audit:
         wanted = self._run.wanted_calls
         if not wanted:
             return {}
-        greedy = [x.greedy for x in self._run.sample_sets(token_arrays=False, samples=False)]
+        greedy = [x.greedy for x in self._run.sample_sets(self._kept, token_arrays=False, samples=False)]
         answered = [x.question_id for x in greedy if x is not None and x.is_valid]
         missing = {kind: [x for x in answered if kind not in stored.get(x, {})] for kind in wanted}
         return {kind: found for kind, found in missing.items() if found}
@@ -579,7 +622,8 @@ class Audit:
                 yield from self._obey()
                 if self._control.is_cancelled:
                     return
-                yield self._scorer.score(sample_set)
+                yield from self._score_now(sample_set)
+        self._keep_decided()
         if self._waits_for_run_signals():
             self._scorer.score_run()
         self._end_session()
@@ -659,8 +703,9 @@ class Audit:
     # The state of the run
 
     def _states_now(self) -> dict[str, RunState]:
-        """Return how far each question is under this scoring."""
-        return self._run.question_states(self._scorer.key)
+        """Return how far each question is under this scoring; of a decided run those that enter."""
+        states = self._run.question_states(self._scorer.key)
+        return states if self._kept is None else {name: states[name] for name in self._kept}
 
     def _finished_questions(self) -> set[str]:
         """Return the questions all of whose draws are stored."""
@@ -672,7 +717,8 @@ class Audit:
 
     def _waits_for_run_signals(self) -> bool:
         """Whether all questions are finished and the signals over all of them are not stored under this scoring."""
-        return self._finished_questions() == self._ids and self._run.run_signals != self._scorer.key
+        are_finished = len(self._finished_questions()) == len(self._states_now())
+        return are_finished and self._run.run_signals != self._scorer.key
 
     def _is_scored(self) -> bool:
         return set(self._states_now().values()) == {RunState.SCORED}

@@ -4,7 +4,7 @@ Knows nothing of models, tokens or clusters.
 """
 
 from homogaudit.questions.layouts import Columns
-from homogaudit.questions.loaders import Duplicate, QuestionFile, load_questions
+from homogaudit.questions.loaders import Duplicate, QuestionFile, in_random_order, load_questions
 from homogaudit.questions.prompts import Prompt, PromptRenderer, Segment, load_template
 from homogaudit.questions.reading import Asking
 from homogaudit.questions.references import read_references
@@ -19,6 +19,7 @@ __all__ = [
     "PromptRenderer",
     "QuestionFile",
     "Segment",
+    "in_random_order",
     "load_questions",
     "load_template",
     "read_references",

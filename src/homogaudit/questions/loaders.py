@@ -103,10 +103,7 @@ def load_questions(
 
     def ordered(questions: list[Question]) -> list[Question]:
         found = _of_categories(questions, categories, name)
-        if shuffle is not None:
-            # A sort by digest: the same order on every Python version, whatever else the file holds.
-            found.sort(key=lambda question: hashlib.sha256(f"{shuffle} {question.id}".encode()).digest())
-        return found
+        return found if shuffle is None else in_random_order(found, shuffle)
 
     found = ordered([item.question for item in kept])
     questions = found[:limit]
@@ -115,6 +112,12 @@ def load_questions(
     warnings = [*raw.notes, *reading.notes, *_warnings(raw, questions, duplicates)]
     earlier = _earlier(raw, columns, ordered)[:limit]
     return QuestionFile(name, reading.layout, tuple(questions), tuple(duplicates), tuple(warnings), earlier, cut)
+
+
+def in_random_order(questions: Sequence[Question], seed: int) -> list[Question]:
+    """Return the questions in an order that depends on the seed and on their ids alone."""
+    # A sort by digest: the same order on every Python version, whatever else the file holds.
+    return sorted(questions, key=lambda question: hashlib.sha256(f"{seed} {question.id}".encode()).digest())
 
 
 def _earlier(

@@ -18,7 +18,7 @@ from homogaudit.report.labels import choose_judge, count_labels
 from homogaudit.report.model_comparison import compare_models
 from homogaudit.report.phase_times import phase_times
 from homogaudit.report.pointer import pointer_figures
-from homogaudit.report.records import Homogenization, Report, RunFacts, Undefined
+from homogaudit.report.records import Deciding, Homogenization, Report, RunFacts, Undefined
 from homogaudit.report.run_data import RunData, mapping, read_run
 from homogaudit.report.signal_choice import choose_signal
 from homogaudit.report.signal_scores import labelled_scores, score_signals
@@ -127,6 +127,9 @@ def _run_facts(data: RunData) -> RunFacts:
         questions=len(data.sets),
         status="complete" if run.status == "complete" else "started",
         state=run.progress().state,
+        deciding=None
+        if data.rule is None
+        else Deciding(data.rule.max_scr, data.rule.seed, len(data.finished), data.is_stopped),
         created=run.created,
         finished=run.finished,
         samples=data.sample_count,

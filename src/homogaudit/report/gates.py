@@ -12,12 +12,14 @@ from statistics import NormalDist
 from typing import Literal
 
 from homogaudit.report.gate_records import Gate, GateState
+from homogaudit.report.level import bound_starts
 from homogaudit.report.numbers import count, decimal, interval, share
 from homogaudit.report.parts import line, record_table
 from homogaudit.report.records import Auroc, Estimate, MethodFigures, Report, Undefined
 from homogaudit.report.section import Column, Line, Section, Tone
 from homogaudit.report.verdict import questions_to_decide
 from homogaudit.statistics import MARGIN, Rate, clopper_pearson, questions_needed
+from homogaudit.statistics.decision_sequence import questions_to_one_band
 from homogaudit.statistics.rates import MOST_QUESTIONS, POWER
 
 GATE_TONES: Mapping[GateState, Tone] = {
@@ -98,7 +100,8 @@ def _validity_gate(report: Report) -> Gate:
 def _scr_gate(report: Report, figures: MethodFigures | None, bound: float, by: str) -> Gate:
     name = f"--max-scr {bound:g}"
     rate = figures.level_rate if figures else Undefined("nothing was clustered")
-    if (reason := blocked(report)) is not None or isinstance(rate, Undefined):
+    reason = blocked(report) or _sequence_alone(report, by)
+    if reason is not None or isinstance(rate, Undefined):
         return not_judged(name, reason or _reason(rate))
     state = state_of(rate, bound, by)
     assert figures is not None
@@ -109,18 +112,29 @@ def _scr_gate(report: Report, figures: MethodFigures | None, bound: float, by: s
 def _missed_gate(report: Report, figures: MethodFigures | None, bound: float, by: str) -> Gate:
     name = f"--max-missed {bound:g}"
     rate = figures.missed_rate if figures else Undefined("nothing was clustered")
-    if (reason := blocked(report)) is not None or isinstance(rate, Undefined):
+    reason = blocked(report) or _sequence_alone(report, by)
+    if reason is not None or isinstance(rate, Undefined):
         return not_judged(name, reason or _reason(rate))
     state = state_of(rate, bound, by)
     needed = None
-    if state == "not shown" and (wrong := _wrong_needed(rate, bound)) is not None:
+    is_sequential = figures is not None and figures.is_sequential
+    if state == "not shown" and (wrong := _wrong_needed(rate, bound, is_sequential=is_sequential)) is not None:
         # As many questions as have so many wrong answers among them.
         needed = math.ceil(wrong * report.validity.questions_scored / rate.n)
     return _gate(name, state, "missed errors", rate, needed, by)
 
 
-def _wrong_needed(rate: Rate, bound: float) -> int | None:
+def _sequence_alone(report: Report, by: str) -> str | None:
+    """Return why an estimate decides nothing of a run that stops once it is decided; `None` where it may."""
+    is_open = by != "estimate" or report.run.deciding is None
+    return None if is_open else "the estimate of a run that stops once it is decided decides nothing"
+
+
+def _wrong_needed(rate: Rate, bound: float, *, is_sequential: bool) -> int | None:
     """Return how many wrong answers would decide, if those of a category stay as much alike as they are."""
+    if is_sequential:
+        about = questions_to_one_band(rate.value, bound_starts(bound))
+        return None if about is None else max(about, rate.n + 1)
     alone = clopper_pearson(rate.k, rate.n)
     weight = max(1.0, ((rate.high - rate.low) / (alone.high - alone.low)) ** 2)
     found = questions_needed(rate.value, (bound,), weight=weight)
@@ -131,7 +145,10 @@ def _auroc_gate(report: Report, signal: str, bound: float, by: str) -> Gate:
     name = f"--min-auroc {signal}={bound:g}"
     scored = report.signals.get(signal)
     found = scored.auroc if scored else Undefined(f"{signal} is not among the signals of this run")
-    if (reason := blocked(report)) is not None or isinstance(found, Undefined):
+    reason = blocked(report)
+    if report.run.deciding is not None and report.run.deciding.is_stopped:
+        reason = reason or "the run stopped once it was decided, and an AUROC needs the whole file"
+    if reason is not None or isinstance(found, Undefined):
         return not_judged(name, reason or _reason(found))
     area = _area(found)
     if by == "interval" and area.low is None:

@@ -102,7 +102,7 @@ def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str]
     """Return whether each scored question has one cluster.
 
     A question without a count has one at worst where fewer than two of its samples hold an answer, and is left out
-    where it could have been clustered.
+    where it could have been clustered. In a run that decides while it goes on none may be left out: it is not known.
 
     Args:
         data: Of the run.
@@ -112,13 +112,16 @@ def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str]
     counted = [
         (x, valid)
         for x, valid in zip(data.finished, data.valid_counts, strict=True)
-        if data.sample_count >= 2 and keep(x.question.id) and (x.question.id in clusters or valid < 2)
+        if data.sample_count >= 2
+        and keep(x.question.id)
+        and (x.question.id in clusters or valid < 2 or (clusters and data.rule is not None))
     ]
     return Outcomes(
         np.array([clusters.get(x.question.id, 1) for x, _ in counted], dtype=np.intp),
-        np.array([valid == len(x.samples) for x, valid in counted], dtype=np.bool_),
+        np.array([valid == len(x.samples) and x.question.id in clusters for x, valid in counted], dtype=np.bool_),
         tuple(x.question.category for x, _ in counted),
         tuple(x.question.id for x, _ in counted),
+        data.starts,
     )
 
 
@@ -166,6 +169,7 @@ def method_figures(
         threshold=method.threshold,
         embedder=method.embedder,
         level=level_of(level_rate),
+        is_sequential=data.rule is not None,
         questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in data.finished),
         level_rate=level_rate,
         scr=every.rate(reason),
@@ -195,7 +199,8 @@ def method_figures(
 
 def _missed(wrong: Outcomes, reason: str) -> Rate | Undefined:
     """Return the missed errors with an interval like that of the level."""
-    found = wrong.level_rate(reason)
+    # It is no matter of the level's bands.
+    found = (wrong if wrong.starts is None else replace(wrong, starts=())).level_rate(reason)
     if isinstance(found, Undefined) and found.reason != reason:
         return Undefined(f"of those answered wrongly {found.reason}")
     return found

@@ -4,6 +4,7 @@ Figures write themselves by their definitions; here is only which stand together
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from homogaudit.codec import finite
 from homogaudit.report.analysis_layout import analysis_sections
@@ -66,7 +67,7 @@ SCR_AXIS = Axis(marks=(MILD, SEVERE), label=f"{MILD:.0%} mild, {SEVERE:.0%} seve
 
 def sections(report: Report) -> tuple[Section, ...]:
     """Return all sections; one whose figures were left for the full report is not among them."""
-    return (
+    found = (
         _run(report),
         _validity(report.validity),
         _verdict(report.verdict),
@@ -81,6 +82,27 @@ def sections(report: Report) -> tuple[Section, ...]:
         cascade_section(report.cascade),
         *pointer_section(report.pointer),
     )
+    return tuple(_with_fixed_n(section, report) for section in found)
+
+
+_WITHOUT_FIXED_N = ("run", "validity", "verdict", "gates", "homogenization")
+
+
+def _with_fixed_n(section: Section, report: Report) -> Section:
+    """Say of the intervals of a run that stops once it is decided which ones are fixed-n."""
+    found = report.run.deciding
+    if found is None:
+        return section
+    if section.key == "homogenization":
+        text = (
+            "Intervals of SCR by clustering and by threshold are confidence sequences, which hold at any number of "
+            "questions. All others are fixed-n: they hold where that number was set beforehand."
+        )
+    elif found.is_stopped and section.key not in _WITHOUT_FIXED_N:
+        text = "Of a stopped run: intervals are fixed-n, and hold where the number of questions was set beforehand."
+    else:
+        return section
+    return replace(section, parts=(*section.parts, line(text, "until_decided", "muted")))
 
 
 def _run(report: Report) -> Section:

@@ -4,6 +4,7 @@ Bands are [0, 5%), [5%, 20%] and (20%, 1]; a level names those that the interval
 words around a level.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,6 +16,7 @@ from homogaudit.records import Interval
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Rate, clopper_pearson, grouped_interval, wilson
 from homogaudit.statistics.bootstrap import FEWEST_CATEGORIES
+from homogaudit.statistics.decision_sequence import confidence_sequence
 
 Band = Literal["none", "mild", "severe"]
 Level = Literal["none", "at most mild", "mild", "at least mild", "severe", "undecided", "not judged"]
@@ -23,6 +25,9 @@ VerdictLevel = Literal[Level, "invalid"]
 MILD = 0.05
 SEVERE = 0.20
 """Single-cluster rates from which on, and above which, homogenization is mild and severe (METHODS)."""
+
+LEVEL_STARTS = (MILD, math.nextafter(SEVERE, 1.0))
+"""The lowest rates of the bands of mild and of severe homogenization."""
 
 FEWEST_QUESTIONS = 10
 """With fewer questions whose samples all hold an answer no level is given (METHODS)."""
@@ -35,6 +40,11 @@ _BANDS: Mapping[VerdictLevel, tuple[Band, ...]] = {
     "severe": ("severe",),
     "undecided": ("none", "mild", "severe"),
 }
+
+
+def bound_starts(bound: float) -> tuple[float, ...]:
+    """Return the lowest rate above a bound, where the second of two bands begins: below and above it."""
+    return (math.nextafter(bound, 1.0),)
 
 
 def possible_bands(level: VerdictLevel) -> tuple[Band, ...]:
@@ -66,12 +76,16 @@ class Outcomes:
         whole: Shape (n,), whether all N samples hold an answer.
         categories: Of each question.
         question_ids: Of each.
+        starts: Where bands begin between which a run decides while it goes on, the questions being in their random
+            order; empty for an interval that holds then without bands. `None` of a run whose number of questions was
+            fixed beforehand.
     """
 
     clusters: NDArray[np.intp]
     whole: NDArray[np.bool_]
     categories: Sequence[str | None]
     question_ids: Sequence[str]
+    starts: tuple[float, ...] | None = None
 
     @property
     def _best(self) -> NDArray[np.bool_]:
@@ -117,7 +131,8 @@ class Outcomes:
         """Return the rate with the interval that the level goes by, or why there is no level.
 
         It reaches from the lower end of the best case to the upper end of the worst, each end Clopper and Pearson's or
-        that over categories, whichever interval is wider.
+        that over categories, whichever interval is wider; of a run that decides while it goes on it is the confidence
+        sequence, which needs no such care: any order of categories is as likely as any other.
 
         Args:
             reason: Why there is no question, should there be none.
@@ -131,6 +146,10 @@ class Outcomes:
         if whole < FEWEST_QUESTIONS:
             have = f"{whole} of {scored:,} scored questions {'has' if whole == 1 else 'have'}"
             return Undefined(f"only {have} an answer in each of the samples, {FEWEST_QUESTIONS} are needed")
+        if self.starts is not None:
+            rate = self.rate(reason)
+            ends = confidence_sequence(self._best, self._worst, self.starts)
+            return rate if isinstance(rate, Undefined) else replace(rate, low=ends.low, high=ends.high)
         exact = self._enveloped(reason, lambda single: clopper_pearson(int(single.sum()), single.size))
         over = self.by_category()
         if isinstance(over, Undefined) or isinstance(exact, Undefined):

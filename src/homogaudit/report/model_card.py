@@ -45,7 +45,8 @@ def _metrics(report: Report) -> Iterator[_Metric]:
     figures = report.homogenization.methods.get(primary or "")
     if figures is not None and not report.verdict.level_reason and isinstance(figures.level_rate, Rate):
         rate, missed = figures.level_rate, figures.wrong_in_single_cluster
-        yield _Metric("single_cluster_rate", f"single-cluster rate by {primary}, {_of(rate)}", rate.value)
+        kind = "confidence sequence" if figures.is_sequential else "interval"
+        yield _Metric("single_cluster_rate", f"single-cluster rate by {primary}, {_of(rate, kind)}", rate.value)
         if isinstance(missed, Rate):
             yield _Metric("missed_errors", f"wrong answers on which all samples agree, {_of(missed)}", missed.value)
     accuracy, area = report.labels.accuracy, report.verdict.signal_auroc
@@ -57,8 +58,8 @@ def _metrics(report: Report) -> Iterator[_Metric]:
         yield _Metric("roc_auc", f"AUROC of {report.verdict.signal} on held-out questions, {ends}", area.value)
 
 
-def _of(rate: Rate) -> str:
-    return f"95% interval {percent_interval(rate.low, rate.high)}, {share(rate.k, rate.n)}"
+def _of(rate: Rate, kind: str = "interval") -> str:
+    return f"95% {kind} {percent_interval(rate.low, rate.high)}, {share(rate.k, rate.n)}"
 
 
 def _how(report: Report) -> str:
@@ -68,6 +69,8 @@ def _how(report: Report) -> str:
     if temperature is not None:
         drawn += f" at temperature {temperature:g}"
     questions = f"{count(run.questions)} question{'' if run.questions == 1 else 's'}"
+    if run.deciding is not None and run.deciding.is_stopped:
+        questions = f"{count(run.deciding.questions)} of {questions} in random order until it was decided,"
     return f"{questions} of `{plain(run.question_source)}`, {drawn}, run {plain(run.id[:12])}"
 
 

@@ -105,6 +105,23 @@ class TokenEntropies:
 
 
 @dataclass(frozen=True, slots=True)
+class Deciding:
+    """How far a run is that stops once it is decided.
+
+    Attributes:
+        max_scr: On which side of this the single-cluster rate lies is decided; `None` where it is the level.
+        seed: Of the random order of the questions.
+        questions: Those that are counted: before the first that is not drawn.
+        is_stopped: Whether it was decided, or interrupted, before the whole file was drawn.
+    """
+
+    max_scr: Share | None
+    seed: int
+    questions: Count
+    is_stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What was audited, how, and on what.
 
@@ -114,6 +131,7 @@ class RunFacts:
         shards: Which shards of the question file the run holds, `None` for all of it.
         questions: How many questions the run holds.
         samples: N, the samples a question.
+        deciding: `None` of a run whose number of questions was fixed beforehand.
         embedder: Plain name of that behind the clustering `embedding`, `None` where there is none.
         token_entropies: Where they come from.
     """
@@ -126,6 +144,7 @@ class RunFacts:
     questions: Count
     status: Literal["started", "complete"]
     state: RunState
+    deciding: Deciding | None
     created: str
     finished: str | None
     samples: Count
@@ -217,6 +236,7 @@ class MethodFigures:
 
     Attributes:
         level: Of this clustering's own `level_rate`.
+        is_sequential: Whether the intervals that decide are confidence sequences.
         embedder: Its key: its name and a fingerprint of its files.
         mean_alignment_tax: Of AT = 1 - D/N.
         refused_by_category: Of the categories that have a single cluster, in the order of the file.
@@ -228,6 +248,7 @@ class MethodFigures:
     threshold: Annotated[float | None, Figure("joins at", written=threshold)]
     embedder: str | None
     level: Annotated[Level, Figure("level")]
+    is_sequential: bool
     questions_missing: Annotated[Count, Figure("not clustered")]
     level_rate: Annotated[
         Rate | Undefined,
@@ -235,8 +256,9 @@ class MethodFigures:
             "SCR, for the level",
             "The single-cluster rate with the interval that decides the level, the gate and how many questions are "
             "needed: two-sided, at least 95% at every n. It reaches from the lower end of the best case to the upper "
-            "end of the worst, and is the interval over categories where that is wider. Null with its reason where no "
-            "level is given.",
+            "end of the worst, and is the interval over categories where that is wider. Of a run that stops once it is "
+            "decided it is a confidence sequence, which holds at every number of questions at once. Null with its "
+            "reason where no level is given.",
             source="Clopper & Pearson 1934, Biometrika 26:404-413",
         ),
     ]

@@ -26,10 +26,12 @@ from homogaudit.records import (
     SignalValue,
 )
 from homogaudit.report.analysis_records import Direction
+from homogaudit.report.level import LEVEL_STARTS, bound_starts
 from homogaudit.report.records import Estimate, Undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import Rate, bootstrap_means, wilson
 from homogaudit.store import RunFile, RunState, Scoring, Session
+from homogaudit.store.until_decided import UntilDecided
 
 _CHUNK = 500
 """Questions whose embeddings are held at once."""
@@ -61,6 +63,8 @@ class RunData:
         fully_valid: Those of them whose N samples all hold an answer; none where N < 2.
         parameters: Everything that the draws depend on.
         scoring: What the run was last scored with, `None` before.
+        rule: That of a run which stops once it is decided: what it says of its rates holds at any number of questions,
+            and `finished` are those before the first that is not. `None` where all of a file is drawn.
     """
 
     run: RunFile
@@ -71,6 +75,19 @@ class RunData:
     fully_valid: tuple[SampleSet, ...]
     parameters: Mapping[str, Any]
     scoring: Scoring | None
+    rule: UntilDecided | None = None
+
+    @property
+    def starts(self) -> tuple[float, ...] | None:
+        """Where the bands begin between which such a run decides; `None` of another."""
+        if self.rule is None:
+            return None
+        return LEVEL_STARTS if self.rule.max_scr is None else bound_starts(self.rule.max_scr)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether such a run has not drawn its whole file."""
+        return self.rule is not None and len(self.finished) < len(self.sets)
 
     def drawn(self) -> Iterator[Generation]:
         """Yield every sample of the finished questions."""
@@ -228,9 +245,16 @@ def read_run(run: RunFile) -> RunData:
         and len(x.samples) >= samples
         and (samples > 0 or x.greedy is not None or x.question.id in labelled)
     )
+    rule = UntilDecided.of_parameters(run.parameters)
+    if rule is not None:
+        if run.continued and len(finished) == len(sets):
+            rule = None
+        else:
+            entering = frozenset(run.finished_in_order())
+            finished = tuple(x for x in finished if x.question.id in entering)
     fully_valid = tuple(x for x in finished if samples >= 2 and len(x.valid_samples) == len(x.samples))
     unscored = frozenset(x.question.id for x in finished if states[x.question.id] is RunState.DRAWN)
-    return RunData(run, sets, samples, finished, unscored, fully_valid, run.parameters, run.scoring)
+    return RunData(run, sets, samples, finished, unscored, fully_valid, run.parameters, run.scoring, rule)
 
 
 def _is_refused(sample_set: SampleSet) -> bool:

@@ -36,6 +36,7 @@ def summary(report: Report) -> Section:
         named = {str(report.homogenization.primary): primary}
         first = Column("clustering", "clustering")
         parts.append(record_table(named, first, paths, term=lambda _: "scr", mark=decides, axis=SCR_AXIS))
+    parts += _stopped(report)
     parts += [
         *_meaning(report, primary),
         *_robust(report, primary),
@@ -53,6 +54,18 @@ def _run(report: Report) -> Line:
     run = report.run
     drawn = f"{count(run.samples)} samples each" if run.samples else "no samples"
     return line(f"{run.model}: {count(run.questions)} questions of `{run.question_source}`, {drawn}", "run")
+
+
+def _stopped(report: Report) -> list[Line]:
+    """Return where a run stopped once it was decided, and which intervals hold there."""
+    found = report.run.deciding
+    if found is None or not found.is_stopped:
+        return []
+    text = (
+        f"After {share(found.questions, report.run.questions)} questions in random order. This interval holds wherever "
+        "it stops; AUROCs and all others are fixed-n, of a stopped run."
+    )
+    return [line(text, "until_decided", label="Stopped")]
 
 
 def _primary(report: Report) -> MethodFigures | None:

@@ -222,7 +222,12 @@ def _question_warnings(validity: Validity, data: RunData) -> list[str]:
             f"{absent} {'is' if len(missing) == 1 else 'are'} missing: {share(total - validity.questions, total)} "
             "questions of the file enter nothing"
         )
-    if validity.questions_unfinished:
+    if data.is_stopped and data.run.status == "complete":
+        asked = share(validity.questions_drawn, validity.questions)
+        warnings.append(
+            f"the run was decided after {asked} questions: AUROCs and other fixed-n intervals are of a stopped run"
+        )
+    elif validity.questions_unfinished:
         unfinished = share(validity.questions_unfinished, validity.questions)
         warnings.append(f"{unfinished} questions are unfinished and enter nothing")
     how = "run `homogaudit score RUN`" if data.run.is_recorded else "run the same command again"

@@ -12,7 +12,16 @@ from homogaudit.codec import finite
 from homogaudit.report.analysis_records import AnswerWhere
 from homogaudit.report.cascade import cascade_sentence
 from homogaudit.report.cascade_records import CascadeFindings
-from homogaudit.report.level import FEWEST_QUESTIONS, MILD, SEVERE, Level, VerdictLevel, possible_bands
+from homogaudit.report.level import (
+    FEWEST_QUESTIONS,
+    LEVEL_STARTS,
+    MILD,
+    SEVERE,
+    Level,
+    VerdictLevel,
+    bound_starts,
+    possible_bands,
+)
 from homogaudit.report.numbers import (
     count,
     decimal,
@@ -41,6 +50,7 @@ from homogaudit.report.records import (
 from homogaudit.report.signal_choice import SignalChoice
 from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, clopper_pearson, questions_needed
+from homogaudit.statistics.decision_sequence import questions_to_one_band
 from homogaudit.statistics.rates import POWER
 
 EXAMPLE = "homogaudit-example"
@@ -87,6 +97,7 @@ def decide(
     distrusted = {} if label_warning(labels) is not None else _distrusted(signals, level, primary)
     sentences = [
         *_level_sentences(level, reasons, figures, primary, validity),
+        *_stopped_sentences(facts),
         *_other_sentences(other, methods),
         *_missed_error_sentences(figures, primary),
         *_signal_sentences(labels, signals, choice),
@@ -159,10 +170,13 @@ def _next(
     # Answers that came from elsewhere are drawn anew where they came from.
     if limit is not None and 10 * (cut + validity.thinking_unclosed) > validity.samples:
         found.append(f"`{again} --max-tokens {4 * limit:g}`: answers that end")
+    if facts.deciding is not None and facts.deciding.is_stopped and facts.status == "complete":
+        rest = count(facts.questions - facts.deciding.questions)
+        found.append(f"`{again} --until-decided --continue`: asks the other {rest}, for fixed-n intervals")
     if facts.state == "drawn":
         found.append(f"`homogaudit score {run}`: scores what is drawn")
     needed = None if level == "invalid" else _needed(figures)
-    if needed is not None and limit is not None:
+    if needed is not None and limit is not None and not (figures and figures.is_sequential):
         found.append(f"`{again}`, {count(needed)} of them: would decide the level")
     if labels.judge is None or 2 * (labels.correct + labels.incorrect) < validity.questions_scored:
         found.append(f"`homogaudit score {run} --judge model:MODEL`: labels by another model")
@@ -207,6 +221,10 @@ def questions_to_decide(figures: MethodFigures, bounds: Sequence[float]) -> int 
     where they do not, and where no practicable number of questions would do.
     """
     best, worst, judged = figures.scr_best_case, figures.scr_worst_case, figures.level_rate
+    if figures.is_sequential and not isinstance(judged, Undefined):
+        starts = LEVEL_STARTS if len(bounds) > 1 else bound_starts(bounds[0])
+        about = questions_to_one_band(judged.value, starts)
+        return None if about is None else max(about, judged.n + 1)
     if isinstance(best, Undefined) or isinstance(worst, Undefined) or isinstance(judged, Undefined):
         return None
     if bisect_left(bounds, best.value) != bisect_left(bounds, worst.value):
@@ -249,14 +267,26 @@ def _level_sentences(
     name, lies = said[level]
     if without is not None:
         name += f", {without} without refusals"
-    over = " over categories" if _is_over_categories(figures) else ""
+    interval = "confidence sequence" if figures.is_sequential else "interval"
+    interval += " over categories" if _is_over_categories(figures) else ""
     ends = percent_interval(rate.low, rate.high)
     return [
         f"{name}: {share(rate.k, rate.n)} questions get {_one_answer(primary)} (single-cluster rate "
-        f"{percent(rate.value)}, clustering `{primary}`); its 95% interval{over} {ends} {lies}.",
+        f"{percent(rate.value)}, clustering `{primary}`); its 95% {interval} {ends} {lies}.",
         *_open_sentences(figures),
         *_refusal_sentences(figures, without),
         *(_needed_sentences(figures) if len(possible_bands(level)) > 1 else []),
+    ]
+
+
+def _stopped_sentences(facts: RunFacts) -> list[str]:
+    """Return what a run that stops once it is decided has stopped at, and what that spoils."""
+    found = facts.deciding
+    if found is None or not found.is_stopped:
+        return []
+    return [
+        f"The run counts {share(found.questions, facts.questions)} questions in random order; the confidence sequence "
+        "holds wherever it stops. All other intervals are fixed-n ones of a stopped run, those of AUROCs too."
     ]
 
 
@@ -303,6 +333,8 @@ def _needed_sentences(figures: MethodFigures) -> list[str]:
         return []
     if needed is None:
         return ["At this rate no practicable number of questions would decide."]
+    if figures.is_sequential:
+        return [f"At this rate about {count(needed)} questions would decide; {count(scored.n)} are counted."]
     return [
         f"About {count(needed)} questions would decide, with a probability of {POWER:.0%} if the true rate is "
         f"{percent(scored.value)}; {count(scored.n)} are scored."

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from homogaudit.records import ClusteringMethod, LabelValue
@@ -47,7 +48,7 @@ class Overviews(Draws):
             {**parameters, **({"calls": json.dumps(calls)} if calls else {})},
         )
         if parameters["is_complete"]:
-            state = RunState.COMPLETE
+            state = RunState.COMPLETE if drawn == questions else RunState.DECIDED_EARLY
         elif waiting == questions:
             state = RunState.WAITING
         elif drawn < questions:
@@ -66,6 +67,12 @@ class Overviews(Draws):
         """
         query = f"SELECT q.id, {STATE} FROM {STATE_TABLES} ORDER BY q.position"
         return {name: RunState(state) for name, state in self.rows(query, self._state_parameters(scoring))}
+
+    def finished_in_order(self, scoring: str | None = None) -> tuple[str, ...]:
+        """Return the questions, from the first on, all of whose draws are stored, up to the first that lacks some."""
+        states = self.question_states(scoring)
+        finished = (RunState.DRAWN, RunState.SCORED)
+        return tuple(takewhile(lambda name: states[name] in finished, states))
 
     def _state_parameters(self, scoring: str | None = None) -> dict[str, Any]:
         """Return what the states of questions depend on."""

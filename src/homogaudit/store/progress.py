@@ -7,7 +7,7 @@ from enum import StrEnum
 class RunState(StrEnum):
     """How far a run is, or a question of it; the glossary explains each under its name.
 
-    A question is neither `partial` nor `complete`.
+    A question is neither `partial` nor `complete` nor `decided early`.
     """
 
     WAITING = "waiting"
@@ -16,6 +16,7 @@ class RunState(StrEnum):
     SCORED = "scored"
     PARTIAL = "partial"
     COMPLETE = "complete"
+    DECIDED_EARLY = "decided early"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class RunProgress:
     @property
     def text(self) -> str:
         """How far the run is, for people."""
+        if self.state is RunState.DECIDED_EARLY:
+            return f"decided early, {self.drawn:,} of {self.questions:,} questions are drawn"
         if self.drawn < self.questions:
             return f"{self.drawn:,} of {self.questions:,} questions are drawn"
         if self.scored < self.questions:

@@ -18,6 +18,7 @@ from homogaudit.store.facts import (
     ThinkingFacts,
     read_record,
 )
+from homogaudit.store.until_decided import UntilDecided
 
 _LATER_PARAMETERS = frozenset({"prompting.all_switches"})
 """Parameters that version 0.1.0 did not store: a run without one goes on as it was begun."""
@@ -32,7 +33,7 @@ class RunFacts(Database):
     Attributes:
         created: ISO 8601, UTC.
         finished: The same; `None` before everything is drawn and scored.
-        status: `started` until everything is drawn and scored, then `complete`.
+        status: `started` until everything is drawn and scored, or decided early, then `complete`.
         model: The model's name as reports show it.
         question_source: The question file's name as reports show it.
         directions: -1 for recorded signals where lower is more uncertain.
@@ -43,6 +44,7 @@ class RunFacts(Database):
         run_signals: Key of the scoring that the signals over all questions are stored under.
         phases: Seconds of all sessions by `homogaudit.phases.Phase`; empty in runs of version 0.1.0.
         diversity_of: Key of the scoring whose figures of diversity are stored; `None` where there are none.
+        continued: Whether the rest of a run that was to stop once it is decided is to be drawn after all.
         given_answers: Sample indexes of recorded answers that the file told beside the text, by question id.
     """
 
@@ -68,6 +70,7 @@ class RunFacts(Database):
     diversity_of = Fact(str)
     phases = Fact(dict[str, float], {})
     token_arrays_dropped = Fact(bool, False)
+    continued = Fact(bool, False)
     embedders = Fact(dict[str, EmbedderUsed], {})
     judge_models = Fact(dict[str, JudgeUsed], {})
     cluster_labels = Fact(ClusterLabels)
@@ -76,6 +79,11 @@ class RunFacts(Database):
     def parameters(self) -> dict[str, Any]:
         """Everything that the draws depend on."""
         return dict(self.meta("parameters"))
+
+    @property
+    def stopping_rule(self) -> UntilDecided | None:
+        """When the run stops before its whole file is drawn; `None` where it does not."""
+        return None if self.continued else UntilDecided.of_parameters(self.parameters)
 
     @property
     def is_recorded(self) -> bool:
