@@ -196,7 +196,9 @@ def _print_list(paths: Sequence[Path]) -> None:
         samples = "" if not summary.samples else f" x {summary.samples}"
         console.print(Text(plain(summary.name), style="bold"), soft_wrap=True)
         # What is complete needs no other word than its level.
-        state = level if summary.status == "complete" and level else summary.status_words
+        state = level if summary.state == "complete" and level else summary.status_words
+        if summary.state == "decided early" and level:
+            state = f"{summary.status_words}: {level}"
         facts = (
             f"  {shorten(summary.model or '-', 16):<16}  {_done(summary) + samples:<12}  {state:<20}"
             f" {_time(summary.created)} {_size(summary.bytes):>7}"

@@ -259,6 +259,9 @@ class Runner:
             HomogauditError: It failed; what was printed nevertheless, such as the report of an unfinished run, counts.
         """
         flags = ["--json"] if as_json and "--json" not in command else []
+        if command[0] == "run":
+            # Whatever the user's settings say: what was published is of whole files.
+            flags.append("--no-until-decided")
         if self._request.quiet and command[0] in ("run", "score", "import", "sweep"):
             flags.append("--quiet")
         outcome = self._execute((*command, *flags))

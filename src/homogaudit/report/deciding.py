@@ -84,19 +84,24 @@ def _outcome(event: QuestionScored) -> tuple[bool, bool]:
     return clusters == 1 and event.valid_samples == event.samples, clusters in (1, None)
 
 
+def left_words(event: Deciding) -> str:
+    """Return which answers are left, or the one that is."""
+    return f"decided: {event.left[0]}" if event.is_decided else f"left: {', '.join(event.left)}"
+
+
+def outlook(event: Deciding) -> str:
+    """Return how many questions are to be expected, and whether the run has as many; empty where it is not known."""
+    if event.is_decided or event.questions < _TOLD_FROM:
+        return ""
+    if event.needed is None:
+        return "no verdict to be expected: at this rate no number of questions decides"
+    about = f"at this rate about {count(event.needed)} questions"
+    left = f"{count(event.of - event.questions)} left"
+    return f"{about}, {left}" if event.needed <= event.of else f"no verdict to be expected: {about}, {left}"
+
+
 def deciding_text(event: Deciding) -> str:
     """Return where the decision stands, in a few words."""
-    if not event.questions:
-        return "no question counted yet"
-    ends = f"after {count(event.questions)} questions {percent_interval(event.low, event.high)}"
-    if event.is_decided:
-        return f"decided {ends}: {event.left[0]}"
-    text = f"{ends}, left: {', '.join(event.left)}"
-    if event.questions < _TOLD_FROM:
-        return text
-    if event.needed is None:
-        return f"{text}; at this rate no number of questions decides"
-    about = f"at this rate about {count(event.needed)} questions"
-    if event.needed <= event.of:
-        return f"{text}; {about}"
-    return f"{text}; no verdict to be expected: {about}, {count(event.of - event.questions)} left"
+    counted = "1 question" if event.questions == 1 else f"{count(event.questions)} questions"
+    found = f"{counted} in order {percent_interval(event.low, event.high)}, {left_words(event)}"
+    return "; ".join(filter(None, (found, outlook(event))))

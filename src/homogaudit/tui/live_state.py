@@ -10,6 +10,7 @@ from homogaudit.clustering.methods import primary_of
 from homogaudit.events import (
     Asking,
     Cancelling,
+    Deciding,
     EngineFailed,
     EngineReady,
     Event,
@@ -92,6 +93,7 @@ class LiveState:
         status: `starting`, `loading`, `generating`, `asking`, `judging`, `scoring`, `pausing`, `paused`,
             `cancelling`, `cancelled`, `complete`, `unfinished` (the engine is done and the run is not) or `failed`.
         ahead: How much of all phases is done, and how long the rest takes.
+        deciding: What is left to decide in a run that stops then; `None` in another.
         latest: Question id and sample index of the answer finished last.
         draws_planned: Draws of the whole run, the greedy ones included.
         can_resume: Whether an engine could complete the run.
@@ -106,6 +108,7 @@ class LiveState:
     rows: tuple[QuestionRow, ...] = ()
     groups: tuple[AnswerGroup, ...] = ()
     running: RunningRates = field(default_factory=RunningRates)
+    deciding: Deciding | None = None
     latest: tuple[str, int] | None = None
     draws_planned: int = 0
     warnings: tuple[str, ...] = ()
@@ -156,6 +159,8 @@ class LiveReducer:
                 self._start(event.question_id)
             case QuestionScored():
                 self._score(event)
+            case Deciding():
+                self._update(deciding=event)
             case Loading():
                 self._work_on("loading", loading=f"{event.part} {event.name}")
             case EngineReady():

@@ -3,6 +3,8 @@
 from textual.content import Content
 from textual.reactive import reactive
 
+from homogaudit.events import Deciding
+from homogaudit.report.deciding import left_words, outlook
 from homogaudit.report.numbers import count, percent, percent_interval
 from homogaudit.statistics.running_rate import RunningRates
 from homogaudit.tui.theme import MUTED, Palette
@@ -38,6 +40,8 @@ class RateFigure(Figure):
     """
 
     running: reactive[RunningRates] = reactive(RunningRates())
+    deciding: reactive[Deciding | None] = reactive(None)
+    """Of a run that stops once it is decided: its interval stands in the place of that of a fixed number."""
 
     def draw(self, width: int, height: int, palette: Palette, *, color: bool) -> Content:
         """Return the lines."""
@@ -55,18 +59,26 @@ class RateFigure(Figure):
             for y, part in enumerate(_GLYPHS[char]):
                 canvas.put(x, y, part, ink)
             x += len(_GLYPHS[char][0]) + 1
-        interval = percent_interval(rate.low, rate.high)
+        ends, note, outlook_note = rate, running.note, ""
+        if self.deciding is not None:
+            ends, note, outlook_note = self.deciding, left_words(self.deciding), outlook(self.deciding)
+        interval = percent_interval(ends.low, ends.high)
         counts = f"{count(shown.k)} of {count(shown.n)}"
         plain_ink = MUTED if running.note else ""
         if width >= _WIDE:
-            note = running.note
             canvas.put(x + 2, 0, f"95% {interval}", plain_ink)
             canvas.put(x + 2, 1, f"{counts} questions", plain_ink)
-            canvas.put(x + 2, 2, "provisional" if note else f"by {shown.method}", MUTED)
+            canvas.put(x + 2, 2, "provisional" if running.note else f"by {shown.method}", MUTED)
             canvas.put(0, _DIGIT_LINES, note, "$text-warning")
+            canvas.put(
+                0,
+                _DIGIT_LINES + 1,
+                outlook_note if len(outlook_note) <= width else outlook_note.rpartition(": ")[2],
+                MUTED,
+            )
         else:
             wordings = (f"{counts} scored, 95% {interval}", f"{counts}, 95% {interval}", f"{counts} {interval}", counts)
             canvas.put(0, _DIGIT_LINES, next((x for x in wordings if len(x) <= width), counts), plain_ink)
-            note = running.note if len(running.note) <= width else running.note.partition(", ")[2]
+            note = note if self.deciding or len(note) <= width else note.partition(", ")[2]
             canvas.put(0, _DIGIT_LINES + 1, note, "$text-warning")
         return canvas.content()

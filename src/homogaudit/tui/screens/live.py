@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from homogaudit.errors import HomogauditError
+from homogaudit.events import Deciding
 from homogaudit.records import GREEDY
 from homogaudit.report.numbers import percent
 from homogaudit.report.section import Curve, Curves
@@ -38,8 +39,11 @@ _POINTS = 160
 """Points of a line: two a cell of the widest panel."""
 
 
-def rate_curve(rate: RateSeries, points: int = _POINTS) -> Curve:
-    """Return the line of a running rate with its Wilson band, thinned to at most `points`, the last one kept."""
+def rate_curve(rate: RateSeries, points: int = _POINTS, *, has_band: bool = True) -> Curve:
+    """Return the line of a running rate with its Wilson band, thinned to at most `points`, the last one kept.
+
+    A run that is looked at to stop it has no band: Wilson's holds for a number of questions that was set beforehand.
+    """
     step = max(1, -(-rate.n // points))
     places = sorted({*range(step, rate.n + 1, step), rate.n}) if rate.n else []
     rates = [wilson(rate.singles[n - 1], n) for n in places]
@@ -47,8 +51,8 @@ def rate_curve(rate: RateSeries, points: int = _POINTS) -> Curve:
         f"{rate.method} {percent(rates[-1].value)}" if rates else rate.method,
         tuple(map(float, places)),
         tuple(x.value for x in rates),
-        tuple(x.low for x in rates),
-        tuple(x.high for x in rates),
+        tuple(x.low if has_band else x.value for x in rates),
+        tuple(x.high if has_band else x.value for x in rates),
     )
 
 
@@ -67,7 +71,7 @@ class LiveScreen(Screen[None]):
         super().__init__()
         self._latest: tuple[str, int] | None = None
         self._is_reading = False
-        self._rates_shown: RunningRates | None = None
+        self._rates_shown: tuple[RunningRates, Deciding | None] | None = None
         self._keys_shown: tuple[str, bool] | None = None
         self._subtitles: dict[str, str] = {}
 
@@ -121,12 +125,14 @@ class LiveScreen(Screen[None]):
         methods = [rate.method for rate in running.rates]
         self.query_one(QuestionList).show(state.rows, methods, state.primary)
         self._subtitle("#questions", _scored_text(state))
-        if running != self._rates_shown:
-            self._rates_shown = running
+        if (running, state.deciding) != self._rates_shown:
+            self._rates_shown = running, state.deciding
             self.query_one(RateFigure).running = running
+            self.query_one(RateFigure).deciding = state.deciding
             is_wide = self.has_class("-wide")
             # Without the width for a legend the line is that of the large figure alone.
-            lines = [rate_curve(rate) for rate in running.rates[: None if is_wide else 1]]
+            has_band = state.deciding is None
+            lines = [rate_curve(rate, has_band=has_band) for rate in running.rates[: None if is_wide else 1]]
             shown = tuple(lines if is_wide else (replace(line, name="") for line in lines))
             self.query_one(LinePlot).plot = Curves("Single-cluster rate", "scr", shown, "questions")
             self._show_histogram(running)

@@ -130,7 +130,7 @@ class RunList(Vertical):
         if run.question_source:
             lines.append(Content.assemble("  ", (done, MUTED), plain(Path(run.question_source).name)))
         found = self._headlines.get(run.path)
-        words = [] if run.status == "complete" and found else [(run.status_words, style), "  "]
+        words = [] if run.state == "complete" and found else [(run.status_words, style), "  "]
         if found is not None and not isinstance(found.scr, Undefined):
             words += [(found.level, _TONES.get(LEVEL_TONES[found.level], MUTED)), f"  {found.rate_words}"]
         elif found is not None:

@@ -48,6 +48,8 @@ _NUMBERS = (
     ("limit", "Limit", int),
     ("seed", "Seed", int),
 )
+_ENDS = ("all questions", "until decided")
+"""How far to ask; the place is the value of `until_decided`."""
 _JUDGES = ("auto", *JUDGES, "none", "model:")
 _MARKS = {"recent": ("✓", "$text-success"), "present": ("✓", "$text-success"), "absent": ("○", MUTED)}
 _PAUSE_SECONDS = 0.3
@@ -91,6 +93,7 @@ class StartScreen(Screen[None]):
                             shown = "" if value is None else f"{value:.15g}"
                             kind_name = "integer" if kind is int else "number"
                             yield _field(label, Input(shown, id=name, type=kind_name, valid_empty=True, compact=True))
+                    yield _field("Ask", ChoiceLine(_ENDS, int(bool(defaults.until_decided)), id="until"))
                     shown_judge = "" if defaults.judge in (None, "auto") else defaults.judge
                     judges = SuggestFromList(_JUDGES)
                     hint = "auto, exact, ..., none, model:NAME"
@@ -151,6 +154,7 @@ class StartScreen(Screen[None]):
             questions=question_source(self._text("source")),
             preset=list(PRESETS)[self.query_one("#preset", ChoiceLine).chosen],
             judge=judge,
+            until_decided=bool(self.query_one("#until", ChoiceLine).chosen),
             embedder=self._text("embedder") or None,
             temperature=1.0 if temperature is None else float(temperature),
             seed=0 if seed is None else int(seed),
