@@ -59,9 +59,9 @@ class RateFigure(Figure):
             for y, part in enumerate(_GLYPHS[char]):
                 canvas.put(x, y, part, ink)
             x += len(_GLYPHS[char][0]) + 1
-        ends, note, outlook_note = rate, running.note, ""
+        ends, note, ahead = rate, running.note, ""
         if self.deciding is not None:
-            ends, note, outlook_note = self.deciding, left_words(self.deciding), outlook(self.deciding)
+            ends, note, ahead = self.deciding, left_words(self.deciding), outlook(self.deciding)
         interval = percent_interval(ends.low, ends.high)
         counts = f"{count(shown.k)} of {count(shown.n)}"
         plain_ink = MUTED if running.note else ""
@@ -70,15 +70,14 @@ class RateFigure(Figure):
             canvas.put(x + 2, 1, f"{counts} questions", plain_ink)
             canvas.put(x + 2, 2, "provisional" if running.note else f"by {shown.method}", MUTED)
             canvas.put(0, _DIGIT_LINES, note, "$text-warning")
-            canvas.put(
-                0,
-                _DIGIT_LINES + 1,
-                outlook_note if len(outlook_note) <= width else outlook_note.rpartition(": ")[2],
-                MUTED,
-            )
+            canvas.put(0, _DIGIT_LINES + 1, ahead if len(ahead) <= width else ahead.rpartition(": ")[2], MUTED)
         else:
             wordings = (f"{counts} scored, 95% {interval}", f"{counts}, 95% {interval}", f"{counts} {interval}", counts)
             canvas.put(0, _DIGIT_LINES, next((x for x in wordings if len(x) <= width), counts), plain_ink)
-            note = note if self.deciding or len(note) <= width else note.partition(", ")[2]
+            if self.deciding is not None:
+                # Of what is ahead only that nothing is.
+                note = ahead.partition(":")[0] if ahead.startswith("no ") else note
+            elif len(note) > width:
+                note = note.partition(", ")[2]
             canvas.put(0, _DIGIT_LINES + 1, note, "$text-warning")
         return canvas.content()
