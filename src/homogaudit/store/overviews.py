@@ -48,7 +48,8 @@ class Overviews(Draws):
             {**parameters, **({"calls": json.dumps(calls)} if calls else {})},
         )
         if parameters["is_complete"]:
-            state = RunState.COMPLETE if drawn == questions else RunState.DECIDED_EARLY
+            is_early = drawn < questions and self.stopping_rule is not None
+            state = RunState.DECIDED_EARLY if is_early else RunState.COMPLETE
         elif waiting == questions:
             state = RunState.WAITING
         elif drawn < questions:
