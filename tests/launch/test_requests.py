@@ -3,6 +3,7 @@
 import pytest
 
 from homogaudit.launch.requests import RunRequest, completed, decoding_of, preset_of
+from homogaudit.signals.registry import SIGNALS, choose_signals
 
 SETTINGS = {"judge": "exact", "samples": 20, "temperature": 0.7, "max_tokens": 200, "greedy_max_tokens": None}
 
@@ -25,6 +26,14 @@ def test_a_preset_that_is_asked_for_goes_before_the_settings_of_what_it_sets():
     quick = preset_of("quick")
     assert (decoding.samples, decoding.max_tokens) == (quick.samples, quick.max_tokens) == (5, 40)
     assert decoding.temperature == 0.7
+
+
+def test_the_quick_preset_asks_the_model_nothing_unless_signals_are_named():
+    names = choose_signals(completed(RunRequest(model="demo", preset="quick"), {}).signals)
+    assert set(SIGNALS) - set(names) == {"p_true", "verbalized_confidence"}
+    named = RunRequest(model="demo", preset="quick", signals=("p_true",))
+    assert completed(named, {}).signals == ("p_true",)
+    assert completed(RunRequest(model="demo", preset="paper"), {}).signals == ()
 
 
 @pytest.mark.parametrize("values", [{}, dict.fromkeys(SETTINGS)])

@@ -13,19 +13,27 @@ from homogaudit.records import Decoding
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Decoding defaults under one name; a flag goes before them."""
+    """Defaults under one name; a flag goes before them.
+
+    Attributes:
+        asks: Whether the model is asked about its answers.
+    """
 
     samples: int
     max_tokens: int
     greedy_max_tokens: int
     limit: int | None = None
+    asks: bool = True
 
+
+NO_CALLS = ("free", "embed", "samples", "nli")
+"""Signals where the model is not to be asked: all but those that ask it about each of its answers."""
 
 CONTEXTS = ("ask", "hide", "passages")
 """What `--context` takes."""
 
 PRESETS: Mapping[str, Preset] = {
-    "quick": Preset(samples=5, max_tokens=40, greedy_max_tokens=40, limit=20),
+    "quick": Preset(samples=5, max_tokens=40, greedy_max_tokens=40, limit=20, asks=False),
     "standard": Preset(samples=10, max_tokens=100, greedy_max_tokens=100),
     "paper": Preset(samples=10, max_tokens=40, greedy_max_tokens=200),
 }
@@ -188,7 +196,8 @@ def completed(request: RunRequest, values: Mapping[str, Any]) -> RunRequest:
         *([] if request.preset else ("samples", "max_tokens", "greedy_max_tokens")),
     ]
     left_out = [key for key in keys if getattr(request, key) is None and values.get(key) is not None]
-    return replace(request, **{key: values[key] for key in left_out})
+    signals = request.signals or (() if preset_of(request.preset).asks else NO_CALLS)
+    return replace(request, signals=signals, **{key: values[key] for key in left_out})
 
 
 def preset_of(name: str | None) -> Preset:

@@ -15,7 +15,7 @@ from homogaudit.errors import HomogauditError, UsageError
 from homogaudit.events import Job
 from homogaudit.launch.arguments import question_source
 from homogaudit.launch.plan import Plan
-from homogaudit.launch.requests import RunRequest, ScoringRequest, decoding_of
+from homogaudit.launch.requests import NO_CALLS, RunRequest, ScoringRequest, decoding_of
 from homogaudit.launch.run import plan_run
 from homogaudit.launch.run_choice import remove_if_empty
 from homogaudit.launch.run_paths import SUFFIX, log_path, new_run_path, slug
@@ -32,9 +32,6 @@ _UNTOLD = {x.name for x in fields(ScoringRequest)} | set(
     "output new defer_embedding token_arrays slots threads gpu_layers hash_model concurrency".split()
 )
 """What a sweep may go on with otherwise: no draw depends on it, but for the last bits."""
-
-NO_CALLS = ("free", "embed", "samples", "nli")
-"""Signals of a sweep where none are named: all but those that ask the model about each of its answers."""
 
 
 @dataclass(frozen=True, slots=True)
