@@ -10,8 +10,9 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import chi2_contingency, chisquare, entropy
 
 from homogaudit.errors import ContextTooShortError
-from homogaudit.generation.batched_sampler import BatchedSampler, NoRoomError
-from homogaudit.generation.generator import DrawRequest
+from homogaudit.generation.asking import Asker, NextTokenReader
+from homogaudit.generation.batched_sampler import SPARE_SEQUENCES, BatchedSampler, NoRoomError
+from homogaudit.generation.generator import DrawRequest, FollowUp, FollowUpReply, FollowUps, NextTokens
 from homogaudit.generation.token_statistics import uniform_draws
 from homogaudit.questions.prompts import Prompt, Segment
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting
@@ -68,6 +69,7 @@ class FakeSequences:
         *,
         sequences: int,
         can_fork: bool = True,
+        can_cut: bool = True,
         cells: int | None = None,
         pieces: Sequence[bytes] = PIECES,
         batch: int = 2,
@@ -80,6 +82,7 @@ class FakeSequences:
         self._next_cell = 0
         self._buffer = np.empty((sequences, len(pieces)), np.float32)
         self.can_fork = can_fork
+        self.can_cut = can_cut
         self.vocabulary = len(pieces)
         self.prefills: list[tuple[int, ...]] = []
         self.steps = 0
@@ -132,11 +135,14 @@ class FakeSequences:
         self.widest = max(self.widest, len(sequences))
         return self._logits(sequences.tolist())
 
-    def fork(self, source: int, target: int) -> None:
+    def fork(self, source: int, target: int, length: int | None = None) -> None:
         assert self.can_fork
         assert self._rows[source]
         assert not self._rows[target]
-        self._rows[target] = list(self._rows[source])
+        length = len(self._rows[source]) if length is None else length
+        assert 0 < length <= len(self._rows[source])
+        assert self.can_cut or length == len(self._rows[source])
+        self._rows[target] = self._rows[source][:length]
 
     def free(self, sequence: int) -> None:
         self._rows[sequence] = []
@@ -209,7 +215,9 @@ def draw(
     **options: object,
 ) -> Answers:
     """Draw with a model of exactly the sequences that are promised to be enough, and see that none stays in use."""
-    model = FakeSequences(logits or hashed_logits(), sequences=slots + 2, can_fork=can_fork, cells=cells, pieces=pieces)
+    model = FakeSequences(
+        logits or hashed_logits(), sequences=slots + SPARE_SEQUENCES, can_fork=can_fork, cells=cells, pieces=pieces
+    )
     found = drain(start(model, requests, tokens, slots, **options), slots)
     assert model.in_use in ([], [0])
     return found
@@ -716,3 +724,121 @@ def test_a_cache_for_one_answer_at_a_time_is_enough() -> None:
     tokens = [[1, 2, 3], [4, 5, 6]]
     found = draw(requests, tokens, slots=10, logits=never_ends, cells=10)
     assert_same(found, draw(requests, tokens, slots=1, logits=never_ends))
+
+
+# Asking about greedy answers
+
+_QUESTIONS, _READ, _WRITTEN = 4, [3, 4], [3, 1, 2]
+
+
+def _letters(answer: Generation) -> list[int]:
+    ids = answer.statistics.token_ids
+    assert ids is not None
+    return ids.tolist()
+
+
+def _follow_ups(known: Mapping[str, Sequence[int]], prefix: int | None = None) -> FollowUps:
+    """Ask one thing that is read and one that is replied to; of what is known `prefix` tokens stay as they were."""
+
+    def about(answer: Generation) -> list[FollowUp]:
+        spoken = [*known[answer.question_id], *_letters(answer)]
+        if prefix is not None:
+            spoken[prefix:] = [5] * (len(spoken) - prefix)
+        read, written = (
+            Prompt(" ".join(map(str, [*spoken, *more])), (), "chat", (), False) for more in (_READ, _WRITTEN)
+        )
+        # Stated with the longer one first: what is read goes before it all the same.
+        return [FollowUp("written", written, 4), FollowUp("read", read, words=frozenset({"b"}))]
+
+    return FollowUps(about, 4)
+
+
+def _asker(follow_ups: FollowUps) -> Asker:
+    def tokenize(prompt: Prompt) -> list[int]:
+        return [int(token) for token in prompt.text.split()]
+
+    return Asker(follow_ups, tokenize, lambda words: NextTokenReader(("b",), np.array([2])), 1000)
+
+
+def _ask(
+    slots: int, *, prefix: int | None = None, can_cut: bool = True, cells: int | None = None
+) -> tuple[Answers, dict[tuple[str, str], FollowUpReply], FakeSequences, BatchedSampler]:
+    """Draw with follow-ups; each reply comes once and behind its answer, and no sequence stays in use."""
+    asked = _follow_ups({f"q{number}": tokens for number, tokens in enumerate(prompts(_QUESTIONS, (7, 7)))}, prefix)
+    model = FakeSequences(hashed_logits(), sequences=slots + SPARE_SEQUENCES, cells=cells, can_cut=can_cut)
+    tokens = prompts(_QUESTIONS, (7, 7))
+    sampler = start(model, questions(_QUESTIONS, 3), tokens, slots, prefix=2, asker=_asker(asked))
+    found: Answers = {}
+    replies: dict[tuple[str, str], FollowUpReply] = {}
+    for _ in range(10_000):
+        if sampler.is_done:
+            break
+        found |= {(x.question_id, x.sample_index): x for x in sampler.step()}
+        assert all(index >= GREEDY for _, index in sampler.live_texts())
+        for reply in sampler.take_replies():
+            assert (reply.question_id, GREEDY) in found
+            assert (reply.question_id, reply.kind) not in replies
+            replies[reply.question_id, reply.kind] = reply
+    assert sampler.is_done and sampler.live == 0 and model.in_use in ([], [0])
+    return found, replies, model, sampler
+
+
+def _expected_reply(prompt: Sequence[int]) -> list[int]:
+    """The most likely tokens behind a prompt, one after the other."""
+    logits, sequence = hashed_logits(), list(prompt)
+    for _ in range(4):
+        token = int(logits(tuple(sequence)).argmax())
+        if token == END:
+            break
+        sequence.append(token)
+    return sequence[len(prompt) :]
+
+
+@pytest.mark.parametrize("slots", [1, 3, 8])
+@pytest.mark.parametrize(("prefix", "can_cut"), [(None, True), (None, False), (3, True), (3, False), (0, True)])
+def test_what_is_asked_about_an_answer_is_replied_to_as_in_a_fresh_context(
+    slots: int, prefix: int | None, can_cut: bool
+) -> None:
+    found, replies, _, _ = _ask(slots, prefix=prefix, can_cut=can_cut)
+    assert replies.keys() == {(f"q{number}", kind) for number in range(_QUESTIONS) for kind in ("read", "written")}
+    for number, tokens in enumerate(prompts(_QUESTIONS, (7, 7))):
+        spoken = [*tokens, *_letters(found[f"q{number}", GREEDY])]
+        if prefix is not None:
+            spoken[prefix:] = [5] * (len(spoken) - prefix)
+        read, written = (replies[f"q{number}", kind].said for kind in ("read", "written"))
+        assert isinstance(read, NextTokens) and isinstance(written, Generation)
+        expected = log_softmax(hashed_logits()((*spoken, *_READ)).astype(np.float64))[2]
+        assert read.logprobs.tolist() == pytest.approx([expected])
+        assert _letters(written) == _expected_reply([*spoken, *_WRITTEN])
+
+
+@given(slots=st.integers(1, 9), cells=st.none() | st.integers(40, 90))
+@settings(max_examples=60, deadline=None)
+def test_asking_changes_no_answer_whatever_room_there_is(slots: int, cells: int | None) -> None:
+    found, replies, _, _ = _ask(slots, cells=cells)
+    expected = draw(questions(_QUESTIONS, 3), prompts(_QUESTIONS, (7, 7)), slots=4)
+    assert {key: _letters(x) for key, x in found.items()} == {key: _letters(x) for key, x in expected.items()}
+    # What finds no room gets no reply; with room for all, all do.
+    assert len(replies) == 2 * _QUESTIONS or cells is not None
+
+
+def test_a_follow_up_computes_only_what_is_not_in_the_cache() -> None:
+    found, replies, model, _ = _ask(8)
+    for number in range(_QUESTIONS):
+        answer = found[f"q{number}", GREEDY]
+        # The last token of a finished answer was drawn and never forwarded; an end token is none of the answer's.
+        last = answer.finish_reason == "length"
+        assert replies[f"q{number}", "read"].tokens == len(_READ) + last
+        # What is replied to begins as what was read, by one token and by the last one of the answer.
+        written = replies[f"q{number}", "written"]
+        assert isinstance(written.said, Generation)
+        assert written.tokens == len(_WRITTEN) - 1 + len(_letters(written.said))
+    # The prefix, each prompt, and two follow-ups of each.
+    assert len(model.prefills) == 1 + 3 * _QUESTIONS
+
+
+def test_replies_are_counted_apart_from_answers() -> None:
+    found, replies, _, sampler = _ask(4)
+    assert sampler.counts.tokens == sum(len(_letters(x)) for x in found.values())
+    spent = sum(reply.seconds for reply in replies.values())
+    assert 0 < spent <= sampler.counts.asking_seconds < sampler.counts.seconds

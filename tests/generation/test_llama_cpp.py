@@ -14,11 +14,12 @@ from scipy.stats import chisquare, entropy
 
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.devices import LlamaDevice
-from homogaudit.generation.generator import DrawRequest
+from homogaudit.generation.generator import DrawRequest, FollowUpReply
 from homogaudit.generation.llama_cpp import LlamaCppGenerator
 from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
 from homogaudit.generation.local_generator import common_prefix
-from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting
+from homogaudit.pipeline.calls import ask_p_true, ask_verbalized, follow_up_call, follow_ups
+from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, Question, SampleSet
 
 QUESTIONS = {
     "france": "What is the capital of France?",
@@ -499,3 +500,33 @@ def test_the_pieces_of_an_answer_join_to_its_text(serial: LlamaCppGenerator, who
         assert ids is not None
         pieces = serial.token_pieces(set(ids.tolist()))
         assert b"".join(pieces[number] for number in ids.tolist()).decode("utf-8", "replace") == generation.text
+
+
+# Asking about answers
+
+
+@pytest.mark.parametrize("mode", ["chat", "base"])
+def test_replies_behind_an_answer_are_those_of_a_fresh_context(smollm_f16: Path, mode: str) -> None:
+    questions = [Question(name, text) for name, text in QUESTIONS.items()]
+    with opened(smollm_f16, Prompting(mode=mode)) as generator:
+        asked = follow_ups(generator, questions, ("p_true", "verbalized"), DECODING, in_conversation=True)
+        wanted = dict.fromkeys(QUESTIONS, ALL)
+        drawing = generator.draw(requests(generator, wanted), DECODING, asked)
+        found: Answers = {}
+        replies: dict[tuple[str, str], FollowUpReply] = {}
+        while not drawing.is_done:
+            found |= {(x.question_id, x.sample_index): x for x in drawing.step()}
+            replies |= {(x.question_id, x.kind): x for x in drawing.take_replies()}
+        answered = [SampleSet(x, found[x.id, GREEDY], ()) for x in questions]
+        fresh = [*ask_p_true(generator, answered, in_conversation=True)]
+        fresh += ask_verbalized(generator, answered, DECODING, in_conversation=True)
+    assert len(replies) == 2 * len(questions)
+    for call in fresh:
+        if call is not None:
+            beside = follow_up_call(replies[call.question_id, call.kind])
+            assert beside is not None
+            assert beside.value == (call.value if call.kind == "verbalized" else pytest.approx(call.value, abs=0.005))
+            assert beside.text == call.text
+            # A base model is asked in a prompt of its own, of which what both kinds share is computed once.
+            if mode == "chat" and call.kind == "p_true":
+                assert beside.tokens < 0.5 * call.tokens

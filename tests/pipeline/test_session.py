@@ -37,7 +37,7 @@ from homogaudit.events import (
     Scoring,
     Snapshot,
 )
-from homogaudit.generation import DrawRequest, NextTokens
+from homogaudit.generation import DrawRequest, FollowUp, FollowUpReply, FollowUps, NextTokens
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
 from homogaudit.labels.judges import RECORDED
 from homogaudit.launch.until_decided import continue_decided
@@ -52,6 +52,7 @@ from homogaudit.records import (
     GenerationState,
     Label,
     LabelValue,
+    ModelCall,
     Prompting,
     Question,
     TokenStatistics,
@@ -126,6 +127,9 @@ class ScriptedDrawing:
     def live_texts(self) -> dict[Key, str]:
         return {key: " ".join(self.script(*key).split(" ")[:count]) for key, count in self.begun.items()}
 
+    def take_replies(self) -> list[FollowUpReply]:
+        return []
+
     def take_started(self) -> list[str]:
         started, self.started = self.started, []
         return started
@@ -146,7 +150,10 @@ class ScriptedGenerator:
     def prompt(self, question: str, system: str | None = None) -> Prompt:
         return Prompt(question, (Segment(question, True),), "base", (), False)
 
-    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding) -> Drawing:
+    def follow_up_prompt(self, question: str, answer: str, follow_up: str, system: str | None = None) -> Prompt | None:
+        return None
+
+    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding, follow_ups: FollowUps | None = None) -> Drawing:
         requests = list(requests)
         self.requests = self.requests or requests
         keys = [(request.question_id, index) for request in requests for index in request.sample_indexes]
@@ -296,7 +303,7 @@ def test_an_audit_tells_what_happens_in_order(bench: Bench):
     assert parts == ["embedder", "model", "context"]
     assert [type(event) for event in events[1:5]] == [Loading, Loading, Loading, EngineReady]
     # 3 questions of 4 draws; each may be asked about twice, and is scored beside drawing.
-    assert events[0] == Planned(12, 6)
+    assert events[0] == Planned(12)
     assert isinstance(events[5], QuestionStarted)
     assert isinstance(events[-1], RunFinished)
     assert [event.question_id for event in of(QuestionStarted, events)] == ["q0", "q1", "q2"]
@@ -768,6 +775,72 @@ def test_the_model_is_asked_about_every_answer_and_what_it_says_becomes_signals(
         assert signals["verbalized_confidence"][question.id].reason == "the reply states no confidence"
     assert bench.generator is not None
     assert all(question.text in asked for question, asked in zip(QUESTIONS, bench.generator.asked, strict=True))
+
+
+@dataclass
+class AskingDrawing(ScriptedDrawing):
+    """Replies to every follow-up in the step behind the greedy answer, but for those to be left out."""
+
+    follow_ups: FollowUps | None = None
+    left_out: frozenset[str] = frozenset()
+    replies: list[FollowUpReply] = field(default_factory=list)
+
+    def step(self) -> list[Generation]:
+        finished = super().step()
+        for answer in finished:
+            if answer.sample_index == GREEDY and self.follow_ups and answer.question_id not in self.left_out:
+                self.replies += [self.reply(answer, asked) for asked in self.follow_ups.about(answer)]
+        return finished
+
+    def reply(self, answer: Generation, asked: FollowUp) -> FollowUpReply:
+        said: NextTokens | Generation = NextTokens(("True", "False"), np.log([0.6, 0.2]), 9, 0.5)
+        if asked.limit:
+            said = replace(answer, text="70%", answer="70%", state=GenerationState.VALID)
+        return FollowUpReply(answer.question_id, asked.kind, said, 5, 0.25)
+
+    def take_replies(self) -> list[FollowUpReply]:
+        replies, self.replies = self.replies, []
+        return replies
+
+
+@pytest.mark.parametrize("left_out", [frozenset[str](), frozenset({"q1"})])
+def test_what_was_asked_beside_the_answers_is_stored_and_only_the_rest_asked_afterwards(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, left_out: frozenset[str]
+):
+    def draw(
+        self: ScriptedGenerator,
+        requests: Iterable[DrawRequest],
+        decoding: Decoding,
+        follow_ups: FollowUps | None = None,
+    ) -> Drawing:
+        keys = [(request.question_id, index) for request in requests for index in request.sample_indexes]
+        return AskingDrawing(keys, self.script, self.slots, follow_ups=follow_ups, left_out=left_out)
+
+    monkeypatch.setattr(ScriptedGenerator, "draw", draw)
+    events = bench.work()
+    assert [event.calls for event in of(Asking, events)][-1:] == ([2] if left_out else [])
+    assert bench.run.status == "complete"
+    calls, signals = bench.run.calls(), bench.run.signals()
+    costs = {(cost.question_id, cost.resource): cost for cost in bench.run.costs()}
+    for question in QUESTIONS:
+        assert calls[question.id]["p_true"].value == pytest.approx(0.75)
+        assert signals["p_true"][question.id].value == pytest.approx(0.25)
+    assert calls["q0"]["verbalized"].value == pytest.approx(0.7)
+    assert signals["verbalized_confidence"]["q0"].value == pytest.approx(0.3)
+    assert (costs["q0", "call_p_true"].tokens, costs["q0", "call_verbalized"].seconds) == (5, 0.25)
+
+
+def test_a_run_that_was_asked_in_prompts_of_their_own_goes_on_so(bench: Bench):
+    bench.run.add_calls([ModelCall("q0", "p_true", 0.5)])
+    bench.work()
+    assert not bench.run.asks_in_conversation
+
+
+def test_a_new_run_is_asked_behind_its_answers_also_when_it_goes_on(bench: Bench):
+    for event in bench.events():
+        bench.control.is_cancelled = isinstance(event, Asking)
+    bench.work()
+    assert bench.run.asks_in_conversation
 
 
 def test_a_run_that_stops_between_calls_goes_on_with_those_that_are_missing(bench: Bench):

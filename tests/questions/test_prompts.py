@@ -410,3 +410,36 @@ def test_a_template_that_listens_to_the_system_line_is_asked_there() -> None:
 def test_markers_before_the_question_are_only_spoken_of() -> None:
     template = "Think between <think> tags. {{ question }}"
     assert not renderer(f"{template}{{{{ messages[0].content }}}}|").render("Why?").starts_in_thinking
+
+
+# Going on behind an answer
+
+
+def test_a_follow_up_goes_on_behind_the_answer_where_the_template_holds_a_conversation():
+    prompt = renderer(GEMMA_LIKE).render_follow_up("Why?", "So.", "Is that true?")
+    assert prompt is not None
+    # The system line is folded into the question, as where the answer was drawn.
+    drawn = renderer(GEMMA_LIKE).render("Why?").text
+    assert prompt.text.startswith(drawn.removesuffix("<start_of_turn>model\n"))
+    rest = (
+        "<start_of_turn>assistant\nSo.<end_of_turn>\n<start_of_turn>user\nIs that true?<end_of_turn>\n"
+        "<start_of_turn>model\n"
+    )
+    assert prompt.text.endswith(f"Why?<end_of_turn>\n{rest}")
+    assert untrusted(prompt)[1:] == ["Why?", "So.", "Is that true?"]
+
+
+@pytest.mark.parametrize("template", [None, DROPS_SYSTEM, "{{ messages[0].content }}{{ messages[1].content }}"])
+def test_there_is_no_follow_up_where_an_answer_has_no_place(template: str | None):
+    assert renderer(template).render_follow_up("Why?", "So.", "Is that true?") is None
+    assert given_template("{{ question }}").render_follow_up("Why?", "So.", "Is that true?") is None
+
+
+@pytest.mark.parametrize("template", [QWEN_LIKE, TYPED, "{{ messages | tojson }}"])
+@pytest.mark.parametrize("text", ATTACKS)
+def test_neither_the_answer_nor_the_follow_up_is_trusted(template: str, text: str):
+    made = renderer(template)
+    plain, prompt = made.render_follow_up("Why?", "So.", "True?"), made.render_follow_up(text, text, text)
+    assert plain is not None and prompt is not None
+    trusted = [segment.text for segment in prompt.segments if segment.trusted]
+    assert trusted == [segment.text for segment in plain.segments if segment.trusted]

@@ -4,6 +4,25 @@ This package knows prompts and tokens; it does not know what an answer means, an
 """
 
 from homogaudit.generation.batched_sampler import BatchedSampler
-from homogaudit.generation.generator import DrawRequest, Generator, GeneratorFacts, NextTokens, SamplerCounts
+from homogaudit.generation.generator import (
+    DrawRequest,
+    FollowUp,
+    FollowUpReply,
+    FollowUps,
+    Generator,
+    GeneratorFacts,
+    NextTokens,
+    SamplerCounts,
+)
 
-__all__ = ["BatchedSampler", "DrawRequest", "Generator", "GeneratorFacts", "NextTokens", "SamplerCounts"]
+__all__ = [
+    "BatchedSampler",
+    "DrawRequest",
+    "FollowUp",
+    "FollowUpReply",
+    "FollowUps",
+    "Generator",
+    "GeneratorFacts",
+    "NextTokens",
+    "SamplerCounts",
+]

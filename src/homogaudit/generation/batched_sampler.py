@@ -18,13 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homogaudit.errors import ContextTooShortError, ModelError
-from homogaudit.generation.generator import DrawRequest, SamplerCounts
+from homogaudit.generation.asking import Asker, HeldAnswer, TokenizedFollowUp, shared_length
+from homogaudit.generation.generator import DrawRequest, FollowUp, FollowUpReply, SamplerCounts
 from homogaudit.generation.token_statistics import TokenSampler, uniform_draws
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, Prompting, TokenStatistics
 
 if TYPE_CHECKING:
     from homogaudit.generation.torch_statistics import TorchTokenSampler
+
+SPARE_SEQUENCES = 4
+"""Sequences that a model needs beside one for each slot: one holds the prefix of all prompts, one the prompt of the
+next question, and beside an answer that is asked about stand a prompt that is read and one that is replied to."""
 
 _WHITE_SPACE = b" \t\r\n\f\v"
 
@@ -70,8 +75,13 @@ class SequenceModel(Protocol):
         """
         ...
 
-    def fork(self, source: int, target: int) -> None:
-        """Make the empty `target` a copy of `source`."""
+    @property
+    def can_cut(self) -> bool:
+        """Whether a copy may end earlier than what it is copied from."""
+        ...
+
+    def fork(self, source: int, target: int, length: int | None = None) -> None:
+        """Make the empty `target` a copy of `source`, or of its first `length` tokens."""
         ...
 
     def free(self, sequence: int) -> None:
@@ -99,6 +109,12 @@ class _Pending:
     root_logits: Any = None
     is_started: bool = False
     """Whether a first draw has ever started, so that a requeued question is not told twice."""
+    follow_up: FollowUp | None = None
+    """What is replied to; `None` for an answer."""
+    computed: int = 0
+    """Tokens of a follow-up's prompt that were not in the cache."""
+    seconds: float = 0.0
+    """That a reply has taken so far."""
 
 
 @dataclass(slots=True, eq=False)
@@ -134,8 +150,9 @@ class BatchedSampler:
     """Draws every requested answer, a batched step at a time.
 
     `prefix` is the number of leading tokens that all prompts share, which are computed once; `slots` answers are drawn
-    at the same time and need two more sequences of the model. `share_prefixes` is off only to measure it, and `sampler`
-    is `None` for the one that takes NumPy arrays.
+    at the same time and need `SPARE_SEQUENCES` more of the model. `share_prefixes` is off only to measure it, and
+    `sampler` is `None` for the one that takes NumPy arrays. With an `asker`, greedy answers are asked about as soon as
+    they are there; what finds no room gets no reply.
 
     Raises:
         ContextTooShortError: While stepping, when not even one answer fits.
@@ -154,8 +171,12 @@ class BatchedSampler:
         prefix: int = 0,
         share_prefixes: bool = True,
         sampler: "TorchTokenSampler | None" = None,
+        asker: Asker | None = None,
     ) -> None:
         self._model = model
+        self._asker = asker if model.can_fork else None
+        self._held: list[HeldAnswer] = []
+        self._replies: list[FollowUpReply] = []
         self._decoding = decoding
         self._prompting = prompting
         self._slots = slots
@@ -165,25 +186,26 @@ class BatchedSampler:
             for request, tokens in zip(requests, prompt_tokens, strict=True)
             if request.sample_indexes
         )
-        width = max(decoding.max_tokens, decoding.greedy_max_tokens)
+        width = max(decoding.max_tokens, decoding.greedy_max_tokens, asker.follow_ups.longest if asker else 0)
         self._tokens = np.empty((slots, width), np.int32)
         self._entropies = np.empty((slots, width), np.float32)
         self._logprobs = np.empty((slots, width), np.float32)
         self._logits = np.empty((slots, width), np.float32)
         self._free_rows = list(range(slots - 1, -1, -1))
-        self._free_sequences = list(range(slots + 1, 0, -1))
+        self._free_sequences = list(range(slots + SPARE_SEQUENCES - 1, 0, -1))
         self._prefix_tokens = list(prompt_tokens[0][:prefix]) if prefix and model.can_fork else []
         self._prefix_is_ready = False
         self._sampler = sampler or TokenSampler(slots, model.vocabulary, decoding)
         self._branches: list[_Branch] = []
         self._is_holding = False
         self._started: list[str] = []
+        self._step_seconds = 0.0
         self.counts = SamplerCounts()
 
     @property
     def is_done(self) -> bool:
         """Whether every requested draw is finished."""
-        return not self._queue and not self._branches
+        return not self._queue and not self._branches and not self._held
 
     @property
     def slots(self) -> int:
@@ -200,11 +222,17 @@ class BatchedSampler:
         started, self._started = self._started, []
         return started
 
+    def take_replies(self) -> list[FollowUpReply]:
+        """Return what was said to follow-ups since the last call, each behind its greedy answer."""
+        replies, self._replies = self._replies, []
+        return replies
+
     def live_texts(self) -> dict[tuple[str, int], str]:
         """Return the text so far of every answer being drawn; a later one begins with the earlier one."""
         return {
             draw.key: b"".join(draw.pieces).decode("utf-8", "ignore")
             for branch in self._branches
+            if branch.pending.follow_up is None
             for draw in branch.members
         }
 
@@ -220,12 +248,16 @@ class BatchedSampler:
             try:
                 logits = self._timed_step(sequences, tokens, positions)
             except DeviceMemoryError:
-                self._halve_live()
+                if branches[-1].pending.follow_up is not None:
+                    self._requeue_newest()
+                else:
+                    self._halve_live()
             except NoRoomError:
                 self._requeue_newest()
             else:
                 for branch in branches:
                     branch.position += 1
+                self._count_replying(branches)
                 self._branches = []
                 finished += self._advance(branches, logits)
                 self.counts.passes += len(branches)
@@ -240,7 +272,17 @@ class BatchedSampler:
         try:
             return self._model.step(sequences, tokens, positions)
         finally:
-            self.counts.model_seconds += time.perf_counter() - begun
+            self._step_seconds = time.perf_counter() - begun
+            self.counts.model_seconds += self._step_seconds
+
+    def _count_replying(self, branches: Sequence[_Branch]) -> None:
+        """Give the replies among the branches their share of the last step."""
+        share = self._step_seconds / len(branches)
+        for branch in branches:
+            if branch.pending.follow_up is not None:
+                branch.pending.seconds += share
+                self.counts.asking_seconds += share
+                self.counts.model_seconds -= share
 
     def _timed_prefill(self, sequence: int, tokens: Sequence[int], position: int) -> Any:
         begun = time.perf_counter()
@@ -256,6 +298,7 @@ class BatchedSampler:
 
     def _start_draws(self) -> list[Generation]:
         """Fill the free slots from the queue; return draws that ended with their first token."""
+        self._ask()
         finished: list[Generation] = []
         while self._free_rows and self._queue and not self._is_holding:
             pending = self._queue[0]
@@ -278,6 +321,7 @@ class BatchedSampler:
             if not pending.waiting:
                 self._queue.popleft()
             finished += self._advance([root], logits[None, :], keep_sequence=keep_root)
+            self._ask()
         return finished
 
     def _prefill(self, pending: _Pending) -> None:
@@ -301,9 +345,79 @@ class BatchedSampler:
         pending.root = sequence
         pending.root_logits = self._sampler.keep(logits)
 
+    # Asking about greedy answers
+
+    def _hold(self, branch: _Branch, answer: Generation) -> None:
+        """Keep the cells of a greedy answer that is to be asked about."""
+        assert self._asker is not None
+        left = self._asker.about(answer)
+        if left:
+            sequence = self._free_sequences.pop()
+            self._model.fork(branch.sequence, sequence)
+            token_ids = answer.statistics.token_ids
+            assert token_ids is not None
+            # The last token was never forwarded; one that was cut off with its text is not among them.
+            tokens = [*branch.pending.tokens, *token_ids.tolist()][: branch.position]
+            self._held.append(HeldAnswer(answer.question_id, [(sequence, tokens)], left))
+
+    def _ask(self) -> None:
+        """Ask about the answers that are held; what finds no room, or no slot, is left to be asked another time."""
+        held, self._held = self._held, []
+        for answer in held:
+            try:
+                while answer.left and (self._free_rows or not answer.left[0].follow_up.limit):
+                    self._ask_next(answer, answer.left.popleft())
+            except NoRoomError:
+                pass
+            for sequence, _ in answer.cells:
+                self._release(sequence)
+            self._is_holding = False
+
+    def _ask_next(self, answer: HeldAnswer, asked: TokenizedFollowUp) -> None:
+        """Compute the prompt of a follow-up behind what is there of it; read the next token, or begin to write."""
+        assert self._asker is not None
+        begun = time.perf_counter()
+        follow_up, tokens = asked.follow_up, asked.tokens
+        sequence = self._free_sequences.pop()
+        # One token is always computed, for its logits.
+        shared = 0
+        source, known = max(answer.cells, key=lambda cells: shared_length(cells[1], tokens))
+        if self._model.can_cut or shared_length(known, tokens) == len(known):
+            # One token is always computed, for its logits.
+            shared = shared_length(known, tokens[:-1])
+        if shared:
+            self._model.fork(source, sequence, shared)
+        try:
+            logits = self._model.prefill(sequence, tokens[shared:], shared)
+        except NoRoomError:
+            self._release(sequence)
+            raise
+        computed = len(tokens) - shared
+        if not follow_up.limit:
+            seconds = time.perf_counter() - begun
+            said = self._asker.read(logits, asked, seconds)
+            self._replies.append(FollowUpReply(answer.question_id, follow_up.kind, said, computed, seconds))
+            answer.cells.append((sequence, tokens))
+        else:
+            request = DrawRequest(answer.question_id, follow_up.prompt, ())
+            pending = _Pending(request, tokens, deque(), follow_up=follow_up, computed=computed)
+            pending.seconds = time.perf_counter() - begun
+            self._advance(
+                [_Branch(pending, sequence, -1, len(tokens), [self._new_draw(pending, GREEDY)])], logits[None, :]
+            )
+        self.counts.asking_seconds += time.perf_counter() - begun
+
+    def _replied(self, pending: _Pending, reply: Generation) -> None:
+        assert pending.follow_up is not None
+        self._is_holding = False
+        tokens = pending.computed + (reply.tokens or 0)
+        self._replies.append(FollowUpReply(reply.question_id, pending.follow_up.kind, reply, tokens, pending.seconds))
+
     def _new_draw(self, pending: _Pending, sample_index: int) -> _Draw:
         is_greedy = sample_index == GREEDY
         limit = self._decoding.greedy_max_tokens if is_greedy else self._decoding.max_tokens
+        if pending.follow_up is not None:
+            limit = pending.follow_up.limit
         question_id = pending.request.question_id
         uniforms = uniform_draws(self._decoding.seed, question_id, sample_index, 0 if is_greedy else limit)
         return _Draw(pending, sample_index, self._free_rows.pop(), limit, uniforms, time.perf_counter())
@@ -328,8 +442,12 @@ class BatchedSampler:
                 generation = self._take(draw, token)
                 if generation is None:
                     groups.setdefault(token, []).append(draw)
+                elif draw.pending.follow_up is not None:
+                    self._replied(draw.pending, generation)
                 else:
                     finished.append(generation)
+                    if self._asker is not None and draw.sample_index == GREEDY:
+                        self._hold(branch, generation)
             self._continue(branch, groups, keep_sequence=keep_sequence)
         return finished
 
@@ -361,11 +479,13 @@ class BatchedSampler:
             return self._finish(draw, "stop")
         draw.pieces.append(self._model.piece(token))
         draw.length += 1
-        self.counts.tokens += 1
+        self.counts.tokens += draw.pending.follow_up is None
         if draw.pending.request.prompt.stop:
             # A stop string may be spread over several pieces, so all of the text is looked through.
             text = b"".join(draw.pieces)
-            stops = [text.find(stop.encode()) for stop in draw.pending.request.prompt.stop]
+            # What a chat model puts before its reply ends nothing.
+            begin = len(text) - len(text.lstrip()) if draw.pending.request.prompt.mode == "chat" else 0
+            stops = [text.find(stop.encode(), begin) for stop in draw.pending.request.prompt.stop]
             found = [at for at in stops if at >= 0]
             if found:
                 self._cut(draw, min(found))
@@ -380,7 +500,8 @@ class BatchedSampler:
                 break
             kept.append(piece[:end])
             end -= len(piece)
-        self.counts.tokens -= draw.length - len(kept)
+        if draw.pending.follow_up is None:
+            self.counts.tokens -= draw.length - len(kept)
         draw.pieces, draw.length = kept, len(kept)
 
     def _continue(self, branch: _Branch, groups: dict[int, list[_Draw]], *, keep_sequence: bool) -> None:
@@ -457,7 +578,10 @@ class BatchedSampler:
         del self._free_rows[:surplus]
 
     def _requeue_newest(self) -> None:
-        """Give back the draws of the newest question; a redrawn sample keeps its random numbers."""
+        """Give back the draws of the newest question; a redrawn sample keeps its random numbers.
+
+        A reply is given up: its question is asked another time.
+        """
         newest = self._branches[-1].pending
         kept = [branch for branch in self._branches if branch.pending is not newest]
         dropped = [branch for branch in self._branches if branch.pending is newest]
@@ -468,6 +592,9 @@ class BatchedSampler:
             for draw in branch.members:
                 self._free_rows.append(draw.row)
                 indexes.append(draw.sample_index)
+        if newest.follow_up is not None:
+            self._is_holding = bool(kept)
+            return
         if newest.root is not None:
             self._release(newest.root)
             newest.root = newest.root_logits = None

@@ -1,6 +1,6 @@
 """What the pipeline asks of any generator: draws in, finished answers out, one step at a time."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -58,8 +58,10 @@ class SamplerCounts:
     Attributes:
         passes: Tokens of branches forwarded; samples with the same prefix share one.
         tokens: Answer tokens drawn, all samples together.
-        model_seconds: Time inside the model.
+        model_seconds: Time inside the model, for answers.
         prompt_seconds: The part of it that went to prompts.
+        seconds: All of the time, that of follow-ups too.
+        asking_seconds: The part of it that went to follow-ups.
     """
 
     passes: int = 0
@@ -69,6 +71,7 @@ class SamplerCounts:
     model_seconds: float = 0.0
     prompt_seconds: float = 0.0
     seconds: float = 0.0
+    asking_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +88,52 @@ class NextTokens:
     prompt_tokens: int
     seconds: float
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """Something to ask about a greedy answer as soon as it is there.
+
+    Attributes:
+        kind: What the reply is known by.
+        prompt: Whatever of it is still in the cache, from drawing the answer, is not computed again.
+        limit: Most tokens of a greedy reply; 0 where only the next token is asked for.
+        words: Whose tokens are read of the next one, as `Generator.next_tokens` takes them.
+    """
+
+    kind: str
+    prompt: Prompt
+    limit: int = 0
+    words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpReply:
+    """What came of a `FollowUp`.
+
+    Attributes:
+        tokens: Computed for it: those of the prompt that were not in the cache, and those written.
+        seconds: That it took; of steps shared with answers, its share.
+    """
+
+    question_id: str
+    kind: str
+    said: NextTokens | Generation
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUps:
+    """What is to be asked about greedy answers.
+
+    Attributes:
+        about: Returns what is to be asked about one of them.
+        longest: Tokens of the longest reply.
+    """
+
+    about: Callable[[Generation], Sequence[FollowUp]]
+    longest: int
 
 
 class Drawing(Protocol):
@@ -109,6 +158,10 @@ class Drawing(Protocol):
         """Advance every live answer by one token; return those that finished."""
         ...
 
+    def take_replies(self) -> list[FollowUpReply]:
+        """Return what was said to follow-ups since the last call, each behind its greedy answer."""
+        ...
+
     def live_texts(self) -> dict[tuple[str, int], str]:
         """Return the text so far of every answer being drawn, by (question id, sample index)."""
         ...
@@ -130,8 +183,16 @@ class Generator(Protocol):
         """Render the prompt of one question, with a system prompt of its own before the run's."""
         ...
 
-    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding) -> Drawing:
-        """Start to draw; nothing runs before the first `step`. The requests are read once, at any time."""
+    def follow_up_prompt(self, question: str, answer: str, follow_up: str, system: str | None = None) -> Prompt | None:
+        """Render what goes on with `follow_up` after the model's `answer`; `None` where that cannot be rendered."""
+        ...
+
+    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding, follow_ups: FollowUps | None = None) -> Drawing:
+        """Start to draw; nothing runs before the first `step`. The requests are read once, at any time.
+
+        `follow_ups` are asked beside the answers as far as the engine can and has room; what got no reply is to be
+        asked when the drawing is done.
+        """
         ...
 
     def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens | None]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from homogaudit.config.machine import machine_memory
 from homogaudit.errors import ModelError
-from homogaudit.generation.batched_sampler import NoRoomError
+from homogaudit.generation.batched_sampler import SPARE_SEQUENCES, NoRoomError
 from homogaudit.generation.devices import llama_devices
 from homogaudit.generation.generator import DrawRequest
 from homogaudit.generation.llama_model import MAX_SEQUENCES, LlamaModel, LlamaSequences
@@ -67,19 +67,20 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         }
 
     def _prepare(
-        self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding
+        self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding, asking: int
     ) -> Preparation:
         prefix = common_prefix(prompts)
         draws = max(len(request.sample_indexes) for request in requests)
         total = sum(len(request.sample_indexes) for request in requests)
         longest = max(len(tokens) for tokens in prompts)
         can_fork = not self._model.is_recurrent or self._batching_is_sound(prompts[0])
-        wanted = slots = 1 if not can_fork else self._choose_slots(decoding, draws, total, prompts, prefix)
+        slots = 1 if not can_fork else self._choose_slots(decoding, draws, total, prompts, prefix, asking)
+        wanted = slots
         warnings: list[str] = []
         if not can_fork:
             warnings.append("this recurrent model answers differently in a batch: one answer is drawn at a time")
         while True:
-            cells = _cells(decoding, slots, draws, longest, prefix)
+            cells = _cells(decoding, slots, draws, longest, prefix, asking)
             try:
                 sequences = self._open_sequences(slots, cells, can_fork=can_fork)
                 break
@@ -115,14 +116,20 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
     def _open_sequences(self, slots: int, cells: int, *, can_fork: bool) -> LlamaSequences:
         self._free_cache()
         self._sequences = LlamaSequences(
-            self._model, sequences=slots + 2, cells=cells, threads=self._threads, can_fork=can_fork
+            self._model, sequences=slots + SPARE_SEQUENCES, cells=cells, threads=self._threads, can_fork=can_fork
         )
         return self._sequences
 
     def _choose_slots(
-        self, decoding: Decoding, draws: int, total: int, prompts: Sequence[Sequence[int]], prefix: int
+        self,
+        decoding: Decoding,
+        draws: int,
+        total: int,
+        prompts: Sequence[Sequence[int]],
+        prefix: int,
+        asking: int,
     ) -> int:
-        limit = min(MAX_SEQUENCES - 2, max(1, total))
+        limit = min(MAX_SEQUENCES - SPARE_SEQUENCES, max(1, total))
         if self._slots:
             return min(self._slots, limit)
         longest = max(map(len, prompts))
@@ -132,7 +139,7 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         room = MEMORY_SHARE * memory
 
         def fits(slots: int) -> bool:
-            cells = _cells(decoding, slots, draws, longest, prefix)
+            cells = _cells(decoding, slots, draws, longest, prefix, asking)
             return self._memory_bytes(slots, cells) - self._model.size <= room
 
         candidates = [n for n in (GPU_SLOTS if self._model.gpu_layers else CPU_SLOTS) if n <= limit and fits(n)]
@@ -209,10 +216,13 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         return all(text == texts[0] for text in texts)
 
 
-def _cells(decoding: Decoding, slots: int, draws: int, longest: int, prefix: int) -> int:
-    """Return the cells that `slots` answers need: answers apart, prompts once a question, the prefix once."""
+def _cells(decoding: Decoding, slots: int, draws: int, longest: int, prefix: int, asking: int) -> int:
+    """Return the cells that `slots` answers need: answers apart, prompts once a question, the prefix once.
+
+    `asking` are those that asking about one greedy answer adds.
+    """
     questions = -(-slots // draws) + 1
     length = max(decoding.max_tokens, WARM_UP_STEPS)
     answers = slots * length + questions * max(0, decoding.greedy_max_tokens - length)
-    cells = prefix + questions * (longest - prefix) + answers
+    cells = prefix + questions * (longest - prefix + asking) + answers
     return -(-cells // 256) * 256

@@ -303,6 +303,8 @@ class LlamaSequences:
     def __init__(self, model: LlamaModel, *, sequences: int, cells: int, threads: int, can_fork: bool = True) -> None:
         self._model = model
         self.can_fork = can_fork
+        # A recurrent state knows nothing of the tokens that led to it.
+        self.can_cut = not model.is_recurrent
         self.vocabulary, self.ends, self.piece = model.vocabulary, model.ends, model.piece
         self._batch_size = max(512, sequences)
         parameters = llama_cpp.llama_context_default_params()
@@ -363,9 +365,10 @@ class LlamaSequences:
         self._decode(count)
         return self._logits(count)
 
-    def fork(self, source: int, target: int) -> None:
-        """Let `target` share every cell of `source`."""
-        llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+    def fork(self, source: int, target: int, length: int | None = None) -> None:
+        """Let `target` share every cell of `source`, or those of its first `length` tokens."""
+        end = -1 if length is None or not self.can_cut else length
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, end)
 
     def duplicate(self, source: int, targets: Iterable[int]) -> None:
         """Give each of the empty `targets` cells of its own, with what those of `source` hold.

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +18,12 @@ import numpy as np
 
 from homogaudit.config.machine import physical_cores
 from homogaudit.errors import ContextTooShortError, ModelError
+from homogaudit.generation.asking import Asker, NextTokenReader, shared_length
 from homogaudit.generation.batched_sampler import BatchedSampler, NoRoomError, SequenceModel
-from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens
+from homogaudit.generation.generator import DrawRequest, FollowUps, GeneratorFacts, NextTokens
 from homogaudit.generation.slot_choice import KeptSlots
 from homogaudit.questions.prompts import Prompt, PromptRenderer
-from homogaudit.records import Decoding, Prompting
+from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting
 
 if TYPE_CHECKING:
     from homogaudit.generation.llama_model import LlamaModel
@@ -104,7 +105,7 @@ class LocalGenerator(ABC, Generic[Tokens]):
         self._slots = slots
         self._tokens = tokens = self._load(path, gpu_layers)
         self._drawing: BatchedSampler | None = None
-        self._spelled: dict[frozenset[str], Mapping[int, str]] = {}
+        self._readers: dict[frozenset[str], NextTokenReader] = {}
         self.chat_template = tokens.chat_template
         self._renderer = self._make_renderer(now)
         self.thinking = self._renderer.thinking
@@ -164,8 +165,17 @@ class LocalGenerator(ABC, Generic[Tokens]):
         """Render the prompt of one question, with a system prompt of its own before the run's."""
         return self._renderer.render(question, system)
 
+    def follow_up_prompt(self, question: str, answer: str, follow_up: str, system: str | None = None) -> Prompt | None:
+        """Render what goes on with `follow_up` after the model's `answer`; `None` where the template has no place."""
+        return self._renderer.render_follow_up(question, answer, follow_up, system)
+
     def draw(
-        self, requests: Iterable[DrawRequest], decoding: Decoding, *, share_prefixes: bool = True
+        self,
+        requests: Iterable[DrawRequest],
+        decoding: Decoding,
+        follow_ups: FollowUps | None = None,
+        *,
+        share_prefixes: bool = True,
     ) -> BatchedSampler:
         """Choose the slots for `requests` and start to draw; `share_prefixes` is off only to measure what it saves.
 
@@ -176,7 +186,9 @@ class LocalGenerator(ABC, Generic[Tokens]):
         requests = list(requests)
         prompts = [self._tokens.prompt_tokens(request.prompt) for request in requests]
         check_lengths(requests, prompts, decoding, self._train_context)
-        ready = self._prepare(requests, prompts, decoding)
+        asker = None if follow_ups is None else self._asker(follow_ups)
+        asking = 0 if asker is None else _asking_cells(asker, requests, prompts, decoding)
+        ready = self._prepare(requests, prompts, decoding, asking)
         warnings = list(ready.warnings)
         if ready.slots < ready.wanted:
             warnings.append(f"memory holds {ready.slots} answers at a time, not {ready.wanted}")
@@ -202,8 +214,12 @@ class LocalGenerator(ABC, Generic[Tokens]):
             prefix=ready.prefix,
             share_prefixes=share_prefixes,
             sampler=ready.sampler,
+            asker=asker,
         )
         return self._drawing
+
+    def _asker(self, follow_ups: FollowUps) -> Asker:
+        return Asker(follow_ups, self._tokens.prompt_tokens, self._reader, self._train_context)
 
     def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens]:
         """Yield, for each prompt, the tokens that spell one of `words` in any case, white space around it or not.
@@ -220,8 +236,7 @@ class LocalGenerator(ABC, Generic[Tokens]):
             raise ContextTooShortError(
                 f"a prompt of {longest} tokens exceeds the model's context of {self._train_context}"
             )
-        spelled = self._spellings(frozenset(words))
-        ids = np.fromiter(spelled, np.intp, len(spelled))
+        reader = self._reader(frozenset(words))
         try:
             sequences, prefix = self._open_reading(tokenized)
             if prefix:
@@ -231,20 +246,18 @@ class LocalGenerator(ABC, Generic[Tokens]):
                 if prefix:
                     sequences.fork(0, 1)
                 row = sequences.prefill(1, tokens[prefix:], prefix)
-                # In float64: a sum over 262,144 terms keeps its digits.
-                logits = np.asarray(row.cpu() if hasattr(row, "cpu") else row, np.float64)
+                logprobs = reader.logprobs(row)
                 sequences.free(1)
-                top = logits.max()
-                logprobs = logits[ids] - (top + np.log(np.exp(logits - top).sum()))
-                yield NextTokens(tuple(spelled.values()), logprobs, len(tokens), time.perf_counter() - begun)
+                yield NextTokens(reader.texts, logprobs, len(tokens), time.perf_counter() - begun)
         except NoRoomError:
             raise ModelError(f"no memory for a prompt of {longest} tokens", "choose a smaller model") from None
 
-    def _spellings(self, words: frozenset[str]) -> Mapping[int, str]:
-        """Return the tokens that spell one of some words; looked up once, because a vocabulary has 150,000."""
-        if words not in self._spelled:
-            self._spelled[words] = {x: text for x, text in self._texts() if text.strip().casefold() in words}
-        return self._spelled[words]
+    def _reader(self, words: frozenset[str]) -> NextTokenReader:
+        """Return what reads the tokens that spell one of some words; looked up once: a vocabulary has 150,000."""
+        if words not in self._readers:
+            spelled = {x: text for x, text in self._texts() if text.strip().casefold() in words}
+            self._readers[words] = NextTokenReader(tuple(spelled.values()), np.fromiter(spelled, np.intp, len(spelled)))
+        return self._readers[words]
 
     def _texts(self) -> Iterator[tuple[int, str]]:
         """Yield the number and the text of every token that is text by itself."""
@@ -282,9 +295,11 @@ class LocalGenerator(ABC, Generic[Tokens]):
 
     @abstractmethod
     def _prepare(
-        self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding
+        self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding, asking: int
     ) -> Preparation:
         """Choose slots that fit into memory and open sequences for them; `prompts` are the requests' token ids.
+
+        `asking` are the tokens that asking about one greedy answer adds, 0 where nothing is asked.
 
         Raises:
             ModelError: There is no memory for a single answer.
@@ -310,6 +325,17 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
     limit = min(len(prompt) for prompt in prompts) - 1
     shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), limit)
     return max(0, min(shared, limit))
+
+
+def _asking_cells(
+    asker: Asker, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding
+) -> int:
+    """Return how many tokens asking about one greedy answer adds to the cache at most, the answer's own included."""
+    request, prompt = max(zip(requests, prompts, strict=True), key=lambda pair: len(pair[1]))
+    example = Generation(request.question_id, GREEDY, ".", ".", GenerationState.VALID)
+    asked = asker.about(example)
+    added = sum(len(x.tokens) - shared_length(prompt, x.tokens) + x.follow_up.limit for x in asked)
+    return added + decoding.greedy_max_tokens if asked else 0
 
 
 def check_lengths(

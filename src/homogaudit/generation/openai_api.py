@@ -14,7 +14,7 @@ import numpy as np
 
 from homogaudit.errors import ContextTooShortError, EngineError, ModelError
 from homogaudit.generation.dialect import payload
-from homogaudit.generation.generator import DrawRequest, GeneratorFacts, NextTokens, SamplerCounts
+from homogaudit.generation.generator import DrawRequest, FollowUps, GeneratorFacts, NextTokens, SamplerCounts
 from homogaudit.generation.loop_thread import LoopThread
 from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, parse_addresses
 from homogaudit.generation.openai_format import choices_of, usage_of
@@ -167,8 +167,13 @@ class OpenAIGenerator:
             self._tell_folding()
         return Prompt(text, (Segment(text, trusted=False),), "chat", (), False, line)
 
-    def draw(self, requests: Iterable[DrawRequest], decoding: Decoding) -> ServerDrawing:
-        """Start to draw.
+    def follow_up_prompt(self, question: str, answer: str, follow_up: str, system: str | None = None) -> None:
+        """Return nothing: what is asked about an answer is a question of its own."""
+
+    def draw(
+        self, requests: Iterable[DrawRequest], decoding: Decoding, follow_ups: FollowUps | None = None
+    ) -> ServerDrawing:
+        """Start to draw; no follow-up is asked beside the answers.
 
         Raises:
             ContextTooShortError: An answer of the wanted length leaves no room for a prompt.

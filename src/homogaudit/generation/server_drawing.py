@@ -17,7 +17,7 @@ import numpy as np
 from homogaudit.errors import EngineError, HomogauditError, ModelError
 from homogaudit.generation.batched_sampler import answer_mask
 from homogaudit.generation.dialect import is_unfinished
-from homogaudit.generation.generator import DrawRequest, SamplerCounts
+from homogaudit.generation.generator import DrawRequest, FollowUpReply, SamplerCounts
 from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tokens, choices_of, usage_of
 from homogaudit.generation.server_errors import RefusedError
 from homogaudit.generation.server_probe import head_fault
@@ -109,6 +109,10 @@ class ServerDrawing:
     def live_texts(self) -> dict[tuple[str, int], str]:
         """Return nothing: an answer is known once it is whole."""
         return {}
+
+    def take_replies(self) -> list[FollowUpReply]:
+        """Return nothing: a server is asked about answers when they are drawn."""
+        return []
 
     def take_started(self) -> list[str]:
         """Return the ids of the questions whose first draw has started since the last call."""

@@ -82,12 +82,12 @@ class TransformersGenerator(LocalGenerator[ModelTokens]):
         }
 
     def _prepare(
-        self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding
+        self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding, asking: int
     ) -> Preparation:
         draws = max(len(request.sample_indexes) for request in requests)
         total = sum(len(request.sample_indexes) for request in requests)
         longest = max(prompts, key=len)
-        cells = len(longest) + max(decoding.max_tokens, decoding.greedy_max_tokens)
+        cells = len(longest) + max(decoding.max_tokens, decoding.greedy_max_tokens, asking)
         warnings: tuple[str, ...] = ()
         sequences: BatchedSequences | SerialSequences
         seconds: StepSeconds | None = None

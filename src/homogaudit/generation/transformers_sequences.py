@@ -79,7 +79,7 @@ class BatchedSequences(_Sequences):
     them can be computed in one pass; `prefix` is the number of leading tokens that they share.
     """
 
-    can_fork = True
+    can_fork = can_cut = True
 
     def __init__(
         self,
@@ -165,9 +165,13 @@ class BatchedSequences(_Sequences):
             self._where[number] = Row(block, row, block.lengths[row])
         return logits
 
-    def fork(self, source: int, target: int) -> None:
-        """Make the empty `target` a copy of `source`; cells are copied when one of them goes on."""
-        self._where[target] = self._where[source]
+    def fork(self, source: int, target: int, length: int | None = None) -> None:
+        """Make the empty `target` a copy of `source`, or of its first `length` tokens.
+
+        Cells are copied when one of them goes on.
+        """
+        where = self._where[source]
+        self._where[target] = where if length is None else Row(where.block, where.row, length)
 
     def free(self, sequence: int) -> None:
         """Forget a sequence."""
@@ -238,7 +242,7 @@ class BatchedSequences(_Sequences):
 class SerialSequences(_Sequences):
     """Sequences that step one after the other, each in the model's own cache, for caches that cannot be copied."""
 
-    can_fork = False
+    can_fork = can_cut = False
 
     def __init__(self, model: Any, tokens: ModelTokens) -> None:
         super().__init__(model, tokens)
@@ -280,7 +284,7 @@ class SerialSequences(_Sequences):
         rows = zip(sequences.tolist(), tokens.tolist(), positions.tolist(), strict=True)
         return torch.stack([self.prefill(sequence, (token,), position) for sequence, token, position in rows])
 
-    def fork(self, source: int, target: int) -> None:
+    def fork(self, source: int, target: int, length: int | None = None) -> None:
         """Not possible: `can_fork` is false."""
         raise NotImplementedError
 

@@ -1,22 +1,46 @@
 """Asks the model about its own greedy answers: whether they are true, and how sure it is.
 
-One reply a question and kind, stored as soon as it is there. It draws no answer and computes no signal.
+One reply a question and kind, asked beside the answers that are still being drawn where the engine can, else after
+them. It draws no answer, stores nothing and computes no signal.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from homogaudit.errors import ContextTooShortError, UndefinedStatisticError
-from homogaudit.generation import DrawRequest, Generator
+from homogaudit.generation import DrawRequest, FollowUp, FollowUpReply, FollowUps, Generator, NextTokens
 from homogaudit.questions.prompts import Prompt, Segment
-from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, ModelCall, SampleSet
-from homogaudit.signals.calls import p_true_from_logprobs, p_true_prompt, parse_confidence, verbalized_prompt
+from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, ModelCall, Question, SampleSet
+from homogaudit.signals.calls import (
+    P_TRUE_FOLLOW_UP,
+    VERBALIZED_FOLLOW_UP,
+    p_true_from_logprobs,
+    p_true_prompt,
+    parse_confidence,
+    verbalized_prompt,
+)
 
 CALL_KINDS: Mapping[str, str] = {"call_p_true": "p_true", "call_verbalized": "verbalized"}
 """The kind of a stored call, by what a signal needs."""
 
 _REPLY_TOKENS = 16
 """A percentage and some words around it; what comes later is an explanation."""
+
+_TRUTH_WORDS = frozenset(("true", "false"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    """How something is asked: of question and answer in a prompt of its own, and where they are the conversation."""
+
+    prompt: Callable[[str, str], str]
+    follow_up: str
+
+
+_WORDINGS: Mapping[str, _Wording] = {
+    "p_true": _Wording(p_true_prompt, P_TRUE_FOLLOW_UP),
+    "verbalized": _Wording(verbalized_prompt, VERBALIZED_FOLLOW_UP),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +57,64 @@ class Reply:
         return ModelCall(reply.question_id, kind, value, reason, reply.text, self.tokens, self.seconds)
 
 
+def follow_ups(
+    generator: Generator,
+    questions: Iterable[Question],
+    kinds: Collection[str],
+    decoding: Decoding,
+    *,
+    in_conversation: bool,
+) -> FollowUps:
+    """Return what is to be asked about greedy answers as soon as they are there; `follow_up_call` reads the replies."""
+    by_id = {question.id: question for question in questions}
+
+    def about(answer: Generation) -> list[FollowUp]:
+        if not answer.is_valid:
+            return []
+        question = by_id[answer.question_id]
+        found: list[FollowUp] = []
+        for kind in kinds:
+            prompt = asked_prompt(generator, kind, question, answer.answer, in_conversation=in_conversation)
+            if kind == "verbalized":
+                limit = decoding.greedy_max_tokens if prompt.starts_in_thinking else _REPLY_TOKENS
+                found.append(FollowUp(kind, prompt, limit))
+            elif not prompt.starts_in_thinking:
+                found.append(FollowUp(kind, prompt, words=_TRUTH_WORDS))
+        return found
+
+    return FollowUps(about, max(_REPLY_TOKENS, decoding.greedy_max_tokens))
+
+
+def follow_up_call(reply: FollowUpReply) -> ModelCall | None:
+    """Return the record of what was said to a follow-up, `None` where it has to be asked again with more tokens."""
+    if isinstance(reply.said, NextTokens):
+        return replace(_p_true(reply.question_id, reply.said), tokens=reply.tokens)
+    if _is_cut_in_thinking(reply.said):
+        return None
+    return _verbalized(Reply(reply.said, reply.tokens, reply.seconds))
+
+
+def asked_prompt(generator: Generator, kind: str, question: Question, answer: str, *, in_conversation: bool) -> Prompt:
+    """Return the prompt that asks for this kind of call about an answer.
+
+    `in_conversation` is whether it goes on behind the answer, where the model's template can.
+    """
+    wording = _WORDINGS[kind]
+    if in_conversation:
+        prompt = generator.follow_up_prompt(question.asked, answer, wording.follow_up, question.system)
+        if prompt is not None:
+            # What a model adds below its number explains it.
+            is_plain = not (prompt.families or prompt.starts_in_thinking)
+            return replace(prompt, stop=("\n",)) if is_plain and kind == "verbalized" else prompt
+    return call_prompt(generator, wording.prompt(question.asked, answer), question.system)
+
+
 def ask_p_true(
-    generator: Generator, answered: Sequence[SampleSet], *, begins_in_thinking: bool = False
+    generator: Generator,
+    answered: Sequence[SampleSet],
+    *,
+    in_conversation: bool = False,
+    begins_in_thinking: bool = False,
 ) -> Iterator[ModelCall | None]:
     """Yield P(True) of each greedy answer, from the probabilities of the next token.
 
@@ -42,29 +122,35 @@ def ask_p_true(
 
     `begins_in_thinking` is whether the answers have shown that thinking is opened where no prompt tells.
     """
-    prompts = [call_prompt(generator, p_true_prompt(x.question.asked, _answer(x)), x.question.system) for x in answered]
+    prompts = [
+        asked_prompt(generator, "p_true", x.question, _answer(x), in_conversation=in_conversation) for x in answered
+    ]
     if begins_in_thinking or any(prompt.starts_in_thinking for prompt in prompts):
         reason = "the model thinks before it answers, so its next token is no answer"
         yield from (ModelCall(x.question.id, "p_true", None, reason) for x in answered)
         return
     waiting = iter(answered)
-    for found in generator.next_tokens(prompts, ("true", "false")):
-        if found is None:
-            yield None
-            continue
-        sample_set = next(waiting)
-        call = ModelCall(sample_set.question.id, "p_true", None, "", "", found.prompt_tokens, found.seconds)
-        if found.reason:
-            yield replace(call, reason=found.reason)
-            continue
-        try:
-            yield replace(call, value=p_true_from_logprobs(found.texts, found.logprobs.tolist()))
-        except UndefinedStatisticError as error:
-            yield replace(call, reason=error.message)
+    for found in generator.next_tokens(prompts, _TRUTH_WORDS):
+        yield found and _p_true(next(waiting).question.id, found)
+
+
+def _p_true(question_id: str, found: NextTokens) -> ModelCall:
+    call = ModelCall(question_id, "p_true", None, found.reason, "", found.prompt_tokens, found.seconds)
+    if found.reason:
+        return call
+    try:
+        return replace(call, value=p_true_from_logprobs(found.texts, found.logprobs.tolist()))
+    except UndefinedStatisticError as error:
+        return replace(call, reason=error.message)
 
 
 def ask_verbalized(
-    generator: Generator, answered: Sequence[SampleSet], decoding: Decoding, *, begins_in_thinking: bool = False
+    generator: Generator,
+    answered: Sequence[SampleSet],
+    decoding: Decoding,
+    *,
+    in_conversation: bool = False,
+    begins_in_thinking: bool = False,
 ) -> Iterator[ModelCall | None]:
     """Yield the confidence that the model puts into words about each greedy answer, in the order they are written.
 
@@ -73,7 +159,7 @@ def ask_verbalized(
     Replies are greedy and short, unless the model thinks first: a number in thoughts is no confidence.
     """
     prompts = {
-        x.question.id: call_prompt(generator, verbalized_prompt(x.question.asked, _answer(x)), x.question.system)
+        x.question.id: asked_prompt(generator, "verbalized", x.question, _answer(x), in_conversation=in_conversation)
         for x in answered
     }
     if begins_in_thinking:

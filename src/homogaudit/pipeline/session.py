@@ -33,10 +33,10 @@ from homogaudit.events import (
     TextDelta,
     Warning,
 )
-from homogaudit.generation import DrawRequest, Generator
+from homogaudit.generation import DrawRequest, FollowUps, Generator
 from homogaudit.generation.generator import Drawing
 from homogaudit.phases import Phase, PhaseClock, added
-from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized
+from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized, follow_up_call, follow_ups
 from homogaudit.pipeline.comparing import ask_same
 from homogaudit.pipeline.diversity import store_diversity
 from homogaudit.pipeline.judging import JUDGE_PROMPTING, ask_judge
@@ -223,9 +223,10 @@ class Audit:
         """Say what is left to do; what cannot be known before it is drawn counts as if every answer were valid."""
         calls = judgements = 0
         if self._job.model is not None:
-            wanted = self._run.wanted_calls
-            stored = sum(kind in wanted for found in self._run.calls().values() for kind in found)
-            calls = len(wanted) * len(self._questions) - stored
+            # A model on this machine is asked about new answers while it draws, which is no work of its own.
+            calls = sum(map(len, self._uncalled().values()))
+            if self._job.model.kind == "server":
+                calls += len(self._run.wanted_calls) * sum(GREEDY in indexes for indexes in missing.values())
         if self._job.scoring.judge_source is not None:
             drawn = sum(bool(x.answers or x.incorrect_answers) for x in self._questions if x.id in missing)
             judgements = drawn + len(self._scorer.unjudged())
@@ -281,7 +282,7 @@ class Audit:
                 )
                 yield Loading("context", self._run.model)
                 with self._clock(Phase.LOADING):
-                    self._drawing = generator.draw(requests, decoding)
+                    self._drawing = generator.draw(requests, decoding, self._follow_ups(generator, decoding))
                 self._run.chat_template = getattr(generator, "chat_template", None)
             self._begin_session("generate", drawing_facts(generator, self._drawing))
             yield self._ready(generator, decoding, missing)
@@ -345,6 +346,11 @@ class Audit:
                 yield QuestionStarted(question_id, by_id[question_id].text)
             for generation in finished:
                 yield from self._store(generator, drawing, generation)
+            for reply in drawing.take_replies():
+                call = follow_up_call(reply)
+                if call is not None:
+                    (sample_set,) = self._run.sample_sets([call.question_id], token_arrays=False, samples=False)
+                    self._store_call(call, sample_set)
             now = time.perf_counter()
             if now - last_progress >= _PROGRESS_SECONDS or drawing.is_done:
                 last_progress = now
@@ -353,12 +359,13 @@ class Audit:
 
     def _step(self, drawing: Drawing) -> list[Generation]:
         counts = drawing.counts
-        prompts, model = counts.prompt_seconds, counts.model_seconds
+        prompts, model, asking = counts.prompt_seconds, counts.model_seconds, counts.asking_seconds
         with self._clock(Phase.HOST):
             finished = drawing.step()
             prompts, model = counts.prompt_seconds - prompts, counts.model_seconds - model
             self._clock.move(prompts, Phase.PREFILL)
             self._clock.move(model - prompts, Phase.DECODE)
+            self._clock.move(counts.asking_seconds - asking, Phase.ASKING)
         return finished
 
     def _store(self, generator: Generator, drawing: Drawing, generation: Generation) -> Iterator[Event]:
@@ -480,7 +487,7 @@ class Audit:
         if not counts.tokens:
             return
         tokens = zip(("greedy", "samples"), self._run.drawn_tokens(question_id), strict=True)
-        a_token = counts.seconds / counts.tokens
+        a_token = (counts.seconds - counts.asking_seconds) / counts.tokens
         self._run.add_costs(ResourceCost(question_id, name, count * a_token, count) for name, count in tokens)
 
     def _note_details(self, generator: Generator) -> None:
@@ -556,6 +563,9 @@ class Audit:
             chosen = (SIGNALS[name] for name in self._job.scoring.signals or SIGNALS)
             wanted = {CALL_KINDS[need] for signal in chosen for need in signal.needs if need in CALL_KINDS}
             self._run.wanted_calls = sorted(wanted)
+            # A run whose first answers were asked about in prompts of their own goes on so.
+            if wanted and not any(wanted.intersection(kinds) for kinds in self._run.calls().values()):
+                self._run.asks_in_conversation = True
 
     def _uncalled(self) -> dict[str, list[str]]:
         """Return the questions with a valid greedy answer that the model was not asked about, by kind of call."""
@@ -568,9 +578,17 @@ class Audit:
         missing = {kind: [x for x in answered if kind not in stored.get(x, {})] for kind in wanted}
         return {kind: found for kind, found in missing.items() if found}
 
+    def _follow_ups(self, generator: Generator, decoding: Decoding) -> FollowUps | None:
+        """Return what is asked about each greedy answer while the others are drawn."""
+        wanted = self._run.wanted_calls
+        if not wanted:
+            return None
+        is_new = self._run.asks_in_conversation
+        return follow_ups(generator, self._questions, wanted, decoding, in_conversation=is_new)
+
     def _ask(self, generator: Generator, decoding: Decoding, *, is_server: bool) -> Iterator[Event]:
         uncalled = self._uncalled()
-        begins = self._states.begins_in_prompt
+        begins, goes_on = self._states.begins_in_prompt, self._run.asks_in_conversation
         pace = _Pace(sum(map(len, uncalled.values())))
         if pace.total:
             judgements = len(self._scorer.unjudged())
@@ -580,9 +598,11 @@ class Audit:
             sample_sets = list(self._run.sample_sets(question_ids, token_arrays=False, samples=False))
             by_id = {x.question.id: x for x in sample_sets}
             replies: Iterator[ModelCall | None] = (
-                ask_p_true(generator, sample_sets, begins_in_thinking=begins)
+                ask_p_true(generator, sample_sets, in_conversation=goes_on, begins_in_thinking=begins)
                 if kind == "p_true"
-                else ask_verbalized(generator, sample_sets, decoding, begins_in_thinking=begins)
+                else ask_verbalized(
+                    generator, sample_sets, decoding, in_conversation=goes_on, begins_in_thinking=begins
+                )
             )
             for call in replies:
                 yield from self._new_warnings(generator)

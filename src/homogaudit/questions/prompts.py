@@ -5,9 +5,10 @@ template renders in the sandbox, and the characters of the question and of the s
 so that a tokenizer never reads special tokens out of them.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from homogaudit.records import Prompting
 _QUESTION = "7316048259031846"
 _SYSTEM = "5820937416650294"
 _OTHER_QUESTION = "9047251836602715"
+_ANSWER = "6250918374406182"
+_FOLLOW_UP = "3481760295518093"
 """Stand-ins for the texts: digits pass unchanged through `trim`, `upper`, `tojson` and HTML escapes."""
 
-_HOLES = re.compile(f"{_QUESTION}|{_SYSTEM}")
+_HOLES = re.compile("|".join((_QUESTION, _SYSTEM, _ANSWER, _FOLLOW_UP)))
 
 _BASE_TEMPLATE = "Q: {{ question }}\nA:"
 _BASE_STOP = ("\n",)
@@ -75,7 +78,7 @@ class _Plan:
         typed: The content of a message is a list of typed parts rather than a text.
         folded: The system prompt stands at the head of the user's message.
         literals: The template's own text before, between and behind the holes; empty where the holes are not seen.
-        holes: What fills them, `_QUESTION` or `_SYSTEM`.
+        holes: What fills them, `_QUESTION`, `_SYSTEM`, and in a conversation `_ANSWER` and `_FOLLOW_UP`.
     """
 
     typed: bool
@@ -120,6 +123,7 @@ class PromptRenderer:
             source = chat_template if self.mode == "chat" and chat_template else _BASE_TEMPLATE
         self._system = prompting.system.strip() if self.mode == "chat" else ""
         self._plan_with_own_system: _Plan | None = None
+        self._conversation_plans: dict[bool, _Plan | None] = {}
         # A template that was given renders the prompts, and the model goes on as its own taught it.
         templates = (source, chat_template or "") if self.mode == "chat" else ()
         self.thinking: ThinkingChoice = choose_families(prompting, "\n".join(templates), has_token)
@@ -153,7 +157,47 @@ class PromptRenderer:
             text = self._render(question, line, plan.typed, plan.folded)
         except TemplateFailure as failure:
             raise self._error(failure) from None
-        segments = _segments(text, plan, {_QUESTION: question, _SYSTEM: line})
+        return self._prompt(text, plan, {_QUESTION: question, _SYSTEM: line})
+
+    def render_follow_up(self, question: str, answer: str, follow_up: str, system: str | None = None) -> Prompt | None:
+        """Return the prompt that goes on with `follow_up` after the model's own `answer` to `question`.
+
+        `None` where the template has no place for a conversation, as a base model's has none.
+        """
+        question = question.strip()
+        own = (system or "").strip()
+        try:
+            plan = self._plan_for(own)
+            if plan is None:
+                plan, question, own = self._plan, f"{own}\n\n{question}", ""
+            line = joined_system(own, self._system)
+            conversation = self._conversation_plan(plan, has_system=bool(line))
+            if conversation is None:
+                return None
+            text = self._render(question, line, plan.typed, plan.folded, turns=(answer, follow_up))
+        except TemplateFailure:
+            return None
+        return self._prompt(
+            text, conversation, {_QUESTION: question, _SYSTEM: line, _ANSWER: answer, _FOLLOW_UP: follow_up}
+        )
+
+    def _conversation_plan(self, plan: _Plan, *, has_system: bool) -> _Plan | None:
+        """Return how this template goes on after an answer, `None` where it leaves something of that out."""
+        if self.mode == "base":
+            return None
+        if has_system not in self._conversation_plans:
+            text = self._render(
+                _QUESTION, _SYSTEM if has_system else "", plan.typed, plan.folded, turns=(_ANSWER, _FOLLOW_UP)
+            )
+            holes = tuple(_HOLES.findall(text))
+            is_whole = [hole for hole in holes if hole != _SYSTEM] == [_QUESTION, _ANSWER, _FOLLOW_UP]
+            found = replace(plan, literals=tuple(_HOLES.split(text)), holes=holes) if is_whole else None
+            self._conversation_plans[has_system] = found
+        return self._conversation_plans[has_system]
+
+    def _prompt(self, text: str, plan: _Plan, texts: dict[str, str]) -> Prompt:
+        """Return a rendered text as a prompt, the `texts` of its holes marked as untrusted."""
+        segments = _segments(text, plan, texts)
         # The template opens thinking behind the question; before it, it may speak of the markers.
         own_end = segments[-1].text if segments and segments[-1].trusted else ""
         return Prompt(
@@ -227,15 +271,26 @@ class PromptRenderer:
             return _Plan(typed, folded, literals, holes)
         raise failure or TemplateFailure("it leaves the question or the system prompt out of the prompt")
 
-    def _render(self, question: str, system: str, typed: bool, folded: bool, *, is_trial: bool = False) -> str:
+    def _render(
+        self,
+        question: str,
+        system: str,
+        typed: bool,
+        folded: bool,
+        *,
+        turns: Sequence[str] = (),
+        is_trial: bool = False,
+    ) -> str:
+        """Render the messages; `turns` are those behind the question, the assistant's first."""
         if system and self._asks_for_silence:
             system = f"{system} {_SILENCE}"
-        turns = [("user", f"{system}\n\n{question}" if folded else question)]
+        said = [("user", f"{system}\n\n{question}" if folded else question)]
         if system and not folded:
-            turns.insert(0, ("system", system))
+            said.insert(0, ("system", system))
+        said += zip(itertools.cycle(("assistant", "user")), turns, strict=False)
         messages: list[dict[str, Any]] = [
             {"role": role, "content": [{"type": "text", "text": content}] if typed else content}
-            for role, content in turns
+            for role, content in said
         ]
         return self._template.render(
             {

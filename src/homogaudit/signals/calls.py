@@ -23,6 +23,16 @@ _PLAIN = re.compile(rf"({_NUMBER})(?![\w%/]|[.,][0-9])")
 _LABEL = re.compile(r"\b(?:confidence|probability|certainty|sure|certain|likelihood)\b[^0-9\n]{0,40}$", re.IGNORECASE)
 
 
+_TRUTH_REPLY = "Reply with one word, True or False."
+_CONFIDENCE_REPLY = "Reply with one number from 0% (certainly wrong) to 100% (certainly correct), and nothing else."
+
+P_TRUE_FOLLOW_UP = f"Is your answer true? {_TRUTH_REPLY}"
+"""In place of `p_true_prompt` where question and answer are the conversation so far."""
+
+VERBALIZED_FOLLOW_UP = f"How likely is it that your answer is correct? {_CONFIDENCE_REPLY}"
+"""In place of `verbalized_prompt` where question and answer are the conversation so far."""
+
+
 def p_true_prompt(question: str, answer: str) -> str:
     """Return the prompt that asks whether an answer is true; the next token is to be True or False.
 
@@ -32,10 +42,7 @@ def p_true_prompt(question: str, answer: str) -> str:
 
     Source: Kadavath et al., arXiv 2207.05221, with the words themselves in place of lettered choices.
     """
-    return (
-        f"Question: {question}\nProposed answer: {answer}\n"
-        "Is the proposed answer true? Reply with one word, True or False.\nReply:"
-    )
+    return f"Question: {question}\nProposed answer: {answer}\nIs the proposed answer true? {_TRUTH_REPLY}\nReply:"
 
 
 def p_true_from_logprobs(token_texts: Sequence[str], logprobs: Sequence[float]) -> float:
@@ -78,8 +85,7 @@ def verbalized_prompt(question: str, answer: str) -> str:
     """
     return (
         f"Question: {question}\nProposed answer: {answer}\n"
-        "How likely is it that the proposed answer is correct? Reply with one number from 0% (certainly wrong) to 100% "
-        "(certainly correct), and nothing else.\nReply:"
+        f"How likely is it that the proposed answer is correct? {_CONFIDENCE_REPLY}\nReply:"
     )
 
 

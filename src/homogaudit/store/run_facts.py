@@ -66,6 +66,8 @@ class RunFacts(Database):
     given_answers = Fact(dict[str, list[int]])
     scoring = Fact(Scoring)
     wanted_calls = Fact(list[str], [], key="calls")
+    asks_in_conversation = Fact(bool, False)
+    """Whether the model is asked about its answers behind them, where its template can; before, it never was."""
     run_signals = Fact(str)
     diversity_of = Fact(str)
     phases = Fact(dict[str, float], {})
