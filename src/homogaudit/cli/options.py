@@ -51,7 +51,11 @@ TemperatureOption = Annotated[float | None, drawing("--temperature", help="Sampl
 MaxTokensOption = Annotated[int | None, drawing("--max-tokens", help="Longest answer, in tokens.")]
 SeedOption = Annotated[
     int,
-    drawing("--seed", help="Seed of the random draws. With other `--slots` the same seed may draw other answers."),
+    drawing(
+        "--seed",
+        help="Seed of the random draws. With other `--slots`, or with and without `verbalized_confidence`, the same "
+        "seed may draw other answers.",
+    ),
 ]
 LimitOption = Annotated[int | None, asking("--limit", help="Ask only the first so many questions.")]
 UntilDecidedOption = Annotated[

@@ -280,8 +280,9 @@ BUILT_IN: tuple[AnySignal, ...] = (
         "B1",
         "call",
         ("greedy_answer", "call_p_true"),
-        "1 - P(True) of the next token after asking the model whether its greedy answer is true: the mass of all "
-        "spellings of True over that of True and False.",
+        "1 - P(True) of the next token after asking the model whether its greedy answer is true, in the same "
+        "conversation where the chat template holds one, else (base models, servers) in a prompt of its own: the mass "
+        "of all spellings of True over that of True and False.",
         "Kadavath et al., arXiv 2207.05221",
         calls.p_true,
         frozenset({"greedy", "call_p_true"}),
@@ -291,8 +292,8 @@ BUILT_IN: tuple[AnySignal, ...] = (
         "B1",
         "call",
         ("greedy_answer", "call_verbalized"),
-        "1 - the confidence that the model states, in percent, when asked how likely its greedy answer is correct. Not "
-        "defined where the reply states none.",
+        "1 - the confidence that the model states, in percent, when asked how likely its greedy answer is correct, in "
+        "the same conversation or in a prompt of its own as for `p_true`. Not defined where the reply states none.",
         "Tian et al., arXiv 2305.14975",
         calls.verbalized_confidence,
         frozenset({"greedy", "call_verbalized"}),
