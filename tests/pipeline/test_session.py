@@ -403,7 +403,17 @@ def test_progress_comes_at_most_ten_times_a_second(bench: Bench, monkeypatch: py
     assert len(times) > 3
 
 
+class WoundClock:
+    """Stands still until it is wound."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
 def test_the_time_left_comes_from_all_tokens_written(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("homogaudit.phases.time", WoundClock())
     monkeypatch.setattr("homogaudit.pipeline.session._PROGRESS_SECONDS", 0.0)
     bench.script = lambda question_id, index: "short answer" if index == GREEDY else "an answer of five words"
     events = [event for event in bench.events() if isinstance(event, GenerationFinished | Progress)]
@@ -413,6 +423,28 @@ def test_the_time_left_comes_from_all_tokens_written(bench: Bench, monkeypatch: 
     assert (progress.tokens, progress.draws_done) == (4, 1)
     assert progress.seconds_left == pytest.approx(11 * 4 * 0.01)
     assert events[-1].seconds_left == 0  # type: ignore[union-attr]
+
+
+def test_the_time_left_holds_what_is_done_beside_drawing(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    class SlowEmbedder(HashingEmbedder):
+        def embed(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+            clock.now += 5.0
+            return super().embed(texts)
+
+    clock = WoundClock()
+    monkeypatch.setattr("homogaudit.phases.time", clock)
+    monkeypatch.setattr("homogaudit.pipeline.session._PROGRESS_SECONDS", 0.0)
+    bench.embedder = SlowEmbedder()
+    for event in bench.events():
+        if isinstance(event, Progress) and event.questions_done == 1:
+            break
+    else:
+        raise AssertionError("no question was done before the others")
+    # Two questions are to be embedded as the first was; the script says that a token takes 0.01 s of drawing.
+    drawn = event.tokens * 0.01
+    beside = 5.0 * len(bench.embedder.calls) - drawn
+    left = 12 - event.draws_done
+    assert event.seconds_left == pytest.approx(left * drawn / event.draws_done + 2 * beside)
 
 
 # Stopping and going on
