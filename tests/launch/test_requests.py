@@ -30,7 +30,8 @@ def test_a_preset_that_is_asked_for_goes_before_the_settings_of_what_it_sets():
 
 def test_the_quick_preset_asks_the_model_nothing_unless_signals_are_named():
     names = choose_signals(completed(RunRequest(model="demo", preset="quick"), {}).signals)
-    assert set(SIGNALS) - set(names) == {"p_true", "verbalized_confidence"}
+    # Nor does it embed an answer once for each of its words.
+    assert set(SIGNALS) - set(names) == {"p_true", "verbalized_confidence", "mars"}
     named = RunRequest(model="demo", preset="quick", signals=("p_true",))
     assert completed(named, {}).signals == ("p_true",)
     assert completed(RunRequest(model="demo", preset="paper"), {}).signals == ()

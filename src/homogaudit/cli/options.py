@@ -38,9 +38,9 @@ PresetOption = Annotated[
     str | None,
     drawing(
         "--preset",
-        help="quick (20 questions, 5 samples, 40 tokens, no signal that asks the model about its answers unless "
-        "--signals says so), standard (10 samples, 100 tokens), or paper (10 samples of 40 tokens, greedy answers of "
-        "200).",
+        help="quick (20 questions, 5 samples, 40 tokens, no signal that asks the model about its answers or "
+        "embeds them word by word unless --signals says so), standard (10 samples, 100 tokens), or paper (10 samples "
+        "of 40 tokens, greedy answers of 200).",
     ),
 ]
 SamplesOption = Annotated[
