@@ -1,5 +1,6 @@
 import io
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -286,3 +287,24 @@ def test_text_of_another_kind_gets_its_hint(tmp_path: Path, data: bytes, said: s
     with pytest.raises(QuestionFileError) as caught:
         load(tmp_path, "q.txt", data)
     assert said in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["c{}", "response_{}"])
+def test_a_table_of_60_000_columns_is_read_in_linear_time(tmp_path: Path, name: str):
+    path = tmp_path / "wide.csv"
+    names = [name.format(number) for number in range(60_000)]
+    path.write_text(",".join(["question", *names]) + "\n" + "Q?" + ",x" * len(names) + "\n")
+    begun = time.process_time()
+    (question,) = load_questions(path).questions
+    assert question.text == "Q?"
+    # A second where the work grows with the columns, minutes where it grows with their square.
+    assert time.process_time() - begun < 20
+
+
+@pytest.mark.parametrize("cell", ['"Q' + "\n" * 10_000_000 + '?"', '"' + "Q" * 10_000_000 + '?"'])
+def test_a_cell_of_10_mb_is_read_in_linear_time(tmp_path: Path, cell: str):
+    path = tmp_path / "long.csv"
+    path.write_text(f"question,answer\n{cell},A\n")
+    begun = time.process_time()
+    assert len(load_questions(path).questions) == 1
+    assert time.process_time() - begun < 20

@@ -8,6 +8,7 @@ import csv
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -99,8 +100,8 @@ def read_rows(rows: Sequence[Row], columns: Columns, file: str, delimiter: str =
             "put column names in the first line, such as `question,answers`; for one question per line use a .txt file",
         )
     names = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
-    folded = [name.casefold() for name in names]
-    if twice := [name for name in names if folded.count(name.casefold()) > 1]:
+    times = Counter(name.casefold() for name in names)
+    if twice := [name for name in names if times[name.casefold()] > 1]:
         raise QuestionFileError(f"{quoted(file)} has two columns {quoted(twice[0])}", "rename one of them")
     notes = (f"{place} row{'s' if place > 1 else ''} before the header of {quoted(file)} left out",) if place else ()
     may_miss = [not _CHOICE.fullmatch(name.strip()) for name in names]

@@ -47,7 +47,7 @@ def unused_notes(records: Sequence[Mapping[str, Any]], used: Set[str], shown: Ma
     left = [name for name in filled if name not in used and not _OTHER_FACTS.search(name)]
     for pattern, what, flag in _KINDS:
         found = [name for name in left if pattern.search(name)]
-        left = [name for name in left if name not in found]
+        left = [name for name in left if not pattern.search(name)]
         if found:
             names = listed((shown.get(name, name) for name in found), limit=5)
             verb, is_used = ("looks", "is") if len(found) == 1 else ("look", "are")
