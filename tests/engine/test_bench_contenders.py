@@ -84,6 +84,7 @@ def test_a_server_without_chat_gets_the_prompt_of_a_base_model(faults: ModuleTyp
     with counted(faults, Decoding(samples=2), has_chat=False) as (server, contender):
         contender.measure(QUESTIONS[:1], 1)
     assert {request["prompt"] for request in server.requests} == {"Q: Who was it?\nA:"}
+    assert {tuple(request["stop"]) for request in server.requests} == {("\n",)}
 
 
 def test_a_server_that_does_not_count_tokens_is_no_contender(faults: ModuleType):

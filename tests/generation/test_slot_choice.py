@@ -12,7 +12,7 @@ import pytest
 from homogaudit.generation import DrawRequest, slot_choice
 from homogaudit.generation.llama_cpp import LlamaCppGenerator
 from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
-from homogaudit.generation.slot_choice import KeptSlots, best_slots, is_worth_measuring, measure_speeds
+from homogaudit.generation.slot_choice import KeptSlots, best_slots, measure_speeds
 from homogaudit.records import GREEDY, Decoding, Prompting
 
 DECODING = Decoding(samples=2, max_tokens=2, greedy_max_tokens=2)
@@ -68,10 +68,13 @@ def test_the_fewest_slots_that_are_nearly_the_fastest_are_taken(speeds: dict[int
 
 
 def test_measuring_costs_at_most_a_fiftieth_of_the_tokens_to_draw():
+    kept, anew = KeptSlots(Path("model.gguf")), KeptSlots(Path("model.gguf"), anew=True)
     # 3 steps of 8, 16, 32 and 48 answers are 312 tokens, and 50 times as many 15,600.
-    assert is_worth_measuring((8, 16, 32, 48), 15_600)
-    assert not is_worth_measuring((8, 16, 32, 48), 15_599)
-    assert not is_worth_measuring((8,), 10**9)
+    assert kept.is_worth_measuring((8, 16, 32, 48), 15_600)
+    assert not kept.is_worth_measuring((8, 16, 32, 48), 15_599)
+    assert anew.is_worth_measuring((8, 16), 1)
+    assert not kept.is_worth_measuring((8,), 10**9)
+    assert not anew.is_worth_measuring((8,), 10**9)
 
 
 def test_slots_are_measured_once_for_a_model_and_a_length(

@@ -88,11 +88,6 @@ def bench(
     settings = load_settings(named, threads=threads, gpu_layers=gpu_layers, slots=slots)
     trust = Trust(named.named_sources)
     warn = partial(typer.echo, err=True)
-    generator = resolve_measurable(model, named, warn, trust)
-    folder = generator.location if generator.kind == "huggingface" else None
-    if transformers is not None:
-        folder = resolve_folder(transformers, named, warn, trust)
-    servers = [resolve_server(url, named, trust) for url in against or ()]
     for name, value, least, most in (
         ("questions", questions, 1, 10_000),
         ("samples", samples, 1, 1000),
@@ -103,6 +98,11 @@ def bench(
         if not least <= value <= most:
             message = f"`--{name}` must lie between {least} and {most}, not `{value}`"
             raise UsageError(message, "leave it out for its default")
+    generator = resolve_measurable(model, named, warn, trust)
+    folder = generator.location if generator.kind == "huggingface" else None
+    if transformers is not None:
+        folder = resolve_folder(transformers, named, warn, trust)
+    servers = [resolve_server(url, named, trust) for url in against or ()]
     job = {
         "model": generator.location,
         "kind": generator.kind,

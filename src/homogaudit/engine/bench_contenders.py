@@ -26,6 +26,9 @@ from homogaudit.generation.server_probe import ServerProbe
 from homogaudit.questions.prompts import PromptRenderer
 from homogaudit.records import GREEDY, Decoding, Prompting
 
+_BASE_PROMPT, _BASE_STOP = "Q: {}\nA:", "\n"
+"""What a base model is asked, and what ends its answer, as in a run."""
+
 _CONNECTIONS = 1024
 """Requests at the same time: a server is to choose for itself how much it does together."""
 
@@ -151,7 +154,7 @@ class LlamaLoop:
     def _answer(self, question: str) -> int:
         """Return the tokens of an answer."""
         if self._is_base:
-            answer = self._model.create_completion(f"Q: {question}\nA:", stop=["\n"], **self._calling)
+            answer = self._model.create_completion(_BASE_PROMPT.format(question), stop=[_BASE_STOP], **self._calling)
         else:
             messages = [{"role": "system", "content": Prompting().system}, {"role": "user", "content": question}]
             answer = self._model.create_chat_completion(messages, **self._calling)
@@ -271,13 +274,14 @@ class ServerContender:
         request = payload(
             self._dialect,
             model=self._model,
-            prompt=question if self._dialect.chat else f"Q: {question}\nA:",
+            prompt=question if self._dialect.chat else _BASE_PROMPT.format(question),
             system=Prompting().system,
             decoding=self._decoding,
             temperature=temperature,
             max_tokens=self._decoding.max_tokens,
             seed=seed,
             n=n,
+            stop=() if self._dialect.chat else (_BASE_STOP,),
         )
         try:
             tokens = usage_of(await self._client.post(self._path, request)).completion

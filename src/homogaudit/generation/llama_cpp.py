@@ -25,7 +25,6 @@ from homogaudit.generation.slot_choice import (
     GPU_SLOTS,
     STEPS,
     best_slots,
-    is_worth_measuring,
     measure_speeds,
 )
 from homogaudit.records import Decoding
@@ -160,7 +159,7 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         # What is measured for one length holds for lengths near it.
         key = f"{self._device_text()}, {self._engine_details()}, {1 << length.bit_length()} tokens"
         kept = self._kept_slots.find(key)
-        if kept is None and is_worth_measuring(candidates, total * decoding.max_tokens):
+        if kept is None and self._kept_slots.is_worth_measuring(candidates, total * decoding.max_tokens):
             written = decoding.max_tokens // 2
             most = max(candidates)
             cells = len(prompt) + (most + 1) * (written + len(candidates) * STEPS)

@@ -38,7 +38,8 @@ _KEY = "slots"
 class KeptSlots:
     """The slots of one model that were measured before, in the file of measurements of a folder of runs.
 
-    Without a folder they are kept as long as this object. With `anew` what others have kept does not count.
+    Without a folder they are kept as long as this object. With `anew` what others have kept does not count, and it is
+    measured however little there is to draw.
     """
 
     def __init__(self, model: Path, folder: Path | None = None, *, anew: bool = False) -> None:
@@ -56,6 +57,10 @@ class KeptSlots:
                 self._known[key] = found
         return self._known.get(key)
 
+    def is_worth_measuring(self, candidates: Sequence[int], tokens: int) -> bool:
+        """Whether there is a choice, and so much to draw that measuring it costs next to nothing."""
+        return len(candidates) > 1 and (self._anew or STEPS * sum(candidates) <= _MOST_SHARE * tokens)
+
     def keep(self, key: str, slots: int) -> None:
         """Keep the slots of this model and a key. A folder that cannot be written is no error."""
         self._known[key] = slots
@@ -68,11 +73,6 @@ class KeptSlots:
 
     def _whole(self, key: str) -> str:
         return f"{file_key(self._model)} {key}"
-
-
-def is_worth_measuring(candidates: Sequence[int], tokens: int) -> bool:
-    """Whether there is a choice, and so much to draw that measuring it costs next to nothing."""
-    return len(candidates) > 1 and STEPS * sum(candidates) <= _MOST_SHARE * tokens
 
 
 def measure_speeds(
