@@ -34,8 +34,6 @@ from homogaudit.records import Decoding, Prompting
 _LONG_PROMPT = 480
 """Words of the prompt whose reading shows what the device computes: one batch of llama.cpp, nearly full."""
 
-_READINGS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class _Span:
@@ -84,17 +82,18 @@ def _measure(job: dict[str, Any]) -> dict[str, Any]:
         *_others(job, generator, decoding),
     ]
     timings: list[list[Timing]] = [[] for _ in contenders]
+    bounds: list[dict[str, float]] = []
     for number, questions in enumerate(_rounds(job["questions"], job["repeats"])):
         # Who begins is another one in each round: a machine that is busy for a while slows all down alike.
         for place in range(len(contenders)):
             at = (number + place) % len(contenders)
             timings[at].append(contenders[at].measure(questions, number))
-    limit = _device_limit(generator)
+        bounds.append(_bounds(generator))
     facts = generator.facts
     for contender in contenders:
         contender.close()
     generator.close()
-    return _figures(job, decoding, facts, contenders, timings, limit)
+    return _figures(job, decoding, facts, contenders, timings, bounds)
 
 
 def _others(job: dict[str, Any], generator: LocalGenerator[Any], decoding: Decoding) -> Iterator[Contender]:
@@ -119,33 +118,45 @@ def _rounds(count: int, repeats: int) -> Iterator[list[str]]:
         yield [texts[place % len(texts)] for place in range(number * count, (number + 1) * count)]
 
 
-def _device_limit(generator: LocalGenerator[Any]) -> dict[str, Any] | None:
+def _bounds(generator: LocalGenerator[Any]) -> dict[str, float]:
     """Return the tokens a second that the device could forward, by what would hold it back.
 
     A step takes at least as long as one of a single answer, which reads all weights once: bandwidth. And it takes at
-    least as long as its tokens do in a long prompt, where reading the weights costs nothing: compute. The lower of the
-    two is the limit. `None` where a step could not be timed.
+    least as long as its tokens do in a long prompt, where reading the weights costs next to nothing: compute. Empty
+    where a step could not be timed.
     """
     facts = generator.facts
     if facts.seconds_per_single_step is None:
-        return None
-    speeds = {"bandwidth": facts.slots / facts.seconds_per_single_step, "compute": _reading_speed(generator)}
-    kind = min(speeds, key=lambda name: speeds[name])
-    return {"kind": kind, "tokens_per_second": speeds[kind], "by_kind": speeds}
-
-
-def _reading_speed(generator: LocalGenerator[Any]) -> float:
-    """Return the tokens of a long prompt that are read a second."""
+        return {}
     words = _LONG_PROMPT
     while True:
-        prompt = generator.prompt("tell " * words)
         try:
-            read = [row for _ in range(_READINGS) for row in generator.next_tokens([prompt], ("yes", "no"))]
+            (read,) = generator.next_tokens([generator.prompt("tell " * words)], ("yes", "no"))
         except ContextTooShortError:
             # Some tokenizers cut words into letters.
             words //= 2
         else:
-            return max(row.prompt_tokens / row.seconds for row in read)
+            return {
+                "bandwidth": facts.slots / facts.seconds_per_single_step,
+                "compute": read.prompt_tokens / read.seconds,
+            }
+
+
+def _device_limit(rounds: Sequence[Mapping[str, float]], forwarded: float) -> dict[str, Any] | None:
+    """Return the lower of the bounds, and how much of it `forwarded` tokens a second are; `None` without bounds.
+
+    Of each bound the best round counts: what else a machine does for a moment is no limit of it.
+    """
+    if not all(rounds):
+        return None
+    speeds = {name: max(bounds[name] for bounds in rounds) for name in rounds[0]}
+    kind = min(speeds, key=lambda name: speeds[name])
+    return {
+        "kind": kind,
+        "tokens_per_second": speeds[kind],
+        "reached": forwarded / speeds[kind],
+        "by_kind": speeds,
+    }
 
 
 def _figures(
@@ -154,7 +165,7 @@ def _figures(
     facts: GeneratorFacts,
     contenders: Sequence[Contender],
     timings: Sequence[Sequence[Timing]],
-    limit: Mapping[str, Any] | None,
+    bounds: Sequence[Mapping[str, float]],
 ) -> dict[str, Any]:
     engine = timings[0]
     speeds = [_Span.of([x.speed for x in own]) for own in timings]
@@ -176,9 +187,7 @@ def _figures(
             }
             for contender, own, speed, speedup in zip(contenders, timings, speeds, speedups, strict=True)
         ],
-        "device_limit": None
-        if limit is None
-        else {**limit, "reached": details["forwarded_per_second"] / limit["tokens_per_second"]},
+        "device_limit": _device_limit(bounds, details["forwarded_per_second"]),
         "step_tokens_per_second": steps,
         **details,
         "slots": facts.slots,
