@@ -13,7 +13,7 @@ from homogaudit.events import (
     Resumed,
     RunFinished,
 )
-from homogaudit.launch.forecast import Ahead, Forecast, Phase
+from homogaudit.launch.forecast import Ahead, Forecast, Step
 
 READY = EngineReady("CPU", 4, 2048, 10**8, "chat", 10, 60, 0, 600, 100.0)
 
@@ -26,7 +26,7 @@ class Clock:
         return self.now
 
 
-def forecast(*events: Event, earlier: dict[Phase, float] | None = None, clock: Clock | None = None) -> Forecast:
+def forecast(*events: Event, earlier: dict[Step, float] | None = None, clock: Clock | None = None) -> Forecast:
     found = Forecast(earlier, clock or Clock())
     for event in events:
         found.apply(event)
@@ -38,7 +38,7 @@ def progress(done: int, left: float | None) -> Progress:
 
 
 def test_time_left_covers_all_phases_at_the_speeds_of_earlier_runs():
-    paces: dict[Phase, float] = {"answers": 2.0, "calls": 0.5, "scorings": 0.1, "judgements": 3.0}
+    paces: dict[Step, float] = {"answers": 2.0, "calls": 0.5, "scorings": 0.1, "judgements": 3.0}
     found = forecast(Planned(60, 20, 10, 10), earlier=paces)
     # 60 x 2 + 20 x 0.5 + 10 x 0.1 + 10 x 3 seconds.
     assert found.ahead() == Ahead(0.0, pytest.approx(161.0))

@@ -689,6 +689,7 @@ def test_what_was_drawn_is_kept_when_the_embedder_fails(bench: Bench):
     kept = bench.texts()
     # The second question was drawn in full when its answers could not be embedded.
     assert {("q1", index) for index in (GREEDY, 0, 1, 2)} <= kept.keys()
+    assert bench.run.phases["embedding"] > 0
     assert bench.generator is not None
     assert bench.generator.is_closed
     bench.embedder = HashingEmbedder()

@@ -18,13 +18,13 @@ from homogaudit.events import (
 )
 from homogaudit.phases import BEFORE_WORK
 
-Phase = Literal["loading", "answers", "calls", "scorings", "comparisons", "judgements"]
+Step = Literal["loading", "answers", "calls", "scorings", "comparisons", "judgements"]
 
-PHASES: tuple[Phase, ...] = ("answers", "calls", "scorings", "comparisons", "judgements")
+STEPS: tuple[Step, ...] = ("answers", "calls", "scorings", "comparisons", "judgements")
 """In the order in which a session works, once its models are loaded. Answers are scored as they come, so the pace of
 answers holds that; `scorings` are of those that were drawn before."""
 
-_ASKING: dict[str, Phase] = {"model": "calls", "model of meaning": "comparisons", "judge": "judgements"}
+_ASKING: dict[str, Step] = {"model": "calls", "model of meaning": "comparisons", "judge": "judgements"}
 """The phase in which each one is asked."""
 
 
@@ -53,21 +53,21 @@ class Forecast:
     """
 
     def __init__(
-        self, earlier: Mapping[Phase, float] | None = None, clock: Callable[[], float] = time.monotonic
+        self, earlier: Mapping[Step, float] | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._earlier = earlier or {}
         self._clock = clock
-        self._left = dict.fromkeys(PHASES, 0)
-        self._done = dict.fromkeys(PHASES, 0)
-        self._measured: dict[Phase, float] = {}
+        self._left = dict.fromkeys(STEPS, 0)
+        self._done = dict.fromkeys(STEPS, 0)
+        self._measured: dict[Step, float] = {}
         self._stored = 0
         self._begun = clock()
-        self._begun_at = dict.fromkeys(PHASES, 0)
+        self._begun_at = dict.fromkeys(STEPS, 0)
         self._stood_since: float | None = None
         self._loading: float | None = self._earlier.get("loading", 0.0)
 
     @property
-    def measured(self) -> Mapping[Phase, float]:
+    def measured(self) -> Mapping[Step, float]:
         """Seconds a step that this session took, by phase; of loading, all of it."""
         return self._measured
 
@@ -75,7 +75,7 @@ class Forecast:
         """Take one event."""
         match event:
             case Planned():
-                self._left = {phase: getattr(event, phase) for phase in PHASES}
+                self._left = {phase: getattr(event, phase) for phase in STEPS}
                 self._begin()
             case EngineReady():
                 self._loading = None
@@ -111,23 +111,23 @@ class Forecast:
     def ahead(self) -> Ahead:
         """Return where the session stands now."""
         answer = self._pace("answers")
-        paces = {phase: self._pace(phase) or answer for phase in PHASES}
+        paces = {phase: self._pace(phase) or answer for phase in STEPS}
         # Without any speed every step counts the same.
-        done = sum(self._done[phase] * (paces[phase] or 1.0) for phase in PHASES)
-        left = sum(self._left[phase] * (paces[phase] or 1.0) for phase in PHASES)
-        is_known = all(paces[phase] for phase in PHASES if self._left[phase])
+        done = sum(self._done[phase] * (paces[phase] or 1.0) for phase in STEPS)
+        left = sum(self._left[phase] * (paces[phase] or 1.0) for phase in STEPS)
+        is_known = all(paces[phase] for phase in STEPS if self._left[phase])
         if self._loading is not None:
             left += self._loading
         return Ahead(done / (done + left) if done + left else None, left if is_known and done + left else None)
 
-    def _pace(self, phase: Phase) -> float | None:
+    def _pace(self, phase: Step) -> float | None:
         return self._measured.get(phase) or self._earlier.get(phase)
 
     def _begin(self) -> None:
         self._begun = self._clock()
         self._begun_at = dict(self._done)
 
-    def _step(self, phase: Phase, done: int, left: int) -> None:
+    def _step(self, phase: Step, done: int, left: int) -> None:
         """Note how many steps of a phase are done since it began, and how many are left."""
         self._done[phase], self._left[phase] = self._begun_at[phase] + done, left
         if done:

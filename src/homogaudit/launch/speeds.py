@@ -11,7 +11,7 @@ from homogaudit.config.measurements import read_measurements, write_measurements
 from homogaudit.errors import HomogauditError
 from homogaudit.events import Job, Scoring
 from homogaudit.generation.fingerprint import file_key
-from homogaudit.launch.forecast import Phase
+from homogaudit.launch.forecast import Step
 from homogaudit.records import Decoding
 from homogaudit.store import RunFile
 
@@ -53,7 +53,7 @@ def find_serial_speed(model: str) -> float | None:
     return speeds.serial if speeds else None
 
 
-def find_paces(job: Job) -> dict[Phase, float]:
+def find_paces(job: Job) -> dict[Step, float]:
     """Return the seconds a step that earlier runs with the same models took, by phase; none where nothing is kept."""
     try:
         kept: Any = read_measurements(load_settings(load_models()).runs).get(_PACES, {})
@@ -72,7 +72,7 @@ def find_comparison_pace(scoring: Scoring) -> float | None:
     return find_paces(Job("", scoring=scoring)).get("comparisons")
 
 
-def store_paces(job: Job, measured: Mapping[Phase, float]) -> None:
+def store_paces(job: Job, measured: Mapping[Step, float]) -> None:
     """Keep the seconds a step of a run that has ended. A folder that cannot be written is no error."""
     with contextlib.suppress(HomogauditError, OSError, AttributeError, TypeError, ValueError):
         folder = load_settings(load_models()).runs
@@ -85,7 +85,7 @@ def store_paces(job: Job, measured: Mapping[Phase, float]) -> None:
         write_measurements(folder, stored)
 
 
-def _who(job: Job, drawn_as: str = "") -> dict[Phase, str]:
+def _who(job: Job, drawn_as: str = "") -> dict[Step, str]:
     """Return the model that works in each phase, and how the one that draws does it."""
     scoring = job.scoring
     model = job.model.location if job.model else ""

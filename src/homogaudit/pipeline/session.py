@@ -1,5 +1,6 @@
 """One session of work on a run file: what is still to draw, to ask and to score, in that order, as events."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel
 from homogaudit.clustering.meanings import expected_open, most_pairs
+from homogaudit.errors import HomogauditError
 from homogaudit.events import (
     Asking,
     Cancelling,
@@ -176,8 +178,11 @@ class Audit:
         """
         try:
             yield from self._work()
-        finally:
-            phases = self._note_phases()
+        except HomogauditError:
+            with contextlib.suppress(HomogauditError):
+                self._note_phases()
+            raise
+        phases = self._note_phases()
         yield RunFinished(self._run.status, self._drawn, time.perf_counter() - self._begun, phases)
 
     def _work(self) -> Iterator[Event]:

@@ -26,7 +26,7 @@ from homogaudit.events import (
     QuestionStarted,
     RunFinished,
 )
-from homogaudit.launch.forecast import Forecast, Phase
+from homogaudit.launch.forecast import Forecast, Step
 from homogaudit.launch.run_paths import log_path
 from homogaudit.tui.live_state import LiveReducer, LiveState
 
@@ -118,7 +118,7 @@ class EngineBridge:
         reducer: LiveReducer,
         tell: Callable[[LiveState], None],
         make_engine: Callable[[Job, Path], Engine] = EngineSupervisor,
-        earlier: Mapping[Phase, float] | None = None,
+        earlier: Mapping[Step, float] | None = None,
     ) -> None:
         self.forecast = Forecast(earlier)
         self.log = log_path(Path(job.run))
