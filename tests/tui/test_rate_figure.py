@@ -1,0 +1,34 @@
+"""The rate in large digits: which interval stands beside it, and what is ahead."""
+
+import pytest
+
+from homogaudit.events import Deciding
+from homogaudit.statistics.running_rate import RateSeries, RunningRates
+from homogaudit.tui.rate_figure import RateFigure
+from homogaudit.tui.theme import DARK_PALETTE
+
+RATES = RunningRates((RateSeries("meaning", (0,) * 20 + tuple(range(1, 21))),), {}, 40)
+
+
+def lines(width: int, deciding: Deciding | None) -> list[str]:
+    figure = RateFigure()
+    figure.set_reactive(RateFigure.running, RATES)
+    figure.set_reactive(RateFigure.deciding, deciding)
+    return [line.rstrip() for line in figure.draw(width, 5, DARK_PALETTE, color=False).plain.splitlines()]
+
+
+def test_a_run_that_stops_once_it_is_decided_shows_its_sequence_and_says_early_that_no_verdict_comes():
+    # Wilson's interval of 20 of 40 is [35.2%, 64.8%].
+    assert "95% [35.2%, 64.8%]" in lines(70, None)[0]
+    found = lines(100, Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), 400, False))
+    assert "95% [30.0%, 70.0%]" in found[0]
+    assert found[3] == "left: mild, severe"
+    assert found[4] == "no verdict to be expected: at this rate about 400 questions, 120 left"
+    assert lines(60, Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), 400, False))[4].startswith(
+        "at this rate about 400"
+    )
+
+
+@pytest.mark.parametrize(("needed", "shown"), [(400, "no verdict to be expected"), (120, "left: mild, severe")])
+def test_a_narrow_screen_says_only_that_nothing_is_to_be_expected(needed: int, shown: str):
+    assert lines(30, Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), needed, False))[4] == shown
