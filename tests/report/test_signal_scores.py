@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from homogaudit.records import ClusteringMethod, SignalValue
+from homogaudit.records import ClusteringMethod
 from homogaudit.report.build import build
 from homogaudit.report.costs import ResourceCosts, signal_cost
 from homogaudit.report.records import Auroc, Estimate, Report, Undefined
@@ -201,9 +201,9 @@ def test_cost_is_the_mean_of_what_was_measured(small_run: Any) -> None:
 
 
 def test_a_signal_pays_for_all_that_it_is_computed_from() -> None:
-    values = [SignalValue("q0", "sindex", 0.1, "", 0.25), SignalValue("q1", "sindex", None, "no samples", 9.0), None]
+    taken = [0.2, 0.3]
     resources = ResourceCosts({"samples": 2.0, "answer_embeddings": 0.5}, {"samples": 400, "answer_embeddings": 0}, 3.0)
-    cost = signal_cost("sindex", values, resources)
+    cost = signal_cost("sindex", taken, resources)
     # 2 s of drawing, 0.5 of embedding, 0.25 of its own; 400 tokens at 3 a million.
     assert (cost.cost_class, cost.unit, cost.seconds_per_question, cost.own_seconds_per_question) == (
         "samples",
@@ -212,9 +212,9 @@ def test_a_signal_pays_for_all_that_it_is_computed_from() -> None:
         0.25,
     )
     assert (cost.tokens_per_question, cost.price_per_question) == (400, pytest.approx(0.0012))
-    unmeasured = signal_cost("sindex", values, ResourceCosts({"samples": 2.0}, {"samples": 400}, 3.0))
+    unmeasured = signal_cost("sindex", taken, ResourceCosts({"samples": 2.0}, {"samples": 400}, 3.0))
     assert unmeasured.seconds_per_question == Undefined("the cost of answer_embeddings was not measured")
-    unpriced = signal_cost("sindex", values, replace(resources, price=None))
+    unpriced = signal_cost("sindex", taken, replace(resources, price=None))
     assert unpriced.price_per_question == Undefined("models.toml names no price for this model")
 
 

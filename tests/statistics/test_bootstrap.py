@@ -88,8 +88,20 @@ def test_pairs_beyond_32_bits_are_counted_exactly():
     rng = np.random.default_rng(5)
     positive = rng.random(n) < 0.5
     scores = rng.normal(size=n) + positive
-    interval = bootstrap_auroc([scores], positive, draws=5, seed=5)[0]
-    assert_interval(interval, naive_aurocs(scores, positive, resamples(n, 5, 5)))
+    tied = np.round(scores)
+    intervals = bootstrap_auroc([scores, tied], positive, draws=5, seed=5)
+    draws = resamples(n, 5, 5)
+    assert_interval(intervals[0], naive_aurocs(scores, positive, draws))
+    assert_interval(intervals[1], naive_aurocs(tied, positive, draws))
+
+
+def test_a_class_that_a_large_resample_lacks_leaves_it_out():
+    n = 30_000
+    scores, positive = np.arange(n, dtype=float), np.arange(n) == 0
+    draws = resamples(n, 8, 2)
+    lacking = [0 not in draw for draw in draws]
+    assert any(lacking) and not all(lacking)
+    assert_interval(bootstrap_auroc([scores], positive, draws=8, seed=2)[0], [0.0] * (8 - sum(lacking)))
 
 
 def test_signals_without_an_interval_are_none():

@@ -118,7 +118,7 @@ def import_(
     # Refuses an unknown judge before anything is written.
     has_labels = any(record.label for record in recorded.records)
     check_score(request, [record.question for record in recorded.records], recorded=has_labels, consent=consent)
-    warnings = [*recording.warnings]
+    summary, warnings = recording.summary, [*recording.warnings]
     if redacted is not None:
         warnings.append(
             f"the texts are left out: answers are called after their clusters by {redacted}, so refusals and other "
@@ -133,9 +133,11 @@ def import_(
         warnings=warnings,
         warn=warn,
     ).close()
+    # It may be large, and scoring reads the run file.
+    del recording, recorded
     shown = plain(shlex.quote(str(path)))
     if not quiet:
-        typer.echo(plain(recording.summary), err=True)
+        typer.echo(plain(summary), err=True)
     for warning in warnings:
         warn(warning)
     try:

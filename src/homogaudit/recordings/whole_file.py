@@ -17,7 +17,11 @@ def settled(lines: Iterable[Line], notes: Notes) -> Iterator[Line]:
     values = [value for _, value in read if value is not None and text_of(value.get("question"))]
     _tell_apart(values)
     _leave_out_prompts(values, notes)
-    for line, value in read:
+    # Each is let go with its turn, so that a large file is not held twice.
+    del values
+    read.reverse()
+    while read:
+        line, value = read.pop()
         yield line if value is None else Line(line.place, partial(dict, value))
 
 

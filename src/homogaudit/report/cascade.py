@@ -91,8 +91,8 @@ def cascade_inputs(data: RunData, scores: LabelledScores, wanted: Sequence[str] 
 def _own_seconds(data: RunData) -> dict[str, float]:
     """Return the mean seconds that each computed signal took, beyond what it reads."""
     found: dict[str, float] = {}
-    for name, values in data.signals.items():
-        seconds = [value.seconds for value in values.values() if value.value is not None]
+    for name, column in data.signals.items():
+        seconds = column.seconds[~np.isnan(column.numbers)].tolist()
         if name in SIGNALS and seconds:
             found[name] = sum(seconds) / len(seconds)
     return found

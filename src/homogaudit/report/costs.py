@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from homogaudit.cascade.boundaries import stage_of
 from homogaudit.cascade.costs import TOKENS_A_PRICE
-from homogaudit.records import SignalValue
 from homogaudit.report.records import Cost
 from homogaudit.report.run_data import RunData
 from homogaudit.report.undefined import Undefined
@@ -43,19 +42,18 @@ def resource_costs(data: RunData) -> ResourceCosts:
     )
 
 
-def signal_cost(name: str, values: Sequence[SignalValue | None], resources: ResourceCosts) -> Cost:
+def signal_cost(name: str, taken: Sequence[float], resources: ResourceCosts) -> Cost:
     """Return what one signal costs a question.
 
     Args:
         name: As it is stored.
-        values: Of the scored questions.
+        taken: Seconds of each scored question that has a value.
         resources: What it may be computed from.
     """
     if name not in SIGNALS:
         unknown = Undefined("recorded with the answers")
         return Cost("recorded", 1.0, unknown, unknown, unknown, unknown)
     stage = stage_of(name)
-    taken = [value.seconds for value in values if value is not None and value.value is not None]
     own = sum(taken) / len(taken) if taken else Undefined("not measured")
     missing = sorted(stage.resources - resources.seconds.keys())
     if isinstance(own, Undefined) or missing:

@@ -5,7 +5,7 @@ Page, tables and Python share these records; what "wrong" or "in one cluster" me
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Self, overload
@@ -18,6 +18,7 @@ from homogaudit.report.homogenization import missing_reason, primary_name, run_m
 from homogaudit.report.labels import choose_judge
 from homogaudit.report.numbers import share
 from homogaudit.report.run_data import RunData
+from homogaudit.store.signal_columns import SignalColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,24 @@ class QuestionRow:
         return CommonAnswer(*Counter(texts).most_common(1)[0]) if texts else None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _RowSignals(Mapping[str, float | None]):
+    """The signals of one question, looked up in the columns of all: a table of its own would be most of the row."""
+
+    columns: Mapping[str, SignalColumn]
+    place: int
+
+    def __getitem__(self, name: str) -> float | None:
+        value = float(self.columns[name].numbers[self.place])
+        return value if math.isfinite(value) else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+
 @dataclass(frozen=True, slots=True)
 class QuestionFilter:
     """Some questions of a run, by what is known of them."""
@@ -260,11 +279,11 @@ def question_rows(data: RunData, judge: str | None = None) -> Questions:
             primary=primary,
             label=labels.get(key),
             sample_labels=of_samples.get(key, {}),
-            signals={name: _finite(stored, key) for name, stored in signals},
+            signals=_RowSignals(signals, position),
             is_refused=key in data.refused_ids,
         )
 
-    signals = [(name, {key: value.value for key, value in data.signals[name].items()}) for name in data.signal_names]
+    signals = {name: data.signals[name] for name in data.signal_names}
     return Questions(
         rows=tuple(row(position, found) for position, found in enumerate(data.sets)),
         clusterings=tuple(methods),
@@ -288,8 +307,3 @@ def _outside(data: RunData, found: SampleSet, *, is_drawn: bool, is_clustered: b
     if valid < drawn:
         return f"{share(drawn - valid, drawn)} samples hold no answer"
     return "not clustered yet" if data.sample_count >= 2 else missing_reason(data)
-
-
-def _finite(values: Mapping[str, float | None], key: str) -> float | None:
-    value = values.get(key)
-    return value if value is not None and math.isfinite(value) else None

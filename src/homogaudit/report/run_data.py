@@ -23,7 +23,6 @@ from homogaudit.records import (
     ModelCall,
     ResourceCost,
     SampleSet,
-    SignalValue,
 )
 from homogaudit.report.analysis_records import Direction
 from homogaudit.report.level import LEVEL_STARTS, bound_starts
@@ -31,6 +30,7 @@ from homogaudit.report.records import Estimate, Undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import Rate, bootstrap_means, wilson
 from homogaudit.store import RunFile, RunState, Scoring, Session
+from homogaudit.store.signal_columns import SignalColumn
 from homogaudit.store.until_decided import UntilDecided
 
 _CHUNK = 500
@@ -123,9 +123,15 @@ class RunData:
         return self.run.sessions()
 
     @cached_property
-    def signals(self) -> Mapping[str, Mapping[str, SignalValue]]:
+    def signals(self) -> Mapping[str, SignalColumn]:
         """Every stored value by signal name, then by question id."""
         return self.run.signals()
+
+    @cached_property
+    def finished_places(self) -> NDArray[np.intp]:
+        """The places of the finished questions among all, from 0."""
+        finished = frozenset(self.finished_ids)
+        return np.flatnonzero([x.question.id in finished for x in self.sets])
 
     @cached_property
     def directions(self) -> Mapping[str, Direction]:
@@ -142,9 +148,7 @@ class RunData:
         """By name and finished question, each turned so that higher is more uncertain, NaN where undefined."""
         matrix = np.full((len(self.signal_names), len(self.finished)), np.nan)
         for row, name in zip(matrix, self.signal_names, strict=True):
-            stored = self.signals[name]
-            values = [None if (found := stored.get(x)) is None else found.value for x in self.finished_ids]
-            row[:] = np.array(values, dtype=np.float64) * self.directions.get(name, 1)
+            row[:] = self.signals[name].numbers[self.finished_places] * self.directions.get(name, 1)
         matrix[~np.isfinite(matrix)] = np.nan
         return matrix
 

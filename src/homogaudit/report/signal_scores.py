@@ -124,13 +124,13 @@ def score_signals(
         parts = [whole, whole]
     result: dict[str, SignalScore] = {}
     for row, name in enumerate(scores.names):
-        stored = data.signals[name]
-        values = [stored.get(x) for x in data.finished_ids]
-        missing = [value for value, own in zip(values, data.signal_matrix[row], strict=True) if np.isnan(own)]
-        reasons = Counter(value.reason if value is not None else "" for value in missing)
-        reason = (reasons.most_common(1)[0][0] or "not computed") if missing else ""
+        column, places = data.signals[name], data.finished_places
+        missing = places[np.isnan(data.signal_matrix[row])]
+        reasons = Counter(column.reason_at(place) or "" for place in missing)
+        reason = (reasons.most_common(1)[0][0] or "not computed") if missing.size else ""
         # What keeps a signal from every question says more than that no scores are left.
-        undefined = Undefined(reason) if len(missing) == len(values) and values else None
+        undefined = Undefined(reason) if missing.size == places.size and places.size else None
+        seconds = column.seconds[places[~np.isnan(column.numbers[places])]]
         signal = SIGNALS.get(name)
         result[name] = SignalScore(
             boundary=signal.boundary
@@ -139,8 +139,8 @@ def score_signals(
             direction=data.directions.get(name, 1),
             definition=signal.definition if signal else "recorded with the answers",
             source=signal.source if signal else "the recorded file",
-            cost=signal_cost(name, values, resources),
-            missing=len(missing),
+            cost=signal_cost(name, seconds.tolist(), resources),
+            missing=int(missing.size),
             missing_reason=reason,
             auroc=undefined or whole[row],
             auroc_single_cluster=undefined or parts[0][row],

@@ -9,9 +9,9 @@ It does not know what a signal or a category means, and refits nothing inside a 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,12 @@ FEWEST_CATEGORIES = 5
 
 CHUNK_WEIGHTS = 1 << 20
 """Weights held at once: 4 MiB of int32. Fewer cost more in calls than they save by fitting into a cache."""
+
+FEWEST_DRAWS = 16
+"""Drawn at once of however many questions: what is done for all draws of a chunk has to be worth its calls."""
+
+_MOST_SIDE_BY_SIDE = 20_000
+"""Questions whose weights in all draws of a chunk are summed side by side: of more, one draw alone fills a cache."""
 
 _MOST_REMEMBERED = 1 << 23
 """Weights of a call that are kept for the next one: 32 MiB, 800 questions in 10,000 draws."""
@@ -114,13 +120,22 @@ def _remembered_weights(questions: int, draws: int, seed: int) -> tuple[WeightAr
 
 def _drawn_weights(questions: int, draws: int, seed: int) -> Iterator[WeightArray]:
     generator = np.random.default_rng(seed)
-    rows = max(1, CHUNK_WEIGHTS // max(questions, 1))
+    rows = _draws_at_once(questions)
+    counted = max(1, CHUNK_WEIGHTS // max(questions, 1))
     for start in range(0, draws, rows):
-        drawn = min(rows, draws - start)
-        # Every draw counts in places of its own, so that one pass counts them all.
-        places = generator.integers(0, questions, (drawn, questions))
-        places += questions * np.arange(drawn)[:, None]
-        yield np.bincount(places.ravel(), minlength=drawn * questions).reshape(drawn, questions).astype(np.int32)
+        weights = np.empty((min(rows, draws - start), questions), dtype=np.int32)
+        for first in range(0, len(weights), counted):
+            part = weights[first : first + counted]
+            # Every draw counts in places of its own, so that one pass counts them all.
+            places = generator.integers(0, questions, part.shape)
+            places += questions * np.arange(len(part))[:, None]
+            part[:] = np.bincount(places.ravel(), minlength=part.size).reshape(part.shape)
+        yield weights
+
+
+def _draws_at_once(questions: int) -> int:
+    """Return how many draws a chunk has."""
+    return max(FEWEST_DRAWS, CHUNK_WEIGHTS // max(questions, 1))
 
 
 def _aurocs(signal: _SortedSignal, weights: NDArray[np.signedinteger]) -> FloatArray:
@@ -148,7 +163,30 @@ def weighted_aurocs(scores: FloatArray, positive: BoolArray, weights: NDArray[np
         positive: Shape (n,).
         weights: Shape (draws, n), how often each was drawn.
     """
-    return _aurocs(_sorted(scores, np.flatnonzero(positive), np.flatnonzero(~positive)), _by_question(weights))
+    return _aurocs_under(weights)(_sorted(scores, np.flatnonzero(positive), np.flatnonzero(~positive)))
+
+
+def _aurocs_under(weights: NDArray[np.signedinteger]) -> Callable[[_SortedSignal], FloatArray]:
+    """Return what gives the AUROCs of a signal under the weights of a chunk, shape (draws, questions)."""
+    if weights.shape[1] > _MOST_SIDE_BY_SIDE:
+        return partial(_aurocs_one_by_one, weights=weights)
+    return partial(_aurocs, weights=_by_question(weights))
+
+
+def _aurocs_one_by_one(signal: _SortedSignal, weights: NDArray[np.signedinteger]) -> FloatArray:
+    """Return what `_aurocs` does, for weights of shape (draws, questions)."""
+    cumulative = np.zeros(signal.negatives.size + 1, dtype=np.int64)
+    found = np.full(len(weights), np.nan)
+    has_no_ties = signal.has_no_ties
+    for draw, of_questions in enumerate(weights):
+        positives = np.take(of_questions, signal.positives)
+        np.cumsum(np.take(of_questions, signal.negatives), out=cumulative[1:])
+        won = np.take(cumulative, signal.below)
+        won += won if has_no_ties else np.take(cumulative, signal.not_above)
+        pairs = float(positives.sum()) * float(cumulative[-1])
+        if pairs > 0:
+            found[draw] = np.dot(won, positives) / (2 * pairs)
+    return found
 
 
 def _by_question(weights: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
@@ -206,10 +244,10 @@ def _drawn_aurocs(
         return (None,) * len(signals)
     drawn: list[list[FloatArray]] = [[] for _ in signals]
     for weights in chunks:
-        exact = _by_question(weights)
+        aurocs = _aurocs_under(weights)
         for signal, values in zip(signals, drawn, strict=True):
             if signal is not None:
-                values.append(_aurocs(signal, exact))
+                values.append(aurocs(signal))
     return tuple(np.concatenate(values) if values else None for values in drawn)
 
 
@@ -299,7 +337,7 @@ def bootstrap_auroc_by_category(
 
 def _category_weights(category: NDArray[np.intp], categories: int, draws: int, seed: int) -> Iterator[WeightArray]:
     """Yield chunks of weights in which all questions of a category have the same weight."""
-    rows = max(1, CHUNK_WEIGHTS // max(category.size, 1))
+    rows = _draws_at_once(category.size)
     for weights in question_weights(categories, draws, seed):
         for start in range(0, weights.shape[0], rows):
             yield np.take(weights[start : start + rows], category, axis=1)

@@ -22,6 +22,9 @@ from homogaudit.store.run_schema import SCHEMA_VERSION, storage_errors
 
 _Item = TypeVar("_Item")
 
+_ROWS_AT_ONCE = 1024
+"""Fetched by one call where there are too many for all."""
+
 
 def chunks(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
     """Yield `items` in their order, at most `size` at a time."""
@@ -57,7 +60,7 @@ class Database:
         self._connection = connection
         self._writable = writable
         self._version = version
-        rows = connection.execute("SELECT position, id FROM questions").fetchall()
+        rows = connection.execute("SELECT position, id FROM questions ORDER BY position").fetchall()
         self._positions: dict[str, int] = {question_id: position for position, question_id in rows}
         self._id = self.meta("id")
 
@@ -112,6 +115,17 @@ class Database:
         """Return all rows of a query; a damaged file is one clear error."""
         with storage_errors(self.path):
             return self._connection.execute(query, parameters).fetchall()
+
+    def stream(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Iterator[Any]:
+        """Yield the rows of a query that are too many to be held at once, as `rows` returns them."""
+        with storage_errors(self.path):
+            cursor = self._connection.execute(query, parameters)
+        while True:
+            with storage_errors(self.path):
+                rows = cursor.fetchmany(_ROWS_AT_ONCE)
+            if not rows:
+                return
+            yield from rows
 
     def meta(self, key: str) -> Any:
         """Return one fact about the run (`id`, `created`, `status`, `model`, `parameters`, ...), `None` without it."""

@@ -20,6 +20,7 @@ from homogaudit.records import (
     SignalValue,
 )
 from homogaudit.store.database import Database, chunks, text_hash, to_blob
+from homogaudit.store.signal_columns import SignalColumn, signal_columns
 
 _TEXTS_AT_ONCE = 500
 """Read by one query."""
@@ -222,17 +223,10 @@ class Derived(Database):
         with self.transaction():
             self._connection.executemany("DELETE FROM signals WHERE signal = ?", [(name,) for name in names])
 
-    def signals(self) -> dict[str, dict[str, SignalValue]]:
+    def signals(self) -> dict[str, SignalColumn]:
         """Return every stored value by signal name, then by question id."""
-        values: dict[str, dict[str, SignalValue]] = {}
-        rows = self.rows(
-            "SELECT questions.id, signal, value, reason, seconds FROM signals JOIN questions USING (position) "
-            "ORDER BY position"
-        )
-        for question_id, signal, value, reason, seconds in rows:
-            record = SignalValue(question_id, signal, value, reason, seconds)
-            values.setdefault(signal, {})[question_id] = record
-        return values
+        rows = self.stream("SELECT position, signal, value, reason, seconds FROM signals ORDER BY position, signal")
+        return signal_columns(rows, self._positions)
 
     def replace_diversity(self, measures: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
         """Store how diverse the answers to questions are, in the place of everything that was stored of it.

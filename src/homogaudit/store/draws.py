@@ -129,7 +129,7 @@ class Draws(RunFacts):
 
     def raw_draws(self) -> Iterator[Generation]:
         """Yield every stored draw in the order of the file, without its tokens."""
-        for question_id, position in sorted(self._positions.items(), key=lambda item: item[1]):
+        for question_id, position in self._positions.items():
             query = f"SELECT {_GENERATION_COLUMNS} FROM generations WHERE position = ? ORDER BY sample_index"
             for row in self.rows(query, (position,)):
                 yield _generation(question_id, row)
@@ -266,6 +266,8 @@ def _question(row: Sequence[Any]) -> Question:
 
 def _generation(question_id: str, row: Sequence[Any]) -> Generation:
     index, text, answer, state, finish_reason, tokens, seconds, *blobs = row
+    # One text rather than two equal ones: they are most of what a run takes in memory.
+    answer = text if answer == text else answer
     statistics = _NO_STATISTICS
     if blobs:
         dtypes = ("<i4", "<f4", "<f4", "<f4", "|b1")

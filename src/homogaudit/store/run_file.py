@@ -127,7 +127,7 @@ class RunFile(Overviews, Derived, Sessions):
                     connection.executemany(
                         f"INSERT INTO questions (position, {QUESTION_COLUMNS}{COLUMNS_SINCE_3}) "
                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        [
+                        (
                             (
                                 position,
                                 question.id,
@@ -142,7 +142,7 @@ class RunFile(Overviews, Derived, Sessions):
                                 json.dumps(question.choices),
                             )
                             for position, question in enumerate(questions)
-                        ],
+                        ),
                     )
                     connection.execute("COMMIT")
                 finally:
