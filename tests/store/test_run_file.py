@@ -168,6 +168,7 @@ def test_derived_facts_come_back_and_new_ones_replace_the_old(path: Path):
         assert run.judges() == ["exact", "overlap"]
         assert run.labels("overlap")["a"].value is LabelValue.INCORRECT
         assert run.signals()["perplexity"]["b"].reason == "no tokens"
+        assert run.signal_names() == ["perplexity"]
 
 
 def test_embeddings_come_back_as_unit_vectors(path: Path):

@@ -155,7 +155,7 @@ def _facts(run: "RunFile") -> dict[str, Any]:
         "labels": {
             judge: dict(Counter(label.value.value for label in run.labels(judge).values())) for judge in run.judges()
         },
-        "signals": list(run.signals()),
+        "signals": run.signal_names(),
         "clusterings": [method.key for method in run.clustering_methods()],
         "sessions": [asdict(session) for session in run.sessions()],
         "phases": {} if isinstance(phases, Undefined) else to_values(phases),

@@ -228,6 +228,10 @@ class Derived(Database):
         rows = self.stream("SELECT position, signal, value, reason, seconds FROM signals ORDER BY position, signal")
         return signal_columns(rows, self._positions)
 
+    def signal_names(self) -> list[str]:
+        """Return the names of the signals that have stored values."""
+        return [name for (name,) in self.rows("SELECT DISTINCT signal FROM signals ORDER BY signal")]
+
     def replace_diversity(self, measures: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
         """Store how diverse the answers to questions are, in the place of everything that was stored of it.
 
