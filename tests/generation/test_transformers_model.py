@@ -13,11 +13,12 @@ from scipy.stats import entropy
 
 from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation import transformers_loading
-from homogaudit.generation.generator import DrawRequest
+from homogaudit.generation.generator import DrawRequest, FollowUpReply
 from homogaudit.generation.transformers_model import TransformersGenerator
 from homogaudit.generation.transformers_sequences import BatchedSequences, SerialSequences
+from homogaudit.pipeline.calls import ask_p_true, ask_verbalized, follow_up_call, follow_ups
 from homogaudit.questions.prompts import Prompt
-from homogaudit.records import GREEDY, Decoding, Generation, Prompting
+from homogaudit.records import GREEDY, Decoding, Generation, Prompting, Question, SampleSet
 
 QUESTIONS = {
     "a": "who?",
@@ -280,6 +281,29 @@ def test_next_tokens_are_those_of_the_whole_distribution(tiny: TransformersGener
         for text, logprob in zip(answer.texts, answer.logprobs, strict=True):
             ids = [n for n in range(272) if tiny._tokens.piece(n) == text.encode()]
             assert logprob == pytest.approx(logprobs[ids[0]], abs=1e-4)
+
+
+def test_replies_behind_an_answer_are_those_of_a_fresh_context(tiny: TransformersGenerator) -> None:
+    questions = [Question(name, text) for name, text in QUESTIONS.items()]
+    asked = follow_ups(tiny, questions, ("p_true", "verbalized"), DECODING, in_conversation=True)
+    drawing = tiny.draw([DrawRequest(x.id, tiny.prompt(x.asked), ALL) for x in questions], DECODING, asked)
+    found: Answers = {}
+    replies: dict[tuple[str, str], FollowUpReply] = {}
+    while not drawing.is_done:
+        found |= {(x.question_id, x.sample_index): x for x in drawing.step()}
+        replies |= {(x.question_id, x.kind): x for x in drawing.take_replies()}
+    plain = draw(tiny)
+    assert {key: x.text for key, x in found.items()} == {key: x.text for key, x in plain.items()}
+    answered = [SampleSet(x, found[x.id, GREEDY], ()) for x in questions if found[x.id, GREEDY].is_valid]
+    assert answered and replies.keys() == {(x.question.id, y) for x in answered for y in ("p_true", "verbalized")}
+    fresh = [*ask_p_true(tiny, answered, in_conversation=True)]
+    fresh += ask_verbalized(tiny, answered, DECODING, in_conversation=True)
+    for call in fresh:
+        if call is not None:
+            beside = follow_up_call(replies[call.question_id, call.kind])
+            assert beside is not None
+            assert (beside.text, beside.reason) == (call.text, call.reason)
+            assert beside.value == (None if call.value is None else pytest.approx(call.value, abs=1e-4))
 
 
 def test_a_question_too_long_for_the_model_is_named(tiny: TransformersGenerator) -> None:
