@@ -379,7 +379,6 @@ class BatchedSampler:
         begun = time.perf_counter()
         follow_up, tokens = asked.follow_up, asked.tokens
         sequence = self._free_sequences.pop()
-        # One token is always computed, for its logits.
         shared = 0
         source, known = max(answer.cells, key=lambda cells: shared_length(cells[1], tokens))
         if self._model.can_cut or shared_length(known, tokens) == len(known):
