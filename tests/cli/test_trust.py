@@ -217,6 +217,19 @@ def test_a_models_toml_of_the_working_folder_sends_nothing_anywhere_before_the_u
     assert server.keys and set(server.keys) == {None}
 
 
+def test_a_model_that_a_models_toml_of_the_working_folder_gives_is_told_with_the_file(
+    folder: Path, demo_model: Path, call: Call
+):
+    file = folder / "models.toml"
+    file.write_text(f'[generators.demo]\nsource = "{demo_model}"\n')
+    arguments = ["run", "demo", "questions.jsonl", "-n", "2", "--max-tokens", "2", "--no-embedder", "-o", "x.audit"]
+    code, told = call(*arguments)
+    assert code == 0
+    assert told.count(f"warning: model `demo` is `{demo_model}`, according to `{file}`\n") == 1
+    # Named by the user there is nothing to tell.
+    assert "according to" not in call(*arguments, "--models", "models.toml")[1]
+
+
 def test_the_embedder_in_the_settings_of_a_found_models_toml_is_asked_about(
     folder: Path, server: Listener, demo_model: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ):

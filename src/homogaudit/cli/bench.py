@@ -86,8 +86,8 @@ def bench(
 
     named = load_models(models_file)
     settings = load_settings(named, threads=threads, gpu_layers=gpu_layers, slots=slots)
-    trust = Trust(named.named_sources)
     warn = partial(typer.echo, err=True)
+    trust = Trust(named.named_sources, tell=warn)
     for name, value, least, most in (
         ("questions", questions, 1, 10_000),
         ("samples", samples, 1, 1000),

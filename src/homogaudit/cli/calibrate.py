@@ -67,6 +67,7 @@ def calibrate(
     With `--meaning MODEL` the model is asked about the pairs that the embedder
     leaves open. Later scorings with the model go by what is found.
     """
+    from homogaudit.cli.error_line import warn
     from homogaudit.clustering.answer_pairs import load_answer_pairs, pair_cosines
     from homogaudit.clustering.load_embedder import load_embedder
     from homogaudit.clustering.meaning_fit import subjects_of
@@ -79,7 +80,7 @@ def calibrate(
 
     named = load_models(models_file)
     settings = load_settings(named, embedder=embedder)
-    trust = Trust(named.named_sources)
+    trust = Trust(named.named_sources, tell=warn)
     chosen, reason = resolve_job_embedder(
         settings.embedder, named, wanted=True, trust=trust, found_in=settings.embedder_found_in
     )

@@ -109,7 +109,8 @@ def _find(
 ) -> tuple[Source, _AnyEntry | None]:
     """Return where the model lies that `text` means, and its entry where it has one.
 
-    Asks before a server is contacted or a function is called because a file says so that the user did not name.
+    Asks before a server is contacted or a function is called because a file says so that the user did not name, and
+    tells of any other model that such a file gives.
     """
     entry = entries.get(text)
     source = _source_of_text(text, what, entries, forms) if entry is None else _source_of(entry)
@@ -122,6 +123,8 @@ def _find(
             is_server = source.kind is SourceKind.SERVER
             location = source.value if is_server else f"package:{source.module}:{source.value}"
             trust.admit(f"{what} `{entry.name}`" if entry else f"the {what}", location, found_in)
+    elif entry is not None and found_in is not None:
+        trust.tell_of(f"{what} `{entry.name}`", source.value, found_in)
     return source, entry
 
 

@@ -91,14 +91,18 @@ class Trust:
     Args:
         named: Locations that the user has named already, such as those of their own configuration.
         consent: Asks the user about everything else.
+        tell: Told which file a model is from that only lies in the working folder.
 
     Attributes:
         is_refused: Whether the last question was answered with no.
     """
 
-    def __init__(self, named: Iterable[str] = (), consent: Consent = refuse) -> None:
+    def __init__(
+        self, named: Iterable[str] = (), consent: Consent = refuse, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._origins = {server for location in named for server in origins(location)}
         self._consent = consent
+        self._tell = tell
         self._agreed: set[tuple[str, Path]] = set()
         self.is_refused = False
 
@@ -110,6 +114,12 @@ class Trust:
     def name(self, location: str) -> None:
         """Note that the user has named a location."""
         self._origins |= origins(location)
+
+    def tell_of(self, what: str, location: str, file: Path) -> None:
+        """Say once that a model on this machine, or on the hub, is the one of a file that the user has not named."""
+        if (location, file) not in self._agreed:
+            self._agreed.add((location, file))
+            self._tell(f"{what} is `{location}`, according to `{file}`")
 
     def admit(self, what: str, location: str, file: Path) -> None:
         """Let a location be used that only a file names; asks once.

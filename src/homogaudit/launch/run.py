@@ -62,7 +62,7 @@ def plan_run(
         HomogauditError: Something that was asked for is not there or does not fit; no run file is left behind.
     """
     named = load_models(request.models_file)
-    trust = Trust(named.named_sources, consent)
+    trust = Trust(named.named_sources, consent, warn)
     settings = load_settings(
         named,
         embedder=request.embedder,

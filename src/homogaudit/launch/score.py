@@ -33,7 +33,7 @@ def plan_score(
         HomogauditError: Something that was asked for is not there or does not fit; the run file is unchanged.
     """
     models = load_models(request.models_file)
-    trust = Trust(models.named_sources, consent)
+    trust = Trust(models.named_sources, consent, warn)
     settings = load_settings(models, embedder=request.embedder)
     check_names(request, settings)
     with RunFile.open(request.run) as run:
