@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from homogaudit.errors import UsageError
@@ -66,3 +68,14 @@ def test_every_judge_explains_itself() -> None:
 )
 def test_the_judge_of_most_questions_is_the_default(questions: list[Question], judge: str | None) -> None:
     assert default_judge(questions) == judge
+
+
+@pytest.mark.parametrize("judge", [name for name, judge in JUDGES.items() if judge.decide is not None])
+@pytest.mark.parametrize("piece", ["\u00bd", "**", "\n", "1 ", "the answer is ", "not ", "(", "A. ", "\\boxed{"])
+def test_an_answer_that_repeats_itself_without_end_is_judged_in_time(judge: str, piece: str) -> None:
+    text = piece * (20_000 // len(piece))
+    question = Question("q", "What is it?", answers=("5",), incorrect_answers=("Rome",))
+    begun = time.process_time()
+    label(question, Generation("q", GREEDY, text, text, GenerationState.VALID, "stop", None), judge)
+    # Each takes at most a second or two; where time grows with the square it took minutes.
+    assert time.process_time() - begun < 15

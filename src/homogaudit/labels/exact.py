@@ -15,7 +15,7 @@ from homogaudit.labels.words import ARTICLES, UNITS, Words, normalised
 from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.records import Generation, LabelValue, Question
 
-_STATED = re.compile(r"(?:^|\n|[.!?]\s|\*)\W*(?:final\s+)?answer\s*(?:is\b|[:=])", re.IGNORECASE)
+_STATED = re.compile(r"(?:^|\n|[.!?]\s|\*)\W{0,40}(?:final\s+)?answer\s*(?:is\b|[:=])", re.IGNORECASE)
 _KNOWS_NOT = re.compile(
     r"\bi(?: do not| dont| really dont|m not sure| am not sure|m unsure| cannot| cant| have no)\b"
     r"(?: \w+){0,2}(?: know| sure| idea| remember| recall| say| tell| clue)\b|^(?:unknown|no idea|not sure)\b"

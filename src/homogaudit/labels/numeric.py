@@ -15,7 +15,7 @@ from homogaudit.records import Generation, LabelValue, Question
 _READ = 2000
 """Characters that are read: from the last `the answer is`, else those at the end."""
 _NUMBERS_READ = 200
-"""The last of them: what is asked of each is asked against all others."""
+"""Half of them the first, half the last: what is asked of each is asked against all others."""
 _REFERENCE = re.compile(
     r"""
     \[\s?\d+(?:\s?[,-]\s?\d+)*\s?\]                                  # [3]
@@ -137,7 +137,8 @@ class _Reading:
         pointed = [found.span() for found in _REFERENCE.finditer(self._text)]
         items = [found.span() for found in _ITEMS.finditer(self._text)]
         pointed += items if len(items) > 1 else []
-        self._all = numbers_of(self._text)[-_NUMBERS_READ:]
+        found, half = numbers_of(self._text), _NUMBERS_READ // 2
+        self._all = found if len(found) <= 2 * half else [*found[:half], *found[-half:]]
         self._numbers = [x for x in self._all if not any(start <= x.start < end for start, end in pointed)] or self._all
 
     def verdict(self) -> Verdict:
