@@ -95,8 +95,8 @@ def _show(*command: str) -> None:
     end = time.monotonic() + _PATIENCE
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
         drawn = b""
-        while b"Questions" not in drawn:
-            assert process.poll() is None and time.monotonic() < end, drawn
+        # The line of keys, which every screen has.
+        while b"Screens" not in drawn and process.poll() is None and time.monotonic() < end:
             if select.select([ours], [], [], 0.5)[0]:
                 drawn += os.read(ours, 1 << 16)
         os.write(ours, b"\x11")
@@ -106,6 +106,7 @@ def _show(*command: str) -> None:
         process.kill()
     os.close(ours)
     os.close(theirs)
+    assert b"Screens" in drawn, drawn
 
 
 @pytest.mark.skipif(_SCRIPT is None, reason="the command is not installed")

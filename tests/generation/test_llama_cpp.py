@@ -262,17 +262,17 @@ def test_a_context_that_cannot_be_had_is_tried_with_fewer_slots(
 
     init, tried = llama_cpp.llama_init_from_model, list[int]()
 
-    def fails_above_four(model: object, parameters: Any) -> object:
+    def fails_above_six(model: object, parameters: Any) -> object:
         tried.append(parameters.n_seq_max)
-        return init(model, parameters) if parameters.n_seq_max <= 4 else None
+        return init(model, parameters) if parameters.n_seq_max <= 6 else None
 
-    monkeypatch.setattr(llama_cpp, "llama_init_from_model", fails_above_four)
+    monkeypatch.setattr(llama_cpp, "llama_init_from_model", fails_above_six)
     with opened(demo_model, slots=6) as generator:
         generator.draw(requests(generator, {"france": ALL, "hamlet": ALL}), DECODING)
         assert generator.facts.slots == 1
         assert generator.facts.warnings == ("memory holds 1 answers at a time, not 6",)
-    # Slots 6, 3 and 1 and two sequences more.
-    assert tried == [8, 5, 3]
+    # Slots 6, 3 and 1 and four sequences more.
+    assert tried == [10, 7, 5]
 
 
 def test_layers_are_given_up_for_a_context_that_fits_on_no_slots(
@@ -302,7 +302,7 @@ def test_layers_are_given_up_for_a_context_that_fits_on_no_slots(
         facts = generator.facts
     # All, three quarters, half and a quarter of 30 layers; each with 2 slots and, where that fails, with 1.
     everything = 2**31 - 1
-    assert tried == [(everything, 4), (everything, 3), (22, 4), (22, 3), (15, 4), (15, 3), (7, 4)]
+    assert tried == [(everything, 6), (everything, 5), (22, 6), (22, 5), (15, 6), (15, 5), (7, 6)]
     assert facts.slots == 2
     assert facts.details["gpu_layers"] == 7
     assert facts.device == "Big GPU (7 of 31 layers)"
@@ -319,8 +319,8 @@ def test_slots_never_need_more_sequences_than_llama_cpp_has(demo_model: Path, mo
         pytest.raises(ModelError, match="no memory for a context") as error,
     ):
         generator.draw(requests(generator, {"france": range(1000)}), Decoding(samples=1000))
-    # `LLAMA_MAX_SEQ` is 256; 254 slots and half as many again and again, down to one.
-    assert tried == [256, 129, 65, 33, 17, 9, 5, 3]
+    # `LLAMA_MAX_SEQ` is 256; 252 slots and half as many again and again, down to one.
+    assert tried == [256, 130, 67, 35, 19, 11, 7, 5]
     assert "\n" not in error.value.message
     assert error.value.hint
 

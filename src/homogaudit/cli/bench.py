@@ -56,7 +56,7 @@ def bench(
     models_file: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how fast a model draws, against what one would use instead.
+    """Measure how fast a model draws, against other ways to draw.
 
     The engine, the engine without its prefix tree, and a plain loop take turns,
     on the same prompts with the same threads and sampling parameters; so do
