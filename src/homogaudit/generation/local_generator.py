@@ -321,10 +321,8 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """
     if len(prompts) < 2:
         return 0
-    first, last = min(map(list, prompts)), max(map(list, prompts))
-    limit = min(len(prompt) for prompt in prompts) - 1
-    shared = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), limit)
-    return max(0, min(shared, limit))
+    shared = shared_length(min(map(list, prompts)), max(map(list, prompts)))
+    return max(0, min(shared, min(map(len, prompts)) - 1))
 
 
 def _asking_cells(

@@ -147,13 +147,8 @@ class PromptRenderer:
             ConfigError: The given template fails on this question.
             ModelError: The model's own template does.
         """
-        question = question.strip()
-        own = (system or "").strip()
         try:
-            plan = self._plan_for(own)
-            if plan is None:
-                plan, question, own = self._plan, f"{own}\n\n{question}", ""
-            line = joined_system(own, self._system)
+            plan, question, line = self._placed(question, system)
             text = self._render(question, line, plan.typed, plan.folded)
         except TemplateFailure as failure:
             raise self._error(failure) from None
@@ -164,13 +159,8 @@ class PromptRenderer:
 
         `None` where the template has no place for a conversation, as a base model's has none.
         """
-        question = question.strip()
-        own = (system or "").strip()
         try:
-            plan = self._plan_for(own)
-            if plan is None:
-                plan, question, own = self._plan, f"{own}\n\n{question}", ""
-            line = joined_system(own, self._system)
+            plan, question, line = self._placed(question, system)
             conversation = self._conversation_plan(plan, has_system=bool(line))
             if conversation is None:
                 return None
@@ -180,6 +170,15 @@ class PromptRenderer:
         return self._prompt(
             text, conversation, {_QUESTION: question, _SYSTEM: line, _ANSWER: answer, _FOLLOW_UP: follow_up}
         )
+
+    def _placed(self, question: str, system: str | None) -> tuple[_Plan, str, str]:
+        """Return the plan that fits, and the question and the system prompt as that plan takes them."""
+        question = question.strip()
+        own = (system or "").strip()
+        plan = self._plan_for(own)
+        if plan is None:
+            plan, question, own = self._plan, f"{own}\n\n{question}", ""
+        return plan, question, joined_system(own, self._system)
 
     def _conversation_plan(self, plan: _Plan, *, has_system: bool) -> _Plan | None:
         """Return how this template goes on after an answer, `None` where it leaves something of that out."""
