@@ -13,6 +13,7 @@ from typing import Any
 
 from homogaudit.clustering_method import ASKED_FROM, ClusteringMethod
 from homogaudit.codec import STRICT, from_values, to_values
+from homogaudit.records import Outlook
 
 __all__ = [
     "COMMANDS",
@@ -403,7 +404,7 @@ class Deciding(Event):
         low: Lower end of the confidence sequence of the single-cluster rate.
         high: Upper end of it.
         left: The answers that are left, in words, such as the bands of the level.
-        needed: About how many questions decide at the rate of now; `None` where it is not known, or no number does.
+        outlook: What is to be expected; `None` where it is not known.
     """
 
     questions: int
@@ -411,7 +412,7 @@ class Deciding(Event):
     low: float
     high: float
     left: tuple[str, ...]
-    needed: int | None
+    outlook: Outlook | None
     is_decided: bool
 
 

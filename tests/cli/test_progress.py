@@ -4,6 +4,7 @@ from homogaudit.cli import progress
 from homogaudit.cli.progress import rate_text
 from homogaudit.events import Deciding, Progress, QuestionScored
 from homogaudit.launch.forecast import Ahead
+from homogaudit.records import Outlook
 from homogaudit.statistics.running_rate import RateCounter
 
 
@@ -19,12 +20,12 @@ def test_a_provisional_rate_says_what_it_waits_for():
 def test_a_run_that_stops_once_it_is_decided_shows_what_is_left_in_place_of_a_rate(capsys, monkeypatch):
     monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
     display = progress.LineDisplay()
-    display.show(Deciding(40, 160, 0.02, 0.31, ("none", "mild", "severe"), 400, False), Ahead())
+    display.show(Deciding(40, 160, 0.02, 0.31, ("none", "mild", "severe"), Outlook(0.02, 400, 2500), False), Ahead())
     display.show(Progress(40, 160, 440, 1760, 9, 9, 9.0, 1.0, None, 8), Ahead())
     display.show(Deciding(120, 160, 0.21, 0.5, ("severe",), None, True), Ahead())
     shown = capsys.readouterr().err.splitlines()
     assert shown == [
         "40/160 questions  440/1760 answers  9 tokens/s  40 questions in order [2.0%, 31.0%], left: none, mild, "
-        "severe; no verdict to be expected: at this rate about 400 questions, 120 left",
+        "severe; no verdict to be expected: about 400 to 2,500 questions, 120 left (2% likely)",
         "120 questions in order [21.0%, 50.0%], decided: severe",
     ]

@@ -87,17 +87,24 @@ def test_a_question_that_is_scored_again_in_another_way_is_counted_anew():
 
 def test_it_is_told_early_that_no_verdict_is_to_be_expected():
     # One in twenty has one cluster: on the edge of two bands.
-    edge = counted(UntilDecided(), [scored(x, 1 if x % 20 == 0 else 2) for x in range(40)], questions=160)
-    assert deciding_text(edge.told()).endswith("no verdict to be expected: at this rate no number of questions decides")
-    near = counted(UntilDecided(), [scored(x, 1 if x % 7 == 0 else 2) for x in range(70)], questions=160)
-    told = near.told()
-    assert told.needed is not None
-    assert told.needed > 160
-    assert deciding_text(told).endswith(
-        f"no verdict to be expected: at this rate about {told.needed} questions, 90 left"
-    )
-    enough = counted(UntilDecided(), [scored(x, 1 if x % 7 == 0 else 2) for x in range(70)], questions=900)
-    assert deciding_text(enough.told()).endswith(f"; at this rate about {told.needed} questions, 830 left")
+    edge = counted(UntilDecided(), [scored(x, 1 if x % 20 == 0 else 2) for x in range(100)], questions=160).told()
+    assert edge.outlook is not None and edge.outlook.chance < 0.05
+    assert "; no verdict to be expected: " in deciding_text(edge)
+    # With more questions left a verdict may come after all.
+    more = counted(UntilDecided(), [scored(x, 1 if x % 20 == 0 else 2) for x in range(100)], questions=2000).told()
+    assert more.outlook is not None and more.outlook.chance > 0.3
+    assert "no verdict" not in deciding_text(more)
+    assert f"about {more.outlook.fewest} to " in deciding_text(more)
+    assert deciding_text(more).endswith(f"questions, 1,900 left ({more.outlook.chance:.0%} likely)")
+
+
+def test_nothing_is_told_of_what_is_ahead_by_few_questions_or_while_answers_are_missing():
+    assert counted(UntilDecided(), [scored(x, 2) for x in range(29)]).told().outlook is None
+    assert counted(UntilDecided(), [scored(x, 2) for x in range(30)]).told().outlook is not None
+    # One band is left, and too few answers are valid for a level.
+    missing = counted(UntilDecided(), [scored(x, 2 if x % 2 else None, valid=1) for x in range(30)])
+    assert counted(UntilDecided(max_scr=0.9), [scored(x, 2, valid=1) for x in range(40)]).told().outlook is None
+    assert not missing.is_decided
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 
 from homogaudit.events import Deciding
+from homogaudit.records import Outlook
 from homogaudit.statistics.running_rate import RateSeries, RunningRates
 from homogaudit.tui.rate_figure import RateFigure
 from homogaudit.tui.theme import DARK_PALETTE
@@ -20,15 +21,16 @@ def lines(width: int, deciding: Deciding | None) -> list[str]:
 def test_a_run_that_stops_once_it_is_decided_shows_its_sequence_and_says_early_that_no_verdict_comes():
     # Wilson's interval of 20 of 40 is [35.2%, 64.8%].
     assert "95% [35.2%, 64.8%]" in lines(70, None)[0]
-    found = lines(100, Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), 400, False))
+    likely = Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), Outlook(0.62, 90, 400), False)
+    found = lines(70, likely)
     assert "95% [30.0%, 70.0%]" in found[0]
     assert found[3] == "left: mild, severe"
-    assert found[4] == "no verdict to be expected: at this rate about 400 questions, 120 left"
-    assert lines(60, Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), 400, False))[4].startswith(
-        "at this rate about 400"
-    )
+    assert found[4] == "about 90 to 400 questions, 120 left (62% likely)"
+    found = lines(70, Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), Outlook(0.02, 300, None), False))
+    assert found[3] == "left: mild, severe; no verdict to be expected"
+    assert found[4] == "over 300 questions, 120 left (2% likely)"
 
 
-@pytest.mark.parametrize(("needed", "shown"), [(400, "no verdict to be expected"), (120, "left: mild, severe")])
-def test_a_narrow_screen_says_only_that_nothing_is_to_be_expected(needed: int, shown: str):
-    assert lines(30, Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), needed, False))[4] == shown
+@pytest.mark.parametrize(("chance", "shown"), [(0.04, "no verdict to be expected"), (0.05, "left: mild, severe")])
+def test_a_narrow_screen_says_only_that_nothing_is_to_be_expected(chance: float, shown: str):
+    assert lines(30, Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), Outlook(chance, 90, 400), False))[4] == shown

@@ -5,13 +5,24 @@ Questions count in the order of the run file, never in the order in which they f
 
 from homogaudit.clustering.methods import primary_of
 from homogaudit.events import Deciding, QuestionScored
+from homogaudit.records import Outlook
 from homogaudit.report.level import FEWEST_QUESTIONS, LEVEL_STARTS, bound_starts
 from homogaudit.report.numbers import count, percent, percent_interval
-from homogaudit.statistics.decision_sequence import DecisionSequence, questions_to_one_band
+from homogaudit.statistics.decision_outlook import outlook
+from homogaudit.statistics.decision_sequence import DecisionSequence
+from homogaudit.statistics.rates import MOST_QUESTIONS
 from homogaudit.store.until_decided import UntilDecided
 
 _TOLD_FROM = 30
-"""Questions from which on it is told how many the rate of now would need: before it is hardly known."""
+"""Questions from which on it is told what is to be expected: before, the rate is hardly known."""
+
+_HARDLY = 0.05
+"""Chance of a decision below which none is to be expected."""
+
+HOPELESS = "no verdict to be expected"
+
+_AGAIN = 1.02
+"""How many times as many questions as when it was computed last say something new of what is to be expected."""
 
 
 class DecisionCounter:
@@ -31,6 +42,8 @@ class DecisionCounter:
     def _begin(self) -> None:
         self._sequence = DecisionSequence(self._starts)
         self._whole = self._valid = self._samples = 0
+        self._ahead: Outlook | None = None
+        self._ahead_at: tuple[int, tuple[str, ...]] = (0, ())
 
     def take(self, event: QuestionScored) -> None:
         """Take one scored question; one that is scored again in another way is counted anew."""
@@ -69,12 +82,14 @@ class DecisionCounter:
 
     def told(self) -> Deciding:
         """Return where the decision stands."""
-        needed = None
-        if self.questions >= _TOLD_FROM and not self.is_decided:
-            found = questions_to_one_band(self._sequence.rate, self._starts)
-            needed = found if found is None else max(found, self.questions + 1)
-        ends = self._sequence.interval
-        return Deciding(self.questions, self._of, ends.low, ends.high, self.left, needed, self.is_decided)
+        ends, left = self._sequence.interval, self.left
+        # Where one answer is left, what is missing is answers that are valid: no number of questions is known then.
+        if self.questions < _TOLD_FROM or len(left) == 1:
+            self._ahead = None
+        elif self._ahead is None or self.questions >= _AGAIN * self._ahead_at[0] or left != self._ahead_at[1]:
+            self._ahead = outlook(self._sequence, self._of, self._starts)
+            self._ahead_at = self.questions, left
+        return Deciding(self.questions, self._of, ends.low, ends.high, left, self._ahead, self.is_decided)
 
 
 def _outcome(event: QuestionScored) -> tuple[bool, bool]:
@@ -89,19 +104,26 @@ def left_words(event: Deciding) -> str:
     return f"decided: {event.left[0]}" if event.is_decided else f"left: {', '.join(event.left)}"
 
 
-def outlook(event: Deciding) -> str:
-    """Return how many questions are to be expected, and whether the run has as many; empty where it is not known."""
-    if event.is_decided or event.questions < _TOLD_FROM:
+def is_hopeless(event: Deciding) -> bool:
+    """Whether no verdict is to be expected within the questions of the run."""
+    return event.outlook is not None and event.outlook.chance < _HARDLY
+
+
+def outlook_words(event: Deciding) -> str:
+    """Return how many questions a decision takes and how likely it is in those of the run; empty where not known."""
+    found = event.outlook
+    if found is None:
         return ""
-    if event.needed is None:
-        return "no verdict to be expected: at this rate no number of questions decides"
-    about = f"at this rate about {count(event.needed)} questions"
-    left = f"{count(event.of - event.questions)} left"
-    return f"{about}, {left}" if event.needed <= event.of else f"no verdict to be expected: {about}, {left}"
+    if found.fewest is None or found.most is None:
+        about = f"over {count(found.fewest or MOST_QUESTIONS)} questions"
+    else:
+        about = f"about {count(found.fewest)} to {count(found.most)} questions"
+    return f"{about}, {count(event.of - event.questions)} left ({found.chance:.0%} likely)"
 
 
 def deciding_text(event: Deciding) -> str:
     """Return where the decision stands, in a few words."""
     counted = "1 question" if event.questions == 1 else f"{count(event.questions)} questions"
     found = f"{counted} in order {percent_interval(event.low, event.high)}, {left_words(event)}"
-    return "; ".join(filter(None, (found, outlook(event))))
+    ahead = outlook_words(event)
+    return "; ".join(filter(None, (found, f"{HOPELESS}: {ahead}" if is_hopeless(event) else ahead)))

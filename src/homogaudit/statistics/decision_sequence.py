@@ -39,7 +39,7 @@ _HALVINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class _Band:
+class Band:
     """Rates from `low` to `high`, both included, with the errors of the tests that reject them."""
 
     low: float
@@ -48,16 +48,16 @@ class _Band:
     above: float
 
 
-def _bands(starts: Sequence[float]) -> list[_Band]:
+def bands_of(starts: Sequence[float]) -> list[Band]:
     """Return the bands; `starts` are the lowest rates of all but the first."""
     lows = [0.0, *starts]
     highs = [*(math.nextafter(start, 0.0) for start in starts), 1.0]
     each = ALPHA / 2
     if not starts:
-        return [_Band(0.0, 1.0, each, each)]
-    found = [_Band(low, high, each, each) for low, high in zip(lows, highs, strict=True)]
-    found[0] = _Band(lows[0], highs[0], ALPHA, 0.0)
-    found[-1] = _Band(lows[-1], highs[-1], 0.0, ALPHA)
+        return [Band(0.0, 1.0, each, each)]
+    found = [Band(low, high, each, each) for low, high in zip(lows, highs, strict=True)]
+    found[0] = Band(lows[0], highs[0], ALPHA, 0.0)
+    found[-1] = Band(lows[-1], highs[-1], 0.0, ALPHA)
     return found
 
 
@@ -104,7 +104,7 @@ def confidence_sequence(least: ArrayLike, most: ArrayLike, starts: Sequence[floa
     """
     counted = [np.cumsum(np.asarray(x, dtype=np.bool_)).astype(np.float64) for x in (least, most)]
     n = np.arange(1.0, counted[0].size + 1)
-    bands = _bands(starts)
+    bands = bands_of(starts)
     return _between(_end(counted[0], n, bands, is_low=True), _end(counted[1], n, bands, is_low=False))
 
 
@@ -113,20 +113,22 @@ class DecisionSequence:
 
     Attributes:
         questions: How many have come.
+        least: How many of them count at least.
+        most: How many count at most.
     """
 
     def __init__(self, starts: Sequence[float]) -> None:
         self.questions = 0
-        self._bands = _bands(starts)
-        self._least = self._most = 0
+        self._bands = bands_of(starts)
+        self.least = self.most = 0
         self._low, self._high = 0.0, 1.0
 
     def add(self, *, least: bool, most: bool) -> None:
         """Take a question that counts at least, and at most, so much."""
         self.questions += 1
-        self._least += least
-        self._most += most
-        n, least_of, most_of = (np.array([float(x)]) for x in (self.questions, self._least, self._most))
+        self.least += least
+        self.most += most
+        n, least_of, most_of = (np.array([float(x)]) for x in (self.questions, self.least, self.most))
         self._low = max(self._low, _end(least_of, n, self._bands, is_low=True))
         self._high = min(self._high, _end(most_of, n, self._bands, is_low=False))
 
@@ -135,18 +137,13 @@ class DecisionSequence:
         """The rates that are left."""
         return _between(self._low, self._high)
 
-    @property
-    def rate(self) -> float:
-        """What questions count on average, one that is not known by half."""
-        return (self._least + self._most) / 2 / self.questions
-
 
 def _between(low: float, high: float) -> Interval:
     """Return what is left; where every rate is rejected, as in fewer than 5% of runs, what lies between the ends."""
     return Interval(min(low, high), max(low, high))
 
 
-def _end(k: FloatArray, n: FloatArray, bands: Sequence[_Band], *, is_low: bool) -> float:
+def _end(k: FloatArray, n: FloatArray, bands: Sequence[Band], *, is_low: bool) -> float:
     """Return the lower end of what is left, or the upper one; the rates beyond it are rejected."""
     for band in bands if is_low else reversed(bands):
         alpha, outer, inner = (band.below, band.low, band.high) if is_low else (band.above, band.high, band.low)
@@ -171,7 +168,7 @@ def questions_to_one_band(rate: float, starts: Sequence[float]) -> int | None:
     About half of the runs at this rate need more. `None` where more than 1,000,000 are needed, as at a rate where a
     band begins.
     """
-    bands = _bands(starts)
+    bands = bands_of(starts)
     band = next(x for x in reversed(bands) if rate >= x.low)
     place = bands.index(band)
 

@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from homogaudit.events import Deciding
-from homogaudit.report.deciding import left_words, outlook
+from homogaudit.report.deciding import HOPELESS, is_hopeless, left_words, outlook_words
 from homogaudit.report.numbers import count, percent, percent_interval
 from homogaudit.statistics.running_rate import RunningRates
 from homogaudit.tui.theme import MUTED, Palette
@@ -61,7 +61,9 @@ class RateFigure(Figure):
             x += len(_GLYPHS[char][0]) + 1
         ends, note, ahead = rate, running.note, ""
         if self.deciding is not None:
-            ends, note, ahead = self.deciding, left_words(self.deciding), outlook(self.deciding)
+            ends, note, ahead = self.deciding, left_words(self.deciding), outlook_words(self.deciding)
+            if is_hopeless(self.deciding):
+                note = f"{note}; {HOPELESS}" if width >= _WIDE else HOPELESS
         interval = percent_interval(ends.low, ends.high)
         counts = f"{count(shown.k)} of {count(shown.n)}"
         plain_ink = MUTED if running.note else ""
@@ -70,14 +72,11 @@ class RateFigure(Figure):
             canvas.put(x + 2, 1, f"{counts} questions", plain_ink)
             canvas.put(x + 2, 2, "provisional" if running.note else f"by {shown.method}", MUTED)
             canvas.put(0, _DIGIT_LINES, note, "$text-warning")
-            canvas.put(0, _DIGIT_LINES + 1, ahead if len(ahead) <= width else ahead.rpartition(": ")[2], MUTED)
+            canvas.put(0, _DIGIT_LINES + 1, ahead, MUTED)
         else:
             wordings = (f"{counts} scored, 95% {interval}", f"{counts}, 95% {interval}", f"{counts} {interval}", counts)
             canvas.put(0, _DIGIT_LINES, next((x for x in wordings if len(x) <= width), counts), plain_ink)
-            if self.deciding is not None:
-                # Of what is ahead only that nothing is.
-                note = ahead.partition(":")[0] if ahead.startswith("no ") else note
-            elif len(note) > width:
+            if self.deciding is None and len(note) > width:
                 note = note.partition(", ")[2]
             canvas.put(0, _DIGIT_LINES + 1, note, "$text-warning")
         return canvas.content()
