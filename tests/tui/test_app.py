@@ -29,6 +29,7 @@ from homogaudit.tui.screens.engine_error import EngineErrorScreen
 from homogaudit.tui.screens.help import ExplainScreen, HelpScreen
 from homogaudit.tui.screens.live import LiveScreen
 from homogaudit.tui.screens.question import QuestionScreen
+from homogaudit.tui.screens.report import ReportScreen
 from homogaudit.tui.screens.start import StartScreen
 
 from .conftest import ReplayEngine, half_a_run, progress, question_events
@@ -456,6 +457,32 @@ async def test_a_merged_run_that_lacks_a_shard_says_so_and_offers_no_resume(make
         await until(pilot, lambda: any("shard 2 is missing" in x.message for x in app._notifications))  # pyright: ignore
         assert "r resumes" not in str(app.screen.query_one(RunPanel).render())
         assert app.screen.check_action("resume", ()) is False
+
+
+@pytest.mark.parametrize("key", ["y", "n"])
+async def test_the_rest_of_a_run_that_was_decided_early_is_drawn_once_the_user_agrees(make_job: MakeJob, key: str):
+    job = make_job()
+    path = Path(job.run)
+    with RunFile.open(path, writable=True) as run:
+        run.set_meta("parameters", {**run.parameters, "until_decided": {"max_scr": None, "seed": 0}})
+        for question in run.questions()[:3]:
+            for index in range(4):
+                run.add_generation(Generation(question.id, index, "a", "a", GenerationState.VALID))
+        run.status = "complete"
+    live = Live(job, [EngineReady("CPU", 8, 4096, 1, "chat", 12, 48, 12, 10, 1.0), None])
+    live.app._run_to_open = path  # pyright: ignore[reportPrivateUsage]
+    async with live.app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(live.app.screen, ReportScreen))
+        assert live.app.session is not None and live.app.session.undrawn == 9
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(live.app.screen, ConfirmScreen))
+        assert "9 questions are left" in live.app.export_screenshot().replace("&#160;", " ")
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(live.app.screen, LiveScreen if key == "y" else ReportScreen))
+        assert len(live.engines) == (key == "y")
+        assert live.app.can_draw_rest == (key == "n")
+    with RunFile.open(path) as run:
+        assert (run.status, run.continued) == (("started", True) if key == "y" else ("complete", False))
 
 
 async def test_a_double_click_opens_a_question_and_selects_nothing(make_job: MakeJob):

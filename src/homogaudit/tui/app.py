@@ -234,6 +234,10 @@ class HomogauditApp(EngineApp):
             yield SystemCommand("Cancel the run", "Stop the engine; what is finished is kept", self.ask_cancel)
         elif self.session is not None and self.live_state.status != "complete":
             yield SystemCommand("Resume the run", "Go on where it was left", self.resume_run)
+        if self.can_draw_rest:
+            yield SystemCommand(
+                "Draw the rest", "The questions that a run decided early left out", self.action_draw_rest
+            )
         if self.live_state.warnings:
             yield SystemCommand("Warnings", "Show what the run has warned of", self.show_warnings)
         yield SystemCommand("Quit", "Leave; asks while an engine works", self.action_quit)

@@ -29,6 +29,7 @@ from homogaudit.launch.run import plan_run
 from homogaudit.launch.run_choice import remove_if_empty
 from homogaudit.launch.score import plan_score
 from homogaudit.launch.speeds import find_paces, find_serial_speed, store_paces
+from homogaudit.launch.until_decided import continue_decided
 from homogaudit.report.numbers import count
 from homogaudit.report.text import plain
 from homogaudit.store import RunFile
@@ -215,6 +216,41 @@ class EngineApp(App[None]):
             return
         await self._begin(plan.job)
 
+    @property
+    def can_draw_rest(self) -> bool:
+        """Whether the run on the screens was decided early, so that questions are left to be drawn."""
+        return not self.is_working and self.session is not None and self.session.undrawn > 0
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done now."""
+        return self.can_draw_rest if action == "draw_rest" else super().check_action(action, parameters)
+
+    @work(exclusive=True, group="open", exit_on_error=False)
+    async def action_draw_rest(self) -> None:
+        """Ask, and let an engine draw what a run that was decided early left out."""
+        if not self.can_draw_rest or self.session is None:
+            return
+        path, undrawn = self.session.run, count(self.session.undrawn)
+        noun = "question is" if self.session.undrawn == 1 else "questions are"
+        question = ConfirmScreen(
+            "Draw the rest?",
+            f"The run is decided, and {undrawn} {noun} left. Once all are drawn, the intervals are those of a run of "
+            "fixed length; until then the run is unfinished.",
+            yes="Draw them",
+            no="Leave it",
+        )
+        if not await self.push_screen_wait(question):
+            return
+        try:
+            plan = await in_daemon_thread(
+                partial(plan_resume, path, models_file=self.defaults.models_file, consent=self._consent)
+            )
+            await asyncio.to_thread(continue_decided, path)
+        except Exception as error:
+            self.complain(_told(error))
+            return
+        await self._begin(plan.job)
+
     @work(exclusive=True, group="score", exit_on_error=False)
     async def action_score_again(self) -> None:
         """Have a run scored again, as a dialogue asks: the run that the list of runs points at, else the open one."""
@@ -324,6 +360,8 @@ class EngineApp(App[None]):
             log = path.with_name(path.name + ".log").name
             self.push_screen(EngineErrorScreen(state.failure, log, lines, stored), self._after_failure)
         elif state.status == "complete":
+            with contextlib.suppress(HomogauditError):
+                self.session = await asyncio.to_thread(read_session, path)
             is_watching = self.current_mode == "live" and len(self.screen_stack) == 1
             if is_watching:
                 await self.action_go("report")

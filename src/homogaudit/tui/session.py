@@ -18,11 +18,13 @@ class TuiSession:
     Attributes:
         status: Of the run file when it was opened: `complete` or `started`.
         missing_shards: Numbers of the shards that a merged run lacks; no engine can complete it.
+        undrawn: Questions that a run decided early left out; 0 of any other run.
     """
 
     run: Path
     status: str
     missing_shards: tuple[int, ...]
+    undrawn: int = 0
 
     @property
     def missing_words(self) -> str:
@@ -41,7 +43,9 @@ def read_session(path: Path) -> TuiSession:
         StorageError: It cannot be read.
     """
     with RunFile.open(path) as run:
-        return TuiSession(path, run.status, run.missing_shards)
+        progress = run.progress()
+        undrawn = progress.questions - progress.drawn if progress.state is RunState.DECIDED_EARLY else 0
+        return TuiSession(path, run.status, run.missing_shards, undrawn)
 
 
 def read_reducer(path: Path, *, scored: bool) -> LiveReducer:

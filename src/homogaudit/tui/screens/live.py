@@ -64,6 +64,7 @@ class LiveScreen(Screen[None]):
         Binding("space,p", "go_on", "Go on", key_display="space"),
         Binding("x", "cancel", "Cancel"),
         Binding("r", "resume", "Resume"),
+        Binding("r", "app.draw_rest", "Draw the rest"),
     ]
     AUTO_FOCUS = "QuestionList"
 
