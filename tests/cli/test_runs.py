@@ -175,6 +175,8 @@ def test_show_tells_what_a_run_holds(folder: Path):
         run.add_signals([SignalValue("a", "perplexity", 1.0)])
         run.add_clusterings([Clustering("a", ClusteringMethod("jaccard", "single", 0.4), (0, 0))])
         run.begin_session("generate", 42, {})
+        # As every version before has left them.
+        run.wanted_calls = ["p_true"]
         run.phases = {"decode": 30.0, "embedding": 10.0}
     result = invoke("show", "done")
     assert result.exit_code == 0
@@ -188,6 +190,7 @@ def test_show_tells_what_a_run_holds(folder: Path):
         "not ended",
         "phase       decode: 30.0 s, 75.0%",
         "phase       embedding: 10.0 s, 25.0%",
+        "asked in    a separate prompt",
     ):
         assert part in result.stdout
     assert "\x1b" not in result.stdout
@@ -196,6 +199,7 @@ def test_show_tells_what_a_run_holds(folder: Path):
     assert facts["labels"] == {"exact": {"correct": 1, "no_match": 1}}
     assert facts["parameters"]["decoding"]["seed"] == 7
     assert facts["sessions"][0]["pid"] == 42
+    assert facts["asked_in"] == "a separate prompt"
     assert facts["phases"]["embedding"] == {"seconds": 10.0, "share": 0.25}
     assert facts["path"] == str(path)
 

@@ -26,7 +26,7 @@ from homogaudit.report.json import dumps
 from homogaudit.report.markdown import sections_to_markdown
 from homogaudit.report.run_data import read_run
 from homogaudit.report.undefined import Undefined
-from homogaudit.store import ModelSource
+from homogaudit.store import ModelSource, RunFile
 
 from .conftest import EMBEDDING, Told, many, one
 
@@ -246,6 +246,24 @@ def test_signals_of_samples_are_not_compared_across_numbers_of_samples(make):
     aurocs = compare([make("wide", wide), make("narrow", narrow)], draws=100).pairs["narrow"].aurocs
     assert aurocs["semantic_entropy_jaccard"].reason == "computed from 4 and 2 samples a question"
     assert "samples a question" not in aurocs["p_true"].reason
+
+
+def test_what_a_model_says_of_its_answers_is_not_compared_where_it_was_asked_in_other_ways(make):
+    told = [Told(many(), "correct" if x % 2 else "incorrect", {"p_true": x / 12, "x": x / 12}) for x in range(12)]
+    runs = [make(name, told) for name in ("earlier", "later", "never")]
+    for data, asks in zip(runs[:2], (False, True), strict=True):
+        with RunFile.open(data.run.path, writable=True) as run:
+            run.wanted_calls, run.asks_in_conversation = ["p_true"], asks
+    found = compare(runs, draws=100)
+    later, never = found.pairs["later"], found.pairs["never"]
+    assert [(x.name, x.baseline, x.run) for x in later.differs] == [
+        ("asked in", "a separate prompt", "the same conversation")
+    ]
+    reason = "asked in a separate prompt in one run and in the same conversation in the other"
+    assert later.aurocs["p_true"] == Undefined(reason)
+    assert not isinstance(later.aurocs["x"], Undefined)
+    assert not never.differs and not any("asked in" in x for x in found.warnings)
+    assert not isinstance(never.aurocs["p_true"], Undefined)
 
 
 def test_runs_of_two_judges_have_no_labels_in_common(make):

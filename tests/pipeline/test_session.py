@@ -866,14 +866,26 @@ def test_what_was_asked_beside_the_answers_is_stored_and_only_the_rest_asked_aft
 def test_a_run_that_was_asked_in_prompts_of_their_own_goes_on_so(bench: Bench):
     bench.run.add_calls([ModelCall("q0", "p_true", 0.5)])
     bench.work()
-    assert not bench.run.asks_in_conversation
+    assert bench.run.asked_in == "a separate prompt"
 
 
-def test_a_new_run_is_asked_behind_its_answers_also_when_it_goes_on(bench: Bench):
+def test_a_model_whose_template_holds_no_conversation_is_asked_in_prompts_of_their_own(bench: Bench):
+    assert bench.run.asked_in is None
+    bench.work()
+    assert bench.run.asked_in == "a separate prompt"
+
+
+def test_a_new_run_is_asked_behind_its_answers_also_when_it_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    def follow_up_prompt(
+        self: ScriptedGenerator, question: str, answer: str, follow_up: str, system: str | None = None
+    ) -> Prompt:
+        return self.prompt(f"{question} {answer} {follow_up}", system)
+
+    monkeypatch.setattr(ScriptedGenerator, "follow_up_prompt", follow_up_prompt)
     for event in bench.events():
         bench.control.is_cancelled = isinstance(event, Asking)
     bench.work()
-    assert bench.run.asks_in_conversation
+    assert bench.run.asked_in == "the same conversation"
 
 
 def test_a_run_that_stops_between_calls_goes_on_with_those_that_are_missing(bench: Bench):

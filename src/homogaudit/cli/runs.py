@@ -85,6 +85,7 @@ def show(
         *(("labels", f"{judge}: {_listed(counts)}") for judge, counts in facts["labels"].items()),
         ("signals", ", ".join(facts["signals"]) or "none"),
         ("clusterings", ", ".join(facts["clusterings"]) or "none"),
+        ("asked in", facts["asked_in"] or "not asked"),
         *(("session", _session(session)) for session in facts["sessions"]),
         *(("phase", _phase(*phase)) for phase in facts["phases"].items()),
     ]
@@ -157,6 +158,7 @@ def _facts(run: "RunFile") -> dict[str, Any]:
         },
         "signals": run.signal_names(),
         "clusterings": [method.key for method in run.clustering_methods()],
+        "asked_in": run.asked_in,
         "sessions": [asdict(session) for session in run.sessions()],
         "phases": {} if isinstance(phases, Undefined) else to_values(phases),
     }

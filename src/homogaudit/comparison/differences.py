@@ -21,6 +21,9 @@ _IN_NAME = re.compile(
 _IN_DESCRIPTION = re.compile(r"(?P<model>.+?) (?P<quantization>\S+(?: - \w+)?)")
 """As llama.cpp describes a model: architecture, size and quantization, for example `qwen2 1B Q4_K - Medium`."""
 
+_NEVER_LACKING = frozenset({"quantization", "asked in"})
+"""What a run need not have: a model that was not asked about its answers was asked in nothing."""
+
 _DECODING = {
     "temperature": "temperature",
     "top_p": "top_p",
@@ -61,7 +64,7 @@ def drawing_differences(baseline: RunData, run: RunData) -> tuple[DrawingDiffere
 def unrecorded(runs: Sequence[RunData]) -> list[list[str]]:
     """Return for each run what is recorded of how another was drawn and not of this one."""
     facts = [drawing_facts(data) for data in runs]
-    names = dict.fromkeys(name for own in facts for name in own if name != "quantization")
+    names = dict.fromkeys(name for own in facts for name in own if name not in _NEVER_LACKING)
     return [[name for name in names if name not in own] for own in facts]
 
 
@@ -79,6 +82,7 @@ def drawing_facts(data: RunData) -> dict[str, str]:
         "mode": next(modes, prompting.get("mode")),
         "template": f"replaced ({_digest(template)})" if template else f"{_OWN} ({_digest(run.chat_template)})",
         "system line": f'"{shorten(str(system), _LONGEST)}"' if system else "none",
+        "asked in": run.asked_in,
         "thinking": None if "thinking" not in prompting else "on" if prompting["thinking"] else "off",
         **{words: _written(samplers.get(name)) for name, words in _DECODING.items()},
     }

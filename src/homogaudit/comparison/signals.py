@@ -15,6 +15,7 @@ from homogaudit.report.validity import too_few_labels
 from homogaudit.signals.registry import SIGNALS
 
 _EMBEDDED = frozenset({"answer_embeddings", "question_embedding", "meaning"})
+_ASKED = frozenset({"call_p_true", "call_verbalized"})
 _TOKENS = ("token_entropy_", "high_entropy_ratio")
 _OF_CLUSTERS = "semantic_entropy_"
 
@@ -105,7 +106,7 @@ def incomparable_signals(baseline: PairedRun, run: PairedRun) -> dict[str, str]:
     """Return the signals that do not mean the same in two runs, each with the reason.
 
     A signal of samples depends on how many there are, one of embeddings on the embedder, one of clusters on the
-    clustering, one of token entropies on whether they are exact.
+    clustering, one of token entropies on whether they are exact, one of asking on where the model is asked.
     """
     pair = (baseline.data, run.data)
     scorings = [data.scoring for data in pair]
@@ -115,6 +116,7 @@ def incomparable_signals(baseline: PairedRun, run: PairedRun) -> dict[str, str]:
     )
     methods = [run_methods(data.run) for data in pair]
     sources = [token_entropies(data).entropy_source for data in pair]
+    asked = [data.run.asked_in for data in pair]
     found: dict[str, str] = {}
     for name in dict.fromkeys(x for data in pair for x in data.signal_names):
         signal = SIGNALS.get(name)
@@ -126,6 +128,8 @@ def incomparable_signals(baseline: PairedRun, run: PairedRun) -> dict[str, str]:
             found[name] = "computed with another embedder"
         elif "pair_scores" in resources and nlis[0] != nlis[1]:
             found[name] = "computed with another NLI model"
+        elif resources & _ASKED and None not in asked and asked[0] != asked[1]:
+            found[name] = f"asked in {asked[0]} in one run and in {asked[1]} in the other"
         elif name.startswith(_OF_CLUSTERS) and _clustering(methods[0], name) != _clustering(methods[1], name):
             found[name] = "computed from another clustering"
         elif name.startswith(_TOKENS) and sources[0] != sources[1]:

@@ -57,6 +57,7 @@ from homogaudit.records import (
     SampleSet,
 )
 from homogaudit.report.deciding import DecisionCounter
+from homogaudit.signals.calls import P_TRUE_FOLLOW_UP
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.store import RunFile, RunState
 from homogaudit.store.database import chunks
@@ -278,6 +279,7 @@ class Audit:
             generator = self._load_generator(model, Prompting(**parameters["prompting"]), created)
         try:
             yield from self._note_thinking(generator)
+            self._note_how_asked(generator)
             if missing:
                 # Questions that are done go along without a draw: the prefix that all prompts share must not depend
                 # on which of them are left, or a resumed run would not repeat an uninterrupted one.
@@ -569,9 +571,14 @@ class Audit:
             chosen = (SIGNALS[name] for name in self._job.scoring.signals or SIGNALS)
             wanted = {CALL_KINDS[need] for signal in chosen for need in signal.needs if need in CALL_KINDS}
             self._run.wanted_calls = sorted(wanted)
-            # A run whose first answers were asked about in prompts of their own goes on so.
-            if wanted and not any(wanted.intersection(kinds) for kinds in self._run.calls().values()):
-                self._run.asks_in_conversation = True
+
+    def _note_how_asked(self, generator: Generator) -> None:
+        """Note whether the model is asked behind its answers, as its template can; a run goes on as it began."""
+        wanted = set(self._run.wanted_calls)
+        if wanted and not any(wanted.intersection(kinds) for kinds in self._run.calls().values()):
+            first = self._questions[0]
+            prompt = generator.follow_up_prompt(first.asked, "Yes.", P_TRUE_FOLLOW_UP, first.system)
+            self._run.asks_in_conversation = prompt is not None
 
     def _uncalled(self) -> dict[str, list[str]]:
         """Return the questions with a valid greedy answer that the model was not asked about, by kind of call."""

@@ -135,6 +135,7 @@ def _run_facts(data: RunData) -> RunFacts:
         samples=data.sample_count,
         decoding=mapping(parameters.get("decoding")),
         prompting=mapping(parameters.get("prompting")),
+        asked_in=run.asked_in,
         # A run that was merged was drawn on all of them at once.
         device=", ".join(map(str, devices)) if run.merged and devices else _last("device", provenances),
         versions=mapping(_last("versions", provenances)),

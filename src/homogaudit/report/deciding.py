@@ -114,10 +114,11 @@ def outlook_words(event: Deciding) -> str:
     found = event.outlook
     if found is None:
         return ""
-    if found.fewest is None or found.most is None:
-        about = f"over {count(found.fewest or MOST_QUESTIONS)} questions"
+    fewest, most = (x if x is None else count(round(x, 2 - len(str(x)))) for x in (found.fewest, found.most))
+    if most is None:
+        about = f"over {fewest or count(MOST_QUESTIONS)} questions"
     else:
-        about = f"about {count(found.fewest)} to {count(found.most)} questions"
+        about = f"about {most if fewest == most else f'{fewest} to {most}'} questions"
     return f"{about}, {count(event.of - event.questions)} left ({found.chance:.0%} likely)"
 
 

@@ -124,6 +124,8 @@ def _run(report: Report) -> Section:
         lines.append(line(f"Embedder: {run.embedder}", "embedder"))
     elif run.embedder_reason:
         lines.append(line(f"No embedder: {run.embedder_reason}", "embedder"))
+    if run.asked_in is not None:
+        lines.append(line(f"Asked about its answers in {run.asked_in}", "asked_in"))
     lines += _entropy_lines(run.token_entropies)
     parts: list[Part] = [*lines]
     if not isinstance(run.phases, Undefined):

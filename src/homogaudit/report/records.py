@@ -38,6 +38,7 @@ from homogaudit.report.side_by_side_records import (
 from homogaudit.report.undefined import Undefined
 from homogaudit.signals.sampling import semantic_entropy
 from homogaudit.statistics import Estimate, Rate
+from homogaudit.store.facts import AskedIn
 from homogaudit.store.progress import RunState
 from homogaudit.store.shards import Shards
 
@@ -132,6 +133,7 @@ class RunFacts:
         questions: How many questions the run holds.
         samples: N, the samples a question.
         deciding: `None` of a run whose number of questions was fixed beforehand.
+        asked_in: Where the model was asked about its answers; `None` where it was not.
         embedder: Plain name of that behind the clustering `embedding`, `None` where there is none.
         token_entropies: Where they come from.
     """
@@ -150,6 +152,7 @@ class RunFacts:
     samples: Count
     decoding: Mapping[str, Any]
     prompting: Mapping[str, Any]
+    asked_in: AskedIn | None
     device: Any
     versions: Mapping[str, Any]
     embedder: str | None

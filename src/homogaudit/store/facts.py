@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 from homogaudit.codec import from_values, to_values
 from homogaudit.errors import RunFileError
@@ -16,6 +16,9 @@ from homogaudit.store.database import Database
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
+
+AskedIn = Literal["the same conversation", "a separate prompt"]
+"""Where a model is asked about an answer of its own: behind it, or in a prompt that repeats question and answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
             merged.chat_template = next((run.chat_template for run in runs if run.chat_template is not None), None)
             merged.scoring = next((run.scoring for run in runs if run.scoring is not None), None)
             merged.wanted_calls = sorted({kind for run in runs for kind in run.wanted_calls})
-            merged.asks_in_conversation = all(run.asks_in_conversation for run in runs)
+            merged.asks_in_conversation = all(run.asks_in_conversation for run in runs if run.wanted_calls)
             # Who the keys of clusterings and labels stand for.
             merged.embedders = {key: used for run in runs for key, used in run.embedders.items()}
             merged.judge_models = {key: used for run in runs for key, used in run.judge_models.items()}

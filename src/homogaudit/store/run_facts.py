@@ -9,6 +9,7 @@ from homogaudit.errors import ParametersDifferError
 from homogaudit.events import Scoring
 from homogaudit.store.database import Database
 from homogaudit.store.facts import (
+    AskedIn,
     ClusterLabels,
     EmbedderUsed,
     Fact,
@@ -67,7 +68,7 @@ class RunFacts(Database):
     scoring = Fact(Scoring)
     wanted_calls = Fact(list[str], [], key="calls")
     asks_in_conversation = Fact(bool, False)
-    """Whether the model is asked about its answers behind them, where its template can; before, it never was."""
+    """Whether the model is asked about its answers behind them and not in prompts of their own, as it always was."""
     run_signals = Fact(str)
     diversity_of = Fact(str)
     phases = Fact(dict[str, float], {})
@@ -86,6 +87,13 @@ class RunFacts(Database):
     def stopping_rule(self) -> UntilDecided | None:
         """When the run stops before its whole file is drawn; `None` where it does not."""
         return None if self.continued else UntilDecided.of_parameters(self.parameters)
+
+    @property
+    def asked_in(self) -> AskedIn | None:
+        """Where the model is asked about its answers; `None` where it is not."""
+        if not self.wanted_calls:
+            return None
+        return "the same conversation" if self.asks_in_conversation else "a separate prompt"
 
     @property
     def is_recorded(self) -> bool:
