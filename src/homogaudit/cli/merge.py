@@ -64,4 +64,4 @@ def merge(
             f"merged but not scored: continue with `homogaudit score {plain(shlex.quote(str(output)))}`", err=True
         )
         raise
-    report_done(output, as_json=as_json)
+    report_done(output, as_json=as_json, quiet=quiet)

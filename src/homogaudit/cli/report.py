@@ -102,6 +102,7 @@ def report(
     flags = dict(locals())
     from homogaudit.cli.error_line import after_report, warn
     from homogaudit.cli.gates import check_earlier_run, check_signals, judged, read_gates, tell_gates, write_junit
+    from homogaudit.cli.report_progress import telling
     from homogaudit.config import load_models, load_settings
     from homogaudit.launch.example import example_run
     from homogaudit.launch.run_paths import find_run
@@ -136,25 +137,31 @@ def report(
     if line := missing_journal(path):
         warn(line)
     with RunFile.open(path) as stored:
-        data = read_run(stored)
-        check_signals(gates, data.signals)
+        with telling("reading the answers"):
+            data = read_run(stored)
+        check_signals(gates, stored.signal_names())
         check_earlier_run(gates, stored)
         # A JUnit file goes beside the report, the others stand in its place.
         is_printed, built = bool(prints) or not (any(targets.values()) or junit == STDOUT), None
         if questions is not None:
             names = [name for name, given in (("one_cluster", one_cluster), ("wrong", wrong)) if given]
-            rows = question_rows(data, judge).where(*names, category=category)
+            with telling("reading the questions"):
+                rows = question_rows(data, judge).where(*names, category=category)
             _write_questions(rows, files.get("--questions"))
         if sample_clusters is not None:
             _write_sample(data, sample_size, files.get("--sample-clusters"))
         # A table alone needs no figure, and figures take most of the time.
         if is_printed or gates or any(x is not None for x in (html, model_card, badge)):
             # Markdown and the page hold everything.
-            built = judged(build(data, judge=judge, full=full or markdown or html is not None), data, gates)
+            is_full = full or markdown or html is not None
+            with telling("making the report") as tell:
+                built = judged(build(data, judge=judge, full=is_full, tell=tell), data, gates)
         if built is not None and html is not None:
             from homogaudit.report.html import run_page
 
-            write_page("the report", run_page(built, data, judge), files.get("--html"), is_opened=open_page)
+            with telling("writing the page"):
+                page = run_page(built, data, judge)
+            write_page("the report", page, files.get("--html"), is_opened=open_page)
         if built is not None and model_card is not None:
             write_text("the model card", to_model_card(built), files.get("--model-card"))
         if built is not None and badge is not None:
@@ -172,13 +179,14 @@ def report(
 
 def _write_questions(rows: "Questions", file: Path | None) -> None:
     """Write a table, or print it where there is no file."""
+    from homogaudit.cli.report_progress import telling
     from homogaudit.report.question_table import to_json_lines, write_table
     from homogaudit.store.output_file import replacing
 
     if file is None:
         typer.echo(to_json_lines(rows), nl=False)
         return
-    with replacing(file) as draft:
+    with telling("writing the questions"), replacing(file) as draft:
         write_table(rows, draft, file.suffix)
     told(f"{len(rows):,} question{'' if len(rows) == 1 else 's'}", file)
     if rows.directions:
@@ -194,7 +202,13 @@ def _write_sample(data: "RunData", size: int | None, file: Path | None) -> None:
 
 
 def report_done(
-    path: Path, *, as_json: bool, full: bool = False, gates: "Gates | None" = None, junit: Path | None = None
+    path: Path,
+    *,
+    as_json: bool,
+    quiet: bool,
+    full: bool = False,
+    gates: "Gates | None" = None,
+    junit: Path | None = None,
 ) -> None:
     """Print the report of a run that was worked on, and tell then what is missing or wrong.
 
@@ -204,22 +218,25 @@ def report_done(
     """
     from homogaudit.cli.error_line import after_report
     from homogaudit.cli.gates import judged, tell_gates, write_junit
+    from homogaudit.cli.report_progress import telling
     from homogaudit.report.build import build
+    from homogaudit.report.headline import note_headline
     from homogaudit.report.run_data import read_run
     from homogaudit.store import RunFile
 
-    with RunFile.open(path) as stored:
+    with telling("reading the answers", quiet=quiet) as tell, RunFile.open(path) as stored:
         data = read_run(stored)
-        built = build(data, full=full)
+        built = build(data, full=full, tell=tell)
         if gates is not None:
             built = judged(built, data, gates)
-        _print(built, as_json=as_json, full=full)
-        if junit is not None:
-            write_junit(built, junit)
-        with after_report(as_json=as_json):
-            check_drawn(stored)
-            check_complete(stored)
-            tell_gates(built)
+    note_headline(path, built)
+    _print(built, as_json=as_json, full=full)
+    if junit is not None:
+        write_junit(built, junit)
+    with RunFile.open(path) as stored, after_report(as_json=as_json):
+        check_drawn(stored)
+        check_complete(stored)
+        tell_gates(built)
 
 
 def _print(built: "Report", *, as_json: bool = False, markdown: bool = False, full: bool = False) -> None:

@@ -182,7 +182,7 @@ def run(
         if not path.exists() and not isinstance(error, EngineError):
             log_path(path).unlink(missing_ok=True)
         raise
-    report_done(path, as_json=as_json, full=full, gates=gates, junit=junit_file)
+    report_done(path, as_json=as_json, quiet=quiet, full=full, gates=gates, junit=junit_file)
 
 
 def request_of(flags: Mapping[str, Any]) -> "RunRequest":

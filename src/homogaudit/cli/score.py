@@ -68,7 +68,7 @@ def score(
         warn(line)
     labels = None
     with RunFile.open(path) as stored:
-        check_signals(gates, stored.signals())
+        check_signals(gates, stored.signal_names())
         check_earlier_run(gates, stored)
         if label_clusters is not None:
             labels = read_cluster_labels(label_clusters, stored)
@@ -83,4 +83,4 @@ def score(
     carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     if labels is not None:
         store_cluster_labels(path, labels)
-    report_done(path, as_json=as_json, gates=gates, junit=junit_file)
+    report_done(path, as_json=as_json, quiet=quiet, gates=gates, junit=junit_file)

@@ -3,12 +3,15 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from homogaudit.cli import completion, options
 from homogaudit.errors import HomogauditError, UsageError
+
+if TYPE_CHECKING:
+    from homogaudit.tui.screens.report import ReportScreen
 
 _THEMES = ("dark", "light")
 
@@ -105,20 +108,25 @@ def tui(
     if app.return_code:
         raise typer.Exit(app.return_code)
     if app.run_path is not None and app.run_path.exists():
-        _print_last_word(app.run_path)
+        _print_last_word(app.run_path, app.shown_verdict)
 
 
-def _print_last_word(path: Path) -> None:
-    """Print what is left of the screen: the verdict and where the run lies."""
+def _print_last_word(path: Path, shown: "ReportScreen.Built | None") -> None:
+    """Print what is left of the screen: the verdict, as it was shown or anew, and where the run lies."""
     from homogaudit.cli.report import check_drawn
+    from homogaudit.cli.report_progress import telling
     from homogaudit.report.build import build
     from homogaudit.report.text import plain
     from homogaudit.store import RunFile
 
     try:
         with RunFile.open(path) as run:
-            status = run.status
-            verdict = build(run).verdict if status == "complete" else None
+            status, verdict = run.status, None
+            if status == "complete" and shown is not None and (shown.path, shown.mark) == (path, run.mark or ""):
+                verdict = shown.verdict
+            elif status == "complete":
+                with telling("making the report") as tell:
+                    verdict = build(run, tell=tell).verdict
     except HomogauditError as error:
         verdict, status = None, error.message
     if verdict is not None:

@@ -3,7 +3,7 @@
 It composes the sections; what a figure means is in the module of its section.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from homogaudit.records import LabelValue
@@ -18,7 +18,7 @@ from homogaudit.report.labels import choose_judge, count_labels
 from homogaudit.report.model_comparison import compare_models
 from homogaudit.report.phase_times import phase_times
 from homogaudit.report.pointer import pointer_figures
-from homogaudit.report.records import Deciding, Homogenization, Report, RunFacts, Undefined
+from homogaudit.report.records import Deciding, Homogenization, MethodFigures, Report, RunFacts, Undefined
 from homogaudit.report.run_data import RunData, mapping, read_run
 from homogaudit.report.signal_choice import choose_signal
 from homogaudit.report.signal_scores import labelled_scores, score_signals
@@ -45,6 +45,7 @@ def build(
     sweeps: bool = True,
     full: bool = False,
     target_risk: float | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Build the report of a run.
 
@@ -56,30 +57,41 @@ def build(
         sweeps: Whether to sweep thresholds and sample sizes, which takes about half of the time.
         full: Whether to add what only the full report shows; without it such a part is undefined and says so.
         target_risk: Share of incorrect answers that the risk bounds are for; `None` for three quarters of its own.
+        tell: Told what is made next.
 
     Raises:
         UsageError: `judge` has no stored labels.
     """
     data = run if isinstance(run, RunData) else read_run(run)
     chosen = choose_judge(data.run, judge)
+    tell("counting labels")
     labels = count_labels(data, chosen, draws=draws, seed=seed)
     values: dict[str, LabelValue] = {}
     if chosen is not None:
         values = {question_id: label.value for question_id, label in data.labels[chosen].items()}
+    tell("checking the answers")
     validity = assess(data, labels)
     settings = Settings(draws=draws, seed=seed, sweeps=sweeps)
     methods = run_methods(data.run)
     primary = primary_name(methods)
+    tell("reading the signals")
     scores = labelled_scores(data, values)
     warning = label_warning(labels)
     unlabelled = labels.reason if labels.judge is None else warning
     stages = cascade_inputs(data, scores)
+    tell("trying a cascade on held-out questions")
     cascade = cascade_figures(stages, scores, warning=unlabelled, full=full, seed=seed)
-    figures = {name: method_figures(data, method, values, settings) for name, method in methods.items()}
+    figures: dict[str, MethodFigures] = {}
+    for name, method in methods.items():
+        tell(f"resampling the clusters: {name}")
+        figures[name] = method_figures(data, method, values, settings)
     models = compare_models(data, values, warning=unlabelled, sweeps=sweeps)
     clusters = cluster_counts(data, methods[primary]) if primary is not None else {}
+    tell("resampling the signals")
     signals = score_signals(data, scores, clusters, resource_costs(data), warning=warning, draws=draws, seed=seed)
+    tell("choosing a signal")
     choice = choose_signal(scores, signals, seed)
+    tell("comparing the signals")
     analysed = analyse(
         AnalysisInputs(scores, signals, choice.name, draws, seed),
         unlabelled=unlabelled,
@@ -88,13 +100,15 @@ def build(
     )
     agreed = compare_clusterings(data, methods, settings) if full else WITH_FULL
     pointer = pointer_figures(data, scores, warning=unlabelled, seed=seed) if full else WITH_FULL
+    tell("resampling the diversity of the answers")
+    diversity = diversity_figures(data, methods, settings, full=full)
     facts = _run_facts(data)
     verdict = decide(validity, figures, primary, labels, signals, choice, cascade, facts, data.run.path)
     return Report(
         run=facts,
         validity=validity,
         homogenization=Homogenization(primary, verdict.level, figures, models, agreed),
-        diversity=diversity_figures(data, methods, settings, full=full),
+        diversity=diversity,
         labels=labels,
         signals=signals,
         comparisons=analysed.comparisons,

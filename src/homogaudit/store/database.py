@@ -60,6 +60,7 @@ class Database:
         self._connection = connection
         self._writable = writable
         self._version = version
+        self._mark = ""
         rows = connection.execute("SELECT position, id FROM questions ORDER BY position").fetchall()
         self._positions: dict[str, int] = {question_id: position for position, question_id in rows}
         self._id = self.meta("id")
@@ -100,10 +101,10 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 # Before anything is written: a large transaction reaches the log before it is committed.
-                mark = next_mark(self.path, self._id, self.meta(JOURNAL))
+                self._mark = next_mark(self.path, self._id, self.mark)
                 yield
                 # Different every time: what does not change is not written to the log, which it is to mark.
-                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (JOURNAL, json.dumps(mark)))
+                self._put_meta(JOURNAL, self._mark)
                 self._connection.execute("COMMIT")
             except BaseException:
                 # SQLite may leave open what a commit failed on, and later writes would join it unseen.
@@ -135,7 +136,25 @@ class Database:
     def set_meta(self, key: str, value: Any) -> None:
         """Store one fact about the run as JSON."""
         with self.transaction():
-            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+            self._put_meta(key, value)
+
+    def _put_meta(self, key: str, value: Any) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    @property
+    def mark(self) -> str | None:
+        """Of the last commit, another one each time; `None` where only version 0.1.0 has written."""
+        return self.meta(JOURNAL)
+
+    def note(self, key: str, value: Any) -> None:
+        """Store as JSON what follows from everything else in the file: it holds until something else is written."""
+        with self.transaction():
+            self._put_meta(key, {"mark": self._mark, "value": value})
+
+    def noted(self, key: str) -> Any:
+        """Return what `note` stored, `None` where something else was written since."""
+        found = self.meta(key)
+        return found.get("value") if isinstance(found, dict) and found.get("mark") == self.mark is not None else None
 
     @property
     def _is_greedy(self) -> str:

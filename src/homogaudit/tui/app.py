@@ -66,6 +66,8 @@ class HomogauditApp(EngineApp):
         self.defaults = defaults or request or RunRequest("demo")
         self._request = request
         self._run_to_open = run
+        self.shown_verdict: Any = None
+        """The last message of a report screen that a report is built."""
         self._compared, self._force = tuple(compared), force
         self._is_preparing = request is not None or run is not None
         self.register_theme(DARK)
@@ -177,6 +179,10 @@ class HomogauditApp(EngineApp):
         await self.action_go("start")
         self.query_one("#runs").focus()
         self.notify("Mark runs with m, the baseline first, then press c.")
+
+    def on_report_screen_built(self, message: Any) -> None:
+        """Keep what the report says for when the screen is left."""
+        self.shown_verdict = message
 
     def on_questions_screen_chosen(self, message: Any) -> None:
         """Open the question that was chosen in the table."""

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from homogaudit.errors import HomogauditError
 from homogaudit.report.json import dumps
 from homogaudit.report.layout import sections
 from homogaudit.report.markdown import to_markdown
-from homogaudit.report.records import Report
+from homogaudit.report.records import Report, Verdict
 from homogaudit.report.run_data import read_run
 from homogaudit.report.section import Section
 from homogaudit.report.summary import summary
@@ -47,6 +49,14 @@ class ReportScreen(SectionsScreen):
         Binding("r", "app.draw_rest", "Draw the rest"),
     ]
 
+    @dataclass
+    class Built(Message):
+        """The report of a run is there, of what its file held at a mark."""
+
+        path: Path
+        mark: str | None
+        verdict: Verdict
+
     def __init__(self, run_path: Path, *, build: Build = build_report) -> None:
         super().__init__()
         self._path = run_path
@@ -55,7 +65,9 @@ class ReportScreen(SectionsScreen):
 
     async def build_sections(self) -> Sequence[Section]:
         """Return the short report and every section."""
+        mark = await asyncio.to_thread(_mark, self._path)
         self._built = await self._build_report(self._path)
+        self.post_message(self.Built(self._path, mark, self._built.verdict))
         return (summary(self._built), *sections(self._built))
 
     @on(ReportView.Opened)
@@ -103,6 +115,11 @@ class ReportScreen(SectionsScreen):
             self.notify(plain(error.message), severity="error", markup=False)
             return
         self.notify(f"Written: {plain(str(export.path))}", markup=False)
+
+
+def _mark(path: Path) -> str | None:
+    with RunFile.open(path) as run:
+        return run.mark
 
 
 def _page(path: Path, report: Report) -> str:
