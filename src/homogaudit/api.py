@@ -67,7 +67,7 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything is drawn and scored, or the run was decided early.
+        """Whether everything is drawn and scored, or as much as the run was to draw.
 
         Raises:
             RunFileError: The run is closed.
@@ -215,6 +215,8 @@ def audit(
     threads: int | None = None,
     until_decided: bool | None = None,
     max_scr: float | None = None,
+    rate_only: bool | None = None,
+    audit_share: float | None = None,
     output: str | Path | None = None,
     new: bool = False,
     max_cost: float | None = None,
@@ -243,6 +245,9 @@ def audit(
         until_decided: Whether to ask in random order and to stop once the level is decided.
         max_scr: Stop once it is decided whether the single-cluster rate is at most this, in place of the level; for
             `until_decided` alone.
+        rate_only: Whether to draw a question no further once its first samples lie apart, for the single-cluster rate
+            alone.
+        audit_share: Of the questions that are drawn to the end all the same; for `rate_only` alone.
         output: The run file; `None` for a new one in the runs folder.
         new: Start anew even where an unfinished run could go on.
         max_cost: What servers may cost at most; needed where one has a price.

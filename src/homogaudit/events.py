@@ -318,6 +318,8 @@ class Progress(Event):
         tokens_per_second: Tokens drawn in this session over its drawing time.
         seconds_left: An estimate; `None` before there is one.
         slots_in_use: Answers being drawn now.
+        questions_stopped: Of a run for the rate alone, those whose first answers lie apart and that are drawn no
+            further.
     """
 
     questions_done: int
@@ -331,6 +333,7 @@ class Progress(Event):
     seconds_left: float | None
     slots_in_use: int
     deltas: tuple[TextDelta, ...] = ()
+    questions_stopped: int = 0
 
     def after(self, earlier: "Progress") -> "Progress":
         """Return this progress with the deltas of one that was never sent in front."""
@@ -383,6 +386,7 @@ class QuestionScored(Event):
         samples: N.
         label: The judge's word on the greedy answer; `None` without a judge.
         assignments: Cluster number of each valid sample in the order of its index, by clustering name.
+        is_stopped: Whether it is drawn no further than its first samples, which lie apart; `samples` is their number.
     """
 
     question_id: str
@@ -392,6 +396,7 @@ class QuestionScored(Event):
     samples: int
     label: str | None
     assignments: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
+    is_stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

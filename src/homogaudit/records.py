@@ -99,6 +99,11 @@ def make_question_id(text: str, context: str = "") -> str:
     return "q-" + hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
+def random_rank(seed: int, question_id: str) -> bytes:
+    """Return what sorts questions randomly: a digest of the seed and each one's id, the same on every version."""
+    return hashlib.sha256(f"{seed} {question_id}".encode()).digest()
+
+
 def questions_digest(questions: Sequence[Question]) -> str:
     """Return the SHA-256 of everything that draws and labels read of some questions, in their order."""
     texts = [

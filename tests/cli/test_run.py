@@ -133,6 +133,42 @@ def test_an_audit_draws_scores_and_reports(run: Run, questions: Path, runs: Path
         assert stored.meta("scoring")["judge"] == "exact"
 
 
+def test_a_run_for_the_rate_alone_draws_less_of_the_same_and_can_be_continued(
+    run: Run, tmp_path: Path, demo_model: Path
+):
+    questions, target, plain = tmp_path / "six.jsonl", tmp_path / "rate.audit", tmp_path / "plain.audit"
+    asked = [
+        "What do bees make?",
+        "Where is Rome?",
+        "Name a color.",
+        "Why is the sky blue?",
+        "What is 2 + 2?",
+        "Hello?",
+    ]
+    questions.write_text("".join(json.dumps({"question": text}) + "\n" for text in asked))
+    # One answer at a time: in batches of other answers the last bits of logits differ, and some answers with them.
+    flags = ["-n", "6", "--max-tokens", "6", "--no-embedder", "--slots", "1", "--threads", "1", "--full"]
+    result = run(demo_model, questions, "-o", target, "--rate-only", "--audit-share", "0.2", *flags)
+    assert result.code == 0
+    first = texts(target)
+    with RunFile.open(target) as stored:
+        assert stored.progress().state == "rate only"
+        stopped = {x for x, look in stored.first_looks().items() if look.stops}
+        audited = stored.rate_rule.audited(x.id for x in stored.questions())
+    # At temperature 1 the small model says something else nearly each time.
+    assert len(audited) == 2 and len(stopped) >= 2
+    assert len(first) == 6 * 7 - 3 * len(stopped)
+    assert f"{len(stopped)} of 6 questions were drawn no further than 3 samples" in " ".join(result.out.split())
+    # Nothing more is drawn by the same command.
+    assert run("--rate-only", "--audit-share", "0.2", demo_model, questions, "-o", target, *flags).code == 0
+    assert texts(target) == first
+    assert run(demo_model, questions, "-o", target, "--continue", *flags).code == 0
+    assert run(demo_model, questions, "-o", plain, *flags).code == 0
+    whole = texts(target)
+    assert whole.items() > first.items()
+    assert texts(plain) == whole
+
+
 def test_the_same_command_on_a_finished_run_draws_nothing(run: Run, finished: Path, questions: Path, demo_model: Path):
     before = texts(finished)
     result = run(demo_model, questions, "-o", finished, *SHORT)

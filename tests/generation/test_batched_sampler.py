@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -375,6 +376,28 @@ def test_missing_samples_are_redrawn_as_they_were() -> None:
     missing = [request("q0", [4]), request("q1", [GREEDY, 1, 5]), request("q2", [])]
     found = draw(missing, tokens, slots=2, prefix=1)
     assert_same(found, {key: whole[key] for key in [("q0", 4), ("q1", GREEDY), ("q1", 1), ("q1", 5)]})
+
+
+@pytest.mark.parametrize("slots", [1, 3, 7])
+def test_samples_that_are_left_for_later_come_out_as_if_they_were_drawn_at_once(slots: int) -> None:
+    requests, tokens = questions(5, 6), prompts(5, prefix=(50,))
+    whole = draw(requests, tokens, slots=slots, prefix=1)
+    model = FakeSequences(hashed_logits(), sequences=slots + SPARE_SEQUENCES)
+    short = [replace(one, sample_indexes=one.sample_indexes[:3], later=one.sample_indexes[3:]) for one in requests]
+    sampler = start(model, short, tokens, slots, prefix=1)
+    found: Answers = {}
+    started: list[str] = []
+    while not sampler.is_done:
+        for generation in sampler.step():
+            found[generation.question_id, generation.sample_index] = generation
+            question_id = generation.question_id
+            # Every other question goes on, as soon as its first answers are there.
+            if sum(key[0] == question_id for key in found) == 3 and question_id in ("q0", "q2", "q4"):
+                sampler.draw_later(question_id)
+        started += sampler.take_started()
+    assert started == [one.question_id for one in requests]
+    assert_same(found, {key: one for key, one in whole.items() if key[0] in ("q0", "q2", "q4") or key[1] < 2})
+    assert model.in_use in ([], [0])
 
 
 def test_a_longer_limit_goes_on_with_the_same_answer() -> None:

@@ -71,7 +71,7 @@ def test_a_run_file_that_goes_on_keeps_its_rule(request_of, tmp_path: Path):
 
 
 def test_only_a_run_that_stops_once_it_is_decided_can_be_continued(request_of):
-    with pytest.raises(UsageError, match="no run of this command was decided early"):
+    with pytest.raises(UsageError, match="no run of this command stopped early"):
         planned(request_of(continues=True))
     path = planned(request_of(until_decided=True))
     assert planned(request_of(continues=True)) == path

@@ -40,7 +40,7 @@ from homogaudit.events import (
 from homogaudit.generation import DrawRequest, FollowUp, FollowUpReply, FollowUps, NextTokens
 from homogaudit.generation.generator import Drawing, GeneratorFacts, SamplerCounts
 from homogaudit.labels.judges import RECORDED
-from homogaudit.launch.until_decided import continue_decided
+from homogaudit.launch.until_decided import continue_early
 from homogaudit.phases import added
 from homogaudit.pipeline import Audit
 from homogaudit.questions.prompts import Prompt, Segment
@@ -59,6 +59,7 @@ from homogaudit.records import (
 )
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.store import RunFile, RunState
+from homogaudit.store.rate_only import RateOnly
 
 Script = Callable[[str, int], str]
 Key = tuple[str, int]
@@ -91,10 +92,14 @@ class ScriptedDrawing:
     started: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     counts: SamplerCounts = field(default_factory=SamplerCounts)
+    later: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def is_done(self) -> bool:
         return not self.waiting and not self.begun
+
+    def draw_later(self, question_id: str) -> None:
+        self.waiting[:0] = [(question_id, index) for index in self.later[question_id]]
 
     @property
     def live(self) -> int:
@@ -157,7 +162,8 @@ class ScriptedGenerator:
         requests = list(requests)
         self.requests = self.requests or requests
         keys = [(request.question_id, index) for request in requests for index in request.sample_indexes]
-        return ScriptedDrawing(keys, self.script, self.slots)
+        later = {request.question_id: request.later for request in requests}
+        return ScriptedDrawing(keys, self.script, self.slots, later=later)
 
     def next_tokens(self, prompts: Sequence[Prompt], words: Collection[str]) -> Iterator[NextTokens]:
         self.asked = [prompt.text for prompt in prompts]
@@ -1040,7 +1046,7 @@ def test_a_run_that_stays_undecided_draws_its_whole_file(deciding: Bench):
 def test_the_rest_of_a_decided_run_is_drawn_when_it_is_continued(deciding: Bench):
     deciding.work()
     first = deciding.texts()
-    continue_decided(deciding.run.path)
+    continue_early(deciding.run.path)
     events = deciding.work()
     assert not of(Deciding, events)
     assert deciding.run.progress().state is RunState.COMPLETE
@@ -1058,3 +1064,104 @@ def test_another_clustering_decides_anew_and_leaves_open_what_it_does_not(decidi
     assert deciding.run.status == "started"
     deciding.work(model=None, clusterings=("embedding=0.6",))
     assert deciding.run.progress().state is RunState.DECIDED_EARLY
+
+
+# For the rate alone
+
+
+RATE_ONLY = RateOnly(0.2, seed=1)
+NINE = 9
+"""Samples a question."""
+
+
+def mixed(question_id: str, index: int) -> str:
+    """Every third question has one meaning, one in six has two from the sixth sample on, the others have many."""
+    number = int(question_id[1:])
+    if number % 3 == 0:
+        return "bees make honey" if number % 2 or index < 5 else "Marlowe wrote plays"
+    return f"meaning{index} of{index} number{index}"
+
+
+@pytest.fixture
+def alone(make_run: Callable[..., RunFile]) -> Iterator[Bench]:
+    decoding = asdict(Decoding(samples=NINE, max_tokens=8, greedy_max_tokens=8))
+    rule = RATE_ONLY.as_parameter()
+    with make_run(MANY, decoding=decoding, prompting=asdict(Prompting()), rate_only=rule) as run:
+        yield Bench(run, mixed, slots=14)
+
+
+def indexes(bench: Bench) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for question_id, index in bench.texts():
+        found.setdefault(question_id, set()).add(index)
+    return found
+
+
+def as_far_as_needed() -> dict[str, set[int]]:
+    """Return the samples that a run for the rate alone draws of each question."""
+    audited = RATE_ONLY.audited(x.id for x in MANY)
+    to_the_end = {x.id for x in MANY if x.id in audited or int(x.id[1:]) % 3 == 0}
+    return {x.id: {GREEDY, *range(NINE if x.id in to_the_end else 3)} for x in MANY}
+
+
+def test_a_question_whose_first_samples_lie_apart_stops_there(alone: Bench):
+    events = alone.work()
+    wanted = as_far_as_needed()
+    assert indexes(alone) == wanted
+    # 60 questions: 40 lie apart, of which the 12 audited hold some.
+    assert 20 < sum(len(x) == 4 for x in wanted.values()) < 40
+    assert alone.run.progress().state is RunState.RATE_ONLY
+    assert alone.run.status == "complete"
+    # What is drawn is what a run of all answers draws.
+    assert all(text == mixed(*key) for key, text in alone.texts().items())
+    stopped = {x.question_id for x in of(QuestionScored, events) if x.is_stopped}
+    assert stopped == {x for x, found in wanted.items() if len(found) == 4}
+    assert {x.samples for x in of(QuestionScored, events) if x.is_stopped} == {3}
+    last = of(Progress, events)[-1]
+    assert (last.questions_stopped, last.draws_done, last.draws) == (len(stopped), *2 * [len(alone.texts())])
+    # All looks are kept, those at audited questions too, and say what they saw.
+    assert {x for x, look in alone.run.first_looks().items() if look.is_apart} == {
+        x.id for x in MANY if int(x.id[1:]) % 3
+    }
+    # A resumed one has nothing to draw, and nothing is asked of the model.
+    assert not drawn(alone.work()) and not alone.run.calls()
+
+
+def test_killed_again_and_again_it_draws_the_same(alone: Bench):
+    for _ in range(40):
+        finished = 0
+        for event in alone.events():
+            finished += isinstance(event, GenerationFinished)
+            if finished > 17:
+                break
+        if alone.run.status == "complete":
+            break
+    assert len(alone.run.sessions()) > 5
+    assert indexes(alone) == as_far_as_needed()
+    assert alone.run.progress().state is RunState.RATE_ONLY
+
+
+def test_signals_are_computed_of_the_audited_questions_alone(alone: Bench):
+    alone.work()
+    audited = RATE_ONLY.audited(x.id for x in MANY)
+    assert {x for x, value in alone.run.signals()["semantic_entropy_embedding"].items() if value} == audited
+
+
+def test_the_rest_of_a_run_for_the_rate_alone_is_drawn_when_it_is_continued(alone: Bench):
+    alone.work()
+    first = alone.texts()
+    continue_early(alone.run.path)
+    alone.work()
+    assert alone.run.progress().state is RunState.COMPLETE
+    assert alone.texts().items() > first.items()
+    assert set(map(len, indexes(alone).values())) == {NINE + 1}
+    assert set(alone.run.signals()["semantic_entropy_embedding"]) == {x.id for x in MANY}
+    assert {len(x.assignment) for x in alone.run.clusterings(alone.run.clustering_methods()[0]).values()} == {NINE}
+
+
+def test_another_scoring_looks_at_nothing_again(alone: Bench):
+    alone.work()
+    looks = alone.run.first_looks()
+    alone.work(model=None, clusterings=("embedding=0.99",))
+    assert alone.run.first_looks() == looks
+    assert alone.run.progress().state is RunState.RATE_ONLY

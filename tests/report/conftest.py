@@ -52,7 +52,7 @@ class RunBuilder:
             directions=parameters.pop("directions", None),
             parameters={
                 **({"recorded": True} if parameters.pop("recorded", False) else {}),
-                **({"until_decided": rule} if (rule := parameters.pop("until_decided", None)) else {}),
+                **{name: parameters.pop(name) for name in ("until_decided", "rate_only") if name in parameters},
                 "decoding": asdict(Decoding(samples=parameters.pop("samples", 3), **parameters)),
                 "prompting": {"mode": "chat"},
                 "model": {"name": "tiny-model", "kind": "gguf"},

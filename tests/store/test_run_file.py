@@ -529,7 +529,7 @@ def test_a_run_of_the_first_schema_is_read_and_gains_the_new_tables_when_it_is_w
     with sqlite3.connect(path) as connection:
         connection.executescript(
             "DROP TABLE calls; DROP TABLE costs; DROP TABLE token_pieces; DROP TABLE pair_scores; "
-            "DROP TABLE diversity; "
+            "DROP TABLE diversity; DROP TABLE first_looks; "
             "ALTER TABLE questions DROP COLUMN context; ALTER TABLE questions DROP COLUMN system; "
             "ALTER TABLE questions DROP COLUMN choices; "
             "PRAGMA user_version = 1;"

@@ -65,6 +65,22 @@ UntilDecidedOption = Annotated[
         help="Ask in random order, and stop once the level is decided, or whether the rate is at most `--max-scr`.",
     ),
 ]
+RateOnlyOption = Annotated[
+    bool | None,
+    asking(
+        "--rate-only",
+        help="Draw a question no further once its first 3 samples lie apart: the single-cluster rate for about two "
+        "thirds of the answers, and little else.",
+    ),
+]
+AuditShareOption = Annotated[
+    float | None,
+    asking(
+        metavar="SHARE",
+        help="With `--rate-only`: share of the questions, chosen by the seed, that are drawn to the end all the same. "
+        "More narrows the interval and saves less; default: 0.3.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress.")]
 ModelsOption = Annotated[

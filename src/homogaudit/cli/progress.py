@@ -47,6 +47,12 @@ def rate_text(running: RunningRates, deciding: Deciding | None = None) -> str:
     return f"{text}, provisional: {running.note}" if running.note else text
 
 
+def questions_text(event: Progress) -> str:
+    """Return how many questions are done, and how many of a run for the rate alone have stopped."""
+    stopped = f", {event.questions_stopped} stopped early" if event.questions_stopped else ""
+    return f"{event.questions_done}/{event.questions} questions{stopped}"
+
+
 def left_text(ahead: Ahead) -> str:
     """Return the time left in all phases behind two spaces; nothing where it is not known."""
     return "" if ahead.seconds_left is None else f"  {clock(ahead.seconds_left)} left"
@@ -97,7 +103,7 @@ class LineDisplay(Display):
                 self._every(f"asked the {who} about the answers: {done}/{calls}{left_text(ahead)}")
             case Progress():
                 self._every(
-                    f"{event.questions_done}/{event.questions} questions  {event.draws_done}/{event.draws} answers  "
+                    f"{questions_text(event)}  {event.draws_done}/{event.draws} answers  "
                     f"{event.tokens_per_second:.0f} tokens/s  {self._rate_text()}{left_text(ahead)}"
                 )
             case _:

@@ -5,7 +5,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from homogaudit import events
-from homogaudit.cli.progress import Display, left_text, rate_text, ready_text
+from homogaudit.cli.progress import Display, left_text, questions_text, rate_text, ready_text
 from homogaudit.events import Event
 from homogaudit.launch.forecast import Ahead
 from homogaudit.report.deciding import deciding_text
@@ -59,8 +59,7 @@ class BarDisplay(Display):
             case events.Progress():
                 self._is_drawing = event.draws_done < event.draws
                 self._update(
-                    f"{event.questions_done}/{event.questions} questions  {event.tokens_per_second:.0f} tokens/s  "
-                    f"{self._rate_text()}",
+                    f"{questions_text(event)}  {event.tokens_per_second:.0f} tokens/s  {self._rate_text()}",
                     ahead,
                 )
             case _:

@@ -63,8 +63,13 @@ def run(
         ),
     ] = None,
     until_decided: options.UntilDecidedOption = None,
+    rate_only: options.RateOnlyOption = None,
+    audit_share: options.AuditShareOption = None,
     continues: Annotated[
-        bool, options.asking("--continue", help="Ask the rest of the questions of a run that was decided early.")
+        bool,
+        options.asking(
+            "--continue", help="Draw the rest of a run that was decided early, or of one with `--rate-only`."
+        ),
     ] = False,
     question_column: Annotated[str | None, options.asking(metavar="NAME", help="Column of the questions.")] = None,
     id_column: Annotated[str | None, options.asking(metavar="NAME", help="Column of their ids.")] = None,

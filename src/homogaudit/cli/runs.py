@@ -199,7 +199,7 @@ def _print_list(paths: Sequence[Path]) -> None:
         console.print(Text(plain(summary.name), style="bold"), soft_wrap=True)
         # What is complete needs no other word than its level.
         state = level if summary.state == "complete" and level else summary.status_words
-        if summary.state == "decided early" and level:
+        if summary.state in ("decided early", "rate only") and level:
             state = f"{summary.status_words}: {level}"
         facts = (
             f"  {shorten(summary.model or '-', 16):<16}  {_done(summary) + samples:<12}  {state:<20}"

@@ -186,6 +186,7 @@ class BatchedSampler:
             for request, tokens in zip(requests, prompt_tokens, strict=True)
             if request.sample_indexes
         )
+        self._later = {pending.request.question_id: pending for pending in self._queue if pending.request.later}
         width = max(decoding.max_tokens, decoding.greedy_max_tokens, asker.follow_ups.longest if asker else 0)
         self._tokens = np.empty((slots, width), np.int32)
         self._entropies = np.empty((slots, width), np.float32)
@@ -221,6 +222,13 @@ class BatchedSampler:
         """Return the ids of the questions whose first draw has started since the last call."""
         started, self._started = self._started, []
         return started
+
+    def draw_later(self, question_id: str) -> None:
+        """Draw what a request has left for later next; its other draws are finished."""
+        pending = self._later.pop(question_id)
+        pending.waiting = deque(pending.request.later)
+        # Behind a question whose prompt stands in the cache already.
+        self._queue.insert(int(bool(self._queue) and self._queue[0].root is not None), pending)
 
     def take_replies(self) -> list[FollowUpReply]:
         """Return what was said to follow-ups since the last call, each behind its greedy answer."""

@@ -17,11 +17,13 @@ class DrawRequest:
 
     Attributes:
         sample_indexes: Ascending; `GREEDY` first where the greedy answer is missing.
+        later: Those that may be drawn once these are there, by `Drawing.draw_later`.
     """
 
     question_id: str
     prompt: Prompt
     sample_indexes: tuple[int, ...]
+    later: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,10 @@ class Drawing(Protocol):
 
     def step(self) -> list[Generation]:
         """Advance every live answer by one token; return those that finished."""
+        ...
+
+    def draw_later(self, question_id: str) -> None:
+        """Draw what a request has left for later, as soon as there is room; its other draws are finished."""
         ...
 
     def take_replies(self) -> list[FollowUpReply]:

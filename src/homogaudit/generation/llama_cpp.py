@@ -18,6 +18,7 @@ from homogaudit.generation.local_generator import (
     LocalGenerator,
     Preparation,
     common_prefix,
+    draws_of_one,
     warm_up,
 )
 from homogaudit.generation.slot_choice import (
@@ -69,8 +70,8 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding, asking: int
     ) -> Preparation:
         prefix = common_prefix(prompts)
-        draws = max(len(request.sample_indexes) for request in requests)
-        total = sum(len(request.sample_indexes) for request in requests)
+        draws = draws_of_one(requests)
+        total = sum(len(request.sample_indexes) + len(request.later) for request in requests)
         longest = max(len(tokens) for tokens in prompts)
         can_fork = not self._model.is_recurrent or self._batching_is_sound(prompts[0])
         slots = 1 if not can_fork else self._choose_slots(decoding, draws, total, prompts, prefix, asking)

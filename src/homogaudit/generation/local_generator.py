@@ -325,6 +325,12 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
     return max(0, min(shared, min(map(len, prompts)) - 1))
 
 
+def draws_of_one(requests: Sequence[DrawRequest]) -> int:
+    """Return how many answers of a question are drawn together: where some may come later, of the shortest request."""
+    counts = [len(request.sample_indexes) for request in requests if request.sample_indexes]
+    return min(counts) if any(request.later for request in requests) else max(counts)
+
+
 def _asking_cells(
     asker: Asker, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding
 ) -> int:

@@ -80,7 +80,9 @@ class ServerDrawing:
         token_budget: int | None = None,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._works = _works(requests, _MOST_CHOICES if several and decoding.temperature > 0 else 1)
+        self._most = _MOST_CHOICES if several and decoding.temperature > 0 else 1
+        self._works = _works(requests, self._most)
+        self._later: dict[str, DrawRequest] = {}
         self._next = next(self._works, None)
         self._again: deque[ServerWork] = deque()
         self._queue = queue
@@ -109,6 +111,12 @@ class ServerDrawing:
     def live_texts(self) -> dict[tuple[str, int], str]:
         """Return nothing: an answer is known once it is whole."""
         return {}
+
+    def draw_later(self, question_id: str) -> None:
+        """Ask for what a request has left for later next; its other draws are finished."""
+        request = self._later.pop(question_id)
+        rest = _works([replace(request, sample_indexes=request.later)], self._most)
+        self._again += [replace(work, is_first=False) for work in rest]
 
     def take_replies(self) -> list[FollowUpReply]:
         """Return nothing: a server is asked about answers when they are drawn."""
@@ -167,6 +175,8 @@ class ServerDrawing:
             self._next = next(self._works, None)
             if work.is_first:
                 self._started.append(work.request.question_id)
+                if work.request.later:
+                    self._later[work.request.question_id] = work.request
         return work
 
     # Finishing

@@ -22,6 +22,7 @@ from homogaudit.generation.local_generator import (
     Preparation,
     StepSeconds,
     common_prefix,
+    draws_of_one,
     warm_up,
 )
 from homogaudit.generation.torch_statistics import TorchTokenSampler
@@ -84,8 +85,8 @@ class TransformersGenerator(LocalGenerator[ModelTokens]):
     def _prepare(
         self, requests: Sequence[DrawRequest], prompts: Sequence[Sequence[int]], decoding: Decoding, asking: int
     ) -> Preparation:
-        draws = max(len(request.sample_indexes) for request in requests)
-        total = sum(len(request.sample_indexes) for request in requests)
+        draws = draws_of_one(requests)
+        total = sum(len(request.sample_indexes) + len(request.later) for request in requests)
         longest = max(prompts, key=len)
         cells = len(longest) + max(decoding.max_tokens, decoding.greedy_max_tokens, asking)
         warnings: tuple[str, ...] = ()

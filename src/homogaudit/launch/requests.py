@@ -107,7 +107,11 @@ class RunRequest(ScoringRequest):
         until_decided: Whether to stop once the level is decided, or on which side of `max_scr` the rate lies; `None`
             for no, or as the settings say.
         max_scr: The highest single-cluster rate allowed; matters only there.
-        continues: Whether to draw the rest of a run that was decided early.
+        rate_only: Whether to draw a question no further once its first samples lie apart; `None` for no, or as the run
+            was begun.
+        audit_share: Of the questions that are drawn to the end all the same, more than 0 and less than 1; `None` for
+            the default.
+        continues: Whether to draw the rest of a run that was decided early, or was for the rate alone.
     """
 
     model: str
@@ -145,6 +149,8 @@ class RunRequest(ScoringRequest):
     shard: str | None = None
     until_decided: bool | None = None
     max_scr: float | None = None
+    rate_only: bool | None = None
+    audit_share: float | None = None
     continues: bool = False
 
 
@@ -196,7 +202,10 @@ def completed(request: RunRequest, values: Mapping[str, Any]) -> RunRequest:
     keys = [
         "judge",
         "temperature",
-        "until_decided",
+        # One excludes the other, and what the command says goes before the settings.
+        *([] if request.rate_only else ("until_decided",)),
+        "rate_only",
+        "audit_share",
         *([] if request.preset else ("samples", "max_tokens", "greedy_max_tokens")),
     ]
     left_out = [key for key in keys if getattr(request, key) is None and values.get(key) is not None]

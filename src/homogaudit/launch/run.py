@@ -28,17 +28,19 @@ from homogaudit.launch.embedder_choice import is_large
 from homogaudit.launch.judge_choice import JudgeChoice
 from homogaudit.launch.model_choice import resolve_drawable
 from homogaudit.launch.plan import Plan
+from homogaudit.launch.rate_only import WITHOUT, rate_rule
 from homogaudit.launch.requests import CONTEXTS, RunRequest, completed, decoding_of, preset_of
 from homogaudit.launch.run_choice import SameRun, create_or_check
 from homogaudit.launch.run_paths import new_run_path
 from homogaudit.launch.scoring import ScoringPlanner, check_names, resolve_density_pool
 from homogaudit.launch.server_choice import ServerChoice, ServerEstimate, choose_server, estimate_requests
 from homogaudit.launch.speeds import find_comparison_pace
-from homogaudit.launch.until_decided import check_is_live, continue_decided, stopping_rule
+from homogaudit.launch.until_decided import check_is_live, continue_early, stopping_rule
 from homogaudit.questions import Asking, QuestionFile, in_random_order, load_questions, load_template
 from homogaudit.questions.wording import quoted
 from homogaudit.records import Decoding, Prompting, Question, questions_digest
 from homogaudit.store import RunFile
+from homogaudit.store.rate_only import RateOnly
 from homogaudit.store.run_schema import schema_version
 from homogaudit.store.shards import Shards
 from homogaudit.store.until_decided import UntilDecided
@@ -80,7 +82,8 @@ def plan_run(
     check_names(request, settings)
     template = None if request.prompt_template is None else load_template(request.prompt_template)
     shards = Shards((1,), 1) if request.shard is None else Shards.parse(request.shard)
-    rule = stopping_rule(request)
+    short = rate_rule(request, decoding)
+    rule = None if short is not None else stopping_rule(request)
     question_file = _load_questions(request)
     if rule is not None:
         question_file = replace(question_file, questions=tuple(in_random_order(question_file.questions, rule.seed)))
@@ -100,12 +103,14 @@ def plan_run(
         all_switches=True,
     )
     parameters = _parameters(generator, question_file, decoding, prompting, server, shards)
+    if short is not None:
+        parameters["rate_only"] = short.as_parameter()
     if rule is not None:
         parameters["until_decided"] = rule.as_parameter()
     same = SameRun(question_file, parameters, shards, continues=request.continues)
     unfinished = same.unfinished(settings.runs) if request.output is None and not request.new else None
     if request.continues and not (unfinished or (request.output and request.output.is_file())):
-        raise UsageError("no run of this command was decided early", "`homogaudit runs` lists the runs")
+        raise UsageError("no run of this command stopped early", "`homogaudit runs` lists the runs")
     stored = same.earlier(unfinished or request.output)
     # By the kind of the whole file's questions, so that all shards are judged alike.
     whole: Sequence[Question] = question_file.questions
@@ -131,6 +136,8 @@ def plan_run(
     scoring = ScoringPlanner(request, named, settings, trust, warn).plan(path, whole, pool)
     if rule is not None:
         check_is_live(scoring)
+    if short is not None:
+        check_is_live(scoring, "--rate-only", WITHOUT)
     comparisons = planned_comparisons(scoring, questions, decoding)
     if comparisons is not None:
         (note or warn)(f"after drawing, {comparisons.text(find_comparison_pace(scoring))}")
@@ -156,7 +163,7 @@ def plan_run(
         hash_model=request.hash_model,
     )
     if request.continues:
-        continue_decided(path)
+        continue_early(path)
     model = JobModel(generator.location, generator.kind, server.model if server else None, request.concurrency, budget)
     machine = JobMachine(
         slots=settings.slots,
@@ -175,7 +182,13 @@ def _decoding_begun(path: Path | None) -> dict[str, Any]:
         return {}
     with RunFile.open(path) as run:
         is_until_decided = UntilDecided.of_parameters(run.parameters) is not None
-        return {**(run.parameters.get("decoding") or {}), "until_decided": is_until_decided}
+        short = RateOnly.of_parameters(run.parameters)
+        return {
+            **(run.parameters.get("decoding") or {}),
+            "until_decided": is_until_decided,
+            "rate_only": short is not None,
+            "audit_share": None if short is None else short.audit_share,
+        }
 
 
 def _choose_server(

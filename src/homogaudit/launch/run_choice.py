@@ -28,7 +28,7 @@ class SameRun:
     parameters: dict[str, Any]
     shards: Shards
     continues: bool = False
-    """Whether one that was decided early counts as unfinished."""
+    """Whether one that was decided early, or is for the rate alone, counts as unfinished."""
 
     def earlier(self, path: Path | None) -> list[Question] | None:
         """Return the questions of a run file that an earlier version began; `None` where it is none."""
@@ -52,7 +52,7 @@ class SameRun:
                 with RunFile.open(path) as stored:
                     is_over = stored.status == "complete"
                     if is_over and self.continues:
-                        is_over = stored.progress().state is not RunState.DECIDED_EARLY
+                        is_over = stored.progress().state not in (RunState.DECIDED_EARLY, RunState.RATE_ONLY)
                 if not is_over and self.is_in(path):
                     return path
             except HomogauditError:

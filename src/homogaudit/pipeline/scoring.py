@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from homogaudit.clustering.embedders import Embedder
 from homogaudit.clustering.entailment import EntailmentModel, PairScores, with_question
 from homogaudit.clustering.meanings import Meanings
-from homogaudit.clustering.methods import cluster_question, methods_of
+from homogaudit.clustering.methods import cluster_question, methods_of, primary_of
 from homogaudit.events import Event, Job, JobEmbedder, JobNli, Loading, QuestionScored
 from homogaudit.generation.token_texts import answer_token_texts
 from homogaudit.labels.judges import JUDGES, NEAREST, RECORDED, label, nothing_to_judge
 from homogaudit.phases import Phase, PhaseClock
+from homogaudit.pipeline.first_looks import FirstLooks
 from homogaudit.pipeline.judging import Judgement
 from homogaudit.questions import load_questions
 from homogaudit.records import (
     Clustering,
+    ClusteringMethod,
     Generation,
     Label,
     ModelCall,
@@ -45,6 +47,8 @@ class Scorer:
 
     Attributes:
         kept: The questions about which models are still to be asked; `None` for all.
+        looks: Of a run for the rate alone: which questions stop after their first samples, and for which alone signals
+            are computed; `None` for another run.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Scorer:
         self._given_labels = self._stored_labels()
         self._clusterings: dict[str, dict[str, Clustering]] = {}
         self.kept: Sequence[str] | None = None
+        self.looks: FirstLooks | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -129,6 +134,23 @@ class Scorer:
                     if count
                 )
 
+    def is_apart(self, sample_set: SampleSet) -> bool:
+        """Whether the valid samples of a question form two clusters or more, by the clustering that decides."""
+        valid = sample_set.valid_samples
+        self.embed_answers([sample_set])
+        with self._clock(Phase.STORING):
+            vectors = self._vectors({sample.answer for sample in valid})
+        rows = np.stack([vectors[sample.answer] for sample in valid]) if vectors and valid else None
+        primary = primary_of(method.similarity for method in self._methods)
+        with self._clock(Phase.CLUSTERING):
+            found, _ = self._cluster(
+                sample_set,
+                rows,
+                self._pair_scores_of(sample_set.question),
+                [method for method in self._methods if method.similarity == primary],
+            )
+        return any(clustering.clusters > 1 for clustering in found.values())
+
     def score(self, sample_set: SampleSet) -> QuestionScored:
         """Score one finished question, in one transaction."""
         question, greedy, valid = sample_set.question, sample_set.greedy, sample_set.valid_samples
@@ -143,7 +165,7 @@ class Scorer:
         pair_scores = self._pair_scores_of(question)
         self._nli_seconds = 0.0
         with self._clock(Phase.CLUSTERING):
-            clusterings, seconds = self._cluster(sample_set, sample_vectors, pair_scores)
+            clusterings, seconds = self._cluster(sample_set, sample_vectors, pair_scores, self._methods)
         inputs = SignalInputs(
             sample_set,
             self._expected_samples,
@@ -277,12 +299,16 @@ class Scorer:
     # Parts
 
     def _cluster(
-        self, sample_set: SampleSet, vectors: NDArray[np.float32] | None, pair_scores: PairScores | None
+        self,
+        sample_set: SampleSet,
+        vectors: NDArray[np.float32] | None,
+        pair_scores: PairScores | None,
+        methods: Iterable[ClusteringMethod],
     ) -> tuple[dict[str, Clustering], dict[str, float]]:
         """Return the clusterings of one question, and the seconds that each took, by name."""
         found: dict[str, Clustering] = {}
         seconds: dict[str, float] = {}
-        for method in self._methods:
+        for method in methods:
             if method.similarity == "embedding" and vectors is None:
                 continue
             similarity = self._meanings.similarity(sample_set, vectors) if method.similarity == "meaning" else None
@@ -299,14 +325,16 @@ class Scorer:
     def _scored(
         self, question_id: str, clusterings: Mapping[str, Clustering], valid: int, verdict: Label | None
     ) -> QuestionScored:
+        is_stopped = self.looks is not None and question_id in self.looks.stopped
         return QuestionScored(
             question_id,
             self._positions[question_id],
             {name: clustering.clusters for name, clustering in clusterings.items()},
             valid,
-            self._expected_samples,
+            self.looks.first if self.looks is not None and is_stopped else self._expected_samples,
             verdict.value.value if verdict else None,
             {name: clustering.assignment for name, clustering in clusterings.items()},
+            is_stopped,
         )
 
     def _called(self, question_id: str, kind: str) -> float | Unavailable | None:
@@ -318,6 +346,8 @@ class Scorer:
 
     def _signals_to_compute(self, sample_set: SampleSet) -> list[str]:
         """Return the chosen signals but those that are stored and whose token arrays are dropped."""
+        if self.looks is not None and sample_set.question.id not in self.looks.audited:
+            return []
         draws = [*([sample_set.greedy] if sample_set.greedy else []), *sample_set.samples]
         if not self._are_dropped(draws):
             return list(self._signals)

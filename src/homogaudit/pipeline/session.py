@@ -41,6 +41,7 @@ from homogaudit.phases import Phase, PhaseClock, added
 from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized, follow_up_call, follow_ups
 from homogaudit.pipeline.comparing import ask_same
 from homogaudit.pipeline.diversity import store_diversity
+from homogaudit.pipeline.first_looks import FirstLooks
 from homogaudit.pipeline.judging import JUDGE_PROMPTING, ask_judge
 from homogaudit.pipeline.provenance import drawing_facts, judging_facts, machine_facts
 from homogaudit.pipeline.scoring import Scorer
@@ -151,13 +152,17 @@ class Audit:
         self._put_back = put_back
         self._questions = run.questions()
         self._expected_samples = run.expected_samples()
-        self._draws = len(self._questions) * (self._expected_samples + 1)
         self._stored = 0
         self._remaining: dict[str, int] = {}
         self._scorer = Scorer(run, job, self._questions, load_embedder, load_nli, self._clock)
         self._states = ThinkingStates(run)
-        rule = run.stopping_rule
+        rule, rate_rule = run.stopping_rule, run.rate_rule
         self._kept: tuple[str, ...] | None = None
+        self._looks: FirstLooks | None = None
+        if rate_rule is not None:
+            self._looks = self._scorer.looks = FirstLooks(run, rate_rule, [x.id for x in self._questions])
+            # What else is asked of models is read of the questions that are drawn to the end alone.
+            self._scorer.kept = [x.id for x in self._questions if x.id in self._looks.audited]
         self._decision = None if rule is None else DecisionCounter(rule, len(self._questions))
         self._told: set[str] = set()
         self._has_told_of_cuts = False
@@ -195,6 +200,8 @@ class Audit:
             for event in self._scorer.scored_before():
                 self._decision.take(event)
             self._keep_decided()
+        if self._looks is not None and self._job.model is not None:
+            yield from self._look_at_stored(self._looks)
         missing = self._missing_draws()
         yield self._plan(missing)
         # Before anything is noted: a run is not spoilt by an embedder that does not load.
@@ -239,7 +246,7 @@ class Audit:
             judgements = drawn + len(self._scorer.unjudged())
         later = len(missing) if self._job.machine.defer_embedding else 0
         return Planned(
-            sum(map(len, missing.values())),
+            self._to_draw(missing),
             calls,
             len(self._waiting()) + later,
             judgements,
@@ -260,19 +267,31 @@ class Audit:
         if self._job.model is None or self._is_decided:
             return {}
         wanted = (GREEDY, *range(self._expected_samples))
-        missing: dict[str, tuple[int, ...]] = {question.id: wanted for question in self._questions}
+        looks = self._looks
+        missing = {x.id: wanted if looks is None else looks.wanted(x.id)[0] for x in self._questions}
         begun = [key for key, count in self._run.draw_counts().items() if count.samples or count.greedy]
         for question_id, stored in self._run.sample_indexes(begun):
-            missing[question_id] = tuple(index for index in wanted if index not in stored)
+            missing[question_id] = tuple(index for index in missing[question_id] if index not in stored)
             if not missing[question_id]:
                 del missing[question_id]
         return missing
+
+    def _to_draw(self, missing: Mapping[str, Sequence[int]]) -> int:
+        """Return how many answers are missing; of a run for the rate alone about as many."""
+        more = self._looks.expected if self._looks is not None and missing else 0
+        return sum(map(len, missing.values())) + more
+
+    @property
+    def _draws(self) -> int:
+        """How many answers the run is made of; of one for the rate alone about as many."""
+        whole = len(self._questions) * (self._expected_samples + 1)
+        return whole if self._looks is None else whole - self._looks.saved
 
     def _generate(self, model: JobModel, missing: Mapping[str, tuple[int, ...]]) -> Iterator[Event]:
         parameters = self._run.parameters
         decoding = Decoding(**parameters["decoding"])
         self._remaining = {question_id: len(indexes) for question_id, indexes in missing.items()}
-        self._stored = self._draws - sum(self._remaining.values())
+        self._stored = self._draws - self._to_draw(missing)
         yield Loading("model", self._run.model)
         created = datetime.fromisoformat(self._run.created)
         with self._clock(Phase.LOADING):
@@ -285,7 +304,7 @@ class Audit:
                 # on which of them are left, or a resumed run would not repeat an uninterrupted one.
                 # Prompts are rendered when their turn comes: a server takes them one by one.
                 requests = (
-                    DrawRequest(x.id, generator.prompt(x.asked, x.system), missing.get(x.id, ()))
+                    DrawRequest(x.id, generator.prompt(x.asked, x.system), missing.get(x.id, ()), self._later(x.id))
                     for x in self._questions
                 )
                 yield Loading("context", self._run.model)
@@ -317,12 +336,34 @@ class Audit:
             self._drawing = None
             self._put_back(generator)
 
+    def _later(self, question_id: str) -> tuple[int, ...]:
+        """Return the samples of a question that are drawn only if its first ones do not lie apart."""
+        return () if self._looks is None else self._looks.wanted(question_id)[1]
+
+    def _look_at_stored(self, looks: FirstLooks) -> Iterator[Event]:
+        """Look at the questions whose first answers an earlier session has drawn and not looked at."""
+        wanted = {x.id: looks.wanted(x.id)[0] for x in self._questions if looks.is_open(x.id)}
+        waiting = [x for x, stored in self._run.sample_indexes(wanted) if stored >= set(wanted[x])]
+        if waiting:
+            yield from self._scorer.ensure_embedder()
+        for part in chunks(waiting, _SCORING_CHUNK):
+            for sample_set in self._run.sample_sets(part):
+                self._look(looks, sample_set)
+
+    def _look(self, looks: FirstLooks, sample_set: SampleSet) -> bool:
+        """Look at the first samples of a question where nobody has yet, and return whether it stops there."""
+        question_id = sample_set.question.id
+        short = looks.of_first(sample_set)
+        if short is not None:
+            looks.note(question_id, is_apart=self._scorer.is_apart(short))
+        return question_id in looks.stopped
+
     def _ready(self, generator: Generator, decoding: Decoding, missing: Mapping[str, tuple[int, ...]]) -> EngineReady:
         facts = generator.facts
         passes = sum(
             decoding.greedy_max_tokens if index == GREEDY else decoding.max_tokens
-            for indexes in missing.values()
-            for index in indexes
+            for question_id, indexes in missing.items()
+            for index in (*indexes, *self._later(question_id))
         )
         seconds = None if facts.seconds_per_step is None else passes / max(1, facts.slots) * facts.seconds_per_step
         return EngineReady(
@@ -400,6 +441,8 @@ class Audit:
             )
         self._remaining[generation.question_id] -= 1
         if not self._remaining[generation.question_id]:
+            if self._looks is not None and self._goes_on(self._looks, drawing, generation.question_id):
+                return
             with self._clock(Phase.STORING):
                 self._store_costs(generation.question_id, drawing)
                 self._note_details(generator)
@@ -411,6 +454,18 @@ class Audit:
                 yield from self._tell_of_cuts(sample_set)
             if self._states.is_due:
                 yield from self._score_anew(self._settle_states().changed)
+
+    def _goes_on(self, looks: FirstLooks, drawing: Drawing, question_id: str) -> bool:
+        """Have the rest of a question drawn where its first answers, which are there, do not lie apart."""
+        if not looks.is_open(question_id):
+            return False
+        (sample_set,) = self._run.sample_sets([question_id], token_arrays=False)
+        later = self._later(question_id)
+        if self._look(looks, sample_set):
+            return False
+        self._remaining[question_id] = len(later)
+        drawing.draw_later(question_id)
+        return True
 
     # What is thinking and what is the answer
 
@@ -449,6 +504,8 @@ class Audit:
 
     def _score_now(self, sample_set: SampleSet) -> Iterator[Event]:
         """Score a question, and say what the questions leave open where it is to be decided."""
+        if self._looks is not None:
+            self._look(self._looks, sample_set)
         scored = self._scorer.score(sample_set)
         yield scored
         if self._decision is not None:
@@ -536,6 +593,7 @@ class Audit:
             seconds=time.perf_counter() - self._begun,
             seconds_left=left * tokens_per_answer / speed + waiting * beside if speed else None,
             slots_in_use=drawing.live,
+            questions_stopped=0 if self._looks is None else len(self._looks.stopped),
             deltas=_deltas(drawing, self._texts),
         )
 
@@ -568,6 +626,10 @@ class Audit:
     def _want_calls(self) -> None:
         """Note which calls the run is to hold, so that one that was killed between them is not complete."""
         if self._job.model is not None:
+            if self._run.rate_rule is not None:
+                # Of the rate it says nothing, and of most questions nothing else is told.
+                self._run.wanted_calls = []
+                return
             chosen = (SIGNALS[name] for name in self._job.scoring.signals or SIGNALS)
             wanted = {CALL_KINDS[need] for signal in chosen for need in signal.needs if need in CALL_KINDS}
             self._run.wanted_calls = sorted(wanted)

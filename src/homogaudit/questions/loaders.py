@@ -4,7 +4,6 @@ Knows neither models nor prompts. A question file is somebody else's: whatever i
 names the line of the file.
 """
 
-import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from homogaudit.questions.layouts import Columns
 from homogaudit.questions.reading import Asking, LocatedQuestion, Reading, read_questions
 from homogaudit.questions.scripts import has_no_word_spaces
 from homogaudit.questions.wording import listed, quoted, with_nearest
-from homogaudit.records import Question, collapse
+from homogaudit.records import Question, collapse, random_rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +115,7 @@ def load_questions(
 
 def in_random_order(questions: Sequence[Question], seed: int) -> list[Question]:
     """Return the questions in an order that depends on the seed and on their ids alone."""
-    # A sort by digest: the same order on every Python version, whatever else the file holds.
-    return sorted(questions, key=lambda question: hashlib.sha256(f"{seed} {question.id}".encode()).digest())
+    return sorted(questions, key=lambda question: random_rank(seed, question.id))
 
 
 def _earlier(

@@ -18,7 +18,7 @@ from homogaudit.report.labels import choose_judge, count_labels
 from homogaudit.report.model_comparison import compare_models
 from homogaudit.report.phase_times import phase_times
 from homogaudit.report.pointer import pointer_figures
-from homogaudit.report.records import Deciding, Homogenization, MethodFigures, Report, RunFacts, Undefined
+from homogaudit.report.records import Deciding, Homogenization, MethodFigures, RateAlone, Report, RunFacts, Undefined
 from homogaudit.report.run_data import RunData, mapping, read_run
 from homogaudit.report.signal_choice import choose_signal
 from homogaudit.report.signal_scores import labelled_scores, score_signals
@@ -28,6 +28,7 @@ from homogaudit.report.validity import assess, label_warning
 from homogaudit.report.verdict import decide
 from homogaudit.statistics import DRAWS
 from homogaudit.statistics.threads import on_one_thread
+from homogaudit.store.rate_only import RateOnly
 from homogaudit.store.run_file import RunFile
 from homogaudit.store.shards import Shards
 
@@ -144,6 +145,7 @@ def _run_facts(data: RunData) -> RunFacts:
         deciding=None
         if data.rule is None
         else Deciding(data.rule.max_scr, data.rule.seed, len(data.finished), data.is_stopped),
+        rate_alone=None if data.short is None else _rate_alone(data, data.short),
         created=run.created,
         finished=run.finished,
         samples=data.sample_count,
@@ -160,6 +162,13 @@ def _run_facts(data: RunData) -> RunFacts:
         phases=phase_times(run.phases),
         token_entropies=token_entropies(data),
     )
+
+
+def _rate_alone(data: RunData, rule: RateOnly) -> RateAlone:
+    drawn = sum(len(x.samples) + (x.greedy is not None) for x in data.sets)
+    whole = len(data.sets) * (data.sample_count + 1)
+    counts = (len(data.counted), len(data.finished), len(data.stopped_ids))
+    return RateAlone(rule.audit_share, rule.seed, rule.first, *counts, drawn, whole)
 
 
 def _last(key: str, provenances: list[Mapping[str, Any]]) -> Any:

@@ -26,7 +26,7 @@ from homogaudit.clustering_method import ASKED
 from homogaudit.errors import UndefinedStatisticError
 from homogaudit.records import ClusteringMethod, LabelValue
 from homogaudit.report.figure import ClusteredQuestion, QuestionMean, figures
-from homogaudit.report.level import Outcomes, level_of
+from homogaudit.report.level import Outcomes, Phases, level_of
 from homogaudit.report.records import (
     Estimate,
     HistogramBin,
@@ -39,6 +39,7 @@ from homogaudit.report.records import (
 from homogaudit.report.run_data import RunData, mean_estimates, rate
 from homogaudit.report.undefined import undefined
 from homogaudit.statistics import Rate, corrected_rate, wilson
+from homogaudit.store.rate_only import RateOnly
 from homogaudit.store.run_file import RunFile
 
 _NO_SAMPLES = "the run holds no samples"
@@ -98,7 +99,7 @@ def cluster_counts(data: RunData, method: ClusteringMethod) -> dict[str, int]:
     return {x.question.id: stored[x.question.id].clusters for x in data.fully_valid if x.question.id in stored}
 
 
-def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str], bool] = lambda _: True) -> Outcomes:
+def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str], bool] | None = None) -> Outcomes:
     """Return whether each scored question has one cluster.
 
     A question without a count has one at worst where fewer than two of its samples hold an answer, and is left out
@@ -107,13 +108,16 @@ def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str]
     Args:
         data: Of the run.
         clusters: How many each question's valid samples form.
-        keep: Whether a question, by its id, is to be counted.
+        keep: Whether a question, by its id, is to be counted; `None` for all. A part of the questions of a run for the
+            rate alone is one of those that are drawn to the end.
     """
+    if keep is None and data.short is not None:
+        return _short_outcomes(data, clusters, data.short)
     counted = [
         (x, valid)
         for x, valid in zip(data.finished, data.valid_counts, strict=True)
         if data.sample_count >= 2
-        and keep(x.question.id)
+        and (keep is None or keep(x.question.id))
         and (x.question.id in clusters or valid < 2 or (clusters and data.rule is not None))
     ]
     return Outcomes(
@@ -125,9 +129,34 @@ def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str]
     )
 
 
-def method_outcomes(
-    data: RunData, method: ClusteringMethod, *, keep: Callable[[str], bool] = lambda _: True
-) -> Outcomes:
+def _short_outcomes(data: RunData, clusters: Mapping[str, int], rule: RateOnly) -> Outcomes:
+    """Return the outcomes of a run for the rate alone; a question that has stopped counts as one of two clusters."""
+    audited = rule.audited(x.question.id for x in data.sets)
+    counted = [
+        x
+        for x in data.counted
+        if x.question.id in clusters or x.question.id in data.stopped_ids or len(x.valid_samples) < 2
+    ]
+    ids = tuple(x.question.id for x in counted)
+    return Outcomes(
+        np.array([2 if x in data.stopped_ids else clusters.get(x, 1) for x in ids], dtype=np.intp),
+        np.array(
+            [
+                x in data.stopped_ids or (x in clusters and len(y.valid_samples) == len(y.samples))
+                for x, y in zip(ids, counted, strict=True)
+            ],
+            dtype=np.bool_,
+        ),
+        tuple(x.question.category for x in counted),
+        ids,
+        phases=Phases(
+            np.array([x in data.looks and data.looks[x].is_apart for x in ids], dtype=np.bool_),
+            np.array([x in audited for x in ids], dtype=np.bool_),
+        ),
+    )
+
+
+def method_outcomes(data: RunData, method: ClusteringMethod, *, keep: Callable[[str], bool] | None = None) -> Outcomes:
     """Return the outcomes of the questions that one clustering of the run has clustered, as `outcomes` does."""
     return outcomes(data, {name: x.clusters for name, x in data.clusterings(method).items()}, keep=keep)
 
@@ -170,9 +199,11 @@ def method_figures(
         embedder=method.embedder,
         level=level_of(level_rate),
         is_sequential=data.rule is not None,
+        is_two_phase=data.short is not None,
         questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in data.finished),
         level_rate=level_rate,
         scr=every.rate(reason),
+        reversals=every.reversals(),
         **_corrected(data, method, every, settings),
         scr_by_category=every.by_category(),
         scr_best_case=every.best_case(reason),
@@ -339,7 +370,7 @@ def _curve(data: RunData, method: ClusteringMethod) -> tuple[ThresholdPoint, ...
     own = (method.threshold, calibrated, *ends)
     thresholds = sorted({*sweep_thresholds(method), *(x for x in own if x is not None)})
     counts: dict[str, list[int]] = {}
-    for found in (data.similarities(method), *data.partial_similarities(method)):
+    for found in (data.similarities(method, ended=True), *data.partial_similarities(method, ended=True)):
         columns = cluster_counts_by_threshold(found.matrices, method.linkage, thresholds)
         counts |= zip(found.question_ids, columns.tolist(), strict=True)
     return tuple(

@@ -82,7 +82,7 @@ def sections(report: Report) -> tuple[Section, ...]:
         cascade_section(report.cascade),
         *pointer_section(report.pointer),
     )
-    return tuple(_with_fixed_n(section, report) for section in found)
+    return tuple(_of_audited(_with_fixed_n(section, report), report) for section in found)
 
 
 _WITHOUT_FIXED_N = ("run", "validity", "verdict", "gates", "homogenization")
@@ -103,6 +103,21 @@ def _with_fixed_n(section: Section, report: Report) -> Section:
     else:
         return section
     return replace(section, parts=(*section.parts, line(text, "until_decided", "muted")))
+
+
+def _of_audited(section: Section, report: Report) -> Section:
+    """Say of the figures of a run for the rate alone what they rest on."""
+    found = report.run.rate_alone
+    if found is None or section.key in ("run", "validity", "verdict", "gates"):
+        return section
+    text = f"Of {count(found.questions_audited)} audited questions, which are a random share drawn to the end."
+    if section.key == "homogenization":
+        text = (
+            f"SCR by clustering and by threshold is an estimate over {count(found.questions)} questions, of which "
+            f"{count(found.questions_stopped)} are drawn no further than {found.first_samples} samples. All else is of "
+            f"{count(found.questions_audited)} audited questions, which are a random share drawn to the end."
+        )
+    return replace(section, parts=(*section.parts, line(text, "rate_alone", "muted")))
 
 
 def _run(report: Report) -> Section:

@@ -71,6 +71,9 @@ def _how(report: Report) -> str:
     questions = f"{count(run.questions)} question{'' if run.questions == 1 else 's'}"
     if run.deciding is not None and run.deciding.is_stopped:
         questions = f"{count(run.deciding.questions)} of {questions} in random order until it was decided,"
+    if run.rate_alone is not None:
+        stopped = share(run.rate_alone.questions_stopped, run.rate_alone.questions)
+        drawn += f", {stopped} of them stopped after {run.rate_alone.first_samples} that lay apart"
     return f"{questions} of `{plain(run.question_source)}`, {drawn}, run {plain(run.id[:12])}"
 
 

@@ -263,8 +263,8 @@ def question_rows(data: RunData, judge: str | None = None) -> Questions:
     methods = run_methods(data.run)
     primary = primary_name(methods)
     clusterings = {name: data.clusterings(method) for name, method in methods.items()}
-    drawn = frozenset(data.finished_ids)
-    fully_valid = frozenset(x.question.id for x in data.fully_valid)
+    drawn = frozenset(x.question.id for x in data.counted)
+    fully_valid = data.fully_valid_ids
 
     def row(position: int, found: SampleSet) -> QuestionRow:
         key = found.question.id

@@ -123,6 +123,31 @@ class Deciding:
 
 
 @dataclass(frozen=True, slots=True)
+class RateAlone:
+    """What a run for the rate alone has drawn.
+
+    Attributes:
+        audit_share: Of the questions, drawn to the end whatever they look like.
+        seed: Of their choice.
+        first_samples: Samples that were looked at.
+        questions: Those that the rate counts.
+        questions_audited: Those of them that are drawn to the end for the audit; all other figures rest on them.
+        questions_stopped: Those that were drawn no further than their first samples, which lay apart.
+        answers_drawn: Stored, greedy ones too.
+        answers_of_all: That a run without this would hold.
+    """
+
+    audit_share: Share
+    seed: int
+    first_samples: Count
+    questions: Count
+    questions_audited: Count
+    questions_stopped: Count
+    answers_drawn: Count
+    answers_of_all: Count
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What was audited, how, and on what.
 
@@ -133,6 +158,7 @@ class RunFacts:
         questions: How many questions the run holds.
         samples: N, the samples a question.
         deciding: `None` of a run whose number of questions was fixed beforehand.
+        rate_alone: `None` of a run that draws all answers.
         asked_in: Where the model was asked about its answers; `None` where it was not.
         embedder: Plain name of that behind the clustering `embedding`, `None` where there is none.
         token_entropies: Where they come from.
@@ -147,6 +173,7 @@ class RunFacts:
     status: Literal["started", "complete"]
     state: RunState
     deciding: Deciding | None
+    rate_alone: RateAlone | None
     created: str
     finished: str | None
     samples: Count
@@ -240,6 +267,8 @@ class MethodFigures:
     Attributes:
         level: Of this clustering's own `level_rate`.
         is_sequential: Whether the intervals that decide are confidence sequences.
+        is_two_phase: Whether its rates are estimates of a run for the rate alone; all figures but those of the
+            single-cluster rate and its curve rest on the questions that are drawn to the end for the audit.
         embedder: Its key: its name and a fingerprint of its files.
         mean_alignment_tax: Of AT = 1 - D/N.
         refused_by_category: Of the categories that have a single cluster, in the order of the file.
@@ -252,6 +281,7 @@ class MethodFigures:
     embedder: str | None
     level: Annotated[Level, Figure("level")]
     is_sequential: bool
+    is_two_phase: bool
     questions_missing: Annotated[Count, Figure("not clustered")]
     level_rate: Annotated[
         Rate | Undefined,
@@ -260,12 +290,22 @@ class MethodFigures:
             "The single-cluster rate with the interval that decides the level, the gate and how many questions are "
             "needed: two-sided, at least 95% at every n. It reaches from the lower end of the best case to the upper "
             "end of the worst, and is the interval over categories where that is wider. Of a run that stops once it is "
-            "decided it is a confidence sequence, which holds at every number of questions at once. Null with its "
-            "reason where no level is given.",
-            source="Clopper & Pearson 1934, Biometrika 26:404-413",
+            "decided it is a confidence sequence, which holds at every number of questions at once. Of a run for the "
+            "rate alone it counts what the audited share tells of the questions that were drawn no further. Null with "
+            "its reason where no level is given.",
+            source="Clopper & Pearson 1934, Biometrika 26:404-413; Buehler 1957, JASA 52:482-493",
         ),
     ]
     scr: Annotated[Rate | Undefined, Figure("SCR")]
+    reversals: Annotated[
+        Rate | Undefined,
+        Figure(
+            "reversals",
+            "Of a run for the rate alone: of the questions whose first samples lay apart and that were drawn to the "
+            "end for the audit, the share that forms one cluster all the same. They enter the single-cluster rate and "
+            "its interval for the questions that were drawn no further.",
+        ),
+    ]
     corrected_rate: Annotated[
         Estimate | Undefined,
         Figure(

@@ -4,7 +4,7 @@ An unfinished question enters nothing, because what is finished first is short. 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -30,6 +30,7 @@ from homogaudit.report.records import Estimate, Undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import Rate, bootstrap_means, wilson
 from homogaudit.store import RunFile, RunState, Scoring, Session
+from homogaudit.store.rate_only import FirstLook, RateOnly
 from homogaudit.store.signal_columns import SignalColumn
 from homogaudit.store.until_decided import UntilDecided
 
@@ -58,13 +59,17 @@ class RunData:
         sets: Every question of the file in its order, as far as it is drawn. Without token arrays.
         sample_count: N; 0 where the run holds greedy answers only.
         finished: Questions whose N samples (and greedy answer, where the run draws one) are stored; where a recorded
-            run holds no samples, those with a greedy answer or a recorded label.
+            run holds no samples, those with a greedy answer or a recorded label. Of a run for the rate alone those of
+            the random share that is drawn to the end.
         unscored_ids: Those of them that are not yet clustered, labelled and measured as the run was last asked to.
         fully_valid: Those of them whose N samples all hold an answer; none where N < 2.
         parameters: Everything that the draws depend on.
         scoring: What the run was last scored with, `None` before.
         rule: That of a run which stops once it is decided: what it says of its rates holds at any number of questions,
             and `finished` are those before the first that is not. `None` where all of a file is drawn.
+        short: The rule of a run for the rate alone, `None` of another.
+        looks: What became of its first looks.
+        counted_sets: Its questions that are drawn as far as the rate needs; `None` of another run.
     """
 
     run: RunFile
@@ -76,6 +81,31 @@ class RunData:
     parameters: Mapping[str, Any]
     scoring: Scoring | None
     rule: UntilDecided | None = None
+    short: RateOnly | None = None
+    looks: Mapping[str, FirstLook] = field(default_factory=dict[str, FirstLook])
+    counted_sets: tuple[SampleSet, ...] | None = None
+
+    @property
+    def counted(self) -> tuple[SampleSet, ...]:
+        """The questions that the single-cluster rate counts: the finished ones, unless a run is for the rate alone."""
+        return self.finished if self.counted_sets is None else self.counted_sets
+
+    @cached_property
+    def stopped_ids(self) -> frozenset[str]:
+        """The counted questions that are drawn no further than their first samples, which lie apart."""
+        return frozenset(x.question.id for x in self.counted if (y := self.looks.get(x.question.id)) and y.stops)
+
+    @cached_property
+    def fully_valid_ids(self) -> frozenset[str]:
+        """The counted questions all of whose samples hold an answer, as many as there are to be."""
+        if self.counted_sets is None:
+            return frozenset(x.question.id for x in self.fully_valid)
+        return frozenset(x.question.id for x in self.counted if len(x.valid_samples) == len(x.samples))
+
+    @cached_property
+    def ended(self) -> tuple[SampleSet, ...]:
+        """The counted questions whose N samples are all drawn."""
+        return tuple(x for x in self.counted if x.question.id not in self.stopped_ids)
 
     @property
     def starts(self) -> tuple[float, ...] | None:
@@ -90,8 +120,8 @@ class RunData:
         return self.rule is not None and len(self.finished) < len(self.sets)
 
     def drawn(self) -> Iterator[Generation]:
-        """Yield every sample of the finished questions."""
-        for sample_set in self.finished:
+        """Yield every sample of the counted questions."""
+        for sample_set in self.counted:
             yield from sample_set.samples
 
     def sampler(self, name: str) -> float | None:
@@ -114,8 +144,8 @@ class RunData:
 
     @cached_property
     def refused_ids(self) -> frozenset[str]:
-        """The finished questions at least half of whose valid samples decline to answer."""
-        return frozenset(x.question.id for x in self.finished if _is_refused(x))
+        """The counted questions at least half of whose valid samples decline to answer."""
+        return frozenset(x.question.id for x in self.counted if _is_refused(x))
 
     @cached_property
     def sessions(self) -> Sequence[Session]:
@@ -182,31 +212,36 @@ class RunData:
             stored = self.run.clusterings(method)
             self._clusterings[method.key] = {
                 x.question.id: stored[x.question.id]
-                for x in self.finished
+                for x in self.counted
                 if x.question.id in stored and len(stored[x.question.id].assignment) == len(x.valid_samples)
             }
         return self._clusterings[method.key]
 
     @cached_property
-    def _similarities(self) -> dict[tuple[str, str | None], Similarities]:
+    def _similarities(self) -> dict[tuple[str, str | None, bool], Similarities]:
         return {}
 
-    def similarities(self, method: ClusteringMethod) -> Similarities:
+    def similarities(self, method: ClusteringMethod, *, ended: bool = False) -> Similarities:
         """Return the similarities behind a method, whatever its linkage and threshold.
 
         A question whose embeddings, or similarities in meaning, are not stored is left out; entailment compares too
-        few pairs to have any.
+        few pairs to have any. With `ended` they are of all questions whose samples are all drawn and hold an answer,
+        which are more where a run is for the rate alone.
         """
-        key = (method.similarity, method.embedder)
+        ended = ended and self.counted_sets is not None
+        key = (method.similarity, method.embedder, ended)
         if key not in self._similarities:
-            self._similarities[key] = self._similarities_of(method, self.fully_valid, self.sample_count)
+            sets = self.fully_valid
+            if ended:
+                sets = [x for x in self.ended if x.question.id in self.fully_valid_ids]
+            self._similarities[key] = self._similarities_of(method, sets, self.sample_count)
         return self._similarities[key]
 
-    def partial_similarities(self, method: ClusteringMethod) -> Iterator[Similarities]:
+    def partial_similarities(self, method: ClusteringMethod, *, ended: bool = False) -> Iterator[Similarities]:
         """Yield those of the valid samples of the other questions that have two, by how many are valid."""
         by_size: dict[int, list[SampleSet]] = {}
-        for x, valid in zip(self.finished, self.valid_counts, strict=True):
-            if 2 <= valid < len(x.samples):
+        for x in self.ended if ended else self.finished:
+            if 2 <= (valid := len(x.valid_samples)) < len(x.samples):
                 by_size.setdefault(valid, []).append(x)
         for size, sets in by_size.items():
             yield self._similarities_of(method, sets, size)
@@ -256,9 +291,33 @@ def read_run(run: RunFile) -> RunData:
         else:
             entering = frozenset(run.finished_in_order())
             finished = tuple(x for x in finished if x.question.id in entering)
+    short, looks, counted = _of_rate_alone(run, sets, finished)
+    if counted is not None and short is not None:
+        audited = short.audited(x.question.id for x in sets)
+        finished = tuple(x for x in counted if x.question.id in audited)
     fully_valid = tuple(x for x in finished if samples >= 2 and len(x.valid_samples) == len(x.samples))
-    unscored = frozenset(x.question.id for x in finished if states[x.question.id] is RunState.DRAWN)
-    return RunData(run, sets, samples, finished, unscored, fully_valid, run.parameters, run.scoring, rule)
+    unscored = frozenset(x.question.id for x in counted or finished if states[x.question.id] is RunState.DRAWN)
+    return RunData(
+        run, sets, samples, finished, unscored, fully_valid, run.parameters, run.scoring, rule, short, looks, counted
+    )
+
+
+def _of_rate_alone(
+    run: RunFile, sets: tuple[SampleSet, ...], finished: tuple[SampleSet, ...]
+) -> tuple[RateOnly | None, Mapping[str, FirstLook], tuple[SampleSet, ...] | None]:
+    """Return the rule of a run for the rate alone, its looks and the questions that the rate counts.
+
+    Of one that goes on with `--continue` a question that has stopped counts as it did until all are drawn: those that
+    are drawn to the end by then are no random share.
+    """
+    short = RateOnly.of_parameters(run.parameters)
+    if short is None or (run.continued and len(finished) == len(sets)):
+        return None, {}, None
+    looks, ended = run.first_looks(), frozenset(x.question.id for x in finished)
+    counted = tuple(
+        x for x in sets if x.question.id in ended or (x.question.id in looks and looks[x.question.id].stops)
+    )
+    return short, looks, counted
 
 
 def _is_refused(sample_set: SampleSet) -> bool:

@@ -36,7 +36,7 @@ def summary(report: Report) -> Section:
         named = {str(report.homogenization.primary): primary}
         first = Column("clustering", "clustering")
         parts.append(record_table(named, first, paths, term=lambda _: "scr", mark=decides, axis=SCR_AXIS))
-    parts += _stopped(report)
+    parts += [*_stopped(report), *_rate_alone(report)]
     parts += [
         *_meaning(report, primary),
         *_robust(report, primary),
@@ -66,6 +66,20 @@ def _stopped(report: Report) -> list[Line]:
         "it stops; AUROCs and all others are fixed-n, of a stopped run."
     )
     return [line(text, "until_decided", label="Stopped")]
+
+
+def _rate_alone(report: Report) -> list[Line]:
+    """Return what a run for the rate alone has not drawn, and what its other figures rest on."""
+    found = report.run.rate_alone
+    if found is None:
+        return []
+    saved = percent(1 - found.answers_drawn / found.answers_of_all)
+    stopped = share(found.questions_stopped, found.questions)
+    text = (
+        f"{stopped} questions after {found.first_samples} samples, {saved} fewer answers. All but SCR is of "
+        f"{count(found.questions_audited)} audited questions."
+    )
+    return [line(text, "rate_alone", label="Stopped")]
 
 
 def _primary(report: Report) -> MethodFigures | None:

@@ -43,14 +43,14 @@ def assess(data: RunData, labels: Labels) -> Validity:
         labels: The counts of the chosen judge, for the warnings about them.
     """
     samples = _counts(list(data.drawn()))
-    greedy = [x.greedy for x in data.finished if x.greedy is not None]
-    unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in data.finished)
+    greedy = [x.greedy for x in data.counted if x.greedy is not None]
+    unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in data.counted)
     validity = Validity(
         questions=len(data.sets),
-        questions_scored=len(data.finished) - len(data.unscored_ids),
-        questions_unfinished=len(data.sets) - len(data.finished),
-        questions_fully_valid=len(data.fully_valid),
-        questions_unclustered=sum(len(x.valid_samples) < 2 for x in data.finished),
+        questions_scored=len(data.counted) - len(data.unscored_ids),
+        questions_unfinished=len(data.sets) - len(data.counted),
+        questions_fully_valid=len(data.fully_valid_ids),
+        questions_unclustered=sum(len(x.valid_samples) < 2 for x in data.counted),
         samples=samples.drawn,
         samples_valid=samples.valid,
         truncated=samples.truncated,
@@ -95,7 +95,7 @@ def _duplicated(data: RunData) -> int | Undefined:
     With log-probabilities of untempered, untruncated draws chance is known. Without them only a run counts in which
     nearly every question has equal samples throughout, warm and long.
     """
-    repeating = {x.question.id for x in data.finished if any(len(same) > 1 for same in _equal(x.samples))}
+    repeating = {x.question.id for x in data.counted if any(len(same) > 1 for same in _equal(x.samples))}
     if not repeating:
         return 0 if data.sample_count >= 2 else Undefined("equal draws need two samples a question")
     temperature = data.sampler("temperature")
@@ -106,8 +106,8 @@ def _duplicated(data: RunData) -> int | Undefined:
             return sum(_improbable(x.samples) for x in sets)
     if temperature is not None and temperature < _WARM:
         return Undefined(f"equal draws can be chance at temperature {temperature:g}")
-    frozen = [x for x in data.finished if _is_frozen(x)]
-    return sum(len(x.samples) - 1 for x in frozen) if len(frozen) >= _NEARLY_EVERY * len(data.finished) else 0
+    frozen = [x for x in data.counted if _is_frozen(x)]
+    return sum(len(x.samples) - 1 for x in frozen) if len(frozen) >= _NEARLY_EVERY * len(data.counted) else 0
 
 
 def _equal(samples: Iterable[Generation]) -> list[list[Generation]]:
@@ -199,7 +199,7 @@ def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:
 
 def _failure_warnings(data: RunData) -> list[str]:
     """Return why most of the failed draws failed; such a draw holds its reason in place of a text."""
-    draws = [draw for x in data.finished for draw in (*x.samples, x.greedy) if draw is not None]
+    draws = [draw for x in data.counted for draw in (*x.samples, x.greedy) if draw is not None]
     reasons = Counter(draw.text.strip("`") for draw in draws if draw.state is GenerationState.ERROR and draw.text)
     if not reasons:
         return []

@@ -39,6 +39,7 @@ from homogaudit.report.records import (
     Estimate,
     Labels,
     MethodFigures,
+    RateAlone,
     Robustness,
     RunFacts,
     SignalScore,
@@ -52,6 +53,7 @@ from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, clopper_pearson, questions_needed
 from homogaudit.statistics.decision_sequence import questions_to_one_band
 from homogaudit.statistics.rates import POWER
+from homogaudit.store.rate_only import AUDIT_SHARE
 
 EXAMPLE = "homogaudit-example"
 """What the run file of the packaged example is called: its commands take `--example` instead."""
@@ -98,6 +100,7 @@ def decide(
     sentences = [
         *_level_sentences(level, reasons, figures, primary, validity),
         *_stopped_sentences(facts),
+        *_rate_alone_sentences(facts, figures),
         *_other_sentences(other, methods),
         *_missed_error_sentences(figures, primary),
         *_signal_sentences(labels, signals, choice),
@@ -128,7 +131,8 @@ def _differs(one: VerdictLevel, other: VerdictLevel) -> bool:
 
 def _without_refusals(level: VerdictLevel, figures: MethodFigures | None) -> Level | None:
     """Return the level over the answered questions where some are refused and it is another one."""
-    if level in ("invalid", "not judged") or figures is None:
+    # Of a run for the rate alone it is that of other, fewer questions.
+    if level in ("invalid", "not judged") or figures is None or figures.is_two_phase:
         return None
     return figures.level_without_refusals if figures.level_without_refusals != level else None
 
@@ -173,6 +177,8 @@ def _next(
     if facts.deciding is not None and facts.deciding.is_stopped and facts.status == "complete":
         rest = count(facts.questions - facts.deciding.questions)
         found.append(f"`{again} --until-decided --continue`: asks the other {rest}, for fixed-n intervals")
+    if facts.rate_alone is not None and facts.status == "complete":
+        found.append(f"`{again} {_rate_flags(facts.rate_alone)} --continue`: the rest, for all figures")
     if facts.state == "drawn":
         found.append(f"`homogaudit score {run}`: scores what is drawn")
     needed = None if level == "invalid" else _needed(figures)
@@ -221,6 +227,9 @@ def questions_to_decide(figures: MethodFigures, bounds: Sequence[float]) -> int 
     where they do not, and where no practicable number of questions would do.
     """
     best, worst, judged = figures.scr_best_case, figures.scr_worst_case, figures.level_rate
+    if figures.is_two_phase:
+        # It depends on reversals, of which little is known.
+        return None
     if figures.is_sequential and not isinstance(judged, Undefined):
         starts = LEVEL_STARTS if len(bounds) > 1 else bound_starts(bounds[0])
         about = questions_to_one_band(judged.value, starts)
@@ -288,6 +297,32 @@ def _stopped_sentences(facts: RunFacts) -> list[str]:
         f"The run counts {share(found.questions, facts.questions)} questions in random order; the confidence sequence "
         "holds wherever it stops. All other intervals are fixed-n ones of a stopped run, those of AUROCs too."
     ]
+
+
+def _rate_alone_sentences(facts: RunFacts, figures: MethodFigures | None) -> list[str]:
+    """Return what a run for the rate alone has not drawn, and how its rate allows for that."""
+    found = facts.rate_alone
+    if found is None:
+        return []
+    stopped = share(found.questions_stopped, found.questions)
+    said = [
+        f"The run is for the rate alone: {stopped} questions were drawn no further than {found.first_samples} samples, "
+        f"which lie apart. All other figures rest on the {count(found.questions_audited)} questions, chosen by chance, "
+        "that were drawn to the end whatever they looked like."
+    ]
+    if figures is not None and isinstance(figures.reversals, Rate):
+        reversals = figures.reversals
+        are = "form" if reversals.k != 1 else "forms"
+        said.append(
+            f"{share(reversals.k, reversals.n)} of these that lay apart at first {are} one cluster all the same: the "
+            "rate and its interval count as many among those drawn no further."
+        )
+    return said
+
+
+def _rate_flags(found: RateAlone) -> str:
+    share = "" if found.audit_share == AUDIT_SHARE else f" --audit-share {found.audit_share:g}"
+    return f"--rate-only{share}"
 
 
 def _is_over_categories(figures: MethodFigures) -> bool:

@@ -19,6 +19,7 @@ from homogaudit.records import (
     TokenStatistics,
 )
 from homogaudit.store.database import chunks, to_blob
+from homogaudit.store.rate_only import FirstLook
 from homogaudit.store.run_facts import RunFacts
 
 _LAST_SAMPLE = 2**62
@@ -233,6 +234,26 @@ class Draws(RunFacts):
                 generations = [_generation(question.id, draw) for draw in draws.get(position, ())]
                 greedy = generations[0] if generations and generations[0].sample_index == GREEDY else None
                 yield SampleSet(question, greedy, generations[1:] if greedy else generations)
+
+    def add_first_look(self, question_id: str, look: FirstLook) -> None:
+        """Store what became of the first samples of a question, once."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO first_looks VALUES (?, ?, ?)", (self._positions[question_id], look.is_apart, look.stops)
+            )
+
+    def first_looks(self) -> dict[str, FirstLook]:
+        """Return what `add_first_look` stored, by question id."""
+        if self._version < 6:
+            return {}
+        rows = self.rows("SELECT id, is_apart, stops FROM first_looks JOIN questions USING (position)")
+        return {question_id: FirstLook(bool(is_apart), bool(stops)) for question_id, is_apart, stops in rows}
+
+    def forget_scorings(self, question_ids: Iterable[str]) -> None:
+        """Have some questions scored again, whatever they were scored with."""
+        rows = [(self._positions[question_id],) for question_id in question_ids]
+        with self.transaction():
+            self._connection.executemany("DELETE FROM scorings WHERE position = ?", rows)
 
     def expected_samples(self) -> int:
         """Return N: what the run is to draw, or the most that any question of a recorded run has."""

@@ -44,12 +44,15 @@ class Overviews(Draws):
         ((questions, waiting, drawn, scored, open_calls),) = self.rows(
             "SELECT count(*), coalesce(sum(state = 'waiting'), 0), coalesce(sum(state IN ('drawn', 'scored')), 0), "
             f"coalesce(sum(state = 'scored'), 0), {unasked} "
-            f"FROM (SELECT q.position AS position_, {STATE} AS state FROM {STATE_TABLES})",
+            f"FROM (SELECT q.position AS position_, {STATE} AS state FROM {self._state_tables})",
             {**parameters, **({"calls": json.dumps(calls)} if calls else {})},
         )
         if parameters["is_complete"]:
-            is_early = drawn < questions and self.stopping_rule is not None
-            state = RunState.DECIDED_EARLY if is_early else RunState.COMPLETE
+            state = RunState.COMPLETE
+            if drawn < questions and self.stopping_rule is not None:
+                state = RunState.DECIDED_EARLY
+            elif self.rate_rule is not None:
+                state = RunState.RATE_ONLY
         elif waiting == questions:
             state = RunState.WAITING
         elif drawn < questions:
@@ -66,7 +69,7 @@ class Overviews(Draws):
 
         `scoring` is the key of the one that counts; `None` for the run's last, under which a complete run is scored.
         """
-        query = f"SELECT q.id, {STATE} FROM {STATE_TABLES} ORDER BY q.position"
+        query = f"SELECT q.id, {STATE} FROM {self._state_tables} ORDER BY q.position"
         return {name: RunState(state) for name, state in self.rows(query, self._state_parameters(scoring))}
 
     def finished_in_order(self, scoring: str | None = None) -> tuple[str, ...]:
@@ -81,10 +84,17 @@ class Overviews(Draws):
         return {
             "is_recorded": self.is_recorded,
             "samples": samples,
+            "first": samples if self.rate_rule is None else self.rate_rule.first,
             "needs_greedy": samples == 0 or (isinstance(decoding, dict) and "greedy_max_tokens" in decoding),
             "scoring": scoring if scoring is not None else last and last.key,
             "is_complete": scoring is None and self.status == "complete",
         }
+
+    @property
+    def _state_tables(self) -> str:
+        """Where the states of questions come from; a file of an earlier version that is only read has no looks."""
+        looks = "first_looks" if self._version >= 6 else "(SELECT NULL AS position, NULL AS stops)"
+        return STATE_TABLES.format(first_looks=looks)
 
     def question_marks(self) -> dict[int, tuple[int, str | None]]:
         """Return what tells that a question has changed, by position: its stored draws, and its scoring."""
@@ -110,7 +120,7 @@ class Overviews(Draws):
         chosen = "" if positions is None else "WHERE q.position IN (SELECT value FROM json_each(:positions)) "
         rows = self.rows(
             f"SELECT q.position, q.id, q.text, q.category, {STATE}, coalesce(g.samples, 0), coalesce(g.greedy, 0), "
-            f"c.assignment, l.value, v.value, s.scoring FROM {STATE_TABLES} "
+            f"c.assignment, l.value, v.value, s.scoring FROM {self._state_tables} "
             "LEFT JOIN clusterings c ON c.position = q.position AND c.key = :method "
             f"LEFT JOIN labels l ON l.position = q.position AND l.judge = :judge AND {self._is_greedy} "
             f"LEFT JOIN signals v ON v.position = q.position AND v.signal = :signal {chosen}ORDER BY q.position",

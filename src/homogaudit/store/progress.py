@@ -7,7 +7,7 @@ from enum import StrEnum
 class RunState(StrEnum):
     """How far a run is, or a question of it; the glossary explains each under its name.
 
-    A question is neither `partial` nor `complete` nor `decided early`.
+    A question is neither `partial` nor `complete`, `decided early` nor `rate only`.
     """
 
     WAITING = "waiting"
@@ -17,6 +17,7 @@ class RunState(StrEnum):
     PARTIAL = "partial"
     COMPLETE = "complete"
     DECIDED_EARLY = "decided early"
+    RATE_ONLY = "rate only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class RunProgress:
         """How far the run is, for people."""
         if self.state is RunState.DECIDED_EARLY:
             return f"decided early, {self.drawn:,} of {self.questions:,} questions are drawn"
+        if self.state is RunState.RATE_ONLY:
+            return f"all {self.questions:,} questions are drawn as far as their rate needs, and scored"
         if self.drawn < self.questions:
             return f"{self.drawn:,} of {self.questions:,} questions are drawn"
         if self.scored < self.questions:
@@ -54,14 +57,16 @@ class RunProgress:
 
 
 STATE = """
-CASE WHEN NOT :is_recorded AND (coalesce(g.samples, 0) < :samples OR :needs_greedy AND NOT coalesce(g.greedy, 0))
+CASE WHEN NOT :is_recorded AND (coalesce(g.samples, 0) < iif(coalesce(f.stops, 0), :first, :samples)
+        OR :needs_greedy AND NOT coalesce(g.greedy, 0))
      THEN iif(g.position IS NULL, 'waiting', 'unfinished')
      WHEN s.scoring = :scoring OR :is_complete THEN 'scored'
      ELSE 'drawn' END
 """
 """The state of a question, as a column of `STATE_TABLES`.
 
-Parameters: `is_recorded`; `samples`, N; `needs_greedy`, whether a question is not drawn without its greedy answer;
+Parameters: `is_recorded`; `samples`, N; `first`, those of a question that stops after its first look;
+`needs_greedy`, whether a question is not drawn without its greedy answer;
 `scoring`, key of the scoring that counts; `is_complete`, whether every question counts as scored.
 """
 
@@ -70,6 +75,7 @@ questions q LEFT JOIN (
     SELECT position, count(*) FILTER (WHERE sample_index >= 0) AS samples,
         count(*) FILTER (WHERE sample_index < 0) AS greedy FROM generations GROUP BY position
 ) g USING (position) LEFT JOIN scorings s ON s.position = q.position
+LEFT JOIN {first_looks} f ON f.position = q.position
 """
 
 UNASKED = """

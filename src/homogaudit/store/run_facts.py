@@ -19,6 +19,7 @@ from homogaudit.store.facts import (
     ThinkingFacts,
     read_record,
 )
+from homogaudit.store.rate_only import RateOnly
 from homogaudit.store.until_decided import UntilDecided
 
 _LATER_PARAMETERS = frozenset({"prompting.all_switches"})
@@ -45,7 +46,7 @@ class RunFacts(Database):
         run_signals: Key of the scoring that the signals over all questions are stored under.
         phases: Seconds of all sessions by `homogaudit.phases.Phase`; empty in runs of version 0.1.0.
         diversity_of: Key of the scoring whose figures of diversity are stored; `None` where there are none.
-        continued: Whether the rest of a run that was to stop once it is decided is to be drawn after all.
+        continued: Whether the rest of a run that stops early, or has questions that do, is to be drawn after all.
         given_answers: Sample indexes of recorded answers that the file told beside the text, by question id.
     """
 
@@ -94,6 +95,11 @@ class RunFacts(Database):
         if not self.wanted_calls:
             return None
         return "the same conversation" if self.asks_in_conversation else "a separate prompt"
+
+    @property
+    def rate_rule(self) -> RateOnly | None:
+        """Which of its questions the run draws no further than their first samples; `None` where it draws all."""
+        return None if self.continued else RateOnly.of_parameters(self.parameters)
 
     @property
     def is_recorded(self) -> bool:

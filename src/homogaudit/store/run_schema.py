@@ -11,7 +11,7 @@ from homogaudit.errors import RunFileError, StorageError
 from homogaudit.store.run_lock import beside
 
 RUN_SUFFIX = ".audit"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 APPLICATION_ID = 0x484F4D41
 """`HOMA`: tells a run file from any other SQLite file."""
 
@@ -90,9 +90,17 @@ CREATE TABLE diversity (
     value REAL NOT NULL, PRIMARY KEY (position, measure, clustering)
 ) WITHOUT ROWID;
 """
-SCHEMA = _TABLES_OF_1 + _ADDED_BY_2 + _ADDED_BY_3 + _ADDED_BY_4 + _ADDED_BY_5
 
-_MIGRATIONS = {2: _ADDED_BY_2, 3: _ADDED_BY_3, 4: _ADDED_BY_4, 5: _ADDED_BY_5}
+_ADDED_BY_6 = """
+CREATE TABLE first_looks (
+    position INTEGER PRIMARY KEY REFERENCES questions, is_apart INTEGER NOT NULL, stops INTEGER NOT NULL
+);
+"""
+"""Of runs for the rate alone."""
+
+SCHEMA = _TABLES_OF_1 + _ADDED_BY_2 + _ADDED_BY_3 + _ADDED_BY_4 + _ADDED_BY_5 + _ADDED_BY_6
+
+_MIGRATIONS = {2: _ADDED_BY_2, 3: _ADDED_BY_3, 4: _ADDED_BY_4, 5: _ADDED_BY_5, 6: _ADDED_BY_6}
 """What each version added; a file of an earlier one gains it when it is opened for writing."""
 
 

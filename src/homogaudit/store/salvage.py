@@ -17,7 +17,18 @@ from homogaudit.store.journals import JOURNAL
 from homogaudit.store.run_file import put_in_place, remove_run
 from homogaudit.store.run_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, refuse_programs, storage_errors
 
-_KEPT = ("meta", "questions", "generations", "embeddings", "calls", "token_pieces", "pair_scores", "labels", "signals")
+_KEPT = (
+    "meta",
+    "questions",
+    "generations",
+    "embeddings",
+    "calls",
+    "token_pieces",
+    "pair_scores",
+    "labels",
+    "signals",
+    "first_looks",
+)
 """What cannot be made again from the rest, and what takes long to."""
 
 

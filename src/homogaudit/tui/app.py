@@ -242,7 +242,7 @@ class HomogauditApp(EngineApp):
             yield SystemCommand("Resume the run", "Go on where it was left", self.resume_run)
         if self.can_draw_rest:
             yield SystemCommand(
-                "Draw the rest", "The questions that a run decided early left out", self.action_draw_rest
+                "Draw the rest", "What a run decided early, or for the rate alone, left out", self.action_draw_rest
             )
         if self.live_state.warnings:
             yield SystemCommand("Warnings", "Show what the run has warned of", self.show_warnings)

@@ -29,7 +29,7 @@ from homogaudit.launch.run import plan_run
 from homogaudit.launch.run_choice import remove_if_empty
 from homogaudit.launch.score import plan_score
 from homogaudit.launch.speeds import find_paces, find_serial_speed, store_paces
-from homogaudit.launch.until_decided import continue_decided
+from homogaudit.launch.until_decided import continue_early
 from homogaudit.report.numbers import count
 from homogaudit.report.text import plain
 from homogaudit.store import RunFile
@@ -218,7 +218,7 @@ class EngineApp(App[None]):
 
     @property
     def can_draw_rest(self) -> bool:
-        """Whether the run on the screens was decided early, so that questions are left to be drawn."""
+        """Whether the run on the screens stopped early, so that questions are left to be drawn."""
         return not self.is_working and self.session is not None and self.session.undrawn > 0
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -227,15 +227,21 @@ class EngineApp(App[None]):
 
     @work(exclusive=True, group="open", exit_on_error=False)
     async def action_draw_rest(self) -> None:
-        """Ask, and let an engine draw what a run that was decided early left out."""
+        """Ask, and let an engine draw what a run that stopped early left out."""
         if not self.can_draw_rest or self.session is None:
             return
         path, undrawn = self.session.run, count(self.session.undrawn)
         noun = "question is" if self.session.undrawn == 1 else "questions are"
+        told = (
+            f"The run is for the rate alone, and {undrawn} {noun} drawn no further than the first samples. Once all "
+            "are, it is a run like any other; until then it is unfinished."
+            if self.session.is_rate_only
+            else f"The run is decided, and {undrawn} {noun} left. Once all are drawn, the intervals are those of a run "
+            "of fixed length; until then the run is unfinished."
+        )
         question = ConfirmScreen(
             "Draw the rest?",
-            f"The run is decided, and {undrawn} {noun} left. Once all are drawn, the intervals are those of a run of "
-            "fixed length; until then the run is unfinished.",
+            told,
             yes="Draw them",
             no="Leave it",
         )
@@ -245,7 +251,7 @@ class EngineApp(App[None]):
             plan = await in_daemon_thread(
                 partial(plan_resume, path, models_file=self.defaults.models_file, consent=self._consent)
             )
-            await asyncio.to_thread(continue_decided, path)
+            await asyncio.to_thread(continue_early, path)
         except Exception as error:
             self.complain(_told(error))
             return

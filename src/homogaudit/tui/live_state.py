@@ -133,9 +133,15 @@ class LiveState:
 
 
 class LiveReducer:
-    """Folds events over all questions in the order of their start; `draws` are those of each, with the greedy one."""
+    """Folds events over all questions in the order of their start.
 
-    def __init__(self, rows: Iterable[QuestionRow], draws: int) -> None:
+    Args:
+        rows: Of the questions.
+        draws: Of each, with the greedy one.
+        spared: Draws that are not made, of questions that have stopped.
+    """
+
+    def __init__(self, rows: Iterable[QuestionRow], draws: int, spared: int = 0) -> None:
         self._rows = list(rows)
         self._draws = draws
         self._positions = {row.question_id: position for position, row in enumerate(self._rows)}
@@ -143,7 +149,7 @@ class LiveReducer:
         self._groups: dict[str, dict[int, LiveAnswer]] = {}
         self._scored_groups: list[str] = []
         self._rates = RateCounter()
-        self._state = LiveState(draws_planned=draws * len(self._rows))
+        self._state = LiveState(draws_planned=draws * len(self._rows) - spared)
         self._before_pause = "generating"
 
     def apply(self, event: Event) -> None:

@@ -18,13 +18,15 @@ class TuiSession:
     Attributes:
         status: Of the run file when it was opened: `complete` or `started`.
         missing_shards: Numbers of the shards that a merged run lacks; no engine can complete it.
-        undrawn: Questions that a run decided early left out; 0 of any other run.
+        undrawn: Questions that a complete run left out, or drew no further than their first samples.
+        is_rate_only: Whether that is because it was for the rate alone; else it was decided early.
     """
 
     run: Path
     status: str
     missing_shards: tuple[int, ...]
     undrawn: int = 0
+    is_rate_only: bool = False
 
     @property
     def missing_words(self) -> str:
@@ -45,7 +47,10 @@ def read_session(path: Path) -> TuiSession:
     with RunFile.open(path) as run:
         progress = run.progress()
         undrawn = progress.questions - progress.drawn if progress.state is RunState.DECIDED_EARLY else 0
-        return TuiSession(path, run.status, run.missing_shards, undrawn)
+        is_rate_only = progress.state is RunState.RATE_ONLY
+        if is_rate_only:
+            undrawn = sum(look.stops for look in run.first_looks().values())
+        return TuiSession(path, run.status, run.missing_shards, undrawn, is_rate_only)
 
 
 def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
@@ -59,6 +64,7 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
     """
     with RunFile.open(path) as run:
         counts, states, expected = run.draw_counts(), run.question_states(), run.expected_samples()
+        rule = run.rate_rule
         reducer = LiveReducer(
             (
                 QuestionRow(
@@ -71,6 +77,7 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
                 for question in run.questions()
             ),
             expected + 1,
+            0 if rule is None else (expected - rule.first) * sum(look.stops for look in run.first_looks().values()),
         )
         if scored:
             for event in _scored(run, expected):
@@ -81,19 +88,21 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
 def _scored(run: RunFile, expected: int) -> Iterator[Event]:
     """Yield what is stored of every scored question, in the order of the file."""
     clusterings = {name: run.clusterings(method) for name, method in run_methods(run).items()}
-    judge = choose_judge(run, None)
+    judge, rule, looks = choose_judge(run, None), run.rate_rule, run.first_looks()
     labels = run.labels(judge) if judge else {}
     for position, question in enumerate(run.questions()):
         stored = {name: found[question.id] for name, found in clusterings.items() if question.id in found}
         if not stored and question.id not in labels:
             continue
         label = labels.get(question.id)
+        is_stopped = rule is not None and question.id in looks and looks[question.id].stops
         yield QuestionScored(
             question.id,
             position,
             {name: clustering.clusters for name, clustering in stored.items()},
             max((len(clustering.assignment) for clustering in stored.values()), default=0),
-            expected,
+            rule.first if rule is not None and is_stopped else expected,
             label.value.value if label else None,
             {name: clustering.assignment for name, clustering in stored.items()},
+            is_stopped,
         )

@@ -37,9 +37,9 @@ class ReportScreen(SectionsScreen):
         "The audit's result: the short report, and below it every section. Up and down go from line to line, [ and ] "
         "from section to section. The bottom repeats what is under the cursor: x explains it, y copies it, Enter lists "
         "the questions of a line that ends in ⏎, and e writes the report to a file. l asks you about whole questions, "
-        "by which the rate is corrected. r draws the rest of a run that was decided early. Dots with a line are values "
-        "with their 95% intervals; a hollow dot's interval holds a marked value. A dash is a figure that cannot be "
-        "computed; the bottom says why."
+        "by which the rate is corrected. r draws the rest of a run that was decided early or for the rate alone. Dots "
+        "with a line are values with their 95% intervals; a hollow dot's interval holds a marked value. A dash is a "
+        "figure that cannot be computed; the bottom says why."
     )
     NAME = "Report"
     BUILDING = "Building the report.\n\nIntervals come from thousands of resamplings: this takes a while."

@@ -1,0 +1,128 @@
+"""The report of a run for the rate alone: what its rate counts, and what all else rests on."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from homogaudit.records import Generation, GenerationState
+from homogaudit.report.build import build
+from homogaudit.report.headline import headline
+from homogaudit.report.layout import sections
+from homogaudit.report.model_card import to_model_card
+from homogaudit.report.question_rows import question_rows
+from homogaudit.report.records import MethodFigures, Report
+from homogaudit.report.run_data import read_run
+from homogaudit.report.summary import summary
+from homogaudit.statistics import Rate
+from homogaudit.statistics.two_phase_rate import two_phase_rate
+from homogaudit.store import RunFile
+from homogaudit.store.rate_only import FirstLook, RateOnly
+
+from .conftest import JACCARD, RunBuilder
+
+RULE = RateOnly(0.3, seed=3)
+N = 40
+AUDITED = RULE.audited(f"q{number}" for number in range(N))
+"""12 of them."""
+
+
+def fill(builder: RunBuilder) -> None:
+    """Eight questions stay open and are single, four stay open and are not; the others lie apart at first.
+
+    One audited question of those comes round. Of four samples the first three are looked at.
+    """
+    shapes: dict[int, tuple[int, ...]] = {}
+    has_reversed = False
+    for position in range(N):
+        is_audited = f"q{position}" in AUDITED
+        if position < 12:
+            shapes[position] = (0, 0, 0, 0, 0) if position < 8 else (0, 0, 0, 1, 1)
+        elif is_audited:
+            shapes[position] = (0, 1, 2, 0, 1) if has_reversed else (0, 0, 0, 0, 0)
+            has_reversed = True
+        else:
+            shapes[position] = (0, 1, 2)
+        look = FirstLook(is_apart=position >= 12, stops=position >= 12 and not is_audited)
+        builder.draw(position, [f"answer {position} {number}" for number in range(len(shapes[position]))])
+        builder.run.add_first_look(f"q{position}", look)
+    builder.cluster(shapes)
+    builder.label({position: "incorrect" if position % 2 else "correct" for position in range(N)})
+
+
+@pytest.fixture
+def builder(build_run: Callable[..., RunBuilder]) -> RunBuilder:
+    made = build_run(N, samples=5, rate_only=RULE.as_parameter())
+    fill(made)
+    return made
+
+
+@pytest.fixture
+def run(builder: RunBuilder) -> Iterator[RunFile]:
+    yield builder.score(JACCARD)
+
+
+def figures(report: Report) -> MethodFigures:
+    return report.homogenization.methods["jaccard"]
+
+
+def test_the_rate_and_its_level_count_every_question_and_reversals_for_those_not_drawn(run: RunFile):
+    found = figures(build(run, draws=50))
+    # 8 of 40 stayed open and are single, and 1 of 12 audited ones came round.
+    assert found.scr == two_phase_rate(8, N, 1, 12)
+    assert found.level_rate == found.scr_best_case == found.scr_worst_case == found.scr
+    assert isinstance(found.scr, Rate) and found.scr.value == pytest.approx(8 / 40 + 1 / 12)
+    assert isinstance(found.reversals, Rate)
+    apart = sum(f"q{position}" in AUDITED for position in range(12, N))
+    assert (found.reversals.k, found.reversals.n) == (1, apart)
+    assert headline(run).scr == found.scr
+
+
+def test_all_other_figures_rest_on_the_audited_questions(run: RunFile):
+    report = build(run, draws=50)
+    assert [x.questions for x in figures(report).histogram] and sum(
+        x.questions for x in figures(report).histogram
+    ) == 12
+    assert report.labels.correct + report.labels.incorrect == 12
+    alone = report.run.rate_alone
+    assert alone is not None
+    stopped = sum(f"q{position}" not in AUDITED for position in range(12, N))
+    assert (alone.questions, alone.questions_audited, alone.questions_stopped) == (N, 12, stopped)
+    assert (alone.answers_drawn, alone.answers_of_all) == (N * 6 - 2 * stopped, N * 6)
+
+
+def test_a_stopped_question_is_not_missing(run: RunFile):
+    report = build(run, draws=50)
+    assert report.run.state == "rate only"
+    assert (report.validity.questions_unfinished, report.validity.questions_scored) == (0, N)
+    assert not any("unfinished" in x or "fewer valid" in x for x in report.validity.warnings)
+    rows = question_rows(read_run(run)).rows
+    assert all(row.is_drawn and not row.outside for row in rows)
+
+
+def test_it_is_said_wherever_the_figures_are(run: RunFile):
+    report = build(run, draws=50, full=True)
+    stopped = report.run.rate_alone
+    assert stopped is not None
+    words = f"{stopped.questions_stopped} of 40 questions"
+    assert any(words in line.text for line in summary(report).lines())
+    verdict = " ".join(report.verdict.sentences)
+    assert f"{words} were drawn no further than 3 samples" in verdict
+    assert "that lay apart at first forms one cluster all the same" in verdict
+    assert "--rate-only --continue" in " ".join(report.verdict.next)
+    assert words in to_model_card(report)
+    told = {x.key: " ".join(y.text for y in x.lines()) for x in sections(report)}
+    assert "estimate over 40 questions" in told["homogenization"]
+    assert "12 audited questions" in told["labels"] and "12 audited questions" not in told["run"]
+
+
+def test_a_run_that_is_being_continued_counts_as_before_until_all_is_drawn(builder: RunBuilder):
+    run = builder.score(JACCARD, finish=False)
+    before = figures(build(run, draws=50)).scr
+    run.continued = True
+    assert figures(build(run, draws=50)).scr == before
+    for position in range(12, N):
+        if f"q{position}" not in AUDITED:
+            for index in (3, 4):
+                run.add_generation(Generation(f"q{position}", index, "more", "more", GenerationState.VALID))
+    assert read_run(run).short is None
+    assert len(read_run(run).finished) == N
