@@ -256,6 +256,7 @@ class EngineReady(Event):
         seconds_at_most: Time for that at the speed of a few warm-up steps; `None` where not measured.
         serial_tokens_per_second: What one answer after the other would take, at the speed of a warm-up step with one
             sequence; `None` where not measured.
+        cpu_seconds: Of the engine's process until now: loading takes no longer where its files are in memory.
     """
 
     device: str
@@ -270,6 +271,7 @@ class EngineReady(Event):
     seconds_at_most: float | None
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     serial_tokens_per_second: float | None = None
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """How much of a session is done and how long the rest takes."""
 
+from dataclasses import replace
+
 import pytest
 
 from homogaudit.events import (
@@ -117,3 +119,24 @@ def test_questions_that_are_scored_beside_drawing_are_no_step_of_their_own():
 def test_a_resumed_session_begins_with_what_is_stored():
     ready = EngineReady("CPU", 4, 2048, 10**8, "chat", 10, 60, 45, 600, 100.0)
     assert forecast(Planned(15), ready).ahead().share == pytest.approx(0.75)
+
+
+def test_what_comes_behind_the_last_step_is_told_and_measured():
+    clock = Clock()
+    found = forecast(Planned(60), earlier={"answers": 2.0, "ending": 5.0}, clock=clock)
+    assert found.ahead().seconds_left == pytest.approx(60 * 2 + 5)
+    clock.now = 90.0
+    found.apply(progress(60, None))
+    assert found.ahead().seconds_left == pytest.approx(5.0)
+    clock.now = 97.0
+    found.apply(RunFinished("complete", 60, 97.0))
+    found.end()
+    assert found.measured["ending"] == pytest.approx(7.0)
+
+
+def test_loading_again_takes_no_longer_than_its_computing():
+    ready = replace(READY, cpu_seconds=6.0)
+    found = forecast(ready, RunFinished("complete", 60, 97.0, {"loading": 3.0, "embedder": 40.0, "decode": 30.0}))
+    assert (found.measured["loading"], found.measured["loading again"]) == (43.0, 6.0)
+    found = forecast(READY, RunFinished("complete", 60, 97.0, {"loading": 3.0}))
+    assert (found.measured["loading"], found.measured["loading again"]) == (3.0, 3.0)

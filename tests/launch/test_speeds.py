@@ -74,6 +74,43 @@ def test_answers_of_another_length_have_a_pace_of_their_own(tmp_path: Path, monk
     assert find_paces(job(100)) == {"answers": 4.0}
 
 
+def test_loading_takes_longer_in_the_first_run_after_a_start_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
+    # Started at 10,000, now it is 10,100.
+    monkeypatch.setattr("time.time", lambda: 10_100.0)
+    monkeypatch.setattr("time.monotonic", lambda: 100.0)
+    job = Job("a.audit", JobModel("/models/tiny.gguf"))
+    store_paces(job, {"loading": 43.0, "loading again": 6.0})
+    assert find_paces(job) == {"loading": 6.0}
+    store_paces(job, {"loading": 7.0, "loading again": 5.0})
+    assert find_paces(job) == {"loading": 7.0}
+    # Another start, at 19,990.
+    monkeypatch.setattr("time.time", lambda: 20_000.0)
+    monkeypatch.setattr("time.monotonic", lambda: 10.0)
+    assert find_paces(job) == {"loading": 43.0}
+    store_paces(job, {"answers": 1.0})
+    assert find_paces(job) == {"loading": 7.0, "answers": 1.0}
+
+
+def test_the_ending_of_as_many_questions_counts_before_that_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
+    for name, questions in (("few", 2), ("many", 50)):
+        path = tmp_path / f"{name}.audit"
+        RunFile.create(
+            path,
+            model="tiny",
+            question_source="q",
+            questions=[Question("a", "Who?")],
+            parameters={"decoding": asdict(Decoding()), "questions": {"count": questions}},
+        ).close()
+        store_paces(Job(str(path), JobModel("/models/tiny.gguf")), {"ending": float(questions)})
+    job = Job("", JobModel("/models/tiny.gguf"))
+    assert find_paces(job, Decoding(), 2) == {"ending": 2.0}
+    assert find_paces(job, Decoding(), 7) == {"ending": 50.0}
+
+
 def test_a_file_of_speeds_that_is_spoilt_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path))
     (tmp_path / "bench.json").write_text('{"paces": [1, 2]}')

@@ -6,10 +6,12 @@ import pytest
 
 from homogaudit.config import load_models
 from homogaudit.errors import UsageError
+from homogaudit.events import Job, JobModel, Scoring
 from homogaudit.launch.arguments import packaged_questions, question_source
 from homogaudit.launch.requests import RunRequest
 from homogaudit.launch.run_summary import RunSummary
-from homogaudit.launch.speeds import Speeds, store_speeds
+from homogaudit.launch.speeds import Speeds, store_paces, store_speeds
+from homogaudit.tui.screens.start import workload_content
 from homogaudit.tui.start_choices import list_models, path_completion, workload_of
 
 
@@ -47,6 +49,25 @@ def test_an_estimate_counts_answers_and_takes_the_speed_of_a_bench(tmp_path: Pat
     assert workload_of(request).seconds == pytest.approx(2.0)
     with pytest.raises(UsageError, match="samples"):
         workload_of(RunRequest(str(model), str(questions), samples=1))
+
+
+def test_an_estimate_goes_by_earlier_runs_with_all_phases_as_the_run_itself_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path))
+    model = tmp_path / "m.gguf"
+    model.write_bytes(b"weights")
+    questions = tmp_path / "q.txt"
+    questions.write_text("One?\nTwo?\nThree?\n", encoding="utf-8")
+    request = RunRequest(str(model), str(questions), samples=4, use_embedder=False, judge="model:x")
+    assert workload_of(request).expected_seconds is None
+    assert workload_content(workload_of(request)).plain.splitlines()[1].startswith("time not known")
+    job = Job("", JobModel(str(model)), scoring=Scoring(judge="model:x"))
+    store_paces(job, {"loading": 8.0, "loading again": 8.0, "answers": 2.0, "judgements": 0.5, "ending": 4.0})
+    # Loading, 3 x 5 answers, 3 judgements and what comes behind them.
+    found = workload_of(request)
+    assert found.expected_seconds == pytest.approx(8 + 30 + 1.5 + 4)
+    assert workload_content(found).plain.splitlines()[1] == "about 43.5 s, as earlier runs took"
 
 
 def test_models_of_earlier_runs_are_offered_while_their_files_are_there(tmp_path: Path):

@@ -14,8 +14,8 @@ from homogaudit.launch.speeds import find_paces, store_paces
 from homogaudit.launch.work import work
 
 
-def carry_out(plan: Plan, *, is_agreed: bool, quiet: bool) -> None:
-    """Do what was planned, to its end.
+def carry_out(plan: Plan, *, is_agreed: bool, quiet: bool) -> Forecast:
+    """Do what was planned, to its end; return what it took, as it is kept for later estimates.
 
     Raises:
         UsageError: The user does not agree.
@@ -35,6 +35,7 @@ def carry_out(plan: Plan, *, is_agreed: bool, quiet: bool) -> None:
     finally:
         display.close()
     store_paces(plan.job, forecast.measured)
+    return forecast
 
 
 def agree_to_cost(estimate: ServerEstimate, *, is_agreed: bool, quiet: bool) -> None:

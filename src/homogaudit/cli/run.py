@@ -162,6 +162,7 @@ def run(
     from homogaudit.launch.run import plan_run
     from homogaudit.launch.run_choice import remove_if_empty
     from homogaudit.launch.run_paths import log_path
+    from homogaudit.launch.speeds import store_paces
     from homogaudit.report.text import plain
     from homogaudit.store import RunFile
 
@@ -180,14 +181,18 @@ def run(
         if gates.no_worse_than is not None:
             with RunFile.open(path) as planned:
                 check_earlier_run(gates, planned)
-        carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
+        forecast = carry_out(plan, is_agreed=yes or max_cost is not None, quiet=quiet)
     except HomogauditError as error:
         remove_if_empty(path)
         # An engine that failed without a reason of its own is what the log is for.
         if not path.exists() and not isinstance(error, EngineError):
             log_path(path).unlink(missing_ok=True)
         raise
-    report_done(path, as_json=as_json, quiet=quiet, full=full, gates=gates, junit=junit_file)
+    try:
+        report_done(path, as_json=as_json, quiet=quiet, full=full, gates=gates, junit=junit_file)
+    finally:
+        forecast.end()
+        store_paces(plan.job, {"ending": forecast.measured["ending"]})
 
 
 def request_of(flags: Mapping[str, Any]) -> "RunRequest":

@@ -18,7 +18,9 @@ from homogaudit.events import (
 )
 from homogaudit.phases import BEFORE_WORK
 
-Step = Literal["loading", "answers", "calls", "scorings", "comparisons", "judgements"]
+Step = Literal["loading", "loading again", "answers", "calls", "scorings", "comparisons", "judgements", "ending"]
+"""What takes time: `loading again` with the files in memory, `ending` what comes behind the last step, with the report.
+"""
 
 STEPS: tuple[Step, ...] = ("answers", "calls", "scorings", "comparisons", "judgements")
 """In the order in which a session works, once its models are loaded. Answers are scored as they come, so the pace of
@@ -65,20 +67,29 @@ class Forecast:
         self._begun_at = dict.fromkeys(STEPS, 0)
         self._stood_since: float | None = None
         self._loading: float | None = self._earlier.get("loading", 0.0)
+        self._cpu_seconds: float | None = None
+        self._last_step = self._begun
 
     @property
     def measured(self) -> Mapping[Step, float]:
-        """Seconds a step that this session took, by phase; of loading, all of it."""
+        """Seconds a step that this session took, by phase; of loading and of the ending, all of it."""
         return self._measured
+
+    def end(self) -> None:
+        """Take what comes behind the last step as done now."""
+        self._measured["ending"] = self._clock() - self._last_step
 
     def apply(self, event: Event) -> None:
         """Take one event."""
+        if isinstance(event, Progress | Asking | QuestionScored):
+            self._last_step = self._clock()
         match event:
             case Planned():
                 self._left = {phase: getattr(event, phase) for phase in STEPS}
                 self._begin()
             case EngineReady():
                 self._loading = None
+                self._cpu_seconds = event.cpu_seconds
                 self._stored = event.draws_done
                 self._done["answers"], self._left["answers"] = event.draws_done, event.draws - event.draws_done
                 self._begin()
@@ -105,6 +116,7 @@ class Forecast:
                 self._loading = None
                 if loading := sum(event.phases.get(phase, 0.0) for phase in BEFORE_WORK):
                     self._measured["loading"] = loading
+                    self._measured["loading again"] = min(loading, self._cpu_seconds or loading)
             case _:
                 pass
 
@@ -118,6 +130,7 @@ class Forecast:
         is_known = all(paces[phase] for phase in STEPS if self._left[phase])
         if self._loading is not None:
             left += self._loading
+        left += self._earlier.get("ending", 0.0)
         return Ahead(done / (done + left) if done + left else None, left if is_known and done + left else None)
 
     def _pace(self, phase: Step) -> float | None:

@@ -378,6 +378,7 @@ class Audit:
             passes_at_most=passes,
             seconds_at_most=seconds,
             details=facts.details,
+            cpu_seconds=time.process_time(),
             serial_tokens_per_second=1 / facts.seconds_per_single_step if facts.seconds_per_single_step else None,
         )
 

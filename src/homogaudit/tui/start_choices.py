@@ -4,6 +4,7 @@ Everything here may read files, so the screen calls it in a thread.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,12 +23,16 @@ from homogaudit.config import (
 )
 from homogaudit.config.machine import machine_memory
 from homogaudit.errors import HomogauditError
+from homogaudit.events import Job, JobModel, Planned, Scoring
 from homogaudit.launch.arguments import packaged_questions, question_source
+from homogaudit.launch.embedder_choice import resolve_job_embedder
+from homogaudit.launch.forecast import Forecast
 from homogaudit.launch.requests import RunRequest, decoding_of, preset_of
 from homogaudit.launch.run_paths import list_runs
 from homogaudit.launch.run_summary import RunSummary, summarize
-from homogaudit.launch.speeds import find_speeds
+from homogaudit.launch.speeds import find_paces, find_speeds
 from homogaudit.questions import load_questions
+from homogaudit.records import Decoding
 
 _RUNS_SHOWN = 200
 """Each is opened to be described; those before are found with `homogaudit runs`."""
@@ -59,6 +64,7 @@ class Workload:
         seconds: At most, at the speed that a bench measured; `None` where none was stored.
         model_bytes: Size of the model's weights, which it takes in memory at least; 0 where they are not here.
         available_bytes: Free main memory; `None` where the system does not say.
+        expected_seconds: Of all phases, at the paces of earlier runs; `None` where none was like it.
     """
 
     questions: int
@@ -67,6 +73,7 @@ class Workload:
     seconds: float | None
     model_bytes: int
     available_bytes: int | None
+    expected_seconds: float | None = None
 
 
 def list_models(models: ModelsFile, runs: Sequence[RunSummary], folder: Path) -> list[ModelChoice]:
@@ -119,7 +126,9 @@ def workload_of(request: RunRequest) -> Workload:
     questions = questions if limit is None else min(questions, limit)
     tokens = questions * (decoding.samples * decoding.max_tokens + decoding.greedy_max_tokens)
     model = Path(generator.location)
-    speeds = find_speeds(load_settings(models).runs, model) if model.is_file() else None
+    settings = load_settings(models, embedder=request.embedder)
+    speeds = find_speeds(settings.runs, model) if model.is_file() else None
+    job = Job("", JobModel(generator.location, generator.kind), scoring=_scoring(request, settings.embedder, models))
     return Workload(
         questions,
         questions * (decoding.samples + 1),
@@ -127,7 +136,28 @@ def workload_of(request: RunRequest) -> Workload:
         tokens / speeds.engine if speeds else None,
         _model_bytes(model),
         machine_memory().available,
+        _expected_seconds(job, decoding, questions),
     )
+
+
+def _scoring(request: RunRequest, embedder: str | None, models: ModelsFile) -> Scoring:
+    """Return by what a run would be scored, as far as its pace depends on it."""
+    judge = request.judge if request.judge and request.judge.startswith("model:") else None
+    # What is wrong with an embedder is told when the run is planned.
+    with contextlib.suppress(HomogauditError):
+        return Scoring(judge, embedder_source=resolve_job_embedder(embedder, models, wanted=request.use_embedder)[0])
+    return Scoring(judge)
+
+
+def _expected_seconds(job: Job, decoding: Decoding, questions: int) -> float | None:
+    """Return what a run would take by the paces of earlier ones, as the run itself tells it before it begins."""
+    paces = find_paces(job, decoding, questions)
+    if "answers" not in paces:
+        return None
+    is_judged = job.scoring.judge is not None
+    forecast = Forecast(paces)
+    forecast.apply(Planned(questions * (decoding.samples + 1), judgements=questions if is_judged else 0))
+    return forecast.ahead().seconds_left
 
 
 def _model_bytes(model: Path) -> int:

@@ -249,11 +249,12 @@ class StartScreen(Screen[None]):
 
 def workload_content(found: Workload) -> Content:
     """Return a workload as two lines of text."""
-    time = (
-        "time not known: `homogaudit bench` tells it"
-        if found.seconds is None
-        else f"at most {duration(found.seconds)} at the benched speed"
-    )
+    if found.expected_seconds is not None:
+        time = f"about {duration(found.expected_seconds)}, as earlier runs took"
+    elif found.seconds is not None:
+        time = f"at most {duration(found.seconds)} at the benched speed"
+    else:
+        time = "time not known before a first run of this model"
     memory = f"model {found.model_bytes / 1e6:,.0f} MB" if found.model_bytes else "model not on this machine,"
     if found.available_bytes is not None:
         memory += f" of {found.available_bytes / 1e6:,.0f} MB free"
