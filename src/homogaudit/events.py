@@ -13,7 +13,7 @@ from typing import Any
 
 from homogaudit.clustering_method import ASKED_FROM, ClusteringMethod
 from homogaudit.codec import STRICT, from_values, to_values
-from homogaudit.records import Outlook
+from homogaudit.outlook import Outlook
 
 __all__ = [
     "COMMANDS",

@@ -4,7 +4,7 @@ from homogaudit.cli import progress
 from homogaudit.cli.progress import rate_text
 from homogaudit.events import Deciding, Progress, QuestionScored
 from homogaudit.launch.forecast import Ahead
-from homogaudit.records import Outlook
+from homogaudit.outlook import Outlook
 from homogaudit.statistics.running_rate import RateCounter
 
 

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import betabinom
 
-from homogaudit.records import Interval, Outlook
+from homogaudit.outlook import Outlook
+from homogaudit.records import Interval
 from homogaudit.statistics.decision_outlook import outlook
 from homogaudit.statistics.decision_sequence import (
     DecisionSequence,

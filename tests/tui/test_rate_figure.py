@@ -3,7 +3,7 @@
 import pytest
 
 from homogaudit.events import Deciding
-from homogaudit.records import Outlook
+from homogaudit.outlook import Outlook
 from homogaudit.statistics.running_rate import RateSeries, RunningRates
 from homogaudit.tui.rate_figure import RateFigure
 from homogaudit.tui.theme import DARK_PALETTE

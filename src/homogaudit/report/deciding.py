@@ -5,7 +5,7 @@ Questions count in the order of the run file, never in the order in which they f
 
 from homogaudit.clustering.methods import primary_of
 from homogaudit.events import Deciding, QuestionScored
-from homogaudit.records import Outlook
+from homogaudit.outlook import Outlook
 from homogaudit.report.level import FEWEST_QUESTIONS, LEVEL_STARTS, bound_starts
 from homogaudit.report.numbers import count, percent, percent_interval
 from homogaudit.statistics.decision_outlook import outlook

@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from homogaudit.records import Outlook
+from homogaudit.outlook import Outlook
 from homogaudit.statistics.arrays import FloatArray
 from homogaudit.statistics.decision_sequence import DecisionSequence, bands_of, log_evidence
 from homogaudit.statistics.rates import MOST_QUESTIONS
