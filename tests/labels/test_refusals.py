@@ -1,8 +1,14 @@
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homogaudit.labels.refusals import is_refusal
+from homogaudit.labels.refusals import (
+    _ANY,  # pyright: ignore[reportPrivateUsage]
+    _RULES,  # pyright: ignore[reportPrivateUsage]
+    is_refusal,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +64,13 @@ def test_case_and_spacing_do_not_matter(text: str) -> None:
     refusal = "I cannot answer that. " + text
     assert is_refusal(refusal)
     assert is_refusal("\n" + refusal.upper().replace(" ", "  "))
+
+
+@pytest.mark.parametrize("rule", _RULES)
+def test_whatever_a_rule_finds_holds_a_word_without_which_no_rule_is_tried(rule: str) -> None:
+    @settings(max_examples=25)
+    @given(st.from_regex(re.compile(rule), fullmatch=True))
+    def check(text: str) -> None:
+        assert _ANY.search(text)
+
+    check()

@@ -71,6 +71,10 @@ def test_each_valid_sample_has_a_label_and_a_reason(run: RunFile) -> None:
         "q0": {0: "correct", 1: "incorrect"},
         "q1": {0: "incorrect", 1: "incorrect", 2: "correct"},
     }
+    streamed = {
+        name: {index: x.value for index, x in found.items()} for name, found in run.sample_label_values("overlap")
+    }
+    assert streamed == of_samples(run, "overlap")
     assert all(label.reason for found in run.sample_labels("overlap").values() for label in found.values())
     assert {name: label.value.value for name, label in run.labels("overlap").items()} == {
         "q0": "correct",

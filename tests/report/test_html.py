@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -210,6 +211,24 @@ def test_half_a_pair_is_no_reason_to_lose_the_page(small_run: Any, report: Repor
     page = to_html(report, replace(found, rows=(broken, *found.rows[1:])))
     read = Parsed(page.encode().decode()).embedded("questions-json")
     assert read["questions"][0]["clusters"][0][0] == ["half \ud83d", 1]
+
+
+def test_of_too_many_questions_some_are_listed_spread_over_the_file(
+    small_run: Any, report: Report, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Parsed(page).embedded("questions-json")["questions"]
+    assert "spread evenly" not in page
+    size = sum(len(json.dumps(question, separators=(",", ":"))) for question in whole)
+    monkeypatch.setattr(import_module("homogaudit.report.html.page"), "_MOST_EMBEDDED", size // 2)
+    cut = to_html(report, questions_of(small_run))
+    listed = Parsed(cut).embedded("questions-json")["questions"]
+    half = len(whole) // 2
+    assert len(listed) in (half - 1, half)
+    assert [question["number"] for question in listed] == [
+        len(whole) * x // len(listed) + 1 for x in range(len(listed))
+    ]
+    assert all(question == whole[question["number"] - 1] for question in listed)
+    assert f"{len(listed)} of {len(whole)} questions are listed" in cut
 
 
 def test_the_whole_report_is_in_the_page_as_json(page: str, report: Report) -> None:

@@ -255,11 +255,16 @@ def _fill(
     probabilities = fits.probabilities(signals)
     rows = (*place, fitting)
     chosen = fits.decide(probabilities)
-    banded = [fits.decide(probabilities, band) for band in range(len(BANDS))]
+    banded: list[FloatArray] = []
+    for band in range(len(BANDS)):
+        outcome = fits.decide(probabilities, band)
+        found.points_reaching[(*rows, band)] = _reaching(outcome.stage, unseen, signals.shape[1])
+        # Of many questions the scores of all bands at once would be most of the memory.
+        banded.append(outcome.score[:, out])
     full = probabilities[-1]
     scores = [full, chosen.score, *(np.broadcast_to(signal, full.shape) for signal in signals.T)]
     # All at once: a call a score would take most of the time.
-    aurocs = weighted_aurocs_of([x[:, out] for x in (*scores, *(x.score for x in banded))], won, lost)
+    aurocs = weighted_aurocs_of([*(x[:, out] for x in scores), *banded], won, lost)
     found.parallel[rows], found.cascade[rows] = aurocs[:2]
     found.singles[rows] = aurocs[2 : len(scores)].T
     found.points[rows] = aurocs[len(scores) :].T
@@ -270,8 +275,6 @@ def _fill(
             (own * is_right).sum(axis=1), total, out=np.full(total.shape, np.nan), where=total > 0
         )
     found.reaching[rows] = _reaching(chosen.stage, unseen, signals.shape[1])
-    for band, outcome in enumerate(banded):
-        found.points_reaching[(*rows, band)] = _reaching(outcome.stage, unseen, signals.shape[1])
 
 
 def _reaching(stage: NDArray[np.intp], weights: FloatArray, stages: int) -> FloatArray:

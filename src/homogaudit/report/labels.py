@@ -85,13 +85,13 @@ def _sample_accuracy(data: RunData, judge: str | None, *, draws: int, seed: int)
 
 def sample_counts(data: RunData, judge: str) -> dict[str, tuple[int, int]]:
     """Return how many samples of each finished question are correct, and how many are correct or incorrect."""
-    found = data.run.sample_labels(judge)
-    counts: dict[str, tuple[int, int]] = {}
-    for sample_set in data.finished:
-        labels = found.get(sample_set.question.id, {})
-        values = [labels[x.sample_index].value for x in sample_set.samples if x.sample_index in labels]
-        correct = values.count(LabelValue.CORRECT)
-        counts[sample_set.question.id] = correct, correct + values.count(LabelValue.INCORRECT)
+    counts: dict[str, tuple[int, int]] = dict.fromkeys(data.finished_ids, (0, 0))
+    sets = {x.question.id: x for x in data.finished}
+    for question_id, labels in data.run.sample_label_values(judge):
+        if (sample_set := sets.get(question_id)) is not None:
+            values = [labels[x.sample_index] for x in sample_set.samples if x.sample_index in labels]
+            correct = values.count(LabelValue.CORRECT)
+            counts[question_id] = correct, correct + values.count(LabelValue.INCORRECT)
     return counts
 
 

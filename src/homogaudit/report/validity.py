@@ -101,9 +101,13 @@ def _duplicated(data: RunData) -> int | Undefined:
     temperature = data.sampler("temperature")
     neutral = {"top_p": 1.0, "top_k": 0.0, "min_p": 0.0}
     if temperature == 1.0 and all(data.sampler(name) in (value, None) for name, value in neutral.items()):
-        sets = list(data.run.sample_sets(repeating))
-        if all(len(same) < 2 or _log_probability(same) is not None for x in sets for same in _equal(x.samples)):
-            return sum(_improbable(x.samples) for x in sets)
+        repeated = 0
+        for sample_set in data.run.sample_sets(repeating):
+            if (found := _improbable(sample_set.samples)) is None:
+                break
+            repeated += found
+        else:
+            return repeated
     if temperature is not None and temperature < _WARM:
         return Undefined(f"equal draws can be chance at temperature {temperature:g}")
     frozen = [x for x in data.counted if _is_frozen(x)]
@@ -123,13 +127,20 @@ def _log_probability(same: Sequence[Generation]) -> float | None:
     return max(sums, default=None)
 
 
-def _improbable(samples: Sequence[Generation]) -> int:
-    """Count the samples of one question that equal an earlier one although chance makes no such pair."""
+def _improbable(samples: Sequence[Generation]) -> int | None:
+    """Count the samples of one question that equal an earlier one although chance makes no such pair.
+
+    `None` where the probability of equal ones was not recorded.
+    """
     pairs = math.comb(len(samples), 2)
     repeated = 0
     for same in _equal(samples):
-        log_probability = _log_probability(same) if len(same) > 1 else None
-        if log_probability is not None and pairs * math.exp(log_probability) < _IMPOSSIBLE:
+        if len(same) < 2:
+            continue
+        log_probability = _log_probability(same)
+        if log_probability is None:
+            return None
+        if pairs * math.exp(log_probability) < _IMPOSSIBLE:
             repeated += len(same) - 1
     return repeated
 

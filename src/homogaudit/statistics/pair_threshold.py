@@ -15,7 +15,6 @@ from homogaudit.records import Interval
 from homogaudit.statistics.arrays import BoolArray, FloatArray
 from homogaudit.statistics.bootstrap import (
     Estimate,
-    WeightArray,
     percentile_interval,
     question_weights,
     weighted_aurocs,
@@ -232,7 +231,7 @@ def grouped_share(found: ArrayLike, group: Sequence[str], draws: int = _DRAWS, s
 
 def _drawn(
     similarity: ArrayLike, same: ArrayLike, group: Sequence[str], draws: int, seed: int
-) -> tuple[FloatArray, BoolArray, WeightArray]:
+) -> tuple[FloatArray, BoolArray, NDArray[np.integer]]:
     """Return scores, classes, and (1 + draws, n) weights: those of the data themselves, then of each draw."""
     names, place = np.unique(np.asarray(group, dtype=np.str_), return_inverse=True)
     chunks = [np.ones((1, len(names)), dtype=np.int32), *question_weights(len(names), draws, seed)]
@@ -250,7 +249,7 @@ def _share(found: BoolArray) -> Rate:
     return wilson(int(found.sum()), len(found))
 
 
-def _threshold(scores: FloatArray, positive: BoolArray, weights: NDArray[np.int32], most_merged: float) -> float:
+def _threshold(scores: FloatArray, positive: BoolArray, weights: NDArray[np.integer], most_merged: float) -> float:
     """Return the threshold under weights of the pairs; NaN where even similarity 1 merges too many."""
     taken = ~positive & (weights > 0)
     levels, place = np.unique(scores[taken], return_inverse=True)

@@ -24,7 +24,7 @@ from homogaudit.statistics.arrays import (
     score_matrix,
     score_vector,
 )
-from homogaudit.statistics.bootstrap import DRAWS, percentile_interval, question_weights
+from homogaudit.statistics.bootstrap import DRAWS, WeightArray, percentile_interval, question_weights
 
 COVERAGES = (0.3, 0.5, 0.8)
 """The coverages that a report shows (METHODS, Statistics)."""
@@ -246,7 +246,7 @@ class _Drawn:
     prr: FloatArray
 
 
-def _figures(groups: _Groups, weights: NDArray[np.int32], coverages: Sequence[float], harmonic: _Harmonic) -> _Drawn:
+def _figures(groups: _Groups, weights: WeightArray, coverages: Sequence[float], harmonic: _Harmonic) -> _Drawn:
     """Return the figures of every draw, NaN where they are undefined."""
     drawn = np.take(weights, groups.order, axis=1)
     # How many questions, and how many errors, are drawn up to the end of each group, with a leading 0.

@@ -4,7 +4,9 @@ Each is stored under everything that it depends on; a new one takes the place of
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -161,7 +163,7 @@ class Derived(Database):
 
     def clusterings(self, method: ClusteringMethod) -> dict[str, Clustering]:
         """Return the stored clusterings of one method by question id."""
-        rows = self.rows(
+        rows = self.stream(
             "SELECT questions.id, assignment FROM clusterings JOIN questions USING (position) WHERE key = ?",
             (method.key,),
         )
@@ -185,13 +187,16 @@ class Derived(Database):
 
     def labels(self, judge: str) -> dict[str, Label]:
         """Return the stored labels of the greedy answers by one judge, by question id."""
-        rows = self.rows(
+        rows = self.stream(
             "SELECT questions.id, value, reason FROM labels JOIN questions USING (position) "
             f"WHERE judge = ? AND {self._is_greedy}",
             (judge,),
         )
+        # Many share a reason.
+        reasons: dict[str, str] = {}
         return {
-            question_id: Label(question_id, judge, LabelValue(value), reason) for question_id, value, reason in rows
+            question_id: Label(question_id, judge, LabelValue(value), reasons.setdefault(reason, reason))
+            for question_id, value, reason in rows
         }
 
     def sample_labels(self, judge: str, question_id: str | None = None) -> dict[str, dict[int, Label]]:
@@ -213,6 +218,21 @@ class Derived(Database):
         for name, index, value, reason in rows:
             found.setdefault(name, {})[index] = Label(name, judge, LabelValue(value), reason, index)
         return found
+
+    def sample_label_values(self, judge: str) -> Iterator[tuple[str, dict[int, LabelValue]]]:
+        """Yield what one judge says of the samples, by index, of each question that has labelled ones.
+
+        A large run has millions of labels: unlike `sample_labels` this holds those of one question.
+        """
+        if self._version < 4:
+            return
+        rows = self.stream(
+            "SELECT questions.id, sample_index, value FROM labels JOIN questions USING (position) "
+            "WHERE judge = ? AND sample_index >= 0 ORDER BY position",
+            (judge,),
+        )
+        for name, of_question in groupby(rows, key=itemgetter(0)):
+            yield name, {index: LabelValue(value) for _, index, value in of_question}
 
     def add_signals(self, values: Iterable[SignalValue]) -> None:
         """Store signal values; a newly computed value replaces the old one."""

@@ -4,6 +4,7 @@ A draw is stored once and never overwritten; only what is read of its text may c
 """
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -274,7 +275,7 @@ def _question(row: Sequence[Any]) -> Question:
     return Question(
         question_id,
         text,
-        category,
+        None if category is None else sys.intern(category),
         answers,
         incorrect_answers,
         passages,
@@ -287,8 +288,9 @@ def _question(row: Sequence[Any]) -> Question:
 
 def _generation(question_id: str, row: Sequence[Any]) -> Generation:
     index, text, answer, state, finish_reason, tokens, seconds, *blobs = row
-    # One text rather than two equal ones: they are most of what a run takes in memory.
+    # One text rather than several equal ones: they are most of what a run takes in memory.
     answer = text if answer == text else answer
+    finish_reason = None if finish_reason is None else sys.intern(finish_reason)
     statistics = _NO_STATISTICS
     if blobs:
         dtypes = ("<i4", "<f4", "<f4", "<f4", "|b1")

@@ -40,6 +40,9 @@ _PROSE = 40
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]")
 """What is escaped in embedded JSON: what HTML could read as markup, and what turns or hides the text around it."""
 
+_MOST_EMBEDDED = 128 << 20
+"""Characters of the questions: half a gigabyte is more than browsers hold in one text, and nobody sends such a page."""
+
 
 def run_page(report: Report, data: RunData, judge: str | None = None) -> str:
     """Return the page of a full report, with the questions of its run and those to be judged as a whole.
@@ -91,7 +94,7 @@ def page(
     Args:
         shown: The summary first.
         questions: What the script lists, and the filters that hold of some: as `question_data` gives them of a run, or
-            those of several, each question with its `runs`.
+            those of several, each question with its `runs`. Of too many the page lists some, and says so.
         what: What the page is, `report` or another word for it.
         name: Of what it is about, its heading.
         record: What the sections are made of; the page holds it as JSON.
@@ -100,6 +103,7 @@ def page(
     """
     named = lookup_all({term: None for section in shown for term in section.terms()})
     glossary = {term.name: term for term in named.values()}
+    questions_json, listed, left_out = _embedded_questions(questions)
     style, script = _resource("page.css"), _resource("page.js")
     made = Environment(
         autoescape=True,
@@ -130,7 +134,9 @@ def page(
         script=Markup(script),
         script_hash=_hash(script),
         record_json=_embedded(to_values(record)),
-        questions_json=_embedded(questions),
+        questions_json=questions_json,
+        listed=listed,
+        left_out=left_out,
         sampled=len(sample),
         sample_json=_embedded([x.row() for x in sample]),
     )
@@ -150,6 +156,19 @@ def _embedded(values: Any) -> Markup:
     """Return JSON that no browser takes for markup, and no editor shows turned around."""
     text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def _embedded_questions(questions: Mapping[str, Any]) -> tuple[Markup, int, int]:
+    """Return the JSON of questions, how many there are in it, and how many are left out because it would be too large.
+
+    Those that stay are spread evenly over the file.
+    """
+    texts = [_embedded(question) for question in questions["questions"]]
+    size = sum(map(len, texts))
+    number = len(texts) if size <= _MOST_EMBEDDED else len(texts) * _MOST_EMBEDDED // size
+    kept = Markup(",").join(texts[place * len(texts) // number] for place in range(number))
+    others = _embedded({name: value for name, value in questions.items() if name != "questions"})
+    return Markup(f'{others[:-1]},"questions":[{kept}]}}'), number, len(texts) - number
 
 
 def _coded(text: str) -> Markup:

@@ -15,7 +15,7 @@ _LABELS = (LabelValue.INCORRECT, LabelValue.AMBIGUOUS, LabelValue.NO_MATCH, Labe
 
 
 def question_data(questions: Questions) -> dict[str, Any]:
-    """Return everything that the page shows of the questions, as JSON values."""
+    """Return everything that the page shows of the questions, as JSON values; the questions themselves one by one."""
     holding = [[name for name, x in FILTERS.items() if x.holds(row)] for row in questions]
     counts = Counter(name for names in holding for name in names)
     # The clustering that the report goes by comes first; its clusters are those that are shown.
@@ -26,9 +26,10 @@ def question_data(questions: Questions) -> dict[str, Any]:
         "signals": questions.signals,
         "directions": [questions.directions.get(name, 1) for name in questions.signals],
         "filters": {name: {"title": x.title, "count": counts[name]} for name, x in FILTERS.items() if counts[name]},
-        "questions": [
+        "questions": (
             {
                 "id": row.id,
+                "number": row.position + 1,
                 "text": row.question.asked,
                 "category": row.category,
                 "correct": row.question.answers,
@@ -43,7 +44,7 @@ def question_data(questions: Questions) -> dict[str, Any]:
                 **counted_answers(row.samples, row.clusters_of_samples(), row.sample_labels),
             }
             for row, names in zip(questions, holding, strict=True)
-        ],
+        ),
     }
 
 
