@@ -26,6 +26,6 @@ def test_a_run_that_stops_once_it_is_decided_shows_what_is_left_in_place_of_a_ra
     shown = capsys.readouterr().err.splitlines()
     assert shown == [
         "40/160 questions  440/1760 answers  9 tokens/s  40 questions in order [2.0%, 31.0%], left: none, mild, "
-        "severe; no verdict to be expected: about 400 to 2,500 questions, 120 left (2% likely)",
+        "severe; no verdict to be expected: 2% likely in the other 120, needs about 400 to 2,500 questions",
         "120 questions in order [21.0%, 50.0%], decided: severe",
     ]

@@ -94,8 +94,8 @@ def test_it_is_told_early_that_no_verdict_is_to_be_expected():
     more = counted(UntilDecided(), [scored(x, 1 if x % 20 == 0 else 2) for x in range(100)], questions=2000).told()
     assert more.outlook is not None and more.outlook.chance > 0.3
     assert "no verdict" not in deciding_text(more)
-    assert f"about {float(f'{more.outlook.fewest:.2g}'):g} to " in deciding_text(more)
-    assert deciding_text(more).endswith(f"questions, 1,900 left ({more.outlook.chance:.0%} likely)")
+    fewest = float(f"{more.outlook.fewest:.2g}")
+    assert f"; {more.outlook.chance:.0%} likely in the other 1,900, needs about {fewest:g} to " in deciding_text(more)
 
 
 def test_nothing_is_told_of_what_is_ahead_by_few_questions_or_while_answers_are_missing():

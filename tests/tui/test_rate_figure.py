@@ -25,10 +25,11 @@ def test_a_run_that_stops_once_it_is_decided_shows_its_sequence_and_says_early_t
     found = lines(70, likely)
     assert "95% [30.0%, 70.0%]" in found[0]
     assert found[3] == "left: mild, severe"
-    assert found[4] == "about 90 to 400 questions, 120 left (62% likely)"
+    assert found[4] == "62% likely in the other 120, needs about 90 to 400 questions"
+    assert lines(44, likely)[4] == "62% likely in the other 120"
     found = lines(70, Deciding(40, 160, 0.3, 0.7, ("mild", "severe"), Outlook(0.02, 300, None), False))
     assert found[3] == "left: mild, severe; no verdict to be expected"
-    assert found[4] == "over 300 questions, 120 left (2% likely)"
+    assert found[4] == "2% likely in the other 120, needs over 300 questions"
 
 
 @pytest.mark.parametrize(("chance", "shown"), [(0.04, "no verdict to be expected"), (0.05, "left: mild, severe")])

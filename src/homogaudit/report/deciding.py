@@ -110,16 +110,17 @@ def is_hopeless(event: Deciding) -> bool:
 
 
 def outlook_words(event: Deciding) -> str:
-    """Return how many questions a decision takes and how likely it is in those of the run; empty where not known."""
+    """Return how likely a decision is, then how many questions it needs; empty where that is not known."""
     found = event.outlook
     if found is None:
         return ""
+    chance = "<1%" if found.chance < 0.01 else f"{found.chance:.0%}"
     fewest, most = (x if x is None else count(round(x, 2 - len(str(x)))) for x in (found.fewest, found.most))
     if most is None:
-        about = f"over {fewest or count(MOST_QUESTIONS)} questions"
+        needed = f"over {fewest or count(MOST_QUESTIONS)}"
     else:
-        about = f"about {most if fewest == most else f'{fewest} to {most}'} questions"
-    return f"{about}, {count(event.of - event.questions)} left ({found.chance:.0%} likely)"
+        needed = f"about {most if fewest == most else f'{fewest} to {most}'}"
+    return f"{chance} likely in the other {count(event.of - event.questions)}, needs {needed} questions"
 
 
 def deciding_text(event: Deciding) -> str:

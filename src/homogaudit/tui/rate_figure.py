@@ -72,7 +72,7 @@ class RateFigure(Figure):
             canvas.put(x + 2, 1, f"{counts} questions", plain_ink)
             canvas.put(x + 2, 2, "provisional" if running.note else f"by {shown.method}", MUTED)
             canvas.put(0, _DIGIT_LINES, note, "$text-warning")
-            canvas.put(0, _DIGIT_LINES + 1, ahead, MUTED)
+            canvas.put(0, _DIGIT_LINES + 1, ahead if len(ahead) <= width else ahead.partition(",")[0], MUTED)
         else:
             wordings = (f"{counts} scored, 95% {interval}", f"{counts}, 95% {interval}", f"{counts} {interval}", counts)
             canvas.put(0, _DIGIT_LINES, next((x for x in wordings if len(x) <= width), counts), plain_ink)
