@@ -115,6 +115,10 @@ class FakeSequences:
             self._buffer[row] = self._logits_of(tuple(token for _, token in self._rows[sequence]))
         return self._buffer[: len(sequences)]
 
+    def arrange(self, sequences: NDArray[np.int32]) -> NDArray[np.intp]:
+        # The newest first, so that a row taken for another branch's shows.
+        return np.arange(len(sequences))[::-1]
+
     def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> NDArray[np.float32]:
         assert len(tokens) > 0
         assert position == len(self._rows[sequence])

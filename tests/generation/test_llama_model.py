@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from homogaudit.errors import ModelError
-from homogaudit.generation.batched_sampler import NoRoomError
 from homogaudit.generation.devices import LlamaDevice
-from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
+from homogaudit.generation.llama_model import LlamaModel
+from homogaudit.generation.llama_sequences import LlamaSequences
 
 TEXTS = ["Hello, world", "  two  spaces\n\n", "naïve café 中文 😀", "<|im_end|> is text", "x", ""]
 
@@ -30,33 +28,6 @@ def model_f16(smollm_f16: Path) -> Iterator[LlamaModel]:
     model = LlamaModel(smollm_f16)
     yield model
     model.close()
-
-
-@pytest.fixture
-def sequences(model_f16: LlamaModel) -> Iterator[LlamaSequences]:
-    sequences = LlamaSequences(model_f16, sequences=4, cells=256, threads=1)
-    yield sequences
-    sequences.close()
-
-
-TOLERANCE = 0.5
-"""Nats. The order of cells and the width of a batch moved a log-probability by up to 0.18; other text by over
-10."""
-
-
-def distance(logits: NDArray[np.float32], others: NDArray[np.float32]) -> float:
-    """Return the largest difference of the log-probabilities of likely tokens."""
-    one, other = (log_softmax(row.astype(np.float64)) for row in (logits, others))
-    likely = np.maximum(one, other) > np.log(1e-3)
-    return float(np.abs(one - other)[likely].max())
-
-
-def assert_alike(logits: NDArray[np.float32], others: NDArray[np.float32]) -> None:
-    assert distance(logits, others) < TOLERANCE
-
-
-def i32(*numbers: int) -> NDArray[np.int32]:
-    return np.array(numbers, np.int32)
 
 
 # Files that are no models
@@ -291,72 +262,3 @@ def test_a_marker_that_is_one_token_is_shown(demo_model: Path) -> None:
     assert [model.piece(token) for token in model.tokenize("<think>")] == pieces
     assert b"".join(pieces) == b"<think>"
     model.close()
-
-
-# Sequences
-
-
-def test_a_fork_goes_on_as_its_source_and_leaves_it_alone(sequences: LlamaSequences, model_f16: LlamaModel) -> None:
-    prompt = model_f16.tokenize("The capital of France is")
-    sequences.prefill(0, prompt, 0)
-    alone = sequences.step(i32(0), i32(prompt[0]), i32(len(prompt))).copy()
-    sequences.free(0)
-    sequences.prefill(0, prompt, 0)
-    sequences.fork(0, 1)
-    sequences.fork(0, 2)
-    sequences.step(i32(1), i32(prompt[1]), i32(len(prompt)))
-    sequences.free(1)
-    again = sequences.step(i32(2), i32(prompt[0]), i32(len(prompt))).copy()
-    assert_alike(again[0], alone[0])
-    again = sequences.step(i32(0), i32(prompt[0]), i32(len(prompt))).copy()
-    assert_alike(again[0], alone[0])
-
-
-def test_rows_of_a_step_belong_to_their_sequences(sequences: LlamaSequences, model_f16: LlamaModel) -> None:
-    prompts = [model_f16.tokenize(text) for text in ("The sky is", "One plus one makes", "Paris")]
-    apart: list[NDArray[np.float32]] = []
-    for prompt in prompts:
-        sequences.prefill(0, prompt[:-1], 0) if len(prompt) > 1 else None
-        apart.append(sequences.step(i32(0), i32(prompt[-1]), i32(len(prompt) - 1))[0].copy())
-        sequences.free(0)
-    for number, prompt in enumerate(prompts):
-        if len(prompt) > 1:
-            sequences.prefill(number, prompt[:-1], 0)
-    order = [2, 0, 1]
-    rows = sequences.step(
-        i32(*order), i32(*[prompts[n][-1] for n in order]), i32(*[len(prompts[n]) - 1 for n in order])
-    )
-    for number, row in zip(order, rows, strict=True):
-        for other, one in enumerate(apart):
-            assert (distance(row, one) < TOLERANCE) == (other == number)
-
-
-def test_a_step_without_room_changes_nothing(sequences: LlamaSequences, model_f16: LlamaModel) -> None:
-    prompt = model_f16.tokenize("one two " * 100)[:120]
-    sequences.prefill(0, prompt, 0)
-    expected = sequences.step(i32(0), i32(5), i32(120)).copy()
-    sequences.free(0)
-    sequences.prefill(0, prompt, 0)
-    # 120 cells are taken of 256: another 120 fit, a third do not.
-    sequences.prefill(1, prompt, 0)
-    with pytest.raises(NoRoomError):
-        sequences.prefill(2, prompt, 0)
-    sequences.free(2)
-    for position in range(120, 136):
-        sequences.step(i32(1), i32(5), i32(position))
-    with pytest.raises(NoRoomError):
-        sequences.step(i32(0, 1), i32(5, 5), i32(120, 136))
-    sequences.free(1)
-    assert_alike(sequences.step(i32(0), i32(5), i32(120))[0], expected[0])
-
-
-def test_a_prompt_longer_than_a_batch_is_computed_in_parts(model_f16: LlamaModel) -> None:
-    prompt = model_f16.tokenize("one two three four five six seven eight nine ten " * 60)[:513]
-    assert len(prompt) == 513
-    sequences = LlamaSequences(model_f16, sequences=2, cells=1280, threads=1)
-    at_once = sequences.prefill(0, prompt, 0).copy()
-    sequences.free(0)
-    sequences.prefill(1, prompt[:300], 0)
-    in_two = sequences.prefill(1, prompt[300:], 300)
-    assert_alike(at_once, in_two)
-    sequences.close()

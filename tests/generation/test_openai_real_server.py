@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from homogaudit.generation.generator import DrawRequest
-from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
+from homogaudit.generation.llama_model import LlamaModel
+from homogaudit.generation.llama_sequences import LlamaSequences
 from homogaudit.generation.openai_api import OpenAIGenerator
 from homogaudit.generation.openai_client import OpenAIClient, RetryPolicy, ServerAddress
 from homogaudit.generation.openai_format import choices_of

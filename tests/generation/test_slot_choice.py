@@ -11,7 +11,8 @@ import pytest
 
 from homogaudit.generation import DrawRequest, slot_choice
 from homogaudit.generation.llama_cpp import LlamaCppGenerator
-from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
+from homogaudit.generation.llama_model import LlamaModel
+from homogaudit.generation.llama_sequences import LlamaSequences
 from homogaudit.generation.slot_choice import KeptSlots, best_slots, measure_speeds
 from homogaudit.records import GREEDY, Decoding, Prompting
 
@@ -49,6 +50,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
     monkeypatch.setattr("homogaudit.generation.llama_cpp.CPU_SLOTS", (2, 4))
     monkeypatch.setattr("homogaudit.generation.llama_cpp.measure_speeds", measured)
+    monkeypatch.setattr("homogaudit.generation.llama_cpp._STRETCH", 1)
     monkeypatch.setattr(slot_choice, "_MOST_SHARE", 100.0)
     return asked
 
@@ -96,6 +98,16 @@ def test_slots_are_measured_once_for_a_model_and_a_length(
     assert len(small) == 3
 
 
+def test_answers_that_fit_into_one_wide_wave_are_drawn_in_one(
+    demo_model: Path, tmp_path: Path, small: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("homogaudit.generation.llama_cpp._STRETCH", 2)
+    with opened(demo_model, KeptSlots(demo_model, tmp_path)) as generator:
+        # 6 and 9 answers; 4 slots are the best, and up to 8 are taken.
+        assert chosen(generator) == 6
+        assert chosen(generator, questions=3) == 4
+
+
 def test_the_users_slots_are_not_measured(demo_model: Path, tmp_path: Path, small: list[tuple[int, ...]]):
     with opened(demo_model, KeptSlots(demo_model, tmp_path), slots=3) as generator:
         assert chosen(generator) == 3
@@ -113,8 +125,9 @@ def test_a_run_too_small_to_measure_takes_what_was_kept(
         assert chosen(generator) == 4
     (path,) = tmp_path.iterdir()
     path.write_text("{}")
+    monkeypatch.setattr("homogaudit.generation.llama_cpp.CPU_SLOTS", (2, 8))
     with opened(demo_model, KeptSlots(demo_model, tmp_path)) as generator:
-        # Nothing kept, and 12 tokens to draw: all at once, as the estimate from the model's shape allows.
+        # Nothing kept, and 12 tokens to draw: all at once, as many as are ever measured and fewer.
         assert chosen(generator) == 6
     assert len(small) == 1
 

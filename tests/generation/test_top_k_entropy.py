@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
-from homogaudit.generation.llama_model import LlamaModel, LlamaSequences
+from homogaudit.generation.llama_model import LlamaModel
+from homogaudit.generation.llama_sequences import LlamaSequences
 from homogaudit.generation.openai_format import ServerToken
 from homogaudit.generation.server_statistics import token_entropy
 from homogaudit.generation.top_k_entropy import is_truncated, top_k_entropy

@@ -75,6 +75,10 @@ class SequenceModel(Protocol):
         """
         ...
 
+    def arrange(self, sequences: NDArray[np.int32]) -> NDArray[np.intp]:
+        """Return the order in which a step of these sequences takes least."""
+        ...
+
     @property
     def can_cut(self) -> bool:
         """Whether a copy may end earlier than what it is copied from."""
@@ -253,8 +257,9 @@ class BatchedSampler:
             sequences = np.fromiter((b.sequence for b in branches), np.int32, len(branches))
             tokens = np.fromiter((b.token for b in branches), np.int32, len(branches))
             positions = np.fromiter((b.position for b in branches), np.int32, len(branches))
+            order = self._model.arrange(sequences)
             try:
-                logits = self._timed_step(sequences, tokens, positions)
+                logits = self._timed_step(sequences[order], tokens[order], positions[order])
             except DeviceMemoryError:
                 if branches[-1].pending.follow_up is not None:
                     self._requeue_newest()
@@ -267,7 +272,7 @@ class BatchedSampler:
                     branch.position += 1
                 self._count_replying(branches)
                 self._branches = []
-                finished += self._advance(branches, logits)
+                finished += self._advance(branches, logits, np.argsort(order))
                 self.counts.passes += len(branches)
                 self.counts.steps += 1
         if finished:
@@ -328,7 +333,7 @@ class BatchedSampler:
                 pending.root = pending.root_logits = None
             if not pending.waiting:
                 self._queue.popleft()
-            finished += self._advance([root], logits[None, :], keep_sequence=keep_root)
+            finished += self._advance([root], logits[None, :], np.zeros(1, np.intp), keep_sequence=keep_root)
             self._ask()
         return finished
 
@@ -409,9 +414,8 @@ class BatchedSampler:
             request = DrawRequest(answer.question_id, follow_up.prompt, ())
             pending = _Pending(request, tokens, deque(), follow_up=follow_up, computed=computed)
             pending.seconds = time.perf_counter() - begun
-            self._advance(
-                [_Branch(pending, sequence, -1, len(tokens), [self._new_draw(pending, GREEDY)])], logits[None, :]
-            )
+            branch = _Branch(pending, sequence, -1, len(tokens), [self._new_draw(pending, GREEDY)])
+            self._advance([branch], logits[None, :], np.zeros(1, np.intp))
         self.counts.asking_seconds += time.perf_counter() - begun
 
     def _replied(self, pending: _Pending, reply: Generation) -> None:
@@ -431,14 +435,16 @@ class BatchedSampler:
 
     # Advancing
 
-    def _advance(self, branches: Sequence[_Branch], logits: Any, *, keep_sequence: bool = False) -> list[Generation]:
+    def _advance(
+        self, branches: Sequence[_Branch], logits: Any, rows: NDArray[np.intp], *, keep_sequence: bool = False
+    ) -> list[Generation]:
         """Choose the next token of every member; finish, continue or fork the branches.
 
-        `logits` are (B, V), a row a branch. With `keep_sequence` the branches' own sequences stay with a waiting
-        prompt.
+        `logits` are (B, V), and `rows` (B,) says which belong to which branch. With `keep_sequence` the branches' own
+        sequences stay with a waiting prompt.
         """
         draws = [draw for branch in branches for draw in branch.members]
-        owners = np.repeat(np.arange(len(branches)), [len(branch.members) for branch in branches])
+        owners = np.repeat(rows, [len(branch.members) for branch in branches])
         chosen = self._choose_and_record(draws, owners, logits)
         finished: list[Generation] = []
         next_token = iter(chosen)

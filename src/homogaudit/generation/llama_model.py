@@ -1,6 +1,6 @@
-"""A GGUF model behind llama-cpp-python's low-level API: loading, tokenizing, and batched sequences.
+"""A GGUF model behind llama-cpp-python's low-level API: loading and tokenizing.
 
-It moves tokens and logits; it knows nothing of questions or answers. llama.cpp may abort the process on a damaged
+It knows nothing of questions or answers. llama.cpp may abort the process on a damaged
 file, which is why this module only ever runs in the engine's own process.
 """
 
@@ -8,22 +8,16 @@ import ctypes
 import os
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import llama_cpp
-import numpy as np
-from numpy.typing import NDArray
 
 from homogaudit.errors import ModelError, has_no_memory
-from homogaudit.generation.batched_sampler import NoRoomError
 from homogaudit.generation.devices import llama_devices
 from homogaudit.questions.prompts import Prompt
-
-MAX_SEQUENCES = 256
-"""`LLAMA_MAX_SEQ` of llama.cpp."""
 
 _ALL_LAYERS = 0x7FFFFFFF
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5
@@ -288,129 +282,6 @@ def _metadata(model: Any, key: str) -> str | None:
     buffer: Any = ctypes.create_string_buffer(512)
     length = llama_cpp.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace") if length >= 0 else None
-
-
-class LlamaSequences:
-    """The sequences of one llama.cpp context, in one unified cache.
-
-    There may be `MAX_SEQUENCES` at most. `cells` are the tokens that they may hold together; shared prefixes count
-    once.
-
-    Raises:
-        ModelError: The context does not fit into memory.
-    """
-
-    def __init__(self, model: LlamaModel, *, sequences: int, cells: int, threads: int, can_fork: bool = True) -> None:
-        self._model = model
-        self.can_fork = can_fork
-        # A recurrent state knows nothing of the tokens that led to it.
-        self.can_cut = not model.is_recurrent
-        self.vocabulary, self.ends, self.piece = model.vocabulary, model.ends, model.piece
-        self._batch_size = max(512, sequences)
-        parameters = llama_cpp.llama_context_default_params()
-        parameters.n_ctx = cells
-        parameters.n_batch = parameters.n_ubatch = self._batch_size
-        parameters.n_seq_max = sequences
-        parameters.n_outputs_max = sequences
-        parameters.n_threads = parameters.n_threads_batch = threads
-        parameters.no_perf = True
-        # One buffer for all sequences: a partial copy between separate ones aborts the process, and it is faster.
-        parameters.kv_unified = True
-        # A sliding-window cache forgets cells that a fork still needs.
-        parameters.swa_full = True
-        self._context: Any = llama_cpp.llama_init_from_model(model.pointer, parameters)
-        if not self._context:
-            raise ModelError(
-                f"no memory for a context of {cells} tokens and {sequences} sequences",
-                "lower `--slots` or `--max-tokens`",
-            )
-        self._memory: Any = llama_cpp.llama_get_memory(self._context)
-        # Our own arrays behind the batch: filling them through numpy costs nothing, element access by ctypes does.
-        size = self._batch_size
-        self._tokens = np.zeros(size, np.int32)
-        self._positions = np.zeros(size, np.int32)
-        self._sequence_counts = np.ones(size, np.int32)
-        self._sequences = np.zeros(size, np.int32)
-        self._wants_logits = np.zeros(size, np.int8)
-        self._sequence_pointers = self._sequences.ctypes.data + 4 * np.arange(size, dtype=np.uintp)
-
-    def close(self) -> None:
-        """Free the cache."""
-        if self._context:
-            llama_cpp.llama_free(self._context)
-            self._context = None
-
-    def prefill(self, sequence: int, tokens: Sequence[int], position: int) -> NDArray[np.float32]:
-        """Append `tokens` at `position`; return the logits (V,) after the last one."""
-        for start in range(0, len(tokens), self._batch_size):
-            part = tokens[start : start + self._batch_size]
-            count = len(part)
-            self._tokens[:count] = part
-            self._positions[:count] = np.arange(position + start, position + start + count)
-            self._sequences[:count] = sequence
-            self._wants_logits[:count] = 0
-            self._wants_logits[count - 1] = 1
-            self._decode(count)
-        return self._logits(1)[0]
-
-    def step(
-        self, sequences: NDArray[np.int32], tokens: NDArray[np.int32], positions: NDArray[np.int32]
-    ) -> NDArray[np.float32]:
-        """Append one token to each sequence; return (B, V) logits, valid until the next call."""
-        count = len(sequences)
-        self._tokens[:count] = tokens
-        self._positions[:count] = positions
-        self._sequences[:count] = sequences
-        self._wants_logits[:count] = 1
-        self._decode(count)
-        return self._logits(count)
-
-    def fork(self, source: int, target: int, length: int | None = None) -> None:
-        """Let `target` share every cell of `source`, or those of its first `length` tokens."""
-        end = -1 if length is None or not self.can_cut else length
-        llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, end)
-
-    def duplicate(self, source: int, targets: Iterable[int]) -> None:
-        """Give each of the empty `targets` cells of its own, with what those of `source` hold.
-
-        Raises:
-            NoRoomError: The cache is full.
-        """
-        size = llama_cpp.llama_state_seq_get_size(self._context, llama_cpp.llama_seq_id(source))
-        state = (ctypes.c_uint8 * size)()
-        llama_cpp.llama_state_seq_get_data(self._context, state, size, llama_cpp.llama_seq_id(source))
-        for target in targets:
-            if not llama_cpp.llama_state_seq_set_data(self._context, state, size, llama_cpp.llama_seq_id(target)):
-                raise NoRoomError
-
-    def free(self, sequence: int) -> None:
-        """Give the cells of a sequence back."""
-        llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
-
-    def _decode(self, count: int) -> None:
-        def pointer(array: NDArray[Any], kind: Any) -> Any:
-            return ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
-
-        batch = llama_cpp.llama_batch(
-            n_tokens=count,
-            token=pointer(self._tokens, ctypes.c_int32),
-            embd=None,
-            pos=pointer(self._positions, ctypes.c_int32),
-            n_seq_id=pointer(self._sequence_counts, ctypes.c_int32),
-            seq_id=pointer(self._sequence_pointers, ctypes.POINTER(ctypes.c_int32)),
-            logits=pointer(self._wants_logits, ctypes.c_int8),
-        )
-        status = llama_cpp.llama_decode(self._context, batch)
-        if status == 1:
-            raise NoRoomError
-        if status:
-            raise ModelError(f"llama.cpp failed to decode a batch of {count} tokens (status {status})")
-
-    def _logits(self, rows: int) -> NDArray[np.float32]:
-        pointer = llama_cpp.llama_get_logits(self._context)
-        if not pointer:
-            raise ModelError("the model gives no logits", "choose a text-generation model")
-        return np.ctypeslib.as_array(pointer, shape=(rows, self.vocabulary))
 
 
 def check_gguf(path: Path) -> None:

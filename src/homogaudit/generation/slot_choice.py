@@ -15,7 +15,7 @@ from homogaudit.config.measurements import read_measurements, write_measurements
 from homogaudit.generation.fingerprint import file_key
 
 if TYPE_CHECKING:
-    from homogaudit.generation.llama_model import LlamaSequences
+    from homogaudit.generation.llama_sequences import LlamaSequences
 
 CPU_SLOTS = (8, 16, 32, 48)
 GPU_SLOTS = (16, 32, 64, 128)
@@ -95,10 +95,11 @@ def measure_speeds(
     try:
         sequences.prefill(source, prompt, 0)
         if written:
-            sequences.prefill(filler, [prompt[-1]] * written, len(prompt))
+            # In a unified cache forks would share the cells of the answer too.
+            sequences.prefill(filler if sequences.is_unified else source, [prompt[-1]] * written, len(prompt))
         for slots, steps in [(slots, _STEPS_UP) for slots in order] + [(slots, _STEPS_DOWN) for slots in order[::-1]]:
             added = range(live, slots)
-            if written and added:
+            if written and added and sequences.is_unified:
                 sequences.duplicate(filler, added)
             for sequence in added:
                 sequences.fork(source, sequence)

@@ -68,6 +68,10 @@ class _Sequences:
             )
         self.vocabulary, self.ends, self.piece = tokens.vocabulary, tokens.ends, tokens.piece
 
+    def arrange(self, sequences: NDArray[np.int32]) -> NDArray[np.intp]:
+        """Return the order in which a step of these sequences takes least: any."""
+        return np.arange(len(sequences))
+
     def _tensor(self, values: Any) -> Tensor:
         return torch.tensor(values, dtype=torch.int64).to(self._device)
 
