@@ -18,7 +18,7 @@ from homogaudit.pipeline.scoring import Scorer
 from homogaudit.records import Question
 from homogaudit.report.build import build
 from homogaudit.report.question_rows import question_rows
-from homogaudit.report.question_table import to_csv
+from homogaudit.report.question_table import write_csv
 from homogaudit.report.run_data import read_run
 from homogaudit.store import RunFile
 
@@ -103,7 +103,9 @@ def test_the_report_has_the_share_of_correct_samples_as_a_mean_over_questions(ru
     # Of q0 one of two labelled samples is correct, of q1 one of three.
     assert found.value == pytest.approx((1 / 2 + 1 / 3) / 2)
     assert found.n == 2
-    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(to_csv(question_rows(read_run(run)))))}
+    table = io.StringIO()
+    write_csv(question_rows(read_run(run)), table)
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(table.getvalue()))}
     assert [(rows[x]["samples_correct"], rows[x]["samples_incorrect"]) for x in ("q0", "q1")] == [
         ("1", "1"),
         ("1", "2"),

@@ -6,14 +6,14 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
 from homogaudit.errors import UsageError
 from homogaudit.records import ClusteringMethod, Question
 from homogaudit.report.question_rows import Questions, question_rows
-from homogaudit.report.question_table import check_suffix, columns, to_csv, to_frame, to_json_lines, write_table
+from homogaudit.report.question_table import check_suffix, columns, to_frame, write_csv, write_json_lines, write_table
 from homogaudit.report.run_data import read_run
 
 HOSTILE = [
@@ -30,6 +30,12 @@ HOSTILE = [
 ]
 
 
+def written(write: Callable[[Questions, TextIO], None], questions: Questions) -> str:
+    stream = io.StringIO()
+    write(questions, stream)
+    return stream.getvalue()
+
+
 @pytest.fixture
 def hostile(build_run: Callable[..., Any]) -> Questions:
     questions = [Question(f"q{n}", text, text, (text, "ok"), (text,)) for n, text in enumerate(HOSTILE)]
@@ -44,7 +50,7 @@ def hostile(build_run: Callable[..., Any]) -> Questions:
 
 
 def test_csv_guards_formulas_and_keeps_every_other_character(hostile: Questions):
-    rows = list(csv.DictReader(io.StringIO(to_csv(hostile), newline="")))
+    rows = list(csv.DictReader(io.StringIO(written(write_csv, hostile), newline="")))
     assert [row["greedy_answer"] for row in rows] == [f"'{text}" for text in HOSTILE[:6]] + HOSTILE[6:]
     assert [row["question"] for row in rows] == [row["greedy_answer"] for row in rows]
     assert [json.loads(row["answers"]) for row in rows] == [[text, "ok"] for text in HOSTILE]
@@ -56,12 +62,12 @@ def test_csv_guards_formulas_and_keeps_every_other_character(hostile: Questions)
 def test_csv_keeps_numbers_as_numbers(build_run: Callable[..., Any]):
     builder = build_run([Question("q0", "What is 2 - 7?", None, ("-5",))], samples=2)
     builder.draw(0, ["-5", "-5 apples"], greedy="-5")
-    (row,) = csv.DictReader(io.StringIO(to_csv(question_rows(read_run(builder.run)))))
+    (row,) = csv.DictReader(io.StringIO(written(write_csv, question_rows(read_run(builder.run)))))
     assert (row["greedy_answer"], row["category"], row["one_cluster"], row["drawn"]) == ("-5", "", "", "true")
 
 
 def test_json_lines_hold_one_object_a_question(hostile: Questions):
-    text = to_json_lines(hostile)
+    text = written(write_json_lines, hostile)
     assert text.isascii()
     rows = [json.loads(line) for line in text.split("\n")[:-1]]
     assert [row["greedy_answer"] for row in rows] == HOSTILE
@@ -83,7 +89,7 @@ def test_counts_of_draws_say_what_became_of_them(build_run: Callable[..., Any]):
 
     builder = build_run(1)
     builder.draw(0, ["cut", "", ""], finish_reason="length", state=GenerationState.THINKING_UNCLOSED)
-    (row,) = map(json.loads, to_json_lines(question_rows(read_run(builder.run))).splitlines())
+    (row,) = map(json.loads, written(write_json_lines, question_rows(read_run(builder.run))).splitlines())
     counts = {key: row[f"samples_{key}"] for key in ("valid", "cut", "empty", "unclosed", "failed")}
     assert counts == {"valid": 1, "cut": 1, "empty": 0, "unclosed": 2, "failed": 0}
     assert (row["samples"], row["greedy_cut"], row["greedy_state"]) == (3, True, "valid")
@@ -94,7 +100,7 @@ def test_parquet_gives_back_every_value_and_says_which_way_signals_point(hostile
     parquet = pytest.importorskip("pyarrow.parquet")
     write_table(hostile, tmp_path / "q", ".parquet")
     table = parquet.read_table(tmp_path / "q")
-    assert table.to_pylist() == [json.loads(line) for line in to_json_lines(hostile).splitlines()]
+    assert table.to_pylist() == [json.loads(line) for line in written(write_json_lines, hostile).splitlines()]
     assert table.schema.field("signals.=lower").metadata == {b"uncertain": b"lower"}
     assert table.schema.field("signals.token_entropy_mean").metadata == {b"uncertain": b"higher"}
 

@@ -180,11 +180,13 @@ def report(
 def _write_questions(rows: "Questions", file: Path | None) -> None:
     """Write a table, or print it where there is no file."""
     from homogaudit.cli.report_progress import telling
-    from homogaudit.report.question_table import to_json_lines, write_table
+    from homogaudit.report.question_table import write_json_lines, write_table
     from homogaudit.store.output_file import replacing
 
     if file is None:
-        typer.echo(to_json_lines(rows), nl=False)
+        stream = typer.get_text_stream("stdout")
+        write_json_lines(rows, stream)
+        stream.flush()
         return
     with telling("writing the questions"), replacing(file) as draft:
         write_table(rows, draft, file.suffix)

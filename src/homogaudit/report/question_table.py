@@ -4,13 +4,12 @@ Column types do not depend on the values: a column without any is of its type al
 """
 
 import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from homogaudit.errors import UsageError
 from homogaudit.records import Generation, GenerationState, LabelValue
@@ -26,6 +25,9 @@ Kind = Literal["text", "texts", "whole", "number", "flag"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the start of a formula."""
+
+_ROWS_AT_ONCE = 20_000
+"""Of a Parquet file, held at once."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -112,21 +114,19 @@ def _records(questions: Questions) -> Iterator[dict[str, Any]]:
     return ({column.name: column.of(row) for column in found} for row in questions)
 
 
-def to_json_lines(questions: Questions) -> str:
-    """Return an object a question, a line each, ASCII only; what is not known is null."""
-    return "".join(json.dumps(record, allow_nan=False) + "\n" for record in _records(questions))
+def write_json_lines(questions: Questions, stream: TextIO) -> None:
+    """Write an object a question, a line each, ASCII only; what is not known is null."""
+    stream.writelines(json.dumps(record, allow_nan=False) + "\n" for record in _records(questions))
 
 
-def to_csv(questions: Questions) -> str:
-    """Return the table as CSV (RFC 4180): empty where nothing is known, lists as JSON, flags as true and false.
+def write_csv(questions: Questions, stream: TextIO) -> None:
+    """Write the table as CSV (RFC 4180): empty where nothing is known, lists as JSON, flags as true and false.
 
     A text that a spreadsheet would take for a formula gets an apostrophe before it; a number stays what it is.
     """
-    stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(column.name for column in columns(questions))
     writer.writerows([_cell(value) for value in record.values()] for record in _records(questions))
-    return stream.getvalue()
 
 
 def _cell(value: Any) -> Any:
@@ -157,8 +157,8 @@ def write_table(questions: Questions, path: Path, suffix: str) -> None:
     if suffix.lower() == ".parquet":
         _write_parquet(questions, path)
     else:
-        text = to_csv(questions) if suffix.lower() == ".csv" else to_json_lines(questions)
-        path.write_bytes(text.encode())
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            (write_csv if suffix.lower() == ".csv" else write_json_lines)(questions, stream)
 
 
 def _write_parquet(questions: Questions, path: Path) -> None:
@@ -185,10 +185,11 @@ def _write_parquet(questions: Questions, path: Path) -> None:
         )
         for column in columns(questions)
     )
-    table = pa.Table.from_pylist(list(_records(questions)), schema=schema)
     # Opened here: a file that cannot be opened is then an error that names its reason.
-    with path.open("wb") as file:
-        parquet.write_table(table, file)
+    with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
+        for start in range(0, len(questions), _ROWS_AT_ONCE):
+            rows = list(_records(questions[start : start + _ROWS_AT_ONCE]))
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
 def to_frame(questions: Questions) -> "pandas.DataFrame":

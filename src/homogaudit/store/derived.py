@@ -208,15 +208,17 @@ class Derived(Database):
         """
         if self._version < 4:
             return {}
-        rows = self.rows(
+        rows = self.stream(
             "SELECT questions.id, sample_index, value, reason FROM labels JOIN questions USING (position) "
             "WHERE judge = ? AND sample_index >= 0 AND position = coalesce(?, position) "
             "ORDER BY position, sample_index",
             (judge, None if question_id is None else self._positions[question_id]),
         )
         found: dict[str, dict[int, Label]] = {}
+        reasons: dict[str, str] = {}
         for name, index, value, reason in rows:
-            found.setdefault(name, {})[index] = Label(name, judge, LabelValue(value), reason, index)
+            shared = reasons.setdefault(reason, reason)
+            found.setdefault(name, {})[index] = Label(name, judge, LabelValue(value), shared, index)
         return found
 
     def sample_label_values(self, judge: str) -> Iterator[tuple[str, dict[int, LabelValue]]]:
