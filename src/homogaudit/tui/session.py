@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from homogaudit.events import Event, QuestionScored
+from homogaudit.events import QuestionScored
+from homogaudit.report.deciding import DecisionCounter
 from homogaudit.report.homogenization import run_methods
 from homogaudit.report.labels import choose_judge
 from homogaudit.store import RunFile, RunState
@@ -80,12 +81,18 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
             0 if rule is None else (expected - rule.first) * sum(look.stops for look in run.first_looks().values()),
         )
         if scored:
+            rule, total = run.stopping_rule, len(counts)
+            counter = None if rule is None else DecisionCounter(rule, total)
             for event in _scored(run, expected):
                 reducer.apply(event)
+                if counter is not None:
+                    counter.take(event)
+            if counter is not None and counter.questions:
+                reducer.apply(counter.told())
     return reducer
 
 
-def _scored(run: RunFile, expected: int) -> Iterator[Event]:
+def _scored(run: RunFile, expected: int) -> Iterator[QuestionScored]:
     """Yield what is stored of every scored question, in the order of the file."""
     clusterings = {name: run.clusterings(method) for name, method in run_methods(run).items()}
     judge, rule, looks = choose_judge(run, None), run.rate_rule, run.first_looks()
