@@ -2,6 +2,7 @@
 
 from homogaudit.cli import progress
 from homogaudit.cli.progress import rate_text
+from homogaudit.cli.progress_bar import BarDisplay
 from homogaudit.events import Deciding, Progress, QuestionScored
 from homogaudit.launch.forecast import Ahead
 from homogaudit.outlook import Outlook
@@ -29,3 +30,18 @@ def test_a_run_that_stops_once_it_is_decided_shows_what_is_left_in_place_of_a_ra
         "severe; no verdict to be expected: 2% likely in the other 120, needs about 400 to 2,500 questions",
         "120 questions in order [21.0%, 50.0%], decided: severe",
     ]
+
+
+def test_beside_a_bar_is_no_room_so_that_a_line_above_it_says_where_no_verdict_is_to_be_expected(capsys):
+    display = BarDisplay()
+    try:
+        for chance in (0.3, 0.04, 0.03, 0.06):
+            display.show(Deciding(40, 160, 0.02, 0.31, ("none", "mild"), Outlook(chance, 90, 2500), False), Ahead())
+        display.show(Deciding(90, 160, 0.0, 0.049, ("none",), None, True), Ahead())
+    finally:
+        display.close()
+    lines = " ".join(capsys.readouterr().err.split())
+    assert lines.count("no verdict to be expected: 4% likely") == 1
+    assert lines.count("likely") == 2
+    assert "6% likely in the other 120, needs about 90 to 2,500 questions" in lines
+    assert lines.endswith("90 questions in order [0%, 4.9%], decided: none")

@@ -8,9 +8,13 @@ from homogaudit import events
 from homogaudit.cli.progress import Display, left_text, questions_text, rate_text, ready_text
 from homogaudit.events import Event
 from homogaudit.launch.forecast import Ahead
-from homogaudit.report.deciding import deciding_text
+from homogaudit.report.deciding import deciding_text, is_hopeless, left_words
+from homogaudit.report.numbers import percent_interval
 from homogaudit.report.text import plain
 from homogaudit.statistics.running_rate import RateCounter
+
+_WIDE = 180
+"""From this width on there is room beside the bar for what is to be expected of a run that stops once it is decided."""
 
 
 class BarDisplay(Display):
@@ -47,8 +51,9 @@ class BarDisplay(Display):
                 if not self._is_drawing:
                     self._update(f"scored {self._scored} questions  {self._rate_text()}", ahead)
             case events.Deciding():
+                was_hopeless = self._deciding is not None and is_hopeless(self._deciding)
                 self._deciding = event
-                if event.is_decided:
+                if event.is_decided or is_hopeless(event) != was_hopeless:
                     self._console.print(Text(deciding_text(event)))
             case events.Paused():
                 self._update("paused", ahead)
@@ -66,6 +71,8 @@ class BarDisplay(Display):
                 pass
 
     def _rate_text(self) -> str:
+        if self._deciding is not None and self._console.width < _WIDE:
+            return f"{percent_interval(self._deciding.low, self._deciding.high)}, {left_words(self._deciding)}"
         return rate_text(self._rates.shown(), self._deciding)
 
     def close(self) -> None:
