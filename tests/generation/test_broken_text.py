@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from homogaudit.cli.app import run_app
-from homogaudit.generation.batched_sampler import answer_mask, decoded_answer
 from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.generation.server_replies import reason_in, status_in, well_formed
+from homogaudit.generation.token_texts import answer_mask, decoded_answer
 from homogaudit.records import GenerationState
 from homogaudit.store import RunFile
 

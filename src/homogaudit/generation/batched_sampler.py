@@ -7,10 +7,9 @@ differ. The draws stay independent and exact. The greedy answer is one more memb
 It knows sequences and tokens through the `SequenceModel` protocol and nothing of llama.cpp.
 """
 
-import codecs
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +20,7 @@ from homogaudit.errors import ContextTooShortError, ModelError
 from homogaudit.generation.asking import Asker, HeldAnswer, TokenizedFollowUp, shared_length
 from homogaudit.generation.generator import DrawRequest, FollowUp, FollowUpReply, SamplerCounts
 from homogaudit.generation.token_statistics import TokenSampler, uniform_draws
+from homogaudit.generation.token_texts import answer_mask, decoded_answer
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import GREEDY, Decoding, Generation, Prompting, TokenStatistics
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 SPARE_SEQUENCES = 4
 """Sequences that a model needs beside one for each slot: one holds the prefix of all prompts, one the prompt of the
 next question, and beside an answer that is asked about stand a prompt that is read and one that is replied to."""
-
-_WHITE_SPACE = b" \t\r\n\f\v"
 
 
 class NoRoomError(Exception):
@@ -627,47 +625,6 @@ class BatchedSampler:
             )
         self._slots = max(1, members // 2)
         del self._free_rows[: len(self._free_rows) - self._slots]
-
-
-def decoded_answer(pieces: Iterable[bytes], *, is_cut: bool) -> str:
-    """Return the text of an answer; bytes that are no UTF-8 become replacement characters.
-
-    Of one that `is_cut` at the limit, the beginning of a last character is left out.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    return decoder.decode(b"".join(pieces), final=not is_cut)
-
-
-def answer_mask(pieces: Iterable[bytes], start: int, stop: int) -> NDArray[np.bool_]:
-    """Return which tokens add to the answer: not thinking, not what encloses it, not white space around it.
-
-    `start` and `stop` border the part of the decoded text that holds the answer, in characters.
-    """
-    pieces = list(pieces)
-    text = b"".join(pieces)
-    begin, end = _byte_offset(text, start), _byte_offset(text, stop)
-    answer = text[begin:end]
-    begin += len(answer) - len(answer.lstrip(_WHITE_SPACE))
-    end -= len(answer) - len(answer.rstrip(_WHITE_SPACE))
-    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
-    starts = ends - np.fromiter((len(piece) for piece in pieces), np.int64, len(pieces))
-    return (ends > begin) & (starts < end) & (ends > starts)
-
-
-def _byte_offset(text: bytes, characters: int) -> int:
-    """Return how many bytes stand for the first characters of a text in which some bytes may be no UTF-8."""
-    decoded = text.decode("utf-8", "replace")
-    if characters >= len(decoded):
-        return len(text)
-    if decoded.encode() == text:
-        return len(decoded[:characters].encode())
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    written = 0
-    for number in range(len(text)):
-        written += len(decoder.decode(text[number : number + 1]))
-        if written > characters:
-            return number
-    return len(text)
 
 
 def _no_memory() -> ModelError:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from homogaudit.errors import EngineError, HomogauditError, ModelError
-from homogaudit.generation.batched_sampler import answer_mask
 from homogaudit.generation.dialect import is_unfinished
 from homogaudit.generation.generator import DrawRequest, FollowUpReply, SamplerCounts
 from homogaudit.generation.openai_format import Choice, ServerToken, aligned_tokens, choices_of, usage_of
@@ -23,6 +22,7 @@ from homogaudit.generation.server_errors import RefusedError
 from homogaudit.generation.server_probe import head_fault
 from homogaudit.generation.server_queue import Reply, RequestQueue
 from homogaudit.generation.server_statistics import StatisticsPlan, token_entropy
+from homogaudit.generation.token_texts import answer_mask
 from homogaudit.questions.thinking import locate_answer, split_thinking
 from homogaudit.questions.wording import quoted
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, TokenStatistics
