@@ -39,7 +39,11 @@ from homogaudit.signals.inputs import TOKEN_ARRAY_NEEDS, Unavailable
 from homogaudit.signals.registry import SIGNALS, RunInputs, SignalInputs, compute_run_signals, compute_signals
 from homogaudit.signals.run_inputs import ReferencePool
 from homogaudit.store import RunFile, RunState
+from homogaudit.store.database import chunks
 from homogaudit.store.facts import EmbedderUsed, JudgeUsed
+
+_QUESTIONS_AT_ONCE = 4096
+"""Embedded by one call and stored: of 100,000 the vectors alone are 150 MB, and a kill would lose all of them."""
 
 
 class Scorer:
@@ -270,7 +274,8 @@ class Scorer:
     def score_run(self) -> None:
         """Compute and store the signals that see all questions at once."""
         texts = [question.text for question in self._questions]
-        new, seconds = self._embed_new(texts)
+        embedded = [self._embed_new(part) for part in chunks(texts, _QUESTIONS_AT_ONCE)]
+        seconds = sum(taken for _, taken in embedded)
         vectors = self._vectors(texts)
         greedy = (s.greedy for s in self._run.sample_sets(token_arrays=False, samples=False))
         inputs = RunInputs(
@@ -289,7 +294,7 @@ class Scorer:
             values = compute_run_signals(inputs, self._signals)
         with self._clock(Phase.STORING), self._run.transaction():
             self._run.add_signals(values)
-            if new:
+            if any(new for new, _ in embedded):
                 cost = seconds / len(texts)
                 self._run.add_costs(
                     ResourceCost(question.id, "question_embedding", cost) for question in self._questions
