@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -395,6 +396,7 @@ def test_the_deltas_of_progress_are_the_text_being_written(bench: Bench, monkeyp
 def test_progress_comes_at_most_ten_times_a_second(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     class Clock:
         now = 100.0
+        process_time = staticmethod(time.process_time)
 
         def perf_counter(self) -> float:
             self.now += 0.004
@@ -545,6 +547,7 @@ def test_pause_stands_still_and_snapshots_are_answered(bench: Bench, monkeypatch
 def test_a_snapshot_holds_no_text_that_a_later_delta_brings_again(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     class Clock:
         now = 100.0
+        process_time = staticmethod(time.process_time)
 
         def perf_counter(self) -> float:
             return self.now
