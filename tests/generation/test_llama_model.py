@@ -30,6 +30,11 @@ def model_f16(smollm_f16: Path) -> Iterator[LlamaModel]:
     model.close()
 
 
+def test_the_share_of_the_logits_is_that_of_their_matrix(model: LlamaModel) -> None:
+    # SmolLM2-135M: 49,152 tokens, 576 wide, 134.5 million weights in all, embeddings and logits sharing theirs.
+    assert model.logits_share == pytest.approx(49_152 * 576 / 134.515e6, rel=1e-4)
+
+
 # Files that are no models
 
 

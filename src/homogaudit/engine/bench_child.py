@@ -122,8 +122,8 @@ def _bounds(generator: LocalGenerator[Any]) -> dict[str, float]:
     """Return the tokens a second that the device could forward, by what would hold it back.
 
     A step takes at least as long as one of a single answer, which reads all weights once: bandwidth. And it takes at
-    least as long as its tokens do in a long prompt, where reading the weights costs next to nothing: compute. Empty
-    where a step could not be timed.
+    least as long as its tokens do in a long prompt, where reading the weights costs next to nothing, and their logits,
+    which a prompt does without: compute. Empty where a step could not be timed.
     """
     facts = generator.facts
     if facts.seconds_per_single_step is None:
@@ -138,7 +138,7 @@ def _bounds(generator: LocalGenerator[Any]) -> dict[str, float]:
         else:
             return {
                 "bandwidth": facts.slots / facts.seconds_per_single_step,
-                "compute": read.prompt_tokens / read.seconds,
+                "compute": read.prompt_tokens / read.seconds * (1 - generator.logits_share),
             }
 
 

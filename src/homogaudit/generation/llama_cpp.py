@@ -101,6 +101,11 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         self._size, self._train_context = self._model.size, self._model.train_context
         return self._model
 
+    @property
+    def logits_share(self) -> float:
+        """Share of a token's matrix products that compute its logits."""
+        return self._model.logits_share
+
     def _device_text(self) -> str:
         gpus = [device for device in llama_devices() if device.is_gpu]
         if self._model.gpu_layers and gpus:

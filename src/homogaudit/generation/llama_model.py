@@ -174,6 +174,12 @@ class LlamaModel:
         return 4 * self.layers * numbers / (2 * max(1, int(llama_cpp.llama_model_n_params(self.pointer))))
 
     @property
+    def logits_share(self) -> float:
+        """Share of the products that compute logits, with the matrix of the embeddings or one of the same size."""
+        width = int(llama_cpp.llama_model_n_embd(self.pointer))
+        return self.vocabulary * width / max(1, int(llama_cpp.llama_model_n_params(self.pointer)))
+
+    @property
     def _heads(self) -> int:
         return max(1, int(llama_cpp.llama_model_n_head(self.pointer)))
 

@@ -285,6 +285,11 @@ class LocalGenerator(ABC, Generic[Tokens]):
     def _free_cache(self) -> None:
         """Free what the last drawing took beside the weights."""
 
+    @property
+    @abstractmethod
+    def logits_share(self) -> float:
+        """Share of a token's matrix products that compute its logits, which of a prompt only the last token needs."""
+
     @abstractmethod
     def _device_text(self) -> str:
         """Return what the model runs on, for people."""

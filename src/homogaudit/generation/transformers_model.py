@@ -65,6 +65,11 @@ class TransformersGenerator(LocalGenerator[ModelTokens]):
         self._train_context = int(getattr(self._config, "max_position_embeddings", None) or _NO_LIMIT)
         return load_tokens(path, self._model)
 
+    @property
+    def logits_share(self) -> float:
+        """Share of a token's matrix products that compute its logits."""
+        return self._model.get_output_embeddings().weight.numel() / self._model.num_parameters()
+
     def _device_text(self) -> str:
         match self._device.type:
             case "cuda":
