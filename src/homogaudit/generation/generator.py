@@ -33,7 +33,7 @@ class GeneratorFacts:
     Attributes:
         device: For people, for example `CPU (2 threads)`.
         slots: Answers drawn at the same time.
-        context: Tokens of context shared by all slots.
+        context: Tokens of context that all slots have together.
         memory_bytes: Estimate of weights, cache and logits.
         mode: `chat` or `base`.
         seconds_per_step: Time of one step with every slot in use, measured; `None` before `draw`.

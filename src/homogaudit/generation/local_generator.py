@@ -54,7 +54,7 @@ class Preparation:
     Attributes:
         wanted: Slots that it would have taken with more memory.
         prefix: Leading tokens that all prompts share.
-        context: Tokens of context shared by all slots.
+        context: Tokens of context that all slots have together.
         memory_bytes: Estimate of weights, cache and logits.
         seconds: Of a step, measured; `None` where that was not possible.
         sampler: Chooses tokens; `None` for the one on the CPU.
