@@ -195,13 +195,14 @@ class StartScreen(Screen[None]):
         await asyncio.sleep(_PAUSE_SECONDS)
         shown = self.query_one("#estimate", Static)
         try:
-            found = await asyncio.to_thread(workload_of, self.request())
+            request = self.request()
+            found = await asyncio.to_thread(workload_of, request)
         except HomogauditError as error:
             shown.update(Content.styled(f"! {plain(error.message)}", "$text-error"))
         except OSError as error:
             shown.update(Content.styled(f"! {plain(str(error))}", "$text-error"))
         else:
-            shown.update(workload_content(found))
+            shown.update(workload_content(found, may_stop=bool(request.until_decided)))
 
     # What is chosen
 
@@ -247,10 +248,11 @@ class StartScreen(Screen[None]):
             await self.app.action_go("live")
 
 
-def workload_content(found: Workload) -> Content:
-    """Return a workload as two lines of text."""
+def workload_content(found: Workload, *, may_stop: bool = False) -> Content:
+    """Return a workload as three lines of text; `may_stop` is whether the run may end before all of it is done."""
     if found.expected_seconds is not None:
-        time = f"about {duration(found.expected_seconds)}, as earlier runs took"
+        about = "at most" if may_stop else "about"
+        time = f"{about} {duration(found.expected_seconds)}, as earlier runs took"
     elif found.seconds is not None:
         time = f"at most {duration(found.seconds)} at the benched speed"
     else:
