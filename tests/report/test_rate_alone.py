@@ -13,6 +13,7 @@ from homogaudit.report.question_rows import question_rows
 from homogaudit.report.records import MethodFigures, Report
 from homogaudit.report.run_data import read_run
 from homogaudit.report.summary import summary
+from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Rate
 from homogaudit.statistics.two_phase_rate import two_phase_rate
 from homogaudit.store import RunFile
@@ -126,3 +127,22 @@ def test_a_run_that_is_being_continued_counts_as_before_until_all_is_drawn(build
                 run.add_generation(Generation(f"q{position}", index, "more", "more", GenerationState.VALID))
     assert read_run(run).short is None
     assert len(read_run(run).finished) == N
+
+
+def test_of_an_unfinished_run_the_questions_before_the_first_missing_one_count(builder: RunBuilder):
+    # A question that stops is there sooner than one that goes on: what is there is no random part.
+    run = builder.score(JACCARD, finish=False)
+    run._connection.execute("DELETE FROM first_looks WHERE position = 30")  # pyright: ignore[reportPrivateUsage]
+    data = read_run(run)
+    assert [x.question.id for x in data.counted] == [f"q{position}" for position in range(30)]
+    assert {x.question.id for x in data.finished} == {x for x in AUDITED if int(x[1:]) < 30}
+
+
+def test_a_question_that_is_not_clustered_counts_as_not_known(builder: RunBuilder):
+    run = builder.score(JACCARD)
+    run._connection.execute("DELETE FROM clusterings WHERE position = 0")  # pyright: ignore[reportPrivateUsage]
+    found = figures(build(run, draws=50))
+    assert found.scr_best_case == two_phase_rate(7, N, 1, 12)
+    assert found.scr_worst_case == two_phase_rate(8, N, 1, 12)
+    run._connection.execute("DELETE FROM clusterings")  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(figures(build(run, draws=50)).scr, Undefined)

@@ -229,6 +229,9 @@ def export(
     with RunFile.open(path) as opened:
         if opened.status != "complete":
             typer.echo(f"the run `{plain(path.name)}` is not complete; only what is there is exported", err=True)
+        elif (rule := opened.rate_rule) is not None:
+            stopped = f"some questions have only {rule.first} samples because these lie apart"
+            typer.echo(f"the run `{plain(path.name)}` is for the rate alone: {stopped}", err=True)
         labels = None if judge == "none" else choose_judge(opened, judge)
         methods = run_methods(opened)
         options = ExportOptions(

@@ -194,11 +194,12 @@ def _common_questions(
             "the runs have no finished question in common", "questions are paired by their ids; ask both the same file"
         )
     left_out: list[LeftOut] = []
-    for name, ids, own in zip(names, every, finished, strict=True):
+    for name, data, ids, own in zip(names, runs, every, finished, strict=True):
         if alone := tuple(x for x in ids if x not in shared):
             left_out.append(LeftOut(f"in {name}, not in every other run", alone))
         if unfinished := tuple(x for x in ids if x in shared and x not in own):
-            left_out.append(LeftOut(f"unfinished in {name}", unfinished))
+            why = "unfinished in" if data.short is None else "not drawn to the end for the audit of"
+            left_out.append(LeftOut(f"{why} {name}", unfinished))
     return common, tuple(left_out)
 
 

@@ -36,6 +36,10 @@ class FirstLooks:
         """Whether it is to be looked at whether a question is drawn to the end."""
         return question_id not in self._looks and question_id not in self.audited
 
+    def is_due(self, question_id: str) -> bool:
+        """Whether a question of the audit is to be looked at, as the others are: once its first samples are there."""
+        return question_id in self.audited and question_id not in self._looks
+
     def wanted(self, question_id: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the sample indexes of a question to be drawn now, and those that may come after the look."""
         first, rest = range(self.first), range(self.first, self._samples)

@@ -343,6 +343,7 @@ class Audit:
     def _look_at_stored(self, looks: FirstLooks) -> Iterator[Event]:
         """Look at the questions whose first answers an earlier session has drawn and not looked at."""
         wanted = {x.id: looks.wanted(x.id)[0] for x in self._questions if looks.is_open(x.id)}
+        wanted |= {x.id: tuple(range(looks.first)) for x in self._questions if looks.is_due(x.id)}
         waiting = [x for x, stored in self._run.sample_indexes(wanted) if stored >= set(wanted[x])]
         if waiting:
             yield from self._scorer.ensure_embedder()
@@ -357,6 +358,12 @@ class Audit:
         if short is not None:
             looks.note(question_id, is_apart=self._scorer.is_apart(short))
         return question_id in looks.stopped
+
+    def _look_at_audited(self, looks: FirstLooks, question_id: str) -> None:
+        """Look at a question that is drawn to the end as soon as its first samples are there."""
+        for _, stored in self._run.sample_indexes([question_id]):
+            if stored >= set(range(looks.first)):
+                self._look(looks, *self._run.sample_sets([question_id], token_arrays=False))
 
     def _ready(self, generator: Generator, decoding: Decoding, missing: Mapping[str, tuple[int, ...]]) -> EngineReady:
         facts = generator.facts
@@ -428,6 +435,8 @@ class Audit:
             self._run.add_generation(generation, self._session, self._session_seconds(), pieces)
             self._known_tokens |= new
         self._drawn += 1
+        if self._looks is not None and self._looks.is_due(generation.question_id):
+            self._look_at_audited(self._looks, generation.question_id)
         if generation.state is GenerationState.ERROR:
             yield GenerationFailed(generation.question_id, generation.sample_index, generation.text)
         else:
@@ -505,8 +514,6 @@ class Audit:
 
     def _score_now(self, sample_set: SampleSet) -> Iterator[Event]:
         """Score a question, and say what the questions leave open where it is to be decided."""
-        if self._looks is not None:
-            self._look(self._looks, sample_set)
         scored = self._scorer.score(sample_set)
         yield scored
         if self._decision is not None:

@@ -130,13 +130,13 @@ def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str]
 
 
 def _short_outcomes(data: RunData, clusters: Mapping[str, int], rule: RateOnly) -> Outcomes:
-    """Return the outcomes of a run for the rate alone; a question that has stopped counts as one of two clusters."""
+    """Return the outcomes of a run for the rate alone.
+
+    A question that has stopped counts as one of two clusters. One that could have been clustered and is not counts as
+    not known: were it left out, those that have stopped would weigh more.
+    """
     audited = rule.audited(x.question.id for x in data.sets)
-    counted = [
-        x
-        for x in data.counted
-        if x.question.id in clusters or x.question.id in data.stopped_ids or len(x.valid_samples) < 2
-    ]
+    counted = [x for x in data.counted if clusters or len(x.valid_samples) < 2]
     ids = tuple(x.question.id for x in counted)
     return Outcomes(
         np.array([2 if x in data.stopped_ids else clusters.get(x, 1) for x in ids], dtype=np.intp),

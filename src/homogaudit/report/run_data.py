@@ -6,6 +6,7 @@ An unfinished question enters nothing, because what is finished first is short. 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, cast
 
 import numpy as np
@@ -310,16 +311,16 @@ def _of_rate_alone(
 ) -> tuple[RateOnly | None, Mapping[str, FirstLook], tuple[SampleSet, ...] | None]:
     """Return the rule of a run for the rate alone, its looks and the questions that the rate counts.
 
-    Of one that goes on with `--continue` a question that has stopped counts as it did until all are drawn: those that
-    are drawn to the end by then are no random share.
+    They are those before the first that is not drawn so far, because a question that stops is drawn sooner. Of a run
+    that goes on with `--continue` one that has stopped counts as it did until all are drawn: those that are drawn to
+    the end by then are no random share.
     """
     short = RateOnly.of_parameters(run.parameters)
     if short is None or (run.continued and len(finished) == len(sets)):
         return None, {}, None
     looks, ended = run.first_looks(), frozenset(x.question.id for x in finished)
-    counted = tuple(
-        x for x in sets if x.question.id in ended or (x.question.id in looks and looks[x.question.id].stops)
-    )
+    reached = {name for name, look in looks.items() if look.stops or name in ended}
+    counted = tuple(takewhile(lambda x: x.question.id in reached, sets))
     return short, looks, counted
 
 
