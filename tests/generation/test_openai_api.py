@@ -1,6 +1,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
@@ -81,6 +82,26 @@ def test_every_draw_arrives_once_whatever_goes_wrong_every_third_time(
         found = _drawn(make(server))
     assert _keys(found) == _each_once()
     assert all(x.state is GenerationState.VALID for x in found)
+
+
+@pytest.mark.parametrize("fault", [None, "500", "fewer"])
+def test_samples_that_are_left_for_later_are_asked_for_where_they_are_wanted(
+    faults: ModuleType, make: Callable[..., OpenAIGenerator], fault: str | None
+) -> None:
+    with faults.FaultServer(lambda number, _: fault if number % 3 == 0 else None) as server:
+        generator = make(server)
+        first = (GREEDY, 0, 1)
+        requests = [replace(one, sample_indexes=first, later=(2, 3)) for one in _requests(generator)]
+        drawing = generator.draw(requests, DECODING)
+        found: list[Generation] = []
+        while not drawing.is_done:
+            for generation in drawing.step():
+                found.append(generation)
+                its = [x for x in found if x.question_id == generation.question_id]
+                if len(its) == len(first) and generation.question_id in ("q1", "q4"):
+                    drawing.draw_later(generation.question_id)
+    wanted = {f"q{i}": (*first, *((2, 3) if i in (1, 4) else ())) for i in range(QUESTIONS)}
+    assert _keys(found) == Counter((name, index) for name, indexes in wanted.items() for index in indexes)
 
 
 def test_a_server_that_hangs_is_asked_again(faults: ModuleType, make: Callable[..., OpenAIGenerator]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from homogaudit.errors import UsageError
+from homogaudit.launch.rate_only import few_questions
 from homogaudit.launch.requests import RunRequest
 from homogaudit.launch.run import plan_run
 from homogaudit.store import RunFile
@@ -81,3 +82,11 @@ def test_what_makes_no_sense_with_it_is_refused(request_of, asked, message):
     with pytest.raises(UsageError, match=message) as refused:
         planned(request_of(**{"rate_only": True, **asked}))
     assert refused.value.hint
+
+
+def test_few_questions_are_told_and_many_are_not(request_of):
+    told: list[str] = []
+    plan_run(request_of(rate_only=True), told.append)
+    assert any("with 10 questions, 3 of them audited" in line for line in told)
+    assert few_questions(RateOnly(), 299) is not None
+    assert few_questions(RateOnly(), 300) is None

@@ -6,7 +6,22 @@ from homogaudit.launch.until_decided import check_is_whole
 from homogaudit.records import Decoding
 from homogaudit.store.rate_only import AUDIT_SHARE, RateOnly
 
+_FEW = 300
+"""Questions below which asking fewer of them to the end is about as cheap for an interval of one width: too few are
+audited to rule out reversals. Where hardly any question is single it is so with more of them too."""
+
 WITHOUT = "draw all answers without `--rate-only`"
+
+
+def few_questions(rule: RateOnly, questions: int) -> str | None:
+    """Return what to know of a run for the rate alone with so few questions; `None` where they are enough."""
+    if questions >= _FEW:
+        return None
+    audited = len(rule.audited(map(str, range(questions))))
+    return (
+        f"with {questions} questions, {audited} of them audited, `--rate-only` widens the interval by about as much as "
+        "asking fewer questions would; it pays from some 300 on"
+    )
 
 
 def rate_rule(request: RunRequest, decoding: Decoding) -> RateOnly | None:

@@ -28,7 +28,7 @@ from homogaudit.launch.embedder_choice import is_large
 from homogaudit.launch.judge_choice import JudgeChoice
 from homogaudit.launch.model_choice import resolve_drawable
 from homogaudit.launch.plan import Plan
-from homogaudit.launch.rate_only import WITHOUT, rate_rule
+from homogaudit.launch.rate_only import WITHOUT, few_questions, rate_rule
 from homogaudit.launch.requests import CONTEXTS, RunRequest, completed, decoding_of, preset_of
 from homogaudit.launch.run_choice import SameRun, create_or_check
 from homogaudit.launch.run_paths import new_run_path
@@ -138,6 +138,8 @@ def plan_run(
         check_is_live(scoring)
     if short is not None:
         check_is_live(scoring, "--rate-only", WITHOUT)
+        if not request.continues and (few := few_questions(short, len(questions))) is not None:
+            (note or warn)(few)
     comparisons = planned_comparisons(scoring, questions, decoding)
     if comparisons is not None:
         (note or warn)(f"after drawing, {comparisons.text(find_comparison_pace(scoring))}")

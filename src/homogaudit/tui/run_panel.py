@@ -97,7 +97,7 @@ def _bar_line(state: LiveState, width: int) -> Content:
     text = f" {percent(share):>6}  {count(done)} of {count(draws)} answers"
     if width >= 60:
         text += f"  {count(questions_done)} of {count(len(state.rows))} questions"
-    if width >= 80 and state.progress is not None and state.progress.questions_stopped:
+    if width >= 70 and state.progress is not None and state.progress.questions_stopped:
         text += f", {count(state.progress.questions_stopped)} stopped early"
     cells = max(4, width - len(text))
     eighths = round(share * cells * 8)
