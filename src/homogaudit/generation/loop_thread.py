@@ -30,9 +30,13 @@ class LoopThread:
         """Return the result of a coroutine."""
         return self.start(coroutine).result()
 
-    def close(self) -> None:
-        """Cancel what still runs, and end the thread."""
+    def close(self, *last: Coroutine[Any, Any, None]) -> None:
+        """Cancel what still runs, then run `last`, which nothing follows that would open anew, and end the thread."""
         self.run(_cancel_others())
+        for coroutine in last:
+            self.run(coroutine)
+        # What closes a connection does so in the loop's next round.
+        self.run(asyncio.sleep(0))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

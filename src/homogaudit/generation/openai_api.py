@@ -260,9 +260,7 @@ class OpenAIGenerator:
         """Give up what is under way and close the connections."""
         if not self._loop.is_open:
             return
-        for client in self._clients:
-            self._loop.run(client.close())
-        self._loop.close()
+        self._loop.close(*(client.close() for client in self._clients))
 
     # Requests
 
