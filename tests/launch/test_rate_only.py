@@ -1,9 +1,6 @@
 """What a run for the rate alone is planned with, and what it does not go with."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,16 +13,8 @@ from homogaudit.store.rate_only import RateOnly
 
 
 @pytest.fixture
-def request_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunRequest]:
-    """Return a maker of requests for the packaged model and ten questions."""
-    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
-    file = tmp_path / "ten.jsonl"
-    file.write_text("".join(json.dumps({"id": f"q{x}", "question": f"What is {x}?"}) + "\n" for x in range(10)))
-
-    def make(**asked: Any) -> RunRequest:
-        return RunRequest(model="demo", questions=str(file), use_embedder=False, **asked)
-
-    return make
+def questions() -> int:
+    return 10
 
 
 def planned(request: RunRequest) -> Path:

@@ -1,9 +1,6 @@
 """What a run that stops once it is decided is planned with, and how its rest is asked."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,16 +14,8 @@ from homogaudit.store import RunFile
 
 
 @pytest.fixture
-def request_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunRequest]:
-    """Return a maker of requests for the packaged model and thirty questions."""
-    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
-    file = tmp_path / "thirty.jsonl"
-    file.write_text("".join(json.dumps({"id": f"q{x}", "question": f"What is {x}?"}) + "\n" for x in range(30)))
-
-    def make(**asked: Any) -> RunRequest:
-        return RunRequest(model="demo", questions=str(file), use_embedder=False, **asked)
-
-    return make
+def questions() -> int:
+    return 30
 
 
 def order(path: Path) -> list[str]:

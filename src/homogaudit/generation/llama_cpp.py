@@ -83,7 +83,12 @@ class _Lengths:
     def streams(self, slots: int) -> _Cache:
         """Return what `slots` answers need where each stream holds all that a sequence may become."""
         length = self.longest + max(self.answer, WARM_UP_STEPS, self.greedy, self.asking)
-        return _Cache((slots + SPARE_SEQUENCES) * _rounded(length), is_unified=False)
+        return _streams(slots, length)
+
+
+def _streams(slots: int, length: int) -> _Cache:
+    """Return a stream of so many tokens for each sequence that `slots` answers need."""
+    return _Cache((slots + SPARE_SEQUENCES) * _rounded(length), is_unified=False)
 
 
 def _rounded(cells: int) -> int:
@@ -237,12 +242,13 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         if kept is None and self._kept_slots.is_worth_measuring(candidates, total * lengths.answer):
             written = lengths.answer // 2
             steps = len(candidates) * STEPS
-            if is_unified:
-                cells = len(prompt) + (most + 1) * (written + steps)
-            else:
-                cells = (most + SPARE_SEQUENCES) * _rounded(len(prompt) + written + steps)
+            together = len(prompt) + (most + 1) * (written + steps)
+            cache = (
+                _Cache(_rounded(together), is_unified=True)
+                if is_unified
+                else _streams(most, len(prompt) + written + steps)
+            )
             try:
-                cache = _Cache(_rounded(cells), is_unified)
                 sequences = self._open_sequences(most, cache, can_fork=True)
                 kept = best_slots(measure_speeds(sequences, prompt, written, candidates))
             except (ModelError, NoRoomError):

@@ -17,10 +17,9 @@ def few_questions(rule: RateOnly, questions: int) -> str | None:
     """Return what to know of a run for the rate alone with so few questions; `None` where they are enough."""
     if questions >= _FEW:
         return None
-    audited = len(rule.audited(map(str, range(questions))))
     return (
-        f"with {questions} questions, {audited} of them audited, `--rate-only` widens the interval by about as much as "
-        "asking fewer questions would; it pays from some 300 on"
+        f"with {questions} questions, {rule.audited_of(questions)} of them audited, `--rate-only` widens the interval "
+        "by about as much as asking fewer questions would; it pays from some 300 on"
     )
 
 

@@ -39,7 +39,6 @@ from homogaudit.report.records import (
 from homogaudit.report.run_data import RunData, mean_estimates, rate
 from homogaudit.report.undefined import undefined
 from homogaudit.statistics import Rate, corrected_rate, wilson
-from homogaudit.store.rate_only import RateOnly
 from homogaudit.store.run_file import RunFile
 
 _NO_SAMPLES = "the run holds no samples"
@@ -112,7 +111,7 @@ def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str]
             rate alone is one of those that are drawn to the end.
     """
     if keep is None and data.short is not None:
-        return _short_outcomes(data, clusters, data.short)
+        return _short_outcomes(data, clusters)
     counted = [
         (x, valid)
         for x, valid in zip(data.finished, data.valid_counts, strict=True)
@@ -129,13 +128,13 @@ def outcomes(data: RunData, clusters: Mapping[str, int], *, keep: Callable[[str]
     )
 
 
-def _short_outcomes(data: RunData, clusters: Mapping[str, int], rule: RateOnly) -> Outcomes:
+def _short_outcomes(data: RunData, clusters: Mapping[str, int]) -> Outcomes:
     """Return the outcomes of a run for the rate alone.
 
     A question that has stopped counts as one of two clusters. One that could have been clustered and is not counts as
     not known: were it left out, those that have stopped would weigh more.
     """
-    audited = rule.audited(x.question.id for x in data.sets)
+    audited = frozenset(data.finished_ids)
     counted = [x for x in data.counted if clusters or len(x.valid_samples) < 2]
     ids = tuple(x.question.id for x in counted)
     return Outcomes(

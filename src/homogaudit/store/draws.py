@@ -250,6 +250,11 @@ class Draws(RunFacts):
         rows = self.rows("SELECT id, is_apart, stops FROM first_looks JOIN questions USING (position)")
         return {question_id: FirstLook(bool(is_apart), bool(stops)) for question_id, is_apart, stops in rows}
 
+    def stopped_ids(self) -> frozenset[str]:
+        """Return the questions that are drawn no further than their first samples; none of a run that draws all."""
+        looks = {} if self.rate_rule is None else self.first_looks()
+        return frozenset(name for name, look in looks.items() if look.stops)
+
     def forget_scorings(self, question_ids: Iterable[str]) -> None:
         """Have some questions scored again, whatever they were scored with."""
         rows = [(self._positions[question_id],) for question_id in question_ids]

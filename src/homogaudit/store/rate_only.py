@@ -46,7 +46,11 @@ class RateOnly:
     def audited(self, question_ids: Iterable[str]) -> frozenset[str]:
         """Return the questions that are drawn to the end; which they are depends on the seed and on all ids alone."""
         ids = sorted(question_ids, key=lambda question_id: random_rank(self.seed, question_id))
-        return frozenset(ids[: math.ceil(round(self.audit_share * len(ids), 6))])
+        return frozenset(ids[: self.audited_of(len(ids))])
+
+    def audited_of(self, questions: int) -> int:
+        """Return how many of so many questions are drawn to the end."""
+        return math.ceil(round(self.audit_share * questions, 6))
 
 
 @dataclass(frozen=True, slots=True)

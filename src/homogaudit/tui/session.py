@@ -50,7 +50,7 @@ def read_session(path: Path) -> TuiSession:
         undrawn = progress.questions - progress.drawn if progress.state is RunState.DECIDED_EARLY else 0
         is_rate_only = progress.state is RunState.RATE_ONLY
         if is_rate_only:
-            undrawn = sum(look.stops for look in run.first_looks().values())
+            undrawn = len(run.stopped_ids())
         return TuiSession(path, run.status, run.missing_shards, undrawn, is_rate_only)
 
 
@@ -78,7 +78,7 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
                 for question in run.questions()
             ),
             expected + 1,
-            0 if rule is None else (expected - rule.first) * sum(look.stops for look in run.first_looks().values()),
+            0 if rule is None else (expected - rule.first) * len(run.stopped_ids()),
         )
         if scored:
             rule, total = run.stopping_rule, len(counts)
@@ -95,14 +95,14 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
 def _scored(run: RunFile, expected: int) -> Iterator[QuestionScored]:
     """Yield what is stored of every scored question, in the order of the file."""
     clusterings = {name: run.clusterings(method) for name, method in run_methods(run).items()}
-    judge, rule, looks = choose_judge(run, None), run.rate_rule, run.first_looks()
+    judge, rule, stopped = choose_judge(run, None), run.rate_rule, run.stopped_ids()
     labels = run.labels(judge) if judge else {}
     for position, question in enumerate(run.questions()):
         stored = {name: found[question.id] for name, found in clusterings.items() if question.id in found}
         if not stored and question.id not in labels:
             continue
         label = labels.get(question.id)
-        is_stopped = rule is not None and question.id in looks and looks[question.id].stops
+        is_stopped = question.id in stopped
         yield QuestionScored(
             question.id,
             position,
