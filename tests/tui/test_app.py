@@ -1,5 +1,6 @@
 """The app over replayed engines: what a user sees and can do from start to end."""
 
+import asyncio
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -76,6 +77,20 @@ async def test_number_keys_go_to_the_four_screens_and_none_needs_a_run(runs: Pat
             await pilot.press(key)
         await pilot.pause()
         assert isinstance(app.screen, StartScreen)
+
+
+@pytest.mark.parametrize("turns", [0, 5])
+async def test_what_goes_to_a_screen_while_the_app_closes_does_not_disturb_it(make_job: MakeJob, turns: int):
+    live = Live(make_job(), [*half_a_run(), None])
+    async with live.app.run_test(size=(80, 24)) as pilot:
+        await live.begin(pilot)
+        for mode in ("3", "4", "2"):
+            await pilot.press(mode)
+        live.app._stale |= {"questions", "report"}  # pyright: ignore[reportPrivateUsage]
+        going = asyncio.create_task(live.app.action_go("report"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    await going
 
 
 async def test_the_live_screen_shows_answers_clusters_and_rates(make_job: MakeJob):

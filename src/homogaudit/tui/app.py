@@ -115,18 +115,22 @@ class HomogauditApp(EngineApp):
         return make
 
     async def action_go(self, mode: str) -> None:
-        """Go to one of the four screens; one that shows an older state of the run is made anew."""
+        """Go to one of the four screens; one that shows an older state of the run is made anew.
+
+        What goes somewhere while the application closes stops on its way: its screens are being closed one by one.
+        """
         if mode == self.current_mode:
             while len(self.screen_stack) > 1:
                 await self.pop_screen()
-            if mode not in self._stale:
+            if mode not in self._stale or not self.is_running:
                 return
             await self.switch_mode("live")
-        if mode in self._stale:
+        if mode in self._stale and self.is_running:
             self._stale.discard(mode)
             await self.remove_mode(mode)
             self.add_mode(mode, self._maker(mode))
-        await self.switch_mode(mode)
+        if self.is_running:
+            await self.switch_mode(mode)
 
     async def action_back(self) -> None:
         """Close what lies in front, or go back to the live screen, or from there to the start."""
