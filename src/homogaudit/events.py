@@ -285,6 +285,7 @@ class Planned(Event):
         judgements: Answers that another model is to judge; before they are drawn, as many as if all were valid.
         comparisons: Pairs of answers about whose meaning a model is to be asked; before they are embedded, about as
             many as are open in other runs.
+        is_most: Whether the run may be decided, and stop, before all of it is done.
     """
 
     answers: int = 0
@@ -292,6 +293,7 @@ class Planned(Event):
     scorings: int = 0
     judgements: int = 0
     comparisons: int = 0
+    is_most: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """What a command says on stderr while a run goes on."""
 
 from homogaudit.cli import progress
-from homogaudit.cli.progress import rate_text
+from homogaudit.cli.progress import rate_text, ready_text
 from homogaudit.cli.progress_bar import BarDisplay
-from homogaudit.events import Deciding, Progress, QuestionScored
+from homogaudit.events import Deciding, EngineReady, Progress, QuestionScored
 from homogaudit.launch.forecast import Ahead
 from homogaudit.outlook import Outlook
 from homogaudit.statistics.running_rate import RateCounter
@@ -30,6 +30,21 @@ def test_a_run_that_stops_once_it_is_decided_shows_what_is_left_in_place_of_a_ra
         "severe; no verdict to be expected: 2% likely in the other 120, needs about 400 to 2,500 questions",
         "120 questions in order [21.0%, 50.0%], decided: severe",
     ]
+
+
+def test_the_time_left_is_a_bound_where_a_run_may_stop_before(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
+    display = progress.LineDisplay()
+    for is_most in (False, True):
+        display.show(Progress(40, 160, 440, 1760, 9, 9, 9.0, 1.0, None, 8), Ahead(0.5, 65.0, is_most))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("  1:05 left") and second.endswith("  at most 1:05 left")
+
+
+def test_without_an_earlier_run_it_is_said_when_the_time_left_is_told():
+    ready = EngineReady("CPU", 4, 2048, 10**8, "chat", 10, 60, 0, 600, None)
+    assert "no earlier run tells the time left" in ready_text(ready, Ahead(0.0))
+    assert "earlier" not in ready_text(ready, Ahead(0.0, 30.0))
 
 
 def test_beside_a_bar_is_no_room_so_that_a_line_above_it_says_where_no_verdict_is_to_be_expected(capsys):

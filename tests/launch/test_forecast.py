@@ -8,10 +8,13 @@ from homogaudit.events import (
     Asking,
     EngineReady,
     Event,
+    GenerationFinished,
+    Loading,
     Paused,
     Planned,
     Progress,
     QuestionScored,
+    QuestionStarted,
     Resumed,
     RunFinished,
 )
@@ -99,6 +102,74 @@ def test_a_later_phase_is_measured_while_it_goes_on_without_the_time_of_a_pause(
     found.apply(Asking(10, 20))
     assert found.ahead().seconds_left == pytest.approx(10 * 0.5)
     assert found.ahead().share == pytest.approx(35 / 40)
+
+
+def test_the_parts_of_answers_are_measured_when_the_time_of_each_phase_is_known():
+    clock = Clock()
+    found = forecast(Planned(60), READY, clock=clock)
+    for number in range(10):
+        found.apply(QuestionStarted(f"q{number}", "Who?"))
+    found.apply(GenerationFinished("q0", 0, "me", "valid", "stop", 2, 1.0))
+    found.apply(GenerationFinished("q0", 1, "you and", "valid", "length", 4, 1.0))
+    clock.now = 90.0
+    found.apply(progress(60, 0.0))
+    found.apply(RunFinished("complete", 60, 99.0, {"prefill": 5.0, "decode": 50.0, "host": 4.0, "asking": 10.0}))
+    # 12 tokens an answer.
+    assert found.measured["answers"] == pytest.approx(90 / 60)
+    assert found.measured["tokens"] == pytest.approx(54 / 720)
+    assert found.measured["prompts"] == pytest.approx(0.5)
+    assert found.measured["asking"] == pytest.approx(1.0)
+    assert found.measured["beside"] == pytest.approx(21 / 60)
+    # Behind no token two went on, behind one two, behind two one went on and one ended, behind three one went on.
+    assert found.lengths.counts == ([2, 3, 1], [0, 1, 0])
+
+
+def test_what_is_asked_after_drawing_is_no_part_of_answers():
+    clock = Clock()
+    found = forecast(Planned(60, 10), READY, QuestionStarted("q0", "Who?"), clock=clock)
+    clock.now = 60.0
+    found.apply(progress(60, 0.0))
+    found.apply(Planned(0, 10))
+    clock.now = 65.0
+    found.apply(Asking(10, 10))
+    found.apply(RunFinished("complete", 60, 99.0, {"decode": 60.0, "asking": 5.0}))
+    assert (found.measured["asking"], found.measured["beside"]) == (0.0, 0.0)
+
+
+def test_of_a_run_that_stopped_early_no_pace_of_all_its_answers_is_told():
+    clock = Clock()
+    found = forecast(Planned(60, is_most=True), READY, QuestionStarted("q0", "Who?"), clock=clock)
+    clock.now = 10.0
+    found.apply(progress(30, 90.0))
+    assert found.ahead() == Ahead(0.5, pytest.approx(90.0), is_most=True)
+    found.apply(Planned())
+    assert not found.ahead().is_most
+    found.apply(RunFinished("complete", 60, 99.0, {"decode": 9.0}))
+    assert "answers" not in found.measured
+    assert found.measured["tokens"] == pytest.approx(9 / 360)
+
+
+def test_before_a_question_is_scored_earlier_runs_tell_how_long_that_takes():
+    begun = (Planned(60), Loading("embedder", "hashing"), READY, progress(30, 90.0))
+    found = forecast(*begun, earlier={"beside": 0.5})
+    assert found.ahead().seconds_left == pytest.approx(90 + 30 * 0.5)
+    found.apply(replace(progress(40, 60.0), questions_done=1))
+    assert found.ahead().seconds_left == pytest.approx(60.0)
+    # Where none was, no time is told before.
+    found = forecast(*begun)
+    assert found.ahead().seconds_left is None
+    found.apply(replace(progress(40, 60.0), questions_done=1))
+    assert found.ahead().seconds_left == pytest.approx(60.0)
+
+
+def test_while_the_engine_tells_no_time_left_that_of_earlier_runs_counts():
+    clock = Clock()
+    found = forecast(Planned(60), READY, clock=clock)
+    clock.now = 10.0
+    found.apply(progress(1, None))
+    assert found.ahead().seconds_left is None
+    found = forecast(Planned(60), READY, progress(1, None), earlier={"answers": 2.0}, clock=clock)
+    assert found.ahead().seconds_left == pytest.approx(59 * 2.0)
 
 
 def test_stored_answers_are_scored_at_the_speed_of_this_session():

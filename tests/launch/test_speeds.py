@@ -6,8 +6,17 @@ from pathlib import Path
 import pytest
 
 from homogaudit.events import Job, JobModel, Scoring
-from homogaudit.launch.speeds import Speeds, find_paces, find_serial_speed, find_speeds, store_paces, store_speeds
+from homogaudit.launch.speeds import (
+    Drawn,
+    Speeds,
+    find_paces,
+    find_serial_speed,
+    find_speeds,
+    store_paces,
+    store_speeds,
+)
 from homogaudit.records import Decoding, Question
+from homogaudit.statistics.answer_lengths import AnswerLengths
 from homogaudit.store import RunFile
 
 
@@ -74,6 +83,35 @@ def test_answers_of_another_length_have_a_pace_of_their_own(tmp_path: Path, monk
     assert find_paces(job(100)) == {"answers": 4.0}
 
 
+def test_answers_of_a_length_that_was_never_drawn_take_as_long_as_their_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
+    short, long = Decoding(samples=4, max_tokens=16, greedy_max_tokens=16), Decoding(samples=9, max_tokens=100)
+    path = tmp_path / "short.audit"
+    questions = [Question("a", "Who?")]
+    parameters = {"decoding": asdict(short), "questions": {"count": 1}}
+    RunFile.create(path, model="tiny", question_source="q", questions=questions, parameters=parameters).close()
+    model, quick = JobModel("/models/tiny.gguf"), Scoring(signals=("token_entropy_mean",))
+    lengths = AnswerLengths()
+    # None has ended, so that answers are taken to be as long as they may be.
+    lengths.add(16, is_ended=False, answers=5)
+    parts = {"tokens": 0.5, "prompts": 2.0, "asking": 3.0, "beside": 0.25}
+    store_paces(Job(str(path), model), {"answers": 9.5, **parts}, lengths)
+    # Drawn alike, its own pace counts.
+    assert find_paces(Job(str(path), model))["answers"] == 9.5
+    assert find_paces(Job("", model), Drawn(short, 7))["answers"] == 9.5
+    # 100 tokens; the time of a prompt, and of what is asked, is shared by 10 answers.
+    assert find_paces(Job("", model), Drawn(long, 7))["answers"] == pytest.approx(50 + 0.2 + 0.3 + 0.25)
+    # Nothing is asked, so that it is another run with as many tokens too.
+    assert find_paces(Job("", model, scoring=quick), Drawn(short, 7))["answers"] == pytest.approx(8 + 0.4 + 0.25)
+    # Of the tokens of earlier answers half count: 5 answers of 16 tokens end, 2.5 went on.
+    ended = AnswerLengths()
+    ended.add(16, is_ended=True, answers=5)
+    store_paces(Job(str(path), model), {}, ended)
+    assert find_paces(Job("", model), Drawn(long, 7))["answers"] < 0.5 * 30
+
+
 def test_loading_takes_longer_in_the_first_run_after_a_start_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -107,8 +145,8 @@ def test_the_ending_of_as_many_questions_counts_before_that_of_others(tmp_path: 
         ).close()
         store_paces(Job(str(path), JobModel("/models/tiny.gguf")), {"ending": float(questions)})
     job = Job("", JobModel("/models/tiny.gguf"))
-    assert find_paces(job, Decoding(), 2) == {"ending": 2.0}
-    assert find_paces(job, Decoding(), 7) == {"ending": 50.0}
+    assert find_paces(job, Drawn(Decoding(), 2)) == {"ending": 2.0}
+    assert find_paces(job, Drawn(Decoding(), 7)) == {"ending": 50.0}
 
 
 def test_a_file_of_speeds_that_is_spoilt_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -71,6 +71,9 @@ class FakeDrawing:
     def live_texts(self) -> dict[tuple[str, int], str]:
         return {}
 
+    def live_tokens(self) -> list[int]:
+        return []
+
     def take_started(self) -> list[str]:
         return []
 

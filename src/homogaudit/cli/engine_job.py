@@ -34,7 +34,7 @@ def carry_out(plan: Plan, *, is_agreed: bool, quiet: bool) -> Forecast:
         work(plan.job, show)
     finally:
         display.close()
-    store_paces(plan.job, forecast.measured)
+        store_paces(plan.job, forecast.measured, forecast.lengths)
     return forecast
 
 

@@ -55,19 +55,22 @@ def questions_text(event: Progress) -> str:
 
 def left_text(ahead: Ahead) -> str:
     """Return the time left in all phases behind two spaces; nothing where it is not known."""
-    return "" if ahead.seconds_left is None else f"  {clock(ahead.seconds_left)} left"
+    if ahead.seconds_left is None:
+        return ""
+    return f"  {'at most ' if ahead.is_most else ''}{clock(ahead.seconds_left)} left"
 
 
-def ready_text(event: EngineReady) -> str:
-    """Return the plan of a run in one or two lines."""
+def ready_text(event: EngineReady, ahead: Ahead) -> str:
+    """Return the plan of a run in two lines, with when the time left is told where it is not known yet."""
     at_most = "" if event.seconds_at_most is None else f", at most {clock(event.seconds_at_most)}"
     resumed = f" ({event.draws_done} already stored)" if event.draws_done else ""
     # A server does not tell its memory.
     memory = f", about {event.memory_bytes / _MEGABYTE:,.0f} MB" if event.memory_bytes else ""
+    later = "; no earlier run tells the time left, it comes with the first answers"
     return (
         f"{plain(event.device)}, {event.slots} slots, {event.mode} prompts{memory}\n"
         f"{event.questions} questions, {event.draws} answers{resumed}: "
-        f"at most {event.passes_at_most:,} passes{at_most}"
+        f"at most {event.passes_at_most:,} passes{at_most}{later if ahead.seconds_left is None else ''}"
     )
 
 
@@ -86,7 +89,7 @@ class LineDisplay(Display):
             case Loading(part, name):
                 self._print(f"loading {part} {plain(name)}{left_text(ahead)}")
             case EngineReady():
-                self._print(ready_text(event))
+                self._print(ready_text(event, ahead))
             case Warning(message):
                 self._print(f"warning: {plain(message)}")
             case Paused() | Resumed() | Cancelling():

@@ -42,7 +42,7 @@ class BarDisplay(Display):
             case events.Loading(part, name):
                 self._update(f"loading {part} {plain(name)}", ahead)
             case events.EngineReady():
-                self._console.print(Text(ready_text(event)))
+                self._console.print(Text(ready_text(event, ahead)))
             case events.Warning(message):
                 self._console.print(Text(f"warning: {plain(message)}"))
             case events.QuestionScored():

@@ -162,7 +162,7 @@ class _Progress:
         self._forecast.apply(event)
         self._display.show(event, self._forecast.ahead())
         if isinstance(event, RunFinished):
-            store_paces(self._waiting[self._place].plan.job, self._forecast.measured)
+            store_paces(self._waiting[self._place].plan.job, self._forecast.measured, self._forecast.lengths)
             if event.status == "complete" and self._place + 1 < len(self._waiting):
                 self._display.close()
                 self._begin(self._place + 1)

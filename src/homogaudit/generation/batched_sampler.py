@@ -246,6 +246,10 @@ class BatchedSampler:
             for draw in branch.members
         }
 
+    def live_tokens(self) -> list[int]:
+        """Return how many tokens each answer has that is being drawn."""
+        return [x.length for branch in self._branches if branch.pending.follow_up is None for x in branch.members]
+
     def step(self) -> list[Generation]:
         """Start draws in free slots, advance every live one by a token, and return those that finished."""
         begun = time.perf_counter()

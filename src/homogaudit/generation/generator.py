@@ -172,6 +172,10 @@ class Drawing(Protocol):
         """Return the text so far of every answer being drawn, by (question id, sample index)."""
         ...
 
+    def live_tokens(self) -> list[int]:
+        """Return how many tokens each answer has that is being drawn, where that is known."""
+        ...
+
     def take_started(self) -> list[str]:
         """Return the ids of the questions whose first draw has started since the last call."""
         ...

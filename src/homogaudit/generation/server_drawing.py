@@ -112,6 +112,10 @@ class ServerDrawing:
         """Return nothing: an answer is known once it is whole."""
         return {}
 
+    def live_tokens(self) -> list[int]:
+        """Return nothing, as `live_texts`."""
+        return []
+
     def draw_later(self, question_id: str) -> None:
         """Ask for what a request has left for later next; its other draws are finished."""
         request = self._later.pop(question_id)

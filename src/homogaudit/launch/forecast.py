@@ -9,17 +9,37 @@ from homogaudit.events import (
     Asking,
     EngineReady,
     Event,
+    GenerationFinished,
+    Loading,
     Paused,
     Planned,
     Progress,
     QuestionScored,
+    QuestionStarted,
     Resumed,
     RunFinished,
 )
-from homogaudit.phases import BEFORE_WORK
+from homogaudit.phases import BEFORE_WORK, Phase
+from homogaudit.statistics.answer_lengths import AnswerLengths
 
-Step = Literal["loading", "loading again", "answers", "calls", "scorings", "comparisons", "judgements", "ending"]
+Step = Literal[
+    "loading",
+    "loading again",
+    "answers",
+    "tokens",
+    "prompts",
+    "asking",
+    "beside",
+    "calls",
+    "scorings",
+    "comparisons",
+    "judgements",
+    "ending",
+]
 """What takes time: `loading again` with the files in memory, `ending` what comes behind the last step, with the report.
+
+What `answers` consist of is measured by itself, for answers of another length: their `tokens`; by question, `prompts`
+and `asking` about the greedy answer; and by answer what is done `beside` them, such as scoring.
 """
 
 STEPS: tuple[Step, ...] = ("answers", "calls", "scorings", "comparisons", "judgements")
@@ -37,10 +57,12 @@ class Ahead:
     Attributes:
         share: Of its work that is done, from 0 to 1; `None` while nothing is planned.
         seconds_left: For the rest of it; `None` while no speed is known.
+        is_most: Whether it may end before all of that is done.
     """
 
     share: float | None = None
     seconds_left: float | None = None
+    is_most: bool = False
 
 
 class Forecast:
@@ -52,6 +74,9 @@ class Forecast:
     Args:
         earlier: Seconds a step that earlier runs measured, by phase.
         clock: Seconds from any moment.
+
+    Attributes:
+        lengths: Of the answers that were drawn.
     """
 
     def __init__(
@@ -69,6 +94,12 @@ class Forecast:
         self._loading: float | None = self._earlier.get("loading", 0.0)
         self._cpu_seconds: float | None = None
         self._last_step = self._begun
+        self._is_most = False
+        self.lengths = AnswerLengths()
+        self._questions_before: int | None = None
+        self._started = self._tokens = self._drawn = self._called = 0
+        self._drawing_seconds = 0.0
+        self._is_cut_short = self._scores_beside = False
 
     @property
     def measured(self) -> Mapping[Step, float]:
@@ -86,7 +117,10 @@ class Forecast:
         match event:
             case Planned():
                 self._left = {phase: getattr(event, phase) for phase in STEPS}
+                self._is_most = event.is_most
                 self._begin()
+            case Loading("embedder"):
+                self._scores_beside = True
             case EngineReady():
                 self._loading = None
                 self._cpu_seconds = event.cpu_seconds
@@ -94,15 +128,17 @@ class Forecast:
                 self._done["answers"], self._left["answers"] = event.draws_done, event.draws - event.draws_done
                 self._begin()
             case Progress():
-                self._done["answers"], self._left["answers"] = event.draws_done, event.draws - event.draws_done
-                drawn = event.draws_done - self._stored
-                if event.seconds_left is not None and self._left["answers"]:
-                    self._measured["answers"] = event.seconds_left / self._left["answers"]
-                elif drawn > 0:
-                    self._measured["answers"] = (self._clock() - self._begun) / drawn
+                self._draw(event)
+            case QuestionStarted():
+                self._started += 1
+            case GenerationFinished():
+                if event.tokens is not None:
+                    self.lengths.add(event.tokens, is_ended=event.finish_reason == "stop")
             case Asking():
                 self._loading = None
                 self._step(_ASKING[event.who], event.done, event.calls - event.done)
+                if event.who == "model":
+                    self._called = event.done
             case QuestionScored() if self._left["scorings"] and not self._left["answers"] and not self._left["calls"]:
                 self._loading = None
                 done = self._done["scorings"] - self._begun_at["scorings"] + 1
@@ -117,6 +153,7 @@ class Forecast:
                 if loading := sum(event.phases.get(phase, 0.0) for phase in BEFORE_WORK):
                     self._measured["loading"] = loading
                     self._measured["loading again"] = min(loading, self._cpu_seconds or loading)
+                self._divide(event.phases)
             case _:
                 pass
 
@@ -131,10 +168,44 @@ class Forecast:
         if self._loading is not None:
             left += self._loading
         left += self._earlier.get("ending", 0.0)
-        return Ahead(done / (done + left) if done + left else None, left if is_known and done + left else None)
+        is_left_known = is_known and bool(done + left)
+        return Ahead(done / (done + left) if done + left else None, left if is_left_known else None, self._is_most)
 
     def _pace(self, phase: Step) -> float | None:
         return self._measured.get(phase) or self._earlier.get(phase)
+
+    def _draw(self, event: Progress) -> None:
+        """Note how far the drawing is, and what an answer of the rest takes."""
+        left = event.draws - event.draws_done
+        self._done["answers"], self._left["answers"] = event.draws_done, left
+        self._drawn, self._tokens = event.draws_done - self._stored, event.tokens
+        self._drawing_seconds = self._clock() - self._begun
+        self._is_cut_short = left > 0
+        if self._questions_before is None:
+            self._questions_before = event.questions_done
+        # Before the first question is scored only earlier runs know how long that takes.
+        is_none_scored = self._scores_beside and event.questions_done == self._questions_before
+        beside = self._earlier.get("beside") if is_none_scored else 0.0
+        if left and event.seconds_left is not None and beside is not None:
+            self._measured["answers"] = event.seconds_left / left + beside
+        elif not left and self._drawn > 0:
+            self._measured["answers"] = self._drawing_seconds / self._drawn
+
+    def _divide(self, phases: Mapping[str, float]) -> None:
+        """Measure what the answers that were drawn consist of, when the time of each phase is known."""
+        if self._is_cut_short:
+            # How long the rest takes was never seen.
+            self._measured.pop("answers", None)
+        if not (self._tokens and self._started and self._drawn > 0):
+            return
+        prompts = phases.get(Phase.PREFILL, 0.0)
+        tokens = phases.get(Phase.DECODE, 0.0) + phases.get(Phase.HOST, 0.0)
+        called = self._called * self._measured.get("calls", 0.0)
+        asking = max(0.0, phases.get(Phase.ASKING, 0.0) - called)
+        self._measured["tokens"] = tokens / self._tokens
+        self._measured["prompts"] = prompts / self._started
+        self._measured["asking"] = asking / self._started
+        self._measured["beside"] = max(0.0, self._drawing_seconds - tokens - prompts - asking) / self._drawn
 
     def _begin(self) -> None:
         self._begun = self._clock()

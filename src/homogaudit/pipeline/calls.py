@@ -20,9 +20,6 @@ from homogaudit.signals.calls import (
     verbalized_prompt,
 )
 
-CALL_KINDS: Mapping[str, str] = {"call_p_true": "p_true", "call_verbalized": "verbalized"}
-"""The kind of a stored call, by what a signal needs."""
-
 _REPLY_TOKENS = 16
 """A percentage and some words around it; what comes later is an explanation."""
 

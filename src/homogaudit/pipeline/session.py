@@ -1,6 +1,7 @@
 """One session of work on a run file: what is still to draw, to ask and to score, in that order, as events."""
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,9 +37,9 @@ from homogaudit.events import (
     Warning,
 )
 from homogaudit.generation import DrawRequest, FollowUps, Generator
-from homogaudit.generation.generator import Drawing
+from homogaudit.generation.generator import Drawing, GeneratorFacts
 from homogaudit.phases import Phase, PhaseClock, added
-from homogaudit.pipeline.calls import CALL_KINDS, ask_p_true, ask_verbalized, follow_up_call, follow_ups
+from homogaudit.pipeline.calls import ask_p_true, ask_verbalized, follow_up_call, follow_ups
 from homogaudit.pipeline.comparing import ask_same
 from homogaudit.pipeline.diversity import store_diversity
 from homogaudit.pipeline.first_looks import FirstLooks
@@ -59,7 +60,8 @@ from homogaudit.records import (
 )
 from homogaudit.report.deciding import DecisionCounter
 from homogaudit.signals.calls import P_TRUE_FOLLOW_UP
-from homogaudit.signals.registry import SIGNALS
+from homogaudit.signals.registry import calls_for
+from homogaudit.statistics.answer_lengths import AnswerLengths
 from homogaudit.store import RunFile, RunState
 from homogaudit.store.database import chunks
 from homogaudit.store.facts import ThinkingFacts
@@ -69,6 +71,10 @@ _PROGRESS_SECONDS = 0.1
 
 _NOTE_SECONDS = 1.0
 """How much of what an engine learns about itself while it draws may be lost in a kill."""
+
+_SEEN_ENDS, _SEEN_SHARE = 10, 0.5
+"""Answers that have ended (of a small run a quarter of its own), unless one has reached the limit, and share of their
+mean length that has been seen, before it is told how long the rest takes: a mean of ten is known to a third."""
 
 _ASKING_CHUNK = 1024
 """Questions whose prompts about their answers are made at once for a server; a local engine sizes its cache by all."""
@@ -170,7 +176,8 @@ class Audit:
         self._drawing: Drawing | None = None
         self._texts: dict[tuple[str, int], str] = {}
         self._known_tokens: set[int] = set(run.token_pieces())
-        self._drawn = 0
+        self._drawn = self._started = 0
+        self._lengths = AnswerLengths()
         self._warned = 0
         self._noted = 0.0
         self._session: int | None = None
@@ -251,6 +258,7 @@ class Audit:
             len(self._waiting()) + later,
             judgements,
             self._comparisons(len(missing)),
+            is_most=self._decision is not None and bool(missing),
         )
 
     def _comparisons(self, missing: int = 0) -> int:
@@ -400,6 +408,7 @@ class Audit:
             finished = self._step(drawing)
             yield from self._new_warnings(generator)
             for question_id in drawing.take_started():
+                self._started += 1
                 yield QuestionStarted(question_id, by_id[question_id].text)
             for generation in finished:
                 yield from self._store(generator, drawing, generation)
@@ -411,7 +420,7 @@ class Audit:
             now = time.perf_counter()
             if now - last_progress >= _PROGRESS_SECONDS or drawing.is_done:
                 last_progress = now
-                self._progress = self._measure(drawing, decoding, self._worked() - begun)
+                self._progress = self._measure(generator.facts, drawing, decoding, self._worked() - begun)
                 yield self._progress
 
     def _step(self, drawing: Drawing) -> list[Generation]:
@@ -435,6 +444,8 @@ class Audit:
             self._run.add_generation(generation, self._session, self._session_seconds(), pieces)
             self._known_tokens |= new
         self._drawn += 1
+        if generation.tokens is not None:
+            self._lengths.add(generation.tokens, is_ended=generation.finish_reason == "stop")
         if self._looks is not None and self._looks.is_due(generation.question_id):
             self._look_at_audited(self._looks, generation.question_id)
         if generation.state is GenerationState.ERROR:
@@ -581,15 +592,10 @@ class Audit:
         """Return the seconds of this session so far, without pauses."""
         return sum(self._clock.seconds().values())
 
-    def _measure(self, drawing: Drawing, decoding: Decoding, spent: float) -> Progress:
+    def _measure(self, facts: GeneratorFacts, drawing: Drawing, decoding: Decoding, spent: float) -> Progress:
         """Return how far the drawing is; `spent` are its seconds with what is done beside it, such as scoring."""
         counts = drawing.counts
-        speed = counts.tokens / counts.seconds if counts.seconds else 0.0
-        left = self._draws - self._stored - self._drawn
-        # What is finished first is short, so the tokens of answers still being written count for the finished ones too.
-        tokens_per_answer = min(decoding.max_tokens, counts.tokens / max(1, self._drawn))
         waiting = sum(1 for count in self._remaining.values() if count)
-        beside = max(0.0, spent - counts.seconds) / max(1, len(self._remaining) - waiting)
         return Progress(
             questions_done=len(self._questions) - waiting,
             questions=len(self._questions),
@@ -597,13 +603,41 @@ class Audit:
             draws=self._draws,
             tokens=counts.tokens,
             passes=counts.passes,
-            tokens_per_second=speed,
+            tokens_per_second=counts.tokens / counts.seconds if counts.seconds else 0.0,
             seconds=time.perf_counter() - self._begun,
-            seconds_left=left * tokens_per_answer / speed + waiting * beside if speed else None,
+            seconds_left=self._seconds_left(facts, drawing, decoding, waiting, spent),
             slots_in_use=drawing.live,
             questions_stopped=0 if self._looks is None else len(self._looks.stopped),
             deltas=_deltas(drawing, self._texts),
         )
+
+    def _seconds_left(
+        self, facts: GeneratorFacts, drawing: Drawing, decoding: Decoding, waiting: int, spent: float
+    ) -> float | None:
+        """Return about how long the questions that wait for answers take; `None` while too little was drawn to tell."""
+        counts, left = drawing.counts, self._draws - self._stored - self._drawn
+        if not counts.tokens:
+            # Some servers do not count them.
+            return spent / self._drawn * left if self._drawn else None
+        written = drawing.live_tokens()
+        lengths = self._lengths.with_open(written)
+        mean = lengths.mean_of(decoding)
+        is_known = lengths.ends >= min(_SEEN_ENDS, self._draws / 4) or lengths.longest >= decoding.max_tokens
+        if left and not (is_known and lengths.mean_of(decoding, most=lengths.longest) >= _SEEN_SHARE * mean):
+            return None
+        tokens = (left - len(written)) * mean + sum(lengths.mean_of(decoding, x) for x in written)
+        # The last answers are written in steps of a few, as many as the longest of n needs: about 1 + ln n means.
+        slots = max(1, min(left, facts.slots))
+        youngest = min(written, default=0) if left == len(written) else 0
+        longest = max(decoding.max_tokens, decoding.greedy_max_tokens) - youngest
+        last = min(longest, lengths.mean_of(decoding, youngest) * (1 + math.log(slots)))
+        steps = max(tokens / slots, last)
+        in_step, an_answer = _step_costs(facts)
+        drawn = counts.seconds - counts.prompt_seconds
+        drawn *= (in_step * steps + an_answer * tokens) / (in_step * max(1, counts.steps) + an_answer * counts.tokens)
+        prompts = counts.prompt_seconds * (len(self._remaining) / max(1, self._started) - 1)
+        beside = max(0.0, spent - counts.seconds) / max(1, len(self._remaining) - waiting)
+        return drawn + prompts + waiting * beside
 
     def _obey(self, drawing: Drawing | None = None) -> Iterator[Event]:
         """Answer a snapshot request, stand still while paused, and say that a cancel was heard."""
@@ -638,9 +672,7 @@ class Audit:
                 # Of the rate it says nothing, and of most questions nothing else is told.
                 self._run.wanted_calls = []
                 return
-            chosen = (SIGNALS[name] for name in self._job.scoring.signals or SIGNALS)
-            wanted = {CALL_KINDS[need] for signal in chosen for need in signal.needs if need in CALL_KINDS}
-            self._run.wanted_calls = sorted(wanted)
+            self._run.wanted_calls = calls_for(self._job.scoring.signals)
 
     def _note_how_asked(self, generator: Generator) -> None:
         """Note whether the model is asked behind its answers, as its template can; a run goes on as it began."""
@@ -847,6 +879,15 @@ class Audit:
 
     def _session_seconds(self) -> float:
         return time.perf_counter() - self._session_begun
+
+
+def _step_costs(facts: GeneratorFacts) -> tuple[float, float]:
+    """Return what a step takes however many answers it advances, and what each of them adds; in any one unit."""
+    full, single = facts.seconds_per_step, facts.seconds_per_single_step
+    if full is None or single is None or facts.slots < 2:
+        return 0.0, 1.0
+    an_answer = max(0.0, full - single) / (facts.slots - 1)
+    return max(0.0, single - an_answer), an_answer
 
 
 def _deltas(drawing: Drawing, known: dict[tuple[str, int], str]) -> tuple[TextDelta, ...]:

@@ -5,7 +5,7 @@ All values are oriented so that higher is more uncertain. Whether a signal works
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TypeVar
@@ -40,6 +40,15 @@ class Signals(Mapping[str, AnySignal]):
 
 
 SIGNALS: Mapping[str, AnySignal] = Signals()
+
+_CALL_KINDS: Mapping[str, str] = {"call_p_true": "p_true", "call_verbalized": "verbalized"}
+"""The kind of a stored call, by what a signal needs."""
+
+
+def calls_for(names: Collection[str]) -> list[str]:
+    """Return the kinds of calls to the model that some signals need, sorted; no names stand for all signals."""
+    needs = {need for name in names or SIGNALS for need in SIGNALS[name].needs}
+    return sorted(kind for need, kind in _CALL_KINDS.items() if need in needs)
 
 
 def choose_signals(names: Iterable[str]) -> tuple[str, ...]:

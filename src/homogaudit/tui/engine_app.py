@@ -325,7 +325,7 @@ class EngineApp(App[None]):
             await bridge.run()
         finally:
             self._bridge = None
-        await asyncio.to_thread(store_paces, job, bridge.forecast.measured)
+        await asyncio.to_thread(store_paces, job, bridge.forecast.measured, bridge.forecast.lengths)
 
     def _tell(self, state: LiveState) -> None:
         self.post_message(self.Told(state))

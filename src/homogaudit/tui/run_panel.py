@@ -73,7 +73,7 @@ class RunPanel(Figure):
         progress, left = state.progress, state.ahead.seconds_left
         is_left_known = left is not None and state.is_working and shown != "waiting"
         if is_left_known:
-            parts.append(f"{clock(left)} left")
+            parts.append(f"{'at most ' if state.ahead.is_most else ''}{clock(left)} left")
         if state.status in ("asking", "judging") and state.asking is not None:
             parts.append(f"{count(state.asking.done)} of {count(state.asking.calls)} calls")
         elif progress is not None and shown != "waiting":

@@ -30,9 +30,9 @@ from homogaudit.launch.forecast import Forecast
 from homogaudit.launch.requests import RunRequest, decoding_of, preset_of
 from homogaudit.launch.run_paths import list_runs
 from homogaudit.launch.run_summary import RunSummary, summarize
-from homogaudit.launch.speeds import find_paces, find_speeds
+from homogaudit.launch.speeds import Drawn, find_paces, find_speeds
 from homogaudit.questions import load_questions
-from homogaudit.records import Decoding
+from homogaudit.signals.registry import calls_for, choose_signals
 
 _RUNS_SHOWN = 200
 """Each is opened to be described; those before are found with `homogaudit runs`."""
@@ -136,27 +136,34 @@ def workload_of(request: RunRequest) -> Workload:
         tokens / speeds.engine if speeds else None,
         _model_bytes(model),
         machine_memory().available,
-        _expected_seconds(job, decoding, questions),
+        _expected_seconds(job, Drawn(decoding, questions)),
     )
 
 
 def _scoring(request: RunRequest, embedder: str | None, models: ModelsFile) -> Scoring:
     """Return by what a run would be scored, as far as its pace depends on it."""
     judge = request.judge if request.judge and request.judge.startswith("model:") else None
+    signals = choose_signals(request.signals or preset_of(request.preset).signals)
     # What is wrong with an embedder is told when the run is planned.
     with contextlib.suppress(HomogauditError):
-        return Scoring(judge, embedder_source=resolve_job_embedder(embedder, models, wanted=request.use_embedder)[0])
-    return Scoring(judge)
+        source = resolve_job_embedder(embedder, models, wanted=request.use_embedder)[0]
+        return Scoring(judge, embedder_source=source, signals=signals)
+    return Scoring(judge, signals=signals)
 
 
-def _expected_seconds(job: Job, decoding: Decoding, questions: int) -> float | None:
+def _expected_seconds(job: Job, drawn: Drawn) -> float | None:
     """Return what a run would take by the paces of earlier ones, as the run itself tells it before it begins."""
-    paces = find_paces(job, decoding, questions)
+    paces = find_paces(job, drawn)
     if "answers" not in paces:
         return None
-    is_judged = job.scoring.judge is not None
+    questions, scoring = drawn.questions, job.scoring
+    calls = len(calls_for(scoring.signals)) if job.model and job.model.kind == "server" else 0
     forecast = Forecast(paces)
-    forecast.apply(Planned(questions * (decoding.samples + 1), judgements=questions if is_judged else 0))
+    forecast.apply(
+        Planned(
+            questions * (drawn.decoding.samples + 1), calls * questions, judgements=questions if scoring.judge else 0
+        )
+    )
     return forecast.ahead().seconds_left
 
 
