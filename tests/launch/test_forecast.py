@@ -168,8 +168,15 @@ def test_while_the_engine_tells_no_time_left_that_of_earlier_runs_counts():
     clock.now = 10.0
     found.apply(progress(1, None))
     assert found.ahead().seconds_left is None
-    found = forecast(Planned(60), READY, progress(1, None), earlier={"answers": 2.0}, clock=clock)
-    assert found.ahead().seconds_left == pytest.approx(59 * 2.0)
+    clock.now = 0.0
+    found = forecast(Planned(60), READY, earlier={"answers": 2.0}, clock=clock)
+    clock.now = 10.0
+    # 59 are being written or to be: all 60 take 120 seconds.
+    found.apply(progress(1, None))
+    assert found.ahead().seconds_left == pytest.approx(110.0)
+    clock.now = 200.0
+    found.apply(progress(20, None))
+    assert found.ahead().seconds_left == pytest.approx(40 * 0.2)
 
 
 def test_stored_answers_are_scored_at_the_speed_of_this_session():

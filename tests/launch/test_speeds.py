@@ -132,7 +132,9 @@ def test_loading_takes_longer_in_the_first_run_after_a_start_of_the_machine(
     assert find_paces(job) == {"loading": 7.0, "answers": 1.0}
 
 
-def test_the_ending_of_as_many_questions_counts_before_that_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_ending_is_that_of_the_run_with_the_nearest_number_of_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("HOMOGAUDIT_RUNS", str(tmp_path / "runs"))
     for name, questions in (("few", 2), ("many", 50)):
         path = tmp_path / f"{name}.audit"
@@ -146,7 +148,8 @@ def test_the_ending_of_as_many_questions_counts_before_that_of_others(tmp_path: 
         store_paces(Job(str(path), JobModel("/models/tiny.gguf")), {"ending": float(questions)})
     job = Job("", JobModel("/models/tiny.gguf"))
     assert find_paces(job, Drawn(Decoding(), 2)) == {"ending": 2.0}
-    assert find_paces(job, Drawn(Decoding(), 7)) == {"ending": 50.0}
+    assert find_paces(job, Drawn(Decoding(), 7)) == {"ending": 2.0}
+    assert find_paces(job, Drawn(Decoding(), 12)) == {"ending": 50.0}
 
 
 def test_a_file_of_speeds_that_is_spoilt_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

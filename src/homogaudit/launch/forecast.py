@@ -50,6 +50,10 @@ _ASKING: dict[str, Step] = {"model": "calls", "model of meaning": "comparisons",
 """The phase in which each one is asked."""
 
 
+_LEAST = 0.1
+"""Of the pace of earlier answers, what an answer still takes when all of them should be done already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ahead:
     """Where a session stands.
@@ -188,6 +192,10 @@ class Forecast:
         beside = self._earlier.get("beside") if is_none_scored else 0.0
         if left and event.seconds_left is not None and beside is not None:
             self._measured["answers"] = event.seconds_left / left + beside
+        elif left and (pace := self._earlier.get("answers")):
+            # Of answers that are being written it is known how long they are at work.
+            all_of_them = pace * (left + self._drawn) - self._drawing_seconds
+            self._measured["answers"] = max(all_of_them / left, _LEAST * pace)
         elif not left and self._drawn > 0:
             self._measured["answers"] = self._drawing_seconds / self._drawn
 

@@ -1,6 +1,7 @@
 """What `homogaudit bench` and earlier runs measured on this machine, kept beside the runs."""
 
 import contextlib
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,7 +103,8 @@ def find_paces(job: Job, drawn: Drawn | None = None) -> dict[Step, float]:
         drawn = drawn or _drawn_of(job)
         found: dict[Step, float] = _kept(kept, _who(job))
         if drawn is not None:
-            found |= _composed(found, job, drawn, stored.get(_LENGTHS, {})) | _kept(kept, _who(job, drawn))
+            found |= _composed(found, job, drawn, stored.get(_LENGTHS, {})) | _nearest_ending(kept, job, drawn)
+            found |= _kept(kept, _who(job, drawn))
     except (HomogauditError, AttributeError, KeyError, TypeError, ValueError):
         return {}
     again = found.pop("loading again", None)
@@ -113,6 +115,16 @@ def find_paces(job: Job, drawn: Drawn | None = None) -> dict[Step, float]:
 
 def _kept(kept: Any, who: Mapping[Step, str]) -> dict[Step, float]:
     return {phase: float(kept[phase][name]) for phase, name in who.items() if name in kept.get(phase, {})}
+
+
+def _nearest_ending(kept: Any, job: Job, drawn: Drawn) -> dict[Step, float]:
+    """Return what comes behind the last step of the run whose number of questions is nearest, as a ratio."""
+    ours = _who(job)["ending"]
+    counts = {name: name.removeprefix(ours).removesuffix(" questions").strip() for name in kept.get("ending", {})}
+    found = {int(count): float(kept["ending"][name]) for name, count in counts.items() if count.isdigit()}
+    if not found:
+        return {}
+    return {"ending": found[min(found, key=lambda x: abs(math.log(max(1, x) / max(1, drawn.questions))))]}
 
 
 def _composed(found: Mapping[Step, float], job: Job, drawn: Drawn, lengths: Any) -> dict[Step, float]:
