@@ -661,11 +661,13 @@ def test_live_texts_only_ever_grow_and_end_as_the_answers() -> None:
     model = FakeSequences(hashed_logits(2.0, len(pieces)), sequences=9, pieces=pieces)
     sampler = start(model, questions(5, 6), prompts(5), 7)
     before: dict[tuple[str, int], str] = {}
-    seen = 0
+    seen = of_finished = 0
     while not sampler.is_done:
         finished = {(one.question_id, one.sample_index): one for one in sampler.step()}
         live = sampler.live_texts()
-        assert len(live) == sampler.live
+        assert len(live) == len(sampler.live_tokens()) == sampler.live
+        of_finished += sum(one.tokens or 0 for one in finished.values())
+        assert sum(sampler.live_tokens()) + of_finished == sampler.counts.tokens
         assert not live.keys() & finished.keys()
         for key, text in before.items():
             # Broken bytes are left out while the answer grows and shown as U+FFFD when it is finished.

@@ -15,6 +15,7 @@ from homogaudit.signals.registry import (
     RunSignal,
     Signal,
     SignalInputs,
+    calls_for,
     choose_signals,
     compute_run_signals,
     compute_signals,
@@ -151,3 +152,9 @@ def test_a_cost_class_stands_for_its_signals_and_all_for_everything():
     assert "token_entropy_mean" in free
     assert choose_signals(["p_true", "free", "token_entropy_mean"]) == ("p_true", *free)
     assert choose_signals(["free", "all"]) == ()
+
+
+def test_the_calls_are_those_that_the_chosen_signals_need():
+    assert calls_for(()) == ["p_true", "verbalized"]
+    assert calls_for(["verbalized_confidence", "token_entropy_mean"]) == ["verbalized"]
+    assert calls_for(["token_entropy_mean"]) == []
