@@ -61,7 +61,7 @@ def test_an_estimate_goes_by_earlier_runs_with_all_phases_as_the_run_itself_does
     questions.write_text("One?\nTwo?\nThree?\n", encoding="utf-8")
     request = RunRequest(str(model), str(questions), samples=4, use_embedder=False, judge="model:x")
     assert workload_of(request).expected_seconds is None
-    assert workload_content(workload_of(request)).plain.splitlines()[1].startswith("no run of this model yet")
+    assert workload_content(workload_of(request)).plain.splitlines()[1].startswith("no earlier run")
     job = Job("", JobModel(str(model)), scoring=Scoring(judge="model:x"))
     store_paces(job, {"loading": 8.0, "loading again": 8.0, "answers": 2.0, "judgements": 0.5, "ending": 4.0})
     # Loading, 3 x 5 answers, 3 judgements and what comes behind them.

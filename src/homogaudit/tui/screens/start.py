@@ -256,7 +256,7 @@ def workload_content(found: Workload, *, may_stop: bool = False) -> Content:
     elif found.seconds is not None:
         time = f"at most {duration(found.seconds)} at the benched speed"
     else:
-        time = "no run of this model yet: the time is told while it draws"
+        time = "no earlier run: the time is told while it draws"
     memory = f"model {found.model_bytes / 1e6:,.0f} MB" if found.model_bytes else "model not on this machine,"
     if found.available_bytes is not None:
         memory += f" of {found.available_bytes / 1e6:,.0f} MB free"
