@@ -390,7 +390,8 @@ class QuestionScored(Event):
         samples: N.
         label: The judge's word on the greedy answer; `None` without a judge.
         assignments: Cluster number of each valid sample in the order of its index, by clustering name.
-        is_stopped: Whether it is drawn no further than its first samples, which lie apart; `samples` is their number.
+        is_apart: Whether its first samples form two clusters or more; `None` where the run is not for the rate alone.
+        is_audited: Whether it is of the random share of such a run that is drawn to the end.
     """
 
     question_id: str
@@ -400,7 +401,13 @@ class QuestionScored(Event):
     samples: int
     label: str | None
     assignments: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
-    is_stopped: bool = False
+    is_apart: bool | None = None
+    is_audited: bool = False
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it is drawn no further than its first samples; `samples` is their number."""
+        return self.is_apart is True and not self.is_audited
 
 
 @dataclass(frozen=True, slots=True)

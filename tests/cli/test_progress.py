@@ -18,6 +18,15 @@ def test_a_provisional_rate_says_what_it_waits_for():
     assert text == "25.0% of 4 with one cluster (embedding), provisional: 4 scored, waiting for question 1"
 
 
+def test_the_rate_of_a_run_for_the_rate_alone_is_told_as_an_estimate():
+    rates = RateCounter()
+    rates.add(QuestionScored("q0", 0, {"embedding": 1}, 8, 8, None, is_apart=False))
+    assert rate_text(rates.shown()) == "1 scored, none audited yet"
+    rates.add(QuestionScored("q1", 1, {"embedding": 4}, 8, 8, None, is_apart=True, is_audited=True))
+    rates.add(QuestionScored("q2", 2, {"embedding": 3}, 3, 3, None, is_apart=True))
+    assert rate_text(rates.shown()) == "about 33.3% of 3 with one cluster (embedding), 1 audited"
+
+
 def test_a_run_that_stops_once_it_is_decided_shows_what_is_left_in_place_of_a_rate(capsys, monkeypatch):
     monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
     display = progress.LineDisplay()

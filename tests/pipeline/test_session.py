@@ -58,7 +58,9 @@ from homogaudit.records import (
     Question,
     TokenStatistics,
 )
+from homogaudit.report.build import build
 from homogaudit.signals.registry import SIGNALS
+from homogaudit.statistics.running_rate import RateCounter
 from homogaudit.store import RunFile, RunState
 from homogaudit.store.rate_only import RateOnly
 
@@ -1130,6 +1132,14 @@ def test_a_question_whose_first_samples_lie_apart_stops_there(alone: Bench):
     stopped = {x.question_id for x in of(QuestionScored, events) if x.is_stopped}
     assert stopped == {x for x, found in wanted.items() if len(found) == 4}
     assert {x.samples for x in of(QuestionScored, events) if x.is_stopped} == {3}
+    # What is told of looks and audited questions is what the report reads of the file.
+    counter = RateCounter()
+    for event in of(QuestionScored, events):
+        counter.add(event)
+    report = build(alone.run, draws=50)
+    live = counter.shown().primary
+    assert live is not None and live.is_two_phase
+    assert live.rate == report.homogenization.methods[live.method].scr
     last = of(Progress, events)[-1]
     assert (last.questions_stopped, last.draws_done, last.draws) == (len(stopped), *2 * [len(alone.texts())])
     # All looks are kept, those at audited questions too, and say what they saw.

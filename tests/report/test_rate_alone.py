@@ -1,15 +1,20 @@
 """The report of a run for the rate alone: what its rate counts, and what all else rests on."""
 
+import json
 from collections.abc import Callable, Iterator
+from io import StringIO
 
 import pytest
 
-from homogaudit.records import Generation, GenerationState
+from homogaudit.questions.thinking import split_thinking
+from homogaudit.records import Clustering, Generation, GenerationState, Prompting
 from homogaudit.report.build import build
 from homogaudit.report.headline import headline
+from homogaudit.report.html.questions import question_data
 from homogaudit.report.layout import sections
 from homogaudit.report.model_card import to_model_card
 from homogaudit.report.question_rows import question_rows
+from homogaudit.report.question_table import columns
 from homogaudit.report.records import MethodFigures, Report
 from homogaudit.report.run_data import read_run
 from homogaudit.report.summary import summary
@@ -18,6 +23,7 @@ from homogaudit.statistics import Rate
 from homogaudit.statistics.two_phase_rate import two_phase_rate
 from homogaudit.store import RunFile
 from homogaudit.store.rate_only import FirstLook, RateOnly
+from homogaudit.store.recorded import export_run
 
 from .conftest import JACCARD, RunBuilder
 
@@ -98,6 +104,37 @@ def test_a_stopped_question_is_not_missing(run: RunFile):
     assert not any("unfinished" in x or "fewer valid" in x for x in report.validity.warnings)
     rows = question_rows(read_run(run)).rows
     assert all(row.is_drawn and not row.outside for row in rows)
+
+
+def test_a_stopped_question_is_shown_as_such_and_never_as_one_cluster(run: RunFile):
+    stopped = [f"q{position}" for position in range(12, N) if f"q{position}" not in AUDITED]
+    questions = question_rows(read_run(run))
+    assert [row.id for row in questions.where("stopped")] == stopped
+    # Under another clustering its first samples may be one cluster: what the others would be is not known.
+    method = run.clustering_methods()[0]
+    run.add_clusterings(Clustering(question_id, method, (0, 0, 0)) for question_id in stopped)
+    questions = question_rows(read_run(run))
+    assert not {row.id for row in questions.where("one_cluster")} & set(stopped)
+    (flag,) = [column for column in columns(questions) if column.name == "stopped"]
+    assert [row.id for row in questions if flag.of(row)] == stopped
+    told = {row["id"]: row["outside"] for row in question_data(questions)["questions"]}
+    assert {name for name, text in told.items() if text == "stopped after 3 samples, which lie apart"} == set(stopped)
+
+
+def test_only_the_audited_questions_are_exported_until_all_is_drawn(builder: RunBuilder):
+    run = builder.score(JACCARD)
+    stream = StringIO()
+    assert export_run(run, stream, parse_answer=lambda text: split_thinking(text, Prompting(), False)) == len(AUDITED)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()[1:]]
+    assert {line["id"] for line in lines} == AUDITED
+    assert all(len(line["samples"]) == 5 for line in lines)
+    run.continued = True
+    assert run.audited_alone() == AUDITED
+    for position in range(12, N):
+        if f"q{position}" not in AUDITED:
+            for index in (3, 4):
+                run.add_generation(Generation(f"q{position}", index, "more", "more", GenerationState.VALID))
+    assert run.audited_alone() is None
 
 
 def test_it_is_said_wherever_the_figures_are(run: RunFile):

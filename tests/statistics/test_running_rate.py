@@ -1,10 +1,13 @@
 """The running rate: when it is shown, and which questions it covers."""
 
+from dataclasses import replace
+
 import pytest
 from scipy import stats
 
 from homogaudit.events import QuestionScored
 from homogaudit.statistics.running_rate import RateCounter
+from homogaudit.statistics.two_phase_rate import two_phase_rate
 
 
 def scored(position: int, clusters: int, *, valid: int = 2) -> QuestionScored:
@@ -58,6 +61,47 @@ def test_a_question_that_is_scored_twice_counts_once():
     running = counter(scored(0, 1), scored(0, 1)).shown()
     assert [(rate.k, rate.n) for rate in running.rates] == [(1, 1)]
     assert running.scored == 1
+
+
+def looked_at(position: int, clusters: int, *, is_apart: bool, is_audited: bool = False) -> QuestionScored:
+    samples = 3 if is_apart and not is_audited else 8
+    return QuestionScored(
+        f"q{position}",
+        position,
+        {"jaccard": clusters},
+        samples,
+        samples,
+        None,
+        is_apart=is_apart,
+        is_audited=is_audited,
+    )
+
+
+def test_of_a_run_for_the_rate_alone_reversals_count_for_the_questions_that_have_stopped():
+    # Ten questions, four of them audited: two stayed open and are single, and one audited one that lay apart is too.
+    events = [
+        looked_at(0, 1, is_apart=False),
+        looked_at(1, 1, is_apart=False, is_audited=True),
+        looked_at(2, 2, is_apart=False),
+        looked_at(3, 1, is_apart=True, is_audited=True),
+        looked_at(4, 3, is_apart=True, is_audited=True),
+        looked_at(5, 2, is_apart=True, is_audited=True),
+        *(looked_at(position, 3, is_apart=True) for position in range(6, 10)),
+    ]
+    running = counter(*events).shown()
+    (found,) = running.rates
+    assert found.is_two_phase and found.value() == pytest.approx(2 / 10 + 1 / 4)
+    assert (found.k, found.n, found.rate) == (4, 10, two_phase_rate(2, 10, 1, 4))
+    # Before an audited one there is no estimate.
+    assert [found.value(n) for n in (1, 2, 4)] == [None, 1.0, pytest.approx(2 / 4 + 1 / 2)]
+    # Three samples do not compare with eight, and only the audited ones are a random part.
+    assert running.histograms == {"jaccard": {1: 2, 2: 1, 3: 1}}
+
+
+def test_a_stopped_question_with_a_missing_answer_counts_all_the_same():
+    stopped = replace(looked_at(1, 2, is_apart=True), valid_samples=2)
+    running = counter(looked_at(0, 1, is_apart=False, is_audited=True), stopped).shown()
+    assert (running.rates[0].value(), running.skipped) == (0.5, 0)
 
 
 def test_the_clustering_that_the_verdict_reads_comes_first():

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from homogaudit.records import GREEDY, Generation, GenerationState, Question
+from homogaudit.errors import ParametersDifferError
+from homogaudit.records import GREEDY, Generation, GenerationState, Question, questions_digest
 from homogaudit.store import RunFile, RunState
+from homogaudit.store.merge import merge_runs
 from homogaudit.store.rate_only import FirstLook, RateOnly
 from homogaudit.store.salvage import salvage
 
@@ -61,3 +63,26 @@ def test_what_is_salvaged_of_a_run_keeps_its_looks(run: RunFile, tmp_path: Path)
     with RunFile.open(tmp_path / "out.audit") as found:
         assert found.first_looks() == {"a": FirstLook(True, True)}
         assert found.question_states()["a"] is RunState.DRAWN
+
+
+def test_unfinished_runs_are_merged_with_their_looks_unless_one_of_them_goes_on(tmp_path: Path):
+    questions = [Question(name, name) for name in ("a", "b")]
+    parameters = {
+        "questions": {"count": 2, "sha256": questions_digest(questions)},
+        "decoding": {"samples": 5, "greedy_max_tokens": 4},
+        "rate_only": RateOnly(0.5).as_parameter(),
+    }
+    paths = [tmp_path / f"{question.id}.audit" for question in questions]
+    for path, question in zip(paths, questions, strict=True):
+        with RunFile.create(path, model="m", question_source="s", questions=questions, parameters=parameters) as part:
+            for index in (GREEDY, 0, 1, 2):
+                part.add_generation(Generation(question.id, index, "x", "x", GenerationState.VALID))
+            part.add_first_look(question.id, FirstLook(is_apart=True, stops=question.id == "a"))
+    merge_runs(paths, tmp_path / "both.audit", run_signals=())
+    with RunFile.open(tmp_path / "both.audit") as both:
+        assert both.first_looks() == {"a": FirstLook(True, True), "b": FirstLook(True, False)}
+        assert both.question_states() == {"a": RunState.DRAWN, "b": RunState.UNFINISHED}
+    with RunFile.open(paths[0], writable=True) as one:
+        one.continued = True
+    with pytest.raises(ParametersDifferError, match="`continued` is true and false"):
+        merge_runs(paths, tmp_path / "again.audit", run_signals=())

@@ -19,6 +19,7 @@ from homogaudit.records import (
 from homogaudit.report.question_rows import question_rows
 from homogaudit.report.run_data import read_run
 from homogaudit.store import RunFile, Scoring
+from homogaudit.store.rate_only import FirstLook, RateOnly
 from homogaudit.tui.question_rows import (
     Column,
     Filter,
@@ -30,6 +31,7 @@ from homogaudit.tui.question_rows import (
     row_source,
     select,
 )
+from homogaudit.tui.question_view import load_question
 
 METHOD = ClusteringMethod("jaccard", "single", 0.4)
 QUESTIONS = [
@@ -66,6 +68,26 @@ def run(make_run: Callable[..., RunFile]) -> RunFile:
     for question in "abc":
         run.mark_scored(question, run.scoring.key)
     return run
+
+
+def test_a_question_that_has_stopped_is_told_and_has_no_entropy(make_run: Callable[..., RunFile]) -> None:
+    rule = RateOnly(0.2, seed=1)
+    run = make_run(QUESTIONS, decoding={"samples": 5, "greedy_max_tokens": 9}, rate_only=rule.as_parameter())
+    stopped = next(x.id for x in QUESTIONS if x.id not in rule.audited(y.id for y in QUESTIONS))
+    draw(run, stopped, 3)
+    run.add_first_look(stopped, FirstLook(is_apart=True, stops=True))
+    run.add_clusterings([Clustering(stopped, METHOD, (0, 1, 1))])
+    run.scoring = Scoring(judge=None, methods=(METHOD,))
+    run.mark_scored(stopped, run.scoring.key)
+    row = next(row for row in load_rows(run) if row.id == stopped)
+    assert (row.state, row.result, row.is_stopped) == ("scored", "stopped", True)
+    assert (row.sizes, row.entropy, row.is_single) == ((1, 2), None, False)
+    assert load_question(run, stopped).is_stopped
+    # Once it is to be drawn to the end it waits for its other answers.
+    run.continued = True
+    row = next(row for row in load_rows(run) if row.id == stopped)
+    assert (row.result, row.is_stopped) == ("unfinished", False)
+    assert not load_question(run, stopped).is_stopped
 
 
 def ids(rows: tuple[QuestionRow, ...], positions: list[int]) -> str:

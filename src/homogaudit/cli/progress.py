@@ -43,7 +43,11 @@ def rate_text(running: RunningRates, deciding: Deciding | None = None) -> str:
     rate = running.primary
     if rate is None:
         return "no question scored yet"
-    text = f"{percent(rate.rate.value)} of {rate.n} with one cluster ({rate.method})"
+    if (value := rate.value()) is None:
+        return f"{rate.n} scored, none audited yet"
+    text = f"{percent(value)} of {rate.n} with one cluster ({rate.method})"
+    if rate.is_two_phase:
+        text = f"about {text}, {rate.audited[-1]} audited"
     return f"{text}, provisional: {running.note}" if running.note else text
 
 

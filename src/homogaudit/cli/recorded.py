@@ -212,6 +212,7 @@ def export(
     """
     from homogaudit.report.homogenization import primary_name, run_methods
     from homogaudit.report.labels import choose_judge
+    from homogaudit.report.numbers import count
     from homogaudit.report.text import plain
     from homogaudit.store.recorded import ExportOptions
     from homogaudit.store.run_file import RunFile
@@ -229,9 +230,10 @@ def export(
     with RunFile.open(path) as opened:
         if opened.status != "complete":
             typer.echo(f"the run `{plain(path.name)}` is not complete; only what is there is exported", err=True)
-        elif (rule := opened.rate_rule) is not None:
-            stopped = f"some questions have only {rule.first} samples because these lie apart"
-            typer.echo(f"the run `{plain(path.name)}` is for the rate alone: {stopped}", err=True)
+        if (audited := opened.audited_alone()) is not None:
+            told = f"only the {count(len(audited))} audited of {count(len(opened))} questions are exported"
+            rest = "; `run ... --rate-only --continue` draws the rest"
+            typer.echo(f"the run `{plain(path.name)}` is for the rate alone: {told}{rest}", err=True)
         labels = None if judge == "none" else choose_judge(opened, judge)
         methods = run_methods(opened)
         options = ExportOptions(

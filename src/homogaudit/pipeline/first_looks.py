@@ -40,6 +40,10 @@ class FirstLooks:
         """Whether a question of the audit is to be looked at, as the others are: once its first samples are there."""
         return question_id in self.audited and question_id not in self._looks
 
+    def is_apart(self, question_id: str) -> bool:
+        """Whether somebody has looked at the first samples of a question, and they lie apart."""
+        return question_id in self._looks and self._looks[question_id].is_apart
+
     def wanted(self, question_id: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the sample indexes of a question to be drawn now, and those that may come after the look."""
         first, rest = range(self.first), range(self.first, self._samples)

@@ -330,16 +330,17 @@ class Scorer:
     def _scored(
         self, question_id: str, clusterings: Mapping[str, Clustering], valid: int, verdict: Label | None
     ) -> QuestionScored:
-        is_stopped = self.looks is not None and question_id in self.looks.stopped
+        looks = self.looks
         return QuestionScored(
             question_id,
             self._positions[question_id],
             {name: clustering.clusters for name, clustering in clusterings.items()},
             valid,
-            self.looks.first if self.looks is not None and is_stopped else self._expected_samples,
+            looks.first if looks is not None and question_id in looks.stopped else self._expected_samples,
             verdict.value.value if verdict else None,
             {name: clustering.assignment for name, clustering in clusterings.items()},
-            is_stopped,
+            is_apart=None if looks is None else looks.is_apart(question_id),
+            is_audited=looks is not None and question_id in looks.audited,
         )
 
     def _called(self, question_id: str, kind: str) -> float | Unavailable | None:

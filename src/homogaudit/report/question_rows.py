@@ -42,6 +42,7 @@ class QuestionRow:
         position: Its place in the question file, from 0.
         sample_set: The question and its draws as far as they are there, without token arrays.
         is_drawn: All its draws are finished; a question that is not enters no figure.
+        is_stopped: It is drawn no further than its first samples, which lie apart, as the run is for the rate alone.
         outside: Why the question does not enter the single-cluster rate; empty where it does.
         assignments: Cluster of each valid sample, in the order of the samples, by clustering; numbered from 0 by first
             appearance.
@@ -55,6 +56,7 @@ class QuestionRow:
     position: int
     sample_set: SampleSet
     is_drawn: bool
+    is_stopped: bool
     outside: str
     assignments: Mapping[str, tuple[int, ...]]
     primary: str | None
@@ -108,8 +110,11 @@ class QuestionRow:
 
     @property
     def is_in_one_cluster(self) -> bool:
-        """Whether the question enters the single-cluster rate, and all its samples form one cluster."""
-        return not self.outside and len(set(self.assignments[self.primary or ""])) == 1
+        """Whether the question enters the single-cluster rate, and all its samples form one cluster.
+
+        One that has stopped does not; how many such would have come to one cluster is estimated from the audited ones.
+        """
+        return not self.outside and not self.is_stopped and len(set(self.assignments[self.primary or ""])) == 1
 
     @property
     def is_wrong(self) -> bool:
@@ -187,6 +192,7 @@ FILTERS: Mapping[str, QuestionFilter] = MappingProxyType(
         "unlabelled": QuestionFilter("Neither correct nor incorrect", lambda row: row.is_unlabelled),
         "cut": QuestionFilter("With cut answers", lambda row: row.is_cut),
         "refused": QuestionFilter("Refused", lambda row: row.is_refused),
+        "stopped": QuestionFilter("Stopped early", lambda row: row.is_stopped),
     }
 )
 """By the names that sections use for the questions behind a sentence."""
@@ -231,7 +237,7 @@ class Questions(Sequence[QuestionRow]):
         """Return the questions of which all of these filters hold.
 
         Args:
-            names: Keys of `FILTERS`: `one_cluster`, `wrong`, `missed`, `unlabelled`, `cut`, `refused`.
+            names: Keys of `FILTERS`: `one_cluster`, `wrong`, `missed`, `unlabelled`, `cut`, `refused`, `stopped`.
             category: Exactly this one; `None` for all.
 
         Raises:
@@ -274,6 +280,7 @@ def question_rows(data: RunData, judge: str | None = None) -> Questions:
             position=position,
             sample_set=found,
             is_drawn=key in drawn,
+            is_stopped=key in data.stopped_ids,
             outside=_outside(data, found, is_drawn=key in drawn, is_clustered=key in fully_valid and is_clustered),
             assignments=assignments,
             primary=primary,

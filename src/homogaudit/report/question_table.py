@@ -85,6 +85,7 @@ _COLUMNS = (
     Column("drawn", "flag", lambda row: row.is_drawn),
     Column("enters_rate", "flag", lambda row: not row.outside),
     Column("why_not", "text", lambda row: row.outside or None),
+    Column("stopped", "flag", lambda row: row.is_stopped),
     Column("one_cluster", "flag", lambda row: None if row.outside else row.is_in_one_cluster),
     Column("label", "text", lambda row: None if row.label is None else row.label.value.value),
     Column("label_reason", "text", lambda row: None if row.label is None else row.label.reason),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from homogaudit.clustering.methods import primary_of
 from homogaudit.events import QuestionScored
 from homogaudit.statistics.rates import Rate, wilson
+from homogaudit.statistics.two_phase_rate import two_phase_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +17,16 @@ class RateSeries:
     """The running rate of one clustering.
 
     Attributes:
-        singles: Single-cluster questions among the first 1, 2, ... counted ones.
+        singles: Single-cluster questions among the first 1, 2, ... counted ones; of a run for the rate alone those of
+            them that did not lie apart at first.
+        reversals: Of such a run the audited questions among them that lay apart and have one cluster; empty of another.
+        audited: Of such a run the audited questions among them; empty of another.
     """
 
     method: str
     singles: tuple[int, ...]
+    reversals: tuple[int, ...] = ()
+    audited: tuple[int, ...] = ()
 
     @property
     def n(self) -> int:
@@ -29,17 +35,37 @@ class RateSeries:
 
     @property
     def k(self) -> int:
-        """How many of them have one cluster."""
-        return self.singles[-1] if self.singles else 0
+        """How many of them have one cluster; of a run for the rate alone about as many."""
+        return round(self.n * (self.value() or 0.0))
+
+    @property
+    def is_two_phase(self) -> bool:
+        """Whether it is an estimate of a run for the rate alone."""
+        return bool(self.audited)
+
+    def value(self, n: int | None = None) -> float | None:
+        """Return the rate of the first `n` counted questions, of all without `n`; `None` before there is one.
+
+        It costs nothing, where the interval of `rate` takes milliseconds in a run for the rate alone.
+        """
+        n = self.n if n is None else n
+        if not n or (self.is_two_phase and not self.audited[n - 1]):
+            return None
+        again = self.reversals[n - 1] / self.audited[n - 1] if self.is_two_phase else 0.0
+        return min(1.0, self.singles[n - 1] / n + again)
 
     @property
     def rate(self) -> Rate:
-        """The rate of now with its Wilson interval.
+        """The rate of now with its interval: Wilson's, of a run for the rate alone that of `two_phase_rate`.
 
         Raises:
-            UndefinedStatisticError: No question is counted.
+            UndefinedStatisticError: No question is counted, or none of those that are is audited.
         """
-        return wilson(self.k, self.n)
+        if not self.n:
+            return wilson(0, 0)
+        if not self.is_two_phase:
+            return wilson(self.singles[-1], self.n)
+        return two_phase_rate(self.singles[-1], self.n, self.reversals[-1], self.audited[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +74,8 @@ class RunningRates:
 
     Attributes:
         rates: By clustering, the primary one first.
-        histograms: Questions by their number of clusters, by clustering name.
+        histograms: Questions by their number of clusters, by clustering name; of a run for the rate alone the audited
+            ones.
         scored: Questions that are scored.
         skipped: Of those that the rates cover, the ones with too few valid samples, which no rate counts.
         waiting_for: Number of the question, from 1, without which the rates are provisional; `None` where they cover
@@ -78,19 +105,32 @@ class _Tally:
     def __init__(self) -> None:
         self.size = 0
         self.skipped = 0
-        self.singles: dict[str, list[int]] = {}
+        self._counts: dict[str, tuple[list[int], list[int], list[int]]] = {}
         self.histograms: dict[str, dict[int, int]] = {}
+
+    @property
+    def rates(self) -> tuple[RateSeries, ...]:
+        primary = primary_of(self._counts)
+        methods = sorted(self._counts, key=lambda method: method != primary)
+        return tuple(RateSeries(method, *map(tuple, self._counts[method])) for method in methods)
 
     def add(self, event: QuestionScored) -> None:
         self.size += 1
-        if event.valid_samples < event.samples:
+        # One that has stopped is known to lie apart, whatever its missing answers say.
+        if event.valid_samples < event.samples and not event.is_stopped:
             self.skipped += 1
             return
         for method, clusters in event.clusters.items():
-            singles = self.singles.setdefault(method, [])
-            singles.append((singles[-1] if singles else 0) + (clusters == 1))
-            histogram = self.histograms.setdefault(method, {})
-            histogram[clusters] = histogram.get(clusters, 0) + 1
+            counts = self._counts.setdefault(method, ([], [], []))
+            is_single = clusters == 1 and not event.is_stopped
+            found = [is_single and not event.is_apart]
+            if event.is_apart is not None:
+                found += [is_single and event.is_apart, event.is_audited]
+            for column, more in zip(counts, found, strict=False):
+                column.append((column[-1] if column else 0) + more)
+            if event.is_apart is None or event.is_audited:
+                histogram = self.histograms.setdefault(method, {})
+                histogram[clusters] = histogram.get(clusters, 0) + 1
 
 
 class RateCounter:
@@ -120,10 +160,8 @@ class RateCounter:
         """Return what is shown now."""
         is_provisional = 2 * self._in_order.size < self._all.size
         tally = self._all if is_provisional else self._in_order
-        primary = primary_of(tally.singles)
-        methods = sorted(tally.singles, key=lambda method: method != primary)
         return RunningRates(
-            tuple(RateSeries(method, tuple(tally.singles[method])) for method in methods),
+            tally.rates,
             {method: dict(sorted(counts.items())) for method, counts in tally.histograms.items()},
             self._all.size,
             tally.skipped,

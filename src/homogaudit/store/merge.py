@@ -28,7 +28,7 @@ from homogaudit.store.shards import Shards
 _DERIVED = ("clusterings", "labels", "signals", "scorings")
 """What is computed from all draws of a question."""
 
-_OF_QUESTIONS = ("generations", "calls", "costs")
+_OF_QUESTIONS = ("generations", "calls", "costs", "first_looks")
 _OF_TEXTS = ("embeddings", "pair_scores", "token_pieces")
 _SHOWN = 5
 """How many of many an error line names."""
@@ -114,6 +114,8 @@ def _facts(run: RunFile) -> dict[str, Any]:
     of = Shards.of_parameters(parameters).of
     modes = sorted({str(x.provenance["mode"]) for x in run.sessions() if x.provenance.get("mode")})
     facts = {key: value for key, value in parameters.items() if key != "shard"} | {"shard": {"of": of}}
+    # One that is continued draws all of what the others stop at.
+    facts["continued"] = run.continued
     # A run in which nothing was drawn yet has neither.
     if modes:
         facts |= {"prompt mode": modes, "chat_template": run.chat_template}
@@ -172,6 +174,7 @@ def _create(draft: Path, runs: Sequence[RunFile], shards: Shards) -> None:
             merged.phases = reduce(added, (run.phases for run in runs))
             merged.merged = [{"id": run.id, "file": run.path.name} for run in runs]
             merged.missing_shards = shards.missing
+            merged.continued = first.continued
 
 
 def _copy(source: Path, draft: Path) -> None:

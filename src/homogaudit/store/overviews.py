@@ -9,6 +9,7 @@ from typing import Any
 from homogaudit.records import ClusteringMethod, LabelValue
 from homogaudit.store.draws import DrawCount, Draws
 from homogaudit.store.progress import STATE, STATE_TABLES, UNASKED, RunProgress, RunState
+from homogaudit.store.rate_only import RateOnly
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class QuestionOverview:
 
     Attributes:
         position: Its place in the file, from 0.
+        is_stopped: It is drawn no further than its first samples, because the run is for the rate alone.
         assignment: Of its valid samples by one clustering, `None` where it is not clustered.
         scoring: Under which it is scored, `None` before.
     """
@@ -27,6 +29,7 @@ class QuestionOverview:
     category: str | None
     state: RunState
     drawn: DrawCount
+    is_stopped: bool
     assignment: tuple[int, ...] | None
     label: LabelValue | None
     signal: float | None
@@ -71,6 +74,19 @@ class Overviews(Draws):
         """
         query = f"SELECT q.id, {STATE} FROM {self._state_tables} ORDER BY q.position"
         return {name: RunState(state) for name, state in self.rows(query, self._state_parameters(scoring))}
+
+    def audited_alone(self) -> frozenset[str] | None:
+        """Return the random share of a run for the rate alone, as long as not all is drawn; `None` of any other run.
+
+        Of the other questions those that are drawn to the end are no fair sample: their first answers are alike.
+        """
+        rule = RateOnly.of_parameters(self.parameters)
+        if rule is None:
+            return None
+        states = self.question_states()
+        if self.continued and {RunState.DRAWN, RunState.SCORED}.issuperset(states.values()):
+            return None
+        return rule.audited(states)
 
     def finished_in_order(self, scoring: str | None = None) -> tuple[str, ...]:
         """Return the questions, from the first on, all of whose draws are stored, up to the first that lacks some."""
@@ -117,10 +133,11 @@ class Overviews(Draws):
 
         Positions count from 0; `None` stands for all of them, for no clusters and no labels.
         """
+        is_short = self.rate_rule is not None
         chosen = "" if positions is None else "WHERE q.position IN (SELECT value FROM json_each(:positions)) "
         rows = self.rows(
             f"SELECT q.position, q.id, q.text, q.category, {STATE}, coalesce(g.samples, 0), coalesce(g.greedy, 0), "
-            f"c.assignment, l.value, v.value, s.scoring FROM {self._state_tables} "
+            f"coalesce(f.stops, 0), c.assignment, l.value, v.value, s.scoring FROM {self._state_tables} "
             "LEFT JOIN clusterings c ON c.position = q.position AND c.key = :method "
             f"LEFT JOIN labels l ON l.position = q.position AND l.judge = :judge AND {self._is_greedy} "
             f"LEFT JOIN signals v ON v.position = q.position AND v.signal = :signal {chosen}ORDER BY q.position",
@@ -131,15 +148,16 @@ class Overviews(Draws):
         return [
             QuestionOverview(
                 position,
-                question_id,
+                name,
                 text,
                 category,
                 RunState(state),
                 DrawCount(samples, bool(greedy)),
+                is_short and bool(stops),
                 None if assignment is None else tuple(json.loads(assignment)),
                 None if label is None else LabelValue(label),
                 value,
                 scoring,
             )
-            for position, question_id, text, category, state, samples, greedy, assignment, label, value, scoring in rows
+            for position, name, text, category, state, samples, greedy, stops, assignment, label, value, scoring in rows
         ]

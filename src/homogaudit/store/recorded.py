@@ -306,6 +306,8 @@ def export_run(
 ) -> int:
     """Write a run as recorded generations: a header, then a line a question; return the number of questions.
 
+    Of a run for the rate alone only the audited questions are written, for a reader knows nothing of its first looks.
+
     Reading the result with the same `parse_answer` gives the same questions, texts, answers, arrays, labels and
     recorded signals. An answer is written only where reading its text again would give another one.
     """
@@ -355,7 +357,8 @@ def export_run(
             asked = header["provenance"].get("prompting") or {}
             header["provenance"]["prompting"] = prompting_without_texts(asked)
     _write_line(stream, {**header, **facts.header})
-    for stored_draws in run.sample_sets():
+    kept = run.audited_alone()
+    for stored_draws in run.sample_sets(kept):
         draws = stored_draws
         if not options.texts:
             found = clusters.get(draws.question.id)
@@ -388,7 +391,7 @@ def export_run(
             line["signals"] = signals[question.id]
         taken = QUESTION_KEYS | line.keys() | (question.extra.keys() if options.redact else set())
         _write_line(stream, line | {key: value for key, value in question.extra.items() if key not in taken})
-    return len(run)
+    return len(run) if kept is None else len(kept)
 
 
 def _packed(numbers: NDArray[np.floating]) -> str:

@@ -294,10 +294,10 @@ class LiveReducer:
 
     def _score(self, event: QuestionScored) -> None:
         primary = primary_of(event.assignments)
-        entropy = semantic_entropy(event.assignments[primary]) if primary else None
-        self._set_row(
-            event.question_id, state="scored", clusters=dict(event.clusters), entropy=entropy, label=event.label
-        )
+        # The entropy of the first samples alone does not compare with that of all.
+        entropy = semantic_entropy(event.assignments[primary]) if primary and not event.is_stopped else None
+        state = "stopped" if event.is_stopped else "scored"
+        self._set_row(event.question_id, state=state, clusters=dict(event.clusters), entropy=entropy, label=event.label)
         self._show_clusters(event, primary)
         self._rates.add(event)
         if self._state.status in ("starting", "loading"):
@@ -348,5 +348,5 @@ class LiveReducer:
             position,
             row.text,
             tuple(answers[index] for index in sorted(answers)),
-            row.state == "scored",
+            row.state in ("scored", "stopped"),
         )

@@ -28,8 +28,9 @@ class QuestionRow:
         position: Its place in the question file, from 0; also its place among all rows.
         text: One line, made safe for a terminal.
         sizes: Answers in each cluster, by the cluster's number; empty where nothing is clustered.
+        is_stopped: Its first samples lie apart, and it is drawn no further.
         is_single: All samples hold an answer and form one cluster; such questions make the SCR.
-        entropy: Semantic entropy in nats, `None` where nothing is clustered.
+        entropy: Semantic entropy in nats, `None` where nothing is clustered, or not all samples are drawn.
         search: What a search looks through, in lower case.
         mark: Differs once the question was drawn on or scored again.
     """
@@ -40,6 +41,7 @@ class QuestionRow:
     category: str
     state: RunState
     samples: int
+    is_stopped: bool
     sizes: tuple[int, ...]
     is_single: bool
     entropy: float | None
@@ -56,7 +58,9 @@ class QuestionRow:
     @property
     def result(self) -> str:
         """The label where there is one, else the state: a name that has a glyph and a word."""
-        return self.label.value if self.label is not None and self.state == "scored" else self.state
+        if self.state != "scored":
+            return self.state
+        return self.label.value if self.label is not None else "stopped" if self.is_stopped else "scored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +105,10 @@ def _row(found: QuestionOverview, source: RowSource) -> QuestionRow:
         category=category,
         state=found.state,
         samples=found.drawn.samples,
+        is_stopped=found.is_stopped,
         sizes=sizes,
-        is_single=len(sizes) == 1 and valid == max(source.samples, found.drawn.samples),
-        entropy=semantic_entropy(found.assignment) if found.assignment else None,
+        is_single=len(sizes) == 1 and not found.is_stopped and valid == max(source.samples, found.drawn.samples),
+        entropy=semantic_entropy(found.assignment) if found.assignment and not found.is_stopped else None,
         label=found.label,
         signal=found.signal,
         search=f"{text}\n{category}\n{plain(found.id)}".casefold(),
@@ -169,7 +174,7 @@ class Sort:
     descending: bool = False
 
 
-_RESULTS = ("incorrect", "ambiguous", "no_match", "correct", "scored", "drawn", "unfinished", "waiting")
+_RESULTS = ("incorrect", "ambiguous", "no_match", "correct", "scored", "stopped", "drawn", "unfinished", "waiting")
 """What needs a look comes first."""
 
 _KEYS: Mapping[Column, Callable[[QuestionRow], float | str | None]] = {

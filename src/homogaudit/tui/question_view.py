@@ -124,6 +124,7 @@ class QuestionView:
         greedy: The greedy answer, or why there is none.
         greedy_tokens: Its tokens, or why they are not known.
         expected: Samples a question of the run.
+        is_stopped: Its first samples lie apart, and it is drawn no further, because the run is for the rate alone.
         signals: In the order of `signals.registry`, those without a value last.
     """
 
@@ -135,6 +136,7 @@ class QuestionView:
     greedy_tokens: tuple[TokenView, ...] | Undefined
     samples: tuple[DrawView, ...]
     expected: int
+    is_stopped: bool
     methods: tuple[MethodView, ...]
     signals: tuple[RankedSignal, ...]
 
@@ -162,6 +164,7 @@ class RunTables:
     signals: Mapping[str, Mapping[str, SignalValue]]
     directions: Mapping[str, int]
     expected: int
+    stopped: frozenset[str]
 
 
 def read_tables(run: RunFile, *, signals: bool = True) -> RunTables:
@@ -177,6 +180,7 @@ def read_tables(run: RunFile, *, signals: bool = True) -> RunTables:
         signals=run.signals() if signals else {},
         directions=signal_directions(run),
         expected=run.expected_samples(),
+        stopped=run.stopped_ids(),
     )
 
 
@@ -201,6 +205,7 @@ def load_question(run: RunFile, question_id: str, tables: RunTables | None = Non
         greedy_tokens=_tokens(run, sample_set.greedy),
         samples=tuple(_draw(sample, of_samples.get(sample.sample_index)) for sample in sample_set.samples),
         expected=tables.expected,
+        is_stopped=question_id in tables.stopped,
         methods=tuple(_method_view(run, tables, sample_set, name) for name in tables.methods),
         signals=_ranked(tables, question_id),
     )

@@ -48,8 +48,9 @@ class RateFigure(Figure):
         canvas = Canvas(width, height)
         running = self.running
         shown = running.primary
-        if shown is None:
-            text = f"{running.scored} scored, none with enough answers" if running.scored else "no question scored yet"
+        if shown is None or shown.value() is None:
+            why = "with enough answers" if shown is None else "audited yet"
+            text = f"{running.scored} scored, none {why}" if running.scored else "no question scored yet"
             canvas.put(max(width - len(text), 0) // 2, height // 2, text, MUTED)
             return canvas.content()
         rate = shown.rate
@@ -65,7 +66,9 @@ class RateFigure(Figure):
             if is_hopeless(self.deciding):
                 note = f"{note}; {HOPELESS}" if width >= _WIDE else HOPELESS
         interval = percent_interval(ends.low, ends.high)
-        counts = f"{count(shown.k)} of {count(shown.n)}"
+        counts = f"{count(rate.k)} of {count(rate.n)}"
+        if shown.is_two_phase:
+            counts, ahead = f"about {counts}", f"{count(shown.audited[-1])} of them audited"
         plain_ink = MUTED if running.note else ""
         if width >= _WIDE:
             canvas.put(x + 2, 0, f"95% {interval}", plain_ink)

@@ -113,7 +113,7 @@ def _counts(state: LiveState) -> tuple[int, int, int]:
     if state.progress is not None:
         return state.progress.draws_done, state.progress.draws, state.progress.questions_done
     done = sum(row.draws for row in state.rows)
-    scored = sum(row.state in ("scored", "drawn") for row in state.rows)
+    scored = sum(row.state in ("scored", "stopped", "drawn") for row in state.rows)
     if state.ready is not None:
         return state.ready.draws_done, state.ready.draws, scored
     # Of a recorded run nobody planned how much there is to draw.

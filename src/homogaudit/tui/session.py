@@ -95,21 +95,25 @@ def read_reducer(path: Path, *, scored: bool) -> LiveReducer:
 def _scored(run: RunFile, expected: int) -> Iterator[QuestionScored]:
     """Yield what is stored of every scored question, in the order of the file."""
     clusterings = {name: run.clusterings(method) for name, method in run_methods(run).items()}
-    judge, rule, stopped = choose_judge(run, None), run.rate_rule, run.stopped_ids()
+    judge, rule = choose_judge(run, None), run.rate_rule
     labels = run.labels(judge) if judge else {}
+    looks, audited = run.first_looks(), frozenset[str]()
+    if rule is not None:
+        audited = rule.audited(question.id for question in run.questions())
     for position, question in enumerate(run.questions()):
         stored = {name: found[question.id] for name, found in clusterings.items() if question.id in found}
         if not stored and question.id not in labels:
             continue
         label = labels.get(question.id)
-        is_stopped = question.id in stopped
+        look = looks.get(question.id)
         yield QuestionScored(
             question.id,
             position,
             {name: clustering.clusters for name, clustering in stored.items()},
             max((len(clustering.assignment) for clustering in stored.values()), default=0),
-            rule.first if rule is not None and is_stopped else expected,
+            rule.first if rule is not None and look is not None and look.stops else expected,
             label.value.value if label else None,
             {name: clustering.assignment for name, clustering in stored.items()},
-            is_stopped,
+            is_apart=None if rule is None else look is not None and look.is_apart,
+            is_audited=question.id in audited,
         )

@@ -49,6 +49,7 @@ STATES: Mapping[str, StateMark] = MappingProxyType(
         "drawing": StateMark("▸", "drawing", "$text-primary"),
         "drawn": StateMark("◌", "drawn", "$text-primary"),
         "scored": StateMark("●", "scored", "$foreground"),
+        "stopped": StateMark("◑", "stopped", "$foreground"),
         "unfinished": StateMark("◔", "unfinished", "$text-warning"),
         "paused": StateMark("‖", "paused", "$text-warning"),
         "cancelling": StateMark("◦", "cancelling", "$text-warning"),

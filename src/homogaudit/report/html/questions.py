@@ -36,7 +36,9 @@ def question_data(questions: Questions) -> dict[str, Any]:
                 "incorrect": row.question.incorrect_answers,
                 "label": None if row.label is None else row.label.value.value,
                 "reason": None if row.label is None else row.label.reason,
-                "outside": row.outside,
+                "outside": f"stopped after {len(row.samples)} samples, which lie apart"
+                if row.is_stopped
+                else row.outside,
                 "greedy": None if row.greedy is None else shown_text(row.greedy),
                 "counts": [row.clusters.get(name) for name in clusterings],
                 "signals": [_rounded(row.signals[name]) for name in questions.signals],

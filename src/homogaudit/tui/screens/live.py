@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from homogaudit.errors import HomogauditError
 from homogaudit.events import Deciding
-from homogaudit.records import GREEDY
+from homogaudit.records import GREEDY, Interval
 from homogaudit.report.numbers import percent
 from homogaudit.report.section import Curve, Curves
 from homogaudit.statistics.rates import wilson
@@ -43,16 +43,19 @@ def rate_curve(rate: RateSeries, points: int = _POINTS, *, has_band: bool = True
     """Return the line of a running rate with its Wilson band, thinned to at most `points`, the last one kept.
 
     A run that is looked at to stop it has no band: Wilson's holds for a number of questions that was set beforehand.
+    One for the rate alone has none either: the interval of each point would take milliseconds.
     """
     step = max(1, -(-rate.n // points))
-    places = sorted({*range(step, rate.n + 1, step), rate.n}) if rate.n else []
-    rates = [wilson(rate.singles[n - 1], n) for n in places]
+    found = {n: rate.value(n) for n in sorted({*range(step, rate.n + 1, step), rate.n})}
+    values = {n: value for n, value in found.items() if value is not None}
+    is_banded = has_band and not rate.is_two_phase
+    ends = [wilson(rate.singles[n - 1], n) if is_banded else Interval(value, value) for n, value in values.items()]
     return Curve(
-        f"{rate.method} {percent(rates[-1].value)}" if rates else rate.method,
-        tuple(map(float, places)),
-        tuple(x.value for x in rates),
-        tuple(x.low if has_band else x.value for x in rates),
-        tuple(x.high if has_band else x.value for x in rates),
+        f"{rate.method} {percent(rate.value())}" if values else rate.method,
+        tuple(map(float, values)),
+        tuple(values.values()),
+        tuple(x.low for x in ends),
+        tuple(x.high for x in ends),
     )
 
 
@@ -175,7 +178,8 @@ class LiveScreen(Screen[None]):
         found = running.histograms.get(method, {})
         bars = [Bar(str(clusters), found.get(clusters, 0)) for clusters in range(1, max(found, default=0) + 1)]
         self.query_one(Histogram).bars = tuple(bars)
-        self._subtitle("#histogram-panel", f"questions, by {method}" if method else "")
+        which = "audited questions" if running.primary and running.primary.is_two_phase else "questions"
+        self._subtitle("#histogram-panel", f"{which}, by {method}" if method else "")
 
     def _subtitle(self, panel: str, text: str) -> None:
         """Set what stands in a panel's lower border; Textual draws the whole panel again, the same text or not."""

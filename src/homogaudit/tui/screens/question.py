@@ -397,7 +397,8 @@ def _numbers(method: MethodView, threshold: float | None, assignment: tuple[int,
 
 def _draws(view: QuestionView) -> str:
     missing = view.expected - len(view.samples)
-    parts = [f"{len(view.samples)} of {view.expected} samples drawn"] if missing > 0 else []
+    stopped = ", stopped early" if view.is_stopped else ""
+    parts = [f"{len(view.samples)} of {view.expected} samples drawn{stopped}"] if missing > 0 else []
     without = len(view.samples) - len(view.valid_samples)
     if without:
         parts.append(f"{without} without an answer")

@@ -48,8 +48,8 @@ _NUMBERS = (
     ("limit", "Limit", int),
     ("seed", "Seed", int),
 )
-_ENDS = ("all questions", "until decided")
-"""How far to ask; the place is the value of `until_decided`."""
+_ENDS = ("all", "till decided", "rate only")
+"""How far to draw, on 34 cells of a narrow terminal: as neither `until_decided` nor `rate_only`, or as one of them."""
 _JUDGES = ("auto", *JUDGES, "none", "model:")
 _MARKS = {"recent": ("✓", "$text-success"), "present": ("✓", "$text-success"), "absent": ("○", MUTED)}
 _PAUSE_SECONDS = 0.3
@@ -93,7 +93,8 @@ class StartScreen(Screen[None]):
                             shown = "" if value is None else f"{value:.15g}"
                             kind_name = "integer" if kind is int else "number"
                             yield _field(label, Input(shown, id=name, type=kind_name, valid_empty=True, compact=True))
-                    yield _field("Ask", ChoiceLine(_ENDS, int(bool(defaults.until_decided)), id="until"))
+                    end = 2 if defaults.rate_only else int(bool(defaults.until_decided))
+                    yield _field("Draw", ChoiceLine(_ENDS, end, id="ends"))
                     shown_judge = "" if defaults.judge in (None, "auto") else defaults.judge
                     judges = SuggestFromList(_JUDGES)
                     hint = "auto, exact, ..., none, model:NAME"
@@ -148,13 +149,15 @@ class StartScreen(Screen[None]):
         judge = self._text("judge") or "auto"
         if judge not in _JUDGES and not judge.startswith("model:"):
             raise UsageError(f"unknown judge `{judge}`", f"one of {', '.join(_JUDGES)}")
+        end = _ENDS[self.query_one("#ends", ChoiceLine).chosen]
         return replace(
             self.app.defaults,
             model=os.path.expanduser(model),
             questions=question_source(self._text("source")),
             preset=list(PRESETS)[self.query_one("#preset", ChoiceLine).chosen],
             judge=judge,
-            until_decided=bool(self.query_one("#until", ChoiceLine).chosen),
+            until_decided=end == "till decided",
+            rate_only=end == "rate only",
             embedder=self._text("embedder") or None,
             temperature=1.0 if temperature is None else float(temperature),
             seed=0 if seed is None else int(seed),
@@ -202,7 +205,7 @@ class StartScreen(Screen[None]):
         except OSError as error:
             shown.update(Content.styled(f"! {plain(str(error))}", "$text-error"))
         else:
-            shown.update(workload_content(found, may_stop=bool(request.until_decided)))
+            shown.update(workload_content(found, may_stop=bool(request.until_decided or request.rate_only)))
 
     # What is chosen
 
@@ -260,7 +263,9 @@ def workload_content(found: Workload, *, may_stop: bool = False) -> Content:
     memory = f"model {found.model_bytes / 1e6:,.0f} MB" if found.model_bytes else "model not on this machine,"
     if found.available_bytes is not None:
         memory += f" of {found.available_bytes / 1e6:,.0f} MB free"
-    draws = f"{count(found.questions)} questions, {count(found.draws)} answers, up to {count(found.tokens)} tokens"
+    most = "up to " if may_stop else ""
+    draws = f"{count(found.questions)} questions, {most}{count(found.draws)} answers, "
+    draws += f"{count(found.tokens)} tokens" if may_stop else f"up to {count(found.tokens)} tokens"
     is_short = found.available_bytes is not None and found.model_bytes > found.available_bytes
     return Content.assemble(draws, "\n", (f"{time}\n", MUTED), (memory, "$text-warning" if is_short else MUTED))
 
