@@ -1,7 +1,8 @@
 """The pipeline over servers that misbehave: what is stored, what is told, and what a resumed run repeats."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from types import ModuleType
@@ -11,19 +12,32 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from homogaudit.errors import EngineError
-from homogaudit.events import Event, GenerationFailed, Job, JobModel, QuestionScored, RunFinished, Scoring, Warning
+from homogaudit.events import (
+    Event,
+    GenerationFailed,
+    GenerationFinished,
+    Job,
+    JobModel,
+    QuestionScored,
+    RunFinished,
+    Scoring,
+    Warning,
+)
 from homogaudit.generation.openai_api import OpenAIGenerator
 from homogaudit.generation.openai_client import RetryPolicy
 from homogaudit.generation.server_keys import KEY_VARIABLES
+from homogaudit.launch.until_decided import continue_early
 from homogaudit.pipeline import Audit
-from homogaudit.records import GREEDY, Decoding, GenerationState, Prompting, Question
+from homogaudit.records import GREEDY, ClusteringMethod, Decoding, GenerationState, Prompting, Question
 from homogaudit.report.build import build
 from homogaudit.report.json import dumps, schema
 from homogaudit.report.markdown import to_markdown
 from homogaudit.report.records import EntropyBounds
-from homogaudit.store import RunFile
+from homogaudit.store import RunFile, RunState
+from homogaudit.store.rate_only import RateOnly
 
 SAMPLES = 3
+JACCARD = ClusteringMethod("jaccard", "single", 0.1)
 QUESTIONS = [Question(f"q{number}", f"Question {number}?") for number in range(4)]
 POLICY = RetryPolicy(attempts=3, first_seconds=0.001, most_seconds=0.01, timeout_seconds=20.0)
 
@@ -54,8 +68,8 @@ def _audit(run: RunFile, server: Any, *signals: str) -> list[Event]:
     return list(_events(run, server, *signals))
 
 
-def _events(run: RunFile, server: Any, *signals: str) -> Iterator[Event]:
-    scoring = Scoring(signals=signals or ("response_length",))
+def _events(run: RunFile, server: Any, *signals: str, methods: tuple[ClusteringMethod, ...] = ()) -> Generator[Event]:
+    scoring = Scoring(signals=signals or ("response_length",), methods=methods)
     job = Job(str(run.path), JobModel(server.url, "server"), scoring=scoring)
 
     def load(model: JobModel, prompting: Prompting, now: datetime) -> OpenAIGenerator:
@@ -67,6 +81,10 @@ def _events(run: RunFile, server: Any, *signals: str) -> Iterator[Event]:
         raise AssertionError("no embedder is wanted")
 
     return Audit(run, job, Running(), load_generator=load, load_embedder=no_embedder).events()
+
+
+def _texts(run: RunFile) -> dict[tuple[str, int], str]:
+    return {(x.question_id, x.sample_index): x.text for s in run.sample_sets() for x in [s.greedy, *s.samples] if x}
 
 
 def _stored(run: RunFile) -> list[tuple[str, int]]:
@@ -98,14 +116,67 @@ def test_a_run_whose_server_died_goes_on_where_it_was_left(faults: ModuleType, r
 
     with faults.FaultServer(die, ignores=frozenset({"n"})) as server, pytest.raises(EngineError):
         _audit(run, server)
-    before = {(x.question_id, x.sample_index): x.text for s in run.sample_sets() for x in [s.greedy, *s.samples] if x}
+    before = _texts(run)
     assert 0 < len(before) < len(ALL)
     with faults.FaultServer(ignores=frozenset({"n"})) as server:
         events = _audit(run, server)
-    after = {(x.question_id, x.sample_index): x.text for s in run.sample_sets() for x in [s.greedy, *s.samples] if x}
+    after = _texts(run)
     assert sorted(after) == ALL
     assert before.items() <= after.items()
     assert isinstance(events[-1], RunFinished) and events[-1].status == "complete"
+
+
+MANY = [Question(f"q{number}", f"Question {number}?") for number in range(16)]
+RULE = RateOnly(0.25, seed=1)
+DRAWS = 6
+"""Samples of a question that is drawn to the end."""
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_run_for_the_rate_alone_that_is_left_again_and_again_draws_each_answer_once(
+    faults: ModuleType, make_run: Callable[..., RunFile], several: bool
+) -> None:
+    decoding = asdict(Decoding(samples=DRAWS, temperature=0.2, max_tokens=6, greedy_max_tokens=6))
+    ignores = frozenset[str]() if several else frozenset({"n"})
+
+    def made(name: str) -> RunFile:
+        model = {"kind": "server", "name": "toy"}
+        parameters = {"decoding": decoding, "prompting": asdict(Prompting()), "rate_only": RULE.as_parameter()}
+        return make_run(MANY, f"{name}.audit", model=model, **parameters)
+
+    def finish(run: RunFile, server: Any, most: int) -> list[tuple[str, int]]:
+        """Work until the run is complete, leaving it after so many answers each time; return what was drawn."""
+        drawn: list[tuple[str, int]] = []
+        while run.status != "complete":
+            session: list[tuple[str, int]] = []
+            with closing(_events(run, server, methods=(JACCARD,))) as events:
+                for event in events:
+                    if isinstance(event, GenerationFinished):
+                        session.append((event.question_id, event.sample_index))
+                        if len(session) == most:
+                            break
+            drawn += session
+        return drawn
+
+    with faults.FaultServer(ignores=ignores) as server, made("broken") as broken, made("whole") as whole:
+        drawn = finish(broken, server, 20)
+        # A run file takes each answer once.
+        assert sorted(drawn) == _stored(broken)
+        assert broken.progress().state is RunState.RATE_ONLY
+        looks, first = broken.first_looks(), _texts(broken)
+        continue_early(broken.path)
+        drawn += finish(broken, server, 20)
+        assert sorted(drawn) == sorted((x.id, index) for x in MANY for index in (GREEDY, *range(DRAWS)))
+        assert first.items() <= _texts(broken).items()
+        if several:
+            # Answers that one request asks for share its seed, and what is left of them is another request.
+            return
+        assert min(sum(look.is_apart is kind for look in looks.values()) for kind in (True, False)) >= 3
+        finish(whole, server, 10**6)
+        assert (_texts(whole), whole.first_looks()) == (first, looks)
+        continue_early(whole.path)
+        finish(whole, server, 10**6)
+        assert _texts(whole) == _texts(broken)
 
 
 def test_a_run_without_log_probabilities_says_why_its_token_signals_are_missing(

@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 
+from homogaudit.comparison.pairing import pair_runs
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import Clustering, Generation, GenerationState, Prompting
 from homogaudit.report.build import build
@@ -119,6 +120,16 @@ def test_a_stopped_question_is_shown_as_such_and_never_as_one_cluster(run: RunFi
     assert [row.id for row in questions if flag.of(row)] == stopped
     told = {row["id"]: row["outside"] for row in question_data(questions)["questions"]}
     assert {name for name, text in told.items() if text == "stopped after 3 samples, which lie apart"} == set(stopped)
+
+
+def test_runs_are_compared_by_the_audited_questions(run: RunFile):
+    data = read_run(run)
+    paired = pair_runs([data, data])
+    assert set(paired.question_ids) == AUDITED
+    assert all(set(one.fully_valid) == AUDITED for one in paired.runs.values())
+    assert {(len(x.question_ids), x.reason.partition(" for")[0]) for x in paired.left_out} == {
+        (N - len(AUDITED), "not drawn to the end")
+    }
 
 
 def test_only_the_audited_questions_are_exported_until_all_is_drawn(builder: RunBuilder):

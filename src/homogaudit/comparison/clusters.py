@@ -51,7 +51,7 @@ def clusters(data: RunData, method: ClusteringMethod, samples: int) -> dict[str,
     valid = {x.question.id: sum(sample.is_valid for sample in x.samples[:samples]) for x in data.finished}
     found: dict[str, ClusteredQuestion] = {}
     if is_whole:
-        found = {x: ClusteredQuestion(own.assignment, None) for x, own in stored.items() if valid[x] >= 2}
+        found = {x: ClusteredQuestion(own.assignment, None) for x, own in stored.items() if valid.get(x, 0) >= 2}
     threshold = _EQUAL if method.threshold is None else method.threshold
     for similarities in (data.similarities(method), *data.partial_similarities(method)):
         for question_id, whole in zip(similarities.question_ids, similarities.matrices, strict=True):

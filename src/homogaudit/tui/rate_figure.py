@@ -81,5 +81,5 @@ class RateFigure(Figure):
             canvas.put(0, _DIGIT_LINES, next((x for x in wordings if len(x) <= width), counts), plain_ink)
             if self.deciding is None and len(note) > width:
                 note = note.partition(", ")[2]
-            canvas.put(0, _DIGIT_LINES + 1, note, "$text-warning")
+            canvas.put(0, _DIGIT_LINES + 1, note or ahead, "$text-warning" if note else MUTED)
         return canvas.content()

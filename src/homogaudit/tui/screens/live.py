@@ -178,7 +178,7 @@ class LiveScreen(Screen[None]):
         found = running.histograms.get(method, {})
         bars = [Bar(str(clusters), found.get(clusters, 0)) for clusters in range(1, max(found, default=0) + 1)]
         self.query_one(Histogram).bars = tuple(bars)
-        which = "audited questions" if running.primary and running.primary.is_two_phase else "questions"
+        which = "audited" if running.primary and running.primary.is_two_phase else "questions"
         self._subtitle("#histogram-panel", f"{which}, by {method}" if method else "")
 
     def _subtitle(self, panel: str, text: str) -> None:

@@ -348,6 +348,8 @@ def _heading(view: QuestionView) -> Content:
         (plain(view.question.text), "bold"),
         (f"\nquestion {count(view.position + 1)} of {count(len(view.ids))}", MUTED),
     ]
+    if view.is_stopped:
+        pieces.append((f"  ·  stopped after {len(view.samples)} samples", "$text-warning"))
     if view.question.category:
         pieces.append((f"  ·  {plain(view.question.category)}", MUTED))
     pieces.append((f"  ·  {plain(view.question.id)}", MUTED))
@@ -397,8 +399,7 @@ def _numbers(method: MethodView, threshold: float | None, assignment: tuple[int,
 
 def _draws(view: QuestionView) -> str:
     missing = view.expected - len(view.samples)
-    stopped = ", stopped early" if view.is_stopped else ""
-    parts = [f"{len(view.samples)} of {view.expected} samples drawn{stopped}"] if missing > 0 else []
+    parts = [f"{len(view.samples)} of {view.expected} samples drawn"] if missing > 0 else []
     without = len(view.samples) - len(view.valid_samples)
     if without:
         parts.append(f"{without} without an answer")

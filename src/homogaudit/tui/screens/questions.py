@@ -256,12 +256,12 @@ class QuestionsScreen(Screen[None]):
             return
         mark = state_mark(row.result)
         facts = [plain(row.id), *([row.category] if row.category else [])]
+        if row.is_stopped:
+            facts.append(f"stopped after {row.samples} samples")
         if row.clusters is not None:
             noun = "cluster" if row.clusters == 1 else "clusters"
             sizes = "+".join(str(size) for size in sorted(row.sizes, reverse=True))
             facts.append(f"{sizes} answers in {row.clusters} {noun}")
-        if row.is_stopped:
-            facts.append(f"stopped after {row.samples} samples")
         if row.signal is not None:
             facts.append(f"token entropy {decimal(row.signal, 3)}")
         line = Content.assemble((f"{mark.glyph} {mark.word}", mark.style), (" · " + " · ".join(facts), MUTED))
