@@ -1,5 +1,6 @@
 """Which level an interval gives, and how often it is a wrong one."""
 
+import math
 from collections.abc import Sequence
 from functools import cache
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from homogaudit.report.level import Level, Outcomes, level_of, possible_bands
+from homogaudit.report.level import Level, Outcomes, Phases, level_of, possible_bands
 from homogaudit.report.undefined import Undefined
 from homogaudit.statistics import Rate, questions_needed
 
@@ -185,3 +186,40 @@ def test_the_questions_that_are_said_to_be_needed_decide_in_four_audits_of_five(
     if needed >= 10:
         assert power(needed) >= 0.80 - 1e-6
         assert power(max(10, int(0.7 * needed))) < 0.80
+
+
+def coverage_over_categories(rate: float, groups: int, reversed_share: float, runs: int) -> float:
+    """Return how often the interval over categories holds the rate of a run for the rate alone.
+
+    Ten questions a category; these differ in their rate and in how much of it lies apart at first.
+    """
+    random = np.random.default_rng([groups, round(1000 * rate), round(100 * reversed_share)])
+    names = np.repeat(np.arange(groups), 10)
+    n, held = names.size, 0
+    for _ in range(runs):
+        single = random.random(n) < random.beta(9 * rate, 9 * (1 - rate), groups)[names]
+        parts = random.beta(1.5 * reversed_share, 1.5 * (1 - reversed_share), groups)
+        apart = np.where(single, random.random(n) < parts[names], random.random(n) < 0.8)
+        audited = random.permutation(n) < math.ceil(0.3 * n)
+        found = Outcomes(
+            np.where(single & (audited | ~apart), 1, 2),
+            np.ones(n, dtype=np.bool_),
+            tuple(map(str, names)),
+            tuple(map(str, range(n))),
+            phases=Phases(apart, audited),
+        ).by_category()
+        assert isinstance(found, Rate)
+        held += found.low <= rate <= found.high
+    return held / runs
+
+
+@pytest.mark.parametrize("runs", [150, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("groups", [5, 20])
+@pytest.mark.parametrize(("rate", "reversed_share"), [(0.05, 0.05), (0.15, 0.3), (0.4, 0.3)])
+def test_the_interval_over_categories_holds_with_reversals_too(
+    rate: float, reversed_share: float, groups: int, runs: int
+):
+    # Four standard errors of a share of so many runs around 0.95.
+    share = coverage_over_categories(rate, groups, reversed_share, runs)
+    print(f"SCR {rate:4.0%}, {groups:2} categories, {reversed_share:4.0%} of it reversals: {share:6.2%} of {runs}")
+    assert share > 0.95 - 4 * math.sqrt(0.95 * 0.05 / runs)

@@ -32,6 +32,7 @@ from homogaudit.tui.screens.live import LiveScreen
 from homogaudit.tui.screens.question import QuestionScreen
 from homogaudit.tui.screens.report import ReportScreen
 from homogaudit.tui.screens.start import StartScreen
+from homogaudit.tui.widgets.choice_line import ChoiceLine
 
 from .conftest import ReplayEngine, half_a_run, progress, question_events
 
@@ -337,6 +338,24 @@ async def test_the_start_screen_builds_the_request_from_its_fields(runs: Path):
         request = screen.request()
         assert (request.samples, request.temperature, request.max_tokens) == (3, 0.7, None)
         assert request.questions is not None and request.questions.endswith("factual.jsonl")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_how_far_to_draw_is_one_choice_that_is_seen_whole(runs: Path, size: tuple[int, int]):
+    app = HomogauditApp()
+    async with app.run_test(size=size) as pilot:
+        screen = app.screen
+        assert isinstance(screen, StartScreen)
+        ends = screen.query_one("#ends", ChoiceLine)
+        found: list[tuple[bool | None, bool | None]] = []
+        for _ in ends.choices:
+            request = screen.request()
+            found.append((request.until_decided, request.rate_only))
+            text = str(ends.render())
+            assert all(name in text for name in ("all", "till decided", "rate only")) and "▸" not in text
+            ends.focus()
+            await pilot.press("right")
+        assert found == [(False, False), (True, False), (False, True)]
 
 
 async def test_a_model_that_is_not_there_is_told_and_nothing_starts(runs: Path):

@@ -22,6 +22,7 @@ from homogaudit.events import (
     Warning,
 )
 from homogaudit.records import GREEDY
+from homogaudit.report.section import Curve
 from homogaudit.tui.live_state import LiveReducer, QuestionRow
 from homogaudit.tui.screens.live import rate_curve
 
@@ -75,6 +76,20 @@ def test_clusters_go_to_the_valid_samples_in_the_order_of_their_index():
     live.apply(QuestionScored("q0", 0, {"jaccard": 1}, 1, 2, None, {"jaccard": (7,)}))
     clusters = {x.sample_index: x.cluster for x in live.snapshot().groups[0].answers}
     assert clusters == {GREEDY: None, 0: None, 1: 7}
+
+
+def test_a_question_that_has_stopped_says_so_and_its_line_has_no_band():
+    live = reducer(samples=8)
+    audited = {"is_apart": False, "is_audited": True}
+    live.apply(QuestionScored("q0", 0, {"jaccard": 1}, 8, 8, None, {"jaccard": (0,) * 8}, **audited))
+    live.apply(QuestionScored("q1", 1, {"jaccard": 3}, 3, 3, None, {"jaccard": (0, 1, 2)}, is_apart=True))
+    state = live.snapshot()
+    assert [(row.state, row.entropy, row.clusters) for row in state.rows[:2]] == [
+        ("scored", 0.0, {"jaccard": 1}),
+        ("stopped", None, {"jaccard": 3}),
+    ]
+    (rate,) = state.running.rates
+    assert rate_curve(rate) == Curve("jaccard 50.0%", (1.0, 2.0), *[(1.0, 0.5)] * 3)
 
 
 def test_no_cluster_is_guessed_where_earlier_draws_are_not_known_to_be_valid():
