@@ -68,12 +68,14 @@ def _audit(run: RunFile, server: Any, *signals: str) -> list[Event]:
     return list(_events(run, server, *signals))
 
 
-def _events(run: RunFile, server: Any, *signals: str, methods: tuple[ClusteringMethod, ...] = ()) -> Generator[Event]:
+def _events(
+    run: RunFile, server: Any, *signals: str, methods: tuple[ClusteringMethod, ...] = (), concurrency: int | None = None
+) -> Generator[Event]:
     scoring = Scoring(signals=signals or ("response_length",), methods=methods)
-    job = Job(str(run.path), JobModel(server.url, "server"), scoring=scoring)
+    job = Job(str(run.path), JobModel(server.url, "server", concurrency=concurrency), scoring=scoring)
 
     def load(model: JobModel, prompting: Prompting, now: datetime) -> OpenAIGenerator:
-        generator = OpenAIGenerator(server.url, prompting, now=now, policy=POLICY)
+        generator = OpenAIGenerator(server.url, prompting, now=now, policy=POLICY, concurrency=model.concurrency)
         server.is_probed = True
         return generator
 
@@ -149,7 +151,8 @@ def test_a_run_for_the_rate_alone_that_is_left_again_and_again_draws_each_answer
         drawn: list[tuple[str, int]] = []
         while run.status != "complete":
             session: list[tuple[str, int]] = []
-            with closing(_events(run, server, methods=(JACCARD,))) as events:
+            # One request at a time: none is under way where the run is left, so that what is stored then is known.
+            with closing(_events(run, server, methods=(JACCARD,), concurrency=1)) as events:
                 for event in events:
                     if isinstance(event, GenerationFinished):
                         session.append((event.question_id, event.sample_index))

@@ -78,6 +78,7 @@ def test_each_filter_keeps_the_questions_that_it_names(mixed: RunFile):
         "unlabelled": ["q4"],
         "cut": ["q4"],
         "refused": ["q4"],
+        "stopped": [],
     }
     assert [row.id for row in rows.where("wrong", category="odd")] == ["q3"]
     assert rows.categories == {"even": 3, "odd": 3}
