@@ -264,6 +264,39 @@ def test_little_memory_means_few_slots(demo_model: Path, monkeypatch: pytest.Mon
         assert generator.facts.slots == 1
 
 
+@pytest.mark.parametrize(
+    ("mebibytes", "slots", "cells"),
+    [
+        # A token is 23,040 bytes, a stream of 256 is 5.6 MiB, and the logits of a slot are 0.6 MiB: 40 slots and four
+        # streams more are 270 MiB.
+        (272, 40, 44 * 256),
+        # 20 streams. A unified cache is good for 28 slots: a cell adds 4 * 30 * 576 / (2 * 134.5 million) of a token's
+        # products, and the root of 4 / (that * 20) is 27.9.
+        (146, 28, None),
+    ],
+)
+def test_little_memory_means_few_streams_or_a_unified_cache_where_that_is_better(
+    mebibytes: int, slots: int, cells: int | None, demo_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from homogaudit.config.machine import Memory
+
+    read = list[Memory]()
+
+    def memory() -> Memory:
+        # Half of what is free may be taken.
+        read.append(Memory(1 << 34, 2 * mebibytes << 20))
+        return read[-1]
+
+    monkeypatch.setattr("homogaudit.generation.llama_cpp.machine_memory", memory)
+    with opened(demo_model) as generator:
+        decoding = Decoding(samples=70, max_tokens=40, greedy_max_tokens=40)
+        generator.draw(requests(generator, {"hamlet": range(70)}), decoding)
+        facts = generator.facts
+    assert facts.slots == slots
+    assert facts.context == cells if cells else facts.context < slots * 256
+    assert len(read) == 1
+
+
 def test_a_context_that_cannot_be_had_is_tried_with_fewer_slots(
     demo_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

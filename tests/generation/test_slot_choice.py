@@ -39,7 +39,7 @@ def chosen(generator: LlamaCppGenerator, questions: int = 2, decoding: Decoding 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """Measure 2 or 4 slots, whatever is to be drawn; returns what was measured, and of 4 it is said to be the best."""
+    """Measure 2 or 4 slots of a unified cache, whatever is to be drawn; returns what was measured; 4 are the best."""
     asked: list[tuple[int, ...]] = []
 
     def measured(sequences: LlamaSequences, prompt: list[int], written: int, candidates: list[int]) -> dict[int, float]:
@@ -48,9 +48,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
         assert all(speed > 0 for speed in found.values())
         return {slots: float(slots) for slots in found}
 
+    monkeypatch.setattr(LlamaCppGenerator, "_can_stream", False)
     monkeypatch.setattr("homogaudit.generation.llama_cpp.CPU_SLOTS", (2, 4))
     monkeypatch.setattr("homogaudit.generation.llama_cpp.measure_speeds", measured)
-    monkeypatch.setattr("homogaudit.generation.llama_cpp._STRETCH", 1)
     monkeypatch.setattr(slot_choice, "_MOST_SHARE", 100.0)
     return asked
 
@@ -94,18 +94,25 @@ def test_slots_are_measured_once_for_a_model_and_a_length(
         # Fewer answers than slots: all are drawn at once.
         assert chosen(again, questions=1) == 3
     with opened(demo_model, KeptSlots(demo_model, tmp_path, anew=True)) as anew:
+        # All numbers are measured, however few the answers: it is kept for runs that have more.
+        assert chosen(anew, questions=1) == 3
         assert chosen(anew) == 4
-    assert len(small) == 3
+    assert small[2:] == [(2, 4)]
 
 
-def test_answers_that_fit_into_one_wide_wave_are_drawn_in_one(
+def test_where_every_sequence_has_a_stream_nothing_is_measured_and_what_was_kept_does_not_count(
     demo_model: Path, tmp_path: Path, small: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("homogaudit.generation.llama_cpp._STRETCH", 2)
-    with opened(demo_model, KeptSlots(demo_model, tmp_path)) as generator:
-        # 6 and 9 answers; 4 slots are the best, and up to 8 are taken.
-        assert chosen(generator) == 6
-        assert chosen(generator, questions=3) == 4
+    monkeypatch.setattr(LlamaCppGenerator, "_can_stream", True)
+    monkeypatch.setattr("homogaudit.generation.llama_cpp._STREAM_SLOTS", 4)
+    monkeypatch.setattr(KeptSlots, "find", lambda self, key: 2)
+    for anew in (False, True):
+        with opened(demo_model, KeptSlots(demo_model, tmp_path, anew=anew)) as generator:
+            # 3 and 9 answers.
+            assert chosen(generator, questions=1) == 3
+            assert chosen(generator, questions=3) == 4
+    assert small == []
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_users_slots_are_not_measured(demo_model: Path, tmp_path: Path, small: list[tuple[int, ...]]):

@@ -1,7 +1,7 @@
 """The generator for GGUF files: slots and context that fit into memory, and layers on the GPU."""
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +37,9 @@ _GPU_STEP_COST = 100.0
 """What a step costs whatever its width (reading the weights, starting kernels), in tokens of matrix products: on two
 CPU cores a step of one sequence takes as long as four more sequences add; a GPU is idle below about a hundred."""
 
-_STRETCH = 2
-"""Times the best number of slots that are taken where they hold all answers: a last wave of a few is slow."""
+_STREAM_SLOTS = 128
+"""Slots that have a stream of their own each. A step takes a constant and as much again for each slot, so that more are
+never slower, but take memory: up to 10% are left to gain at 32, 1% at 128. Nothing of that has to be measured."""
 
 _UNKNOWN_MEMORY = 4 << 30
 """Bytes to plan with where the system does not say what is free."""
@@ -83,12 +84,7 @@ class _Lengths:
     def streams(self, slots: int) -> _Cache:
         """Return what `slots` answers need where each stream holds all that a sequence may become."""
         length = self.longest + max(self.answer, WARM_UP_STEPS, self.greedy, self.asking)
-        return _streams(slots, length)
-
-
-def _streams(slots: int, length: int) -> _Cache:
-    """Return a stream of so many tokens for each sequence that `slots` answers need."""
-    return _Cache((slots + SPARE_SEQUENCES) * _rounded(length), is_unified=False)
+        return _Cache((slots + SPARE_SEQUENCES) * _rounded(length), is_unified=False)
 
 
 def _rounded(cells: int) -> int:
@@ -138,13 +134,16 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         )
         total = sum(len(request.sample_indexes) + len(request.later) for request in requests)
         can_fork = not self._model.is_recurrent or self._batching_is_sound(prompts[0])
-        slots = self._choose_slots(lengths, total, prompts) if can_fork else 1
+        # What the last drawing took is free for this one.
+        self._free_cache()
+        free = self._free_memory()
+        slots = self._choose_slots(lengths, total, prompts, free) if can_fork else 1
         wanted = slots
         warnings: list[str] = []
         if not can_fork:
             warnings.append("this recurrent model answers differently in a batch: one answer is drawn at a time")
         while True:
-            cache = self._cache(lengths, slots)
+            cache = self._cache(lengths, slots, free)
             try:
                 sequences = self._open_sequences(slots, cache, can_fork=can_fork)
                 break
@@ -153,7 +152,7 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
                 if slots > 1:
                     slots //= 2
                 elif self._model.offload_less():
-                    slots = wanted
+                    slots, free = wanted, self._free_memory()
                 else:
                     raise
         if self._model.gives_up_layers:
@@ -189,82 +188,85 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         )
         return self._sequences
 
-    def _cache(self, lengths: _Lengths, slots: int) -> _Cache:
-        """Return a stream for each sequence where memory allows it, and a unified cache otherwise.
+    def _cache(self, lengths: _Lengths, slots: int, free: int) -> _Cache:
+        """Return a stream for each sequence where memory allows it, and a unified cache otherwise."""
+        streams = lengths.streams(slots)
+        return streams if self._can_stream and self._fits(slots, streams, free) else lengths.unified(slots)
+
+    @property
+    def _can_stream(self) -> bool:
+        """Whether a sequence may have a stream of its own.
 
         On a GPU every fork would be a copy of all layers, which takes about as long as a step; recurrent states are no
         cells.
         """
-        streams = lengths.streams(slots)
-        if self._model.is_recurrent or self._model.gpu_layers or not self._fits(slots, streams):
-            return lengths.unified(slots)
-        return streams
+        return not self._model.is_recurrent and not self._model.gpu_layers
 
-    def _fits(self, slots: int, cache: _Cache) -> bool:
+    def _free_memory(self) -> int:
+        """Return the bytes that are free where cache and logits are to lie."""
         memory = machine_memory().available or _UNKNOWN_MEMORY
         if self._model.gpu_layers:
             memory = min(memory, *(d.memory_free or memory for d in llama_devices() if d.is_gpu))
-        return self._memory_bytes(slots, cache.cells) - self._model.size <= MEMORY_SHARE * memory
+        return memory
 
-    def _choose_slots(self, lengths: _Lengths, total: int, prompts: Sequence[Sequence[int]]) -> int:
+    def _fits(self, slots: int, cache: _Cache, free: int) -> bool:
+        return self._memory_bytes(slots, cache.cells) - self._model.size <= MEMORY_SHARE * free
+
+    def _most_slots(self, cache: Callable[[int], _Cache], limit: int, free: int) -> int:
+        """Return how many slots memory holds, `limit` at most; 0 where it holds none."""
+        return next((slots for slots in range(limit, 0, -1) if self._fits(slots, cache(slots), free)), 0)
+
+    def _choose_slots(self, lengths: _Lengths, total: int, prompts: Sequence[Sequence[int]], free: int) -> int:
         limit = min(MAX_SEQUENCES - SPARE_SEQUENCES, max(1, total))
         if self._slots:
             return min(self._slots, limit)
-        most = GPU_SLOTS if self._model.gpu_layers else CPU_SLOTS
-        candidates = [n for n in most if n <= limit and self._fits(n, lengths.unified(n))]
+        widths = GPU_SLOTS if self._model.gpu_layers else CPU_SLOTS
+        ceiling, best = max(limit, widths[-1]), self._best_unified(lengths)
+        together = self._most_slots(lengths.unified, ceiling, free)
+        apart = self._most_slots(lengths.streams, limit, free) if self._can_stream else 0
+        # A unified cache may hold more slots than there is room for streams, but is slow with more than a few.
+        if apart >= max(1, min(limit, together, best)):
+            return min(apart, _STREAM_SLOTS)
+        candidates = [slots for slots in widths if slots <= together]
         if self._model.is_recurrent:
             # What such a model holds of a sequence is no row of cells, and cannot be put together from two.
             candidates = []
-        slots = self._measured_slots(lengths, total, prompts, candidates)
-        if slots is None:
-            slots = min(self._best_slots(lengths, most[-1]), most[-1])
-        if limit <= _STRETCH * slots and not self._cache(lengths, limit).is_unified:
-            slots = limit
-        slots = min(slots, limit)
-        while slots > 1 and not self._fits(slots, lengths.unified(slots)):
-            slots -= 1
-        return slots
+        slots = self._measured_slots(lengths, total, prompts, candidates) or min(best, widths[-1])
+        return max(1, apart, min(slots, limit, together))
 
     def _measured_slots(
         self, lengths: _Lengths, total: int, prompts: Sequence[Sequence[int]], candidates: Sequence[int]
     ) -> int | None:
-        """Return the fastest number of slots, kept or measured now; `None` where that is not worth its time."""
+        """Return the best number of slots in a unified cache, kept or measured now.
+
+        `None` where that is not worth its time.
+        """
         if not candidates:
             return None
         prompt = max(prompts, key=len)
-        most = max(candidates)
-        is_unified = self._cache(lengths, most).is_unified
+        most = candidates[-1]
         # What is measured for one length holds for lengths near it.
         length = 1 << (len(prompt) + lengths.answer).bit_length()
-        kind = "unified" if is_unified else "streams"
-        key = f"{self._device_text()}, {self._engine_details()}, {length} tokens, {kind}"
+        key = f"{self._device_text()}, {self._engine_details()}, {length} tokens, unified"
         kept = self._kept_slots.find(key)
         if kept is None and self._kept_slots.is_worth_measuring(candidates, total * lengths.answer):
             written = lengths.answer // 2
-            steps = len(candidates) * STEPS
-            together = len(prompt) + (most + 1) * (written + steps)
-            cache = (
-                _Cache(_rounded(together), is_unified=True)
-                if is_unified
-                else _streams(most, len(prompt) + written + steps)
-            )
+            cells = len(prompt) + (most + 1) * (written + len(candidates) * STEPS)
             try:
-                sequences = self._open_sequences(most, cache, can_fork=True)
+                sequences = self._open_sequences(most, _Cache(_rounded(cells), is_unified=True), can_fork=True)
                 kept = best_slots(measure_speeds(sequences, prompt, written, candidates))
             except (ModelError, NoRoomError):
                 return None
             self._kept_slots.keep(key, kept)
         return kept
 
-    def _best_slots(self, lengths: _Lengths, most: int) -> int:
-        """Return the number of slots that draws the most tokens a second, where it is not measured.
+    def _best_unified(self, lengths: _Lengths) -> int:
+        """Return the number of slots that draws the most tokens a second from a unified cache, before any is measured.
 
-        With streams that is `most`. In a unified cache every sequence attends over the cells of all, so a step of s
-        sequences with answers of mean length l costs w + s + r s^2 l (in tokens of matrix products; r is what one cell
-        adds), and s / cost is largest at s = sqrt(w / (r l)).
+        Every sequence attends over the cells of all, so a step of s sequences with answers of mean length l costs
+        w + s + r s^2 l (in tokens of matrix products; r is what one cell adds), and s / cost is largest at
+        s = sqrt(w / (r l)).
         """
-        if not self._cache(lengths, most).is_unified:
-            return most
         step_cost = _GPU_STEP_COST if self._model.gpu_layers else _CPU_STEP_COST
         # A live answer is on average half as long as a finished one.
         mean_length = max(1.0, lengths.answer / 2)

@@ -76,8 +76,8 @@ class LocalGenerator(ABC, Generic[Tokens]):
 
     Prompts are rendered with the run's date, `now`, so that a resumed run renders the same. `gpu_layers` is `None` for
     as many as fit; of a folder 0 alone means something: none. `threads` are the physical cores by default, and `slots`,
-    answers drawn at the same time, are chosen from device, model and memory: for a GGUF file they are measured, and
-    kept in `kept_slots`.
+    answers drawn at the same time, are chosen from device, model and memory: for a GGUF file whose answers share one
+    cache they are measured, and kept in `kept_slots`.
 
     Raises:
         ModelError: The model cannot be loaded.

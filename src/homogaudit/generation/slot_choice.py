@@ -1,4 +1,4 @@
-"""How many answers are drawn at the same time: measured on a few steps, and kept for the next run like it.
+"""How many answers in a unified cache are drawn at the same time: measured on a few steps, and kept for runs like it.
 
 It knows sequences through `LlamaSequences` and nothing of questions. Memory is somebody else's limit.
 """
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 CPU_SLOTS = (8, 16, 32, 48)
 GPU_SLOTS = (16, 32, 64, 128)
-"""What is measured: a core is busy with the products of a few rows, a GPU is idle below about a hundred."""
+"""What is measured: a core is busy with the products of a few rows, a GPU is idle below about a hundred. Every row also
+attends over the cells of all."""
 
 _STEPS_UP, _STEPS_DOWN = 2, 1
 STEPS = _STEPS_UP + _STEPS_DOWN
@@ -78,7 +79,7 @@ class KeptSlots:
 def measure_speeds(
     sequences: "LlamaSequences", prompt: Sequence[int], written: int, candidates: Sequence[int]
 ) -> dict[int, float]:
-    """Return tokens a second by number of slots, ascending; the cells are free before and after.
+    """Return tokens a second by number of slots, ascending; the cells, of a unified cache, are free before and after.
 
     Every slot continues an answer of `written` tokens of its own behind a shared prompt: a live answer is half
     written on average, and attention reads all of it.
@@ -95,11 +96,11 @@ def measure_speeds(
     try:
         sequences.prefill(source, prompt, 0)
         if written:
-            # In a unified cache forks would share the cells of the answer too.
-            sequences.prefill(filler if sequences.is_unified else source, [prompt[-1]] * written, len(prompt))
+            # Forks would share the cells of the answer too.
+            sequences.prefill(filler, [prompt[-1]] * written, len(prompt))
         for slots, steps in [(slots, _STEPS_UP) for slots in order] + [(slots, _STEPS_DOWN) for slots in order[::-1]]:
             added = range(live, slots)
-            if written and added and sequences.is_unified:
+            if written and added:
                 sequences.duplicate(filler, added)
             for sequence in added:
                 sequences.fork(source, sequence)
