@@ -136,6 +136,13 @@ def test_what_is_asked_after_drawing_is_no_part_of_answers():
     assert (found.measured["asking"], found.measured["beside"]) == (0.0, 0.0)
 
 
+def test_what_is_still_asked_when_all_answers_are_there_is_left():
+    found = forecast(Planned(60), READY, progress(60, 7.0))
+    assert found.ahead().seconds_left == pytest.approx(7.0)
+    found.apply(Planned())
+    assert found.ahead().seconds_left == 0.0
+
+
 def test_of_a_run_that_stopped_early_no_pace_of_all_its_answers_is_told():
     clock = Clock()
     found = forecast(Planned(60, is_most=True), READY, QuestionStarted("q0", "Who?"), clock=clock)

@@ -104,6 +104,7 @@ class Forecast:
         self._started = self._tokens = self._drawn = self._called = 0
         self._drawing_seconds = 0.0
         self._is_cut_short = self._scores_beside = False
+        self._rest = 0.0
 
     @property
     def measured(self) -> Mapping[Step, float]:
@@ -122,6 +123,7 @@ class Forecast:
             case Planned():
                 self._left = {phase: getattr(event, phase) for phase in STEPS}
                 self._is_most = event.is_most
+                self._rest = 0.0
                 self._begin()
             case Loading("embedder"):
                 self._scores_beside = True
@@ -171,7 +173,7 @@ class Forecast:
         is_known = all(paces[phase] for phase in STEPS if self._left[phase])
         if self._loading is not None:
             left += self._loading
-        left += self._earlier.get("ending", 0.0)
+        left += self._rest + self._earlier.get("ending", 0.0)
         is_left_known = is_known and bool(done + left)
         return Ahead(done / (done + left) if done + left else None, left if is_left_known else None, self._is_most)
 
@@ -190,6 +192,8 @@ class Forecast:
         # Before the first question is scored only earlier runs know how long that takes.
         is_none_scored = self._scores_beside and event.questions_done == self._questions_before
         beside = self._earlier.get("beside") if is_none_scored else 0.0
+        # When all answers are there some may still be asked about.
+        self._rest = 0.0 if left else event.seconds_left or 0.0
         if left and event.seconds_left is not None and beside is not None:
             self._measured["answers"] = event.seconds_left / left + beside
         elif left and (pace := self._earlier.get("answers")):

@@ -176,7 +176,7 @@ class Audit:
         self._drawing: Drawing | None = None
         self._texts: dict[tuple[str, int], str] = {}
         self._known_tokens: set[int] = set(run.token_pieces())
-        self._drawn = self._started = 0
+        self._drawn = self._started = self._replied = self._to_reply = 0
         self._lengths = AnswerLengths()
         self._warned = 0
         self._noted = 0.0
@@ -317,7 +317,10 @@ class Audit:
                 )
                 yield Loading("context", self._run.model)
                 with self._clock(Phase.LOADING):
-                    self._drawing = generator.draw(requests, decoding, self._follow_ups(generator, decoding))
+                    asked = self._follow_ups(generator, decoding)
+                    self._drawing = generator.draw(requests, decoding, asked)
+                if asked is not None:
+                    self._to_reply = len(self._run.wanted_calls) * sum(GREEDY in x for x in missing.values())
                 self._run.chat_template = getattr(generator, "chat_template", None)
             self._begin_session("generate", drawing_facts(generator, self._drawing))
             yield self._ready(generator, decoding, missing)
@@ -413,6 +416,7 @@ class Audit:
             for generation in finished:
                 yield from self._store(generator, drawing, generation)
             for reply in drawing.take_replies():
+                self._replied += 1
                 call = follow_up_call(reply)
                 if call is not None:
                     (sample_set,) = self._run.sample_sets([call.question_id], token_arrays=False, samples=False)
@@ -616,6 +620,8 @@ class Audit:
     ) -> float | None:
         """Return about how long the questions that wait for answers take; `None` while too little was drawn to tell."""
         counts, left = drawing.counts, self._draws - self._stored - self._drawn
+        if drawing.is_done:
+            return 0.0
         if not counts.tokens:
             # Some servers do not count them.
             return spent / self._drawn * left if self._drawn else None
@@ -625,19 +631,20 @@ class Audit:
         is_known = lengths.ends >= min(_SEEN_ENDS, self._draws / 4) or lengths.longest >= decoding.max_tokens
         if left and not (is_known and lengths.mean_of(decoding, most=lengths.longest) >= _SEEN_SHARE * mean):
             return None
-        tokens = (left - len(written)) * mean + sum(lengths.mean_of(decoding, x) for x in written)
+        tokens = max(0, left - len(written)) * mean + sum(lengths.mean_of(decoding, x) for x in written)
         # The last answers are written in steps of a few, as many as the longest of n needs: about 1 + ln n means.
         slots = max(1, min(left, facts.slots))
         youngest = min(written, default=0) if left == len(written) else 0
         longest = max(decoding.max_tokens, decoding.greedy_max_tokens) - youngest
         last = min(longest, lengths.mean_of(decoding, youngest) * (1 + math.log(slots)))
-        steps = max(tokens / slots, last)
+        steps = max(tokens / slots, last) if left else 0.0
         in_step, an_answer = _step_costs(facts)
-        drawn = counts.seconds - counts.prompt_seconds
+        drawn = counts.seconds - counts.prompt_seconds - counts.asking_seconds
         drawn *= (in_step * steps + an_answer * tokens) / (in_step * max(1, counts.steps) + an_answer * counts.tokens)
         prompts = counts.prompt_seconds * (len(self._remaining) / max(1, self._started) - 1)
         beside = max(0.0, spent - counts.seconds) / max(1, len(self._remaining) - waiting)
-        return drawn + prompts + waiting * beside
+        asking = counts.asking_seconds * (self._to_reply / self._replied - 1) if self._replied else 0.0
+        return drawn + prompts + asking + waiting * beside
 
     def _obey(self, drawing: Drawing | None = None) -> Iterator[Event]:
         """Answer a snapshot request, stand still while paused, and say that a cancel was heard."""
