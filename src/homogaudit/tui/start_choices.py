@@ -136,7 +136,7 @@ def workload_of(request: RunRequest) -> Workload:
         tokens / speeds.engine if speeds else None,
         _model_bytes(model),
         machine_memory().available,
-        _expected_seconds(job, Drawn(decoding, questions)),
+        _expected_seconds(job, Drawn(decoding, questions, bool(request.rate_only))),
     )
 
 
