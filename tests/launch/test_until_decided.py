@@ -1,5 +1,6 @@
 """What a run that stops once it is decided is planned with, and how its rest is asked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,20 @@ def test_a_run_file_that_goes_on_keeps_its_rule(request_of, tmp_path: Path):
     found = order(output)
     assert planned(request_of(output=output)) == output
     assert order(output) == found
+
+
+def test_a_run_file_that_goes_on_is_scored_as_it_was_unless_the_command_says_otherwise(request_of, tmp_path: Path):
+    # A sequence counts the clusters of one clustering; with another one it would have two chances.
+    output = tmp_path / "own.audit"
+    begun = plan_run(request_of(until_decided=True, output=output, clusterings=["jaccard=0.2/leader"]), lambda _: None)
+    with RunFile.open(output, writable=True) as run:
+        run.scoring = begun.job.scoring
+    asked = replace(request_of(output=output), use_embedder=True)
+    again = plan_run(asked, lambda _: None).job.scoring
+    assert again.embedder_source is None
+    assert again.methods == begun.job.scoring.methods
+    other = plan_run(replace(asked, clusterings=["jaccard=0.3/leader"]), lambda _: None).job.scoring
+    assert other.methods != again.methods
 
 
 def test_only_a_run_that_stops_once_it_is_decided_can_be_continued(request_of):

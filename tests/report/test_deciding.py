@@ -1,14 +1,18 @@
 """A run that stops once it is decided: what is counted while it goes on, and what its report says."""
 
+import io
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from homogaudit.comparison.pairing import pair_runs
 from homogaudit.errors import UsageError
 from homogaudit.events import QuestionScored
-from homogaudit.records import Interval
+from homogaudit.questions.thinking import split_thinking
+from homogaudit.records import Interval, Prompting
 from homogaudit.report.build import build
 from homogaudit.report.deciding import DecisionCounter, deciding_text
 from homogaudit.report.gates import Gates, judge_gates
@@ -22,6 +26,7 @@ from homogaudit.report.section import Line
 from homogaudit.report.summary import summary
 from homogaudit.statistics.decision_sequence import confidence_sequence
 from homogaudit.store import RunFile, RunState
+from homogaudit.store.recorded import export_run, read_recorded, write_run
 from homogaudit.store.until_decided import UntilDecided
 
 from .conftest import JACCARD, RunBuilder
@@ -160,12 +165,38 @@ def test_every_view_says_that_the_run_stopped_and_which_intervals_are_fixed_n(re
     assert any("--continue" in command and "the other 24" in command for command in report.verdict.next)
 
 
+def test_a_gate_that_the_sequence_never_reaches_is_said_to_need_the_whole_file(report: Report):
+    # 14 of 16 are single: severe, and what is left below ends at 20% however many questions come.
+    (within,) = judge_gates(report, Gates(max_scr=0.5)).gates
+    assert (within.state, within.questions_needed) == ("not shown", None)
+    assert within.hint is not None and "with `--continue` an interval of the whole file" in within.hint
+    (above,) = judge_gates(report, Gates(max_scr=0.95)).gates
+    assert above.state == "not shown" and above.hint is not None
+    assert above.hint.startswith(f"about {above.questions_needed} questions would decide, in half of such runs")
+
+
 def test_gates_go_by_the_sequence_alone(report: Report):
     gates = {x.gate: x for x in judge_gates(report, Gates(max_scr=0.2, min_auroc={"token_entropy_mean": 0.1})).gates}
     assert gates["--max-scr 0.2"].state == "failed"
     assert gates["--min-auroc token_entropy_mean=0.1"].state == "cannot be judged"
     (estimate,) = judge_gates(report, Gates(max_scr=0.9, by="estimate")).gates
     assert estimate.state == "cannot be judged"
+
+
+def test_what_is_exported_of_a_stopped_run_and_read_again_is_no_run_of_a_fixed_number(stopped: RunFile, tmp_path: Path):
+    answer_of = partial(split_thinking, prompting=Prompting(), starts_in_thinking=False)
+    written = io.StringIO()
+    export_run(stopped, written, parse_answer=answer_of)
+    file = tmp_path / "answers.jsonl"
+    file.write_text(written.getvalue())
+    with write_run(read_recorded(file, parse_answer=answer_of), tmp_path / "again.audit") as run:
+        data, original = read_run(run), read_run(stopped)
+        assert (data.starts, data.is_stopped) == (LEVEL_STARTS, True)
+        assert [x.question.id for x in data.finished] == [x.question.id for x in original.finished]
+        # A second time it says the same.
+        again = io.StringIO()
+        export_run(run, again, parse_answer=answer_of)
+        assert '"until_decided": {"max_scr": null, "seed": 0}' in again.getvalue().splitlines()[0]
 
 
 def test_a_stopped_run_is_compared_only_where_that_is_forced(stopped: RunFile):

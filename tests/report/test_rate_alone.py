@@ -157,7 +157,7 @@ def test_it_is_said_wherever_the_figures_are(run: RunFile):
     verdict = " ".join(report.verdict.sentences)
     assert f"{words} were drawn no further than 3 samples" in verdict
     assert "that lay apart at first forms one cluster all the same" in verdict
-    assert "--rate-only --continue" in " ".join(report.verdict.next)
+    assert "the command that drew it, with `--continue`" in " ".join(report.verdict.next)
     assert words in to_model_card(report)
     told = {x.key: " ".join(y.text for y in x.lines()) for x in sections(report)}
     assert "estimate over 40 questions" in told["homogenization"]

@@ -202,3 +202,15 @@ def test_questions_that_are_all_single_show_a_high_rate_at_once_and_none_where_a
     assert questions_to_one_band(1.0, STARTS) == 3
     assert questions_to_one_band(0.05, STARTS) is None
     assert questions_to_one_band(0.20, STARTS) is None
+
+
+def test_a_sequence_of_other_bands_tells_a_bound_only_from_where_it_goes_on_narrowing():
+    bound = (math.nextafter(0.04, 1.0),)
+    assert questions_to_one_band(0.01, bound) is not None
+    # What is left of the first band of STARTS always reaches up to 5%, never down to 4%; from above it narrows.
+    assert confidence_sequence([False] * 5000, [False] * 5000, STARTS).high > 0.0499
+    assert questions_to_one_band(0.01, bound, STARTS) is None
+    singles = np.arange(40) % 3 == 0
+    needed = questions_to_one_band(1 / 3, bound, STARTS)
+    assert needed is not None and needed < 40
+    assert confidence_sequence(singles, singles, STARTS).low > 0.04

@@ -284,6 +284,9 @@ def test_further_bad_lines_are_counted(tmp_path: Path):
         (HEADER | {"directions": {"d": 2}}, "the direction of `d` is `2`"),
         (HEADER | {"directions": {"d": True}}, "the direction of `d` is `true`"),
         (HEADER | {"directions": [1]}, "`directions` is a list"),
+        (HEADER | {"until_decided": True}, "`until_decided` is true or false"),
+        (HEADER | {"until_decided": {"max_scr": 2.0}}, "`max_scr` of `until_decided` is `2.0`"),
+        (HEADER | {"until_decided": {"seed": "x"}}, "`seed` of `until_decided` is `x`"),
     ],
 )
 def test_a_bad_header_is_named(tmp_path: Path, header: dict[str, Any], reason: str):

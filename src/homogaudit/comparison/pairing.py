@@ -137,7 +137,7 @@ def pair_runs(
         if data.is_stopped:
             refuse(
                 f"`{name}` stops once it is decided, and fixed-n intervals do not hold of what it has drawn",
-                "draw the rest with `run ... --until-decided --continue`, or compare all the same with `--force`",
+                "draw the rest with its command and `--continue`, or compare all the same with `--force`",
             )
     common, left_out = _common_questions(names, runs, baseline)
     _check_asked(names, runs, common, baseline, refuse)

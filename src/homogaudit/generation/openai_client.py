@@ -332,7 +332,7 @@ class OpenAIClient:
             raise TransientError("answers with JSON that is nested too deeply", status=200) from None
 
     def _gone(self, reason: str) -> EngineError:
-        hint = "what was drawn is stored; once the server answers, run the same command again to continue"
+        hint = "once the server answers, run the same command again; what a run has drawn is stored"
         if "a web page in place" in reason:
             hint = f"check its base URL, which usually ends in `/v1`, and whether it requires a login; {hint}"
         return EngineError(f"the server `{self.address.url}` {reason}", hint)

@@ -10,7 +10,9 @@ from typing import Any
 
 from homogaudit.config import (
     Consent,
+    ModelsFile,
     ResolvedGenerator,
+    Settings,
     Trust,
     did_you_mean,
     load_models,
@@ -20,7 +22,7 @@ from homogaudit.config import (
 )
 from homogaudit.config.models_file import MODES
 from homogaudit.errors import ModelError, UsageError
-from homogaudit.events import Job, JobMachine, JobModel
+from homogaudit.events import Job, JobMachine, JobModel, Scoring
 from homogaudit.generation.fingerprint import model_fingerprint
 from homogaudit.launch.arguments import check_order, question_source
 from homogaudit.launch.comparisons import planned_comparisons, with_comparisons
@@ -32,7 +34,7 @@ from homogaudit.launch.rate_only import WITHOUT, few_questions, rate_rule
 from homogaudit.launch.requests import CONTEXTS, RunRequest, completed, decoding_of, preset_of
 from homogaudit.launch.run_choice import SameRun, create_or_check
 from homogaudit.launch.run_paths import new_run_path
-from homogaudit.launch.scoring import ScoringPlanner, check_names, resolve_density_pool
+from homogaudit.launch.scoring import ScoringPlanner, check_names, resolve_density_pool, stored_scoring
 from homogaudit.launch.server_choice import ServerChoice, ServerEstimate, choose_server, estimate_requests
 from homogaudit.launch.speeds import find_comparison_pace
 from homogaudit.launch.until_decided import check_is_live, continue_early, stopping_rule
@@ -110,7 +112,10 @@ def plan_run(
     same = SameRun(question_file, parameters, shards, continues=request.continues)
     unfinished = same.unfinished(settings.runs) if request.output is None and not request.new else None
     if request.continues and not (unfinished or (request.output and request.output.is_file())):
-        raise UsageError("no run of this command stopped early", "`homogaudit runs` lists the runs")
+        raise UsageError(
+            "no run of this command stopped early",
+            "give every flag that drew it; `homogaudit runs show RUN` says which they were",
+        )
     stored = same.earlier(unfinished or request.output)
     # By the kind of the whole file's questions, so that all shards are judged alike.
     whole: Sequence[Question] = question_file.questions
@@ -133,7 +138,8 @@ def plan_run(
             "" if shards.of == 1 else f"{shards.held[0]}of{shards.of}",
         )
     )
-    scoring = ScoringPlanner(request, named, settings, trust, warn).plan(path, whole, pool)
+    own = _scoring_begun(path, settings, named)
+    scoring = ScoringPlanner(request, named, settings, trust, warn, own).plan(path, whole, pool)
     if rule is not None:
         check_is_live(scoring)
     if short is not None:
@@ -191,6 +197,14 @@ def _decoding_begun(path: Path | None) -> dict[str, Any]:
             "rate_only": short is not None,
             "audit_share": None if short is None else short.audit_share,
         }
+
+
+def _scoring_begun(path: Path, settings: Settings, named: ModelsFile) -> Scoring | None:
+    """Return how a run that is there to be continued was scored last; `None` of a new one."""
+    if schema_version(path) is None:
+        return None
+    with RunFile.open(path) as run:
+        return None if run.scoring is None else stored_scoring(run.scoring, settings.embedder, named)
 
 
 def _choose_server(

@@ -6,7 +6,7 @@ Questions count in the order of the run file, never in the order in which they f
 from homogaudit.clustering.methods import primary_of
 from homogaudit.events import Deciding, QuestionScored
 from homogaudit.outlook import Outlook
-from homogaudit.report.level import FEWEST_QUESTIONS, LEVEL_STARTS, bound_starts
+from homogaudit.report.level import FEWEST_QUESTIONS, deciding_starts
 from homogaudit.report.numbers import count, percent, percent_interval
 from homogaudit.statistics.decision_outlook import outlook
 from homogaudit.statistics.decision_sequence import DecisionSequence
@@ -35,7 +35,7 @@ class DecisionCounter:
 
     def __init__(self, rule: UntilDecided, questions: int) -> None:
         self._bound, self._of = rule.max_scr, questions
-        self._starts = LEVEL_STARTS if rule.max_scr is None else bound_starts(rule.max_scr)
+        self._starts = deciding_starts(rule.max_scr)
         self._scored: dict[int, QuestionScored] = {}
         self._begin()
 

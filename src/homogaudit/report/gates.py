@@ -105,8 +105,8 @@ def _scr_gate(report: Report, figures: MethodFigures | None, bound: float, by: s
         return not_judged(name, reason or _reason(rate))
     state = state_of(rate, bound, by)
     assert figures is not None
-    needed = questions_to_decide(figures, (bound,)) if state == "not shown" else None
-    return _gate(name, state, "SCR", rate, needed, by)
+    needed = questions_to_decide(figures, (bound,), report.run.deciding) if state == "not shown" else None
+    return replace(_gate(name, state, "SCR", rate, needed, by), is_sequential=figures.is_sequential)
 
 
 def _missed_gate(report: Report, figures: MethodFigures | None, bound: float, by: str) -> Gate:
@@ -121,7 +121,7 @@ def _missed_gate(report: Report, figures: MethodFigures | None, bound: float, by
     if state == "not shown" and (wrong := _wrong_needed(rate, bound, is_sequential=is_sequential)) is not None:
         # As many questions as have so many wrong answers among them.
         needed = math.ceil(wrong * report.validity.questions_scored / rate.n)
-    return _gate(name, state, "missed errors", rate, needed, by)
+    return replace(_gate(name, state, "missed errors", rate, needed, by), is_sequential=is_sequential)
 
 
 def _sequence_alone(report: Report, by: str) -> str | None:
@@ -133,7 +133,7 @@ def _sequence_alone(report: Report, by: str) -> str | None:
 def _wrong_needed(rate: Rate, bound: float, *, is_sequential: bool) -> int | None:
     """Return how many wrong answers would decide, if those of a category stay as much alike as they are."""
     if is_sequential:
-        about = questions_to_one_band(rate.value, bound_starts(bound))
+        about = questions_to_one_band(rate.value, bound_starts(bound), of=())
         return None if about is None else max(about, rate.n + 1)
     alone = clopper_pearson(rate.k, rate.n)
     weight = max(1.0, ((rate.high - rate.low) / (alone.high - alone.low)) ** 2)

@@ -48,6 +48,11 @@ def bound_starts(bound: float) -> tuple[float, ...]:
     return (math.nextafter(bound, 1.0),)
 
 
+def deciding_starts(max_scr: float | None) -> tuple[float, ...]:
+    """Return where the bands begin between which a run decides while it goes on: on a bound, or on the level."""
+    return LEVEL_STARTS if max_scr is None else bound_starts(max_scr)
+
+
 def possible_bands(level: VerdictLevel) -> tuple[Band, ...]:
     """Return the bands that a level leaves open, the lowest first: all where it says nothing."""
     return _BANDS.get(level, _BANDS["undecided"])

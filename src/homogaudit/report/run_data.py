@@ -26,7 +26,7 @@ from homogaudit.records import (
     SampleSet,
 )
 from homogaudit.report.analysis_records import Direction
-from homogaudit.report.level import LEVEL_STARTS, bound_starts
+from homogaudit.report.level import deciding_starts
 from homogaudit.report.records import Estimate, Undefined
 from homogaudit.signals.registry import SIGNALS
 from homogaudit.statistics import Rate, bootstrap_means, wilson
@@ -111,9 +111,7 @@ class RunData:
     @property
     def starts(self) -> tuple[float, ...] | None:
         """Where the bands begin between which such a run decides; `None` of another."""
-        if self.rule is None:
-            return None
-        return LEVEL_STARTS if self.rule.max_scr is None else bound_starts(self.rule.max_scr)
+        return None if self.rule is None else deciding_starts(self.rule.max_scr)
 
     @property
     def is_stopped(self) -> bool:
@@ -293,8 +291,8 @@ def read_run(run: RunFile) -> RunData:
         if run.continued and len(finished) == len(sets):
             rule = None
         else:
-            entering = frozenset(run.finished_in_order())
-            finished = tuple(x for x in finished if x.question.id in entering)
+            ended = {x.question.id for x in finished}
+            finished = tuple(takewhile(lambda x: x.question.id in ended, sets))
     short, looks, counted = _of_rate_alone(run, sets, finished)
     if counted is not None and short is not None:
         audited = short.audited(x.question.id for x in sets)

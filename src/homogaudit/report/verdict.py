@@ -20,6 +20,7 @@ from homogaudit.report.level import (
     Level,
     VerdictLevel,
     bound_starts,
+    deciding_starts,
     possible_bands,
 )
 from homogaudit.report.numbers import (
@@ -35,11 +36,11 @@ from homogaudit.report.numbers import (
 )
 from homogaudit.report.records import (
     Auroc,
+    Deciding,
     Distrust,
     Estimate,
     Labels,
     MethodFigures,
-    RateAlone,
     Robustness,
     RunFacts,
     SignalScore,
@@ -53,7 +54,6 @@ from homogaudit.report.validity import label_warning
 from homogaudit.statistics import Rate, clopper_pearson, questions_needed
 from homogaudit.statistics.decision_sequence import questions_to_one_band
 from homogaudit.statistics.rates import POWER
-from homogaudit.store.rate_only import AUDIT_SHARE
 
 EXAMPLE = "homogaudit-example"
 """What the run file of the packaged example is called: its commands take `--example` instead."""
@@ -98,7 +98,7 @@ def decide(
         other = {}
     distrusted = {} if label_warning(labels) is not None else _distrusted(signals, level, primary)
     sentences = [
-        *_level_sentences(level, reasons, figures, primary, validity),
+        *_level_sentences(level, reasons, figures, primary, validity, facts.deciding),
         *_stopped_sentences(facts),
         *_rate_alone_sentences(facts, figures),
         *_other_sentences(other, methods),
@@ -113,7 +113,7 @@ def decide(
         level=level,
         level_reason=_reason(level, reasons, figures, validity),
         level_without_refusals=without,
-        questions_needed=None if level == "invalid" else _needed(figures),
+        questions_needed=None if level == "invalid" else _needed(figures, facts.deciding),
         other_levels=other,
         signal=choice.name,
         signal_auroc=choice.auroc,
@@ -174,14 +174,15 @@ def _next(
     # Answers that came from elsewhere are drawn anew where they came from.
     if limit is not None and 10 * (cut + validity.thinking_unclosed) > validity.samples:
         found.append(f"`{again} --max-tokens {4 * limit:g}`: answers that end")
+    # By all its flags it finds the run again, and not all of them are stored.
     if facts.deciding is not None and facts.deciding.is_stopped and facts.status == "complete":
         rest = count(facts.questions - facts.deciding.questions)
-        found.append(f"`{again} --until-decided --continue`: asks the other {rest}, for fixed-n intervals")
+        found.append(f"the command that drew it, with `--continue`: the other {rest}, for fixed-n intervals")
     if facts.rate_alone is not None and facts.status == "complete":
-        found.append(f"`{again} {_rate_flags(facts.rate_alone)} --continue`: the rest, for all figures")
+        found.append("the command that drew it, with `--continue`: the rest, for all figures")
     if facts.state == "drawn":
         found.append(f"`homogaudit score {run}`: scores what is drawn")
-    needed = None if level == "invalid" else _needed(figures)
+    needed = None if level == "invalid" else _needed(figures, facts.deciding)
     if needed is not None and limit is not None and not (figures and figures.is_sequential):
         found.append(f"`{again}`, {count(needed)} of them: would decide the level")
     if labels.judge is None or 2 * (labels.correct + labels.incorrect) < validity.questions_scored:
@@ -213,14 +214,14 @@ def _reason(level: VerdictLevel, reasons: list[str], figures: MethodFigures | No
     return figures.level_rate.reason if isinstance(figures.level_rate, Undefined) else ""
 
 
-def _needed(figures: MethodFigures | None) -> int | None:
+def _needed(figures: MethodFigures | None, deciding: Deciding | None) -> int | None:
     """Return how many questions would put the level into one band; `None` where it is, or where none practicable do."""
     if figures is None or isinstance(figures.level_rate, Undefined) or len(possible_bands(figures.level)) == 1:
         return None
-    return questions_to_decide(figures, (MILD, SEVERE))
+    return questions_to_decide(figures, (MILD, SEVERE), deciding)
 
 
-def questions_to_decide(figures: MethodFigures, bounds: Sequence[float]) -> int | None:
+def questions_to_decide(figures: MethodFigures, bounds: Sequence[float], deciding: Deciding | None) -> int | None:
     """Return how many questions would put the interval of the rate between two bounds or beyond one.
 
     The missing answers leave it open which rate is the true one: the best and the worst case must lie alike. `None`
@@ -230,9 +231,9 @@ def questions_to_decide(figures: MethodFigures, bounds: Sequence[float]) -> int 
     if figures.is_two_phase:
         # It depends on reversals, of which little is known.
         return None
-    if figures.is_sequential and not isinstance(judged, Undefined):
+    if deciding is not None and not isinstance(judged, Undefined):
         starts = LEVEL_STARTS if len(bounds) > 1 else bound_starts(bounds[0])
-        about = questions_to_one_band(judged.value, starts)
+        about = questions_to_one_band(judged.value, starts, deciding_starts(deciding.max_scr))
         return None if about is None else max(about, judged.n + 1)
     if isinstance(best, Undefined) or isinstance(worst, Undefined) or isinstance(judged, Undefined):
         return None
@@ -253,7 +254,12 @@ def _weight(figures: MethodFigures) -> float:
 
 
 def _level_sentences(
-    level: VerdictLevel, reasons: list[str], figures: MethodFigures | None, primary: str | None, validity: Validity
+    level: VerdictLevel,
+    reasons: list[str],
+    figures: MethodFigures | None,
+    primary: str | None,
+    validity: Validity,
+    deciding: Deciding | None,
 ) -> list[str]:
     """Return what the primary clustering says, or why nothing can be said."""
     reason = _reason(level, reasons, figures, validity)
@@ -284,7 +290,7 @@ def _level_sentences(
         f"{percent(rate.value)}, clustering `{primary}`); its 95% {interval} {ends} {lies}.",
         *_open_sentences(figures),
         *_refusal_sentences(figures, without),
-        *(_needed_sentences(figures) if len(possible_bands(level)) > 1 else []),
+        *(_needed_sentences(figures, deciding) if len(possible_bands(level)) > 1 else []),
     ]
 
 
@@ -318,11 +324,6 @@ def _rate_alone_sentences(facts: RunFacts, figures: MethodFigures | None) -> lis
             "rate and its interval count as many among those drawn no further."
         )
     return said
-
-
-def _rate_flags(found: RateAlone) -> str:
-    share = "" if found.audit_share == AUDIT_SHARE else f" --audit-share {found.audit_share:g}"
-    return f"--rate-only{share}"
 
 
 def _is_over_categories(figures: MethodFigures) -> bool:
@@ -362,10 +363,12 @@ def _one_answer(primary: str | None) -> str:
     return "one and the same number" if primary == "answer" else "one and the same answer"
 
 
-def _needed_sentences(figures: MethodFigures) -> list[str]:
-    needed, scored = _needed(figures), figures.level_rate
+def _needed_sentences(figures: MethodFigures, deciding: Deciding | None) -> list[str]:
+    needed, scored = _needed(figures, deciding), figures.level_rate
     if isinstance(scored, Undefined):
         return []
+    if needed is None and deciding is not None and deciding.max_scr is not None:
+        return [f"The run decides whether the rate is at most {percent(deciding.max_scr)}, not on the level."]
     if needed is None:
         return ["At this rate no practicable number of questions would decide."]
     if figures.is_sequential:

@@ -162,22 +162,29 @@ def _end(k: FloatArray, n: FloatArray, bands: Sequence[Band], *, is_low: bool) -
     return 1.0 if is_low else 0.0
 
 
-def questions_to_one_band(rate: float, starts: Sequence[float]) -> int | None:
+def questions_to_one_band(rate: float, starts: Sequence[float], of: Sequence[float] | None = None) -> int | None:
     """Return after how many questions one band is left, if every one of them counts as much as a rate says.
 
     About half of the runs at this rate need more. `None` where more than 1,000,000 are needed, as at a rate where a
     band begins.
+
+    Args:
+        rate: In [0, 1].
+        starts: The lowest rate of each band but the first.
+        of: Those of the sequence, where it is one of other bands. It never leaves one band alone that it cannot tell
+            from the rest of its own first or last band: `None` then too.
     """
-    bands = bands_of(starts)
-    band = next(x for x in reversed(bands) if rate >= x.low)
-    place = bands.index(band)
+    bands = bands_of(starts if of is None else of)
+    tests: list[tuple[float, float, bool]] = []
+    for start in starts:
+        is_above = rate >= start
+        nearest = math.nextafter(start, 0.0) if is_above else start
+        band = next(x for x in reversed(bands) if nearest >= x.low)
+        tests.append((nearest, band.below if is_above else band.above, is_above))
 
     def decides(questions: int) -> bool:
         n = np.array([float(questions)])
-        k = n * rate
-        is_above = place == 0 or _rejects(k, n, bands[place - 1].high, bands[place - 1].below, is_above=True)
-        is_below = band is bands[-1] or _rejects(k, n, bands[place + 1].low, bands[place + 1].above, is_above=False)
-        return is_above and is_below
+        return all(_rejects(n * rate, n, end, alpha, is_above=is_above) for end, alpha, is_above in tests)
 
     if not decides(MOST_QUESTIONS):
         return None

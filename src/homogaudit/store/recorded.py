@@ -27,6 +27,7 @@ from homogaudit.store.recorded_lines import (
     FORMAT,
     HEADER_KEYS,
     QUESTION_KEYS,
+    UNTIL_DECIDED,
     VECTOR_PREFIX,
     VERSION,
     AnswerParser,
@@ -41,6 +42,7 @@ from homogaudit.store.recorded_lines import (
 from homogaudit.store.redaction import prompting_without_texts, without_texts
 from homogaudit.store.run_file import RunFile, remove_run
 from homogaudit.store.run_lock import RunLock
+from homogaudit.store.until_decided import UntilDecided
 
 RECORDED_JUDGE = "recorded"
 """The judge that labels of a file stand under."""
@@ -64,6 +66,7 @@ class RecordedFile:
         directions: -1 for signals where lower is more uncertain.
         embedder: What the header says of the embedder that made the embeddings.
         header_extra: Keys of the header that the format does not know.
+        until_decided: When the run that they are of was to stop before its whole file was drawn.
         keeps_thinking: Whether the raw text was taken as the answer.
     """
 
@@ -75,6 +78,7 @@ class RecordedFile:
     header_extra: Mapping[str, Any]
     records: tuple[RecordedQuestion, ...]
     keeps_thinking: bool
+    until_decided: UntilDecided | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,7 @@ def collect(path: Path, lines: Iterable[Line], *, parse_answer: AnswerParser | N
         header_extra={key: value for key, value in header.items() if key not in HEADER_KEYS},
         records=tuple(records),
         keeps_thinking=parse_answer is None,
+        until_decided=UntilDecided.of_parameters(header),
     )
 
 
@@ -219,6 +224,7 @@ def write_run(
         "decoding": recorded.decoding,
         "samples": max(len(record.samples) for record in recorded.records),
         "keep_thinking": recorded.keeps_thinking,
+        **({} if recorded.until_decided is None else {UNTIL_DECIDED: recorded.until_decided.as_parameter()}),
         **({} if think_markers is None else {"think_markers": list(think_markers)}),
     }
     run = RunFile.create(
@@ -341,6 +347,10 @@ def export_run(
         "decoding": run.parameters.get("decoding", {}),
         "directions": {original.get(name, name): value for name, value in run.directions.items()},
     }
+    rule = UntilDecided.of_parameters(run.parameters)
+    # After `--continue` it is like any other, once it has its whole file.
+    if rule is not None and not (run.continued and run.progress().drawn == len(run)):
+        header[UNTIL_DECIDED] = rule.as_parameter()
     if embedder is not None:
         used = {
             "name": embedder.name,

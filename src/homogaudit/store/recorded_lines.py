@@ -29,7 +29,10 @@ from homogaudit.records import (
 FORMAT = "homogaudit.recorded"
 VERSION = 1
 
-HEADER_KEYS = frozenset({"format", "version", "model", "decoding", "directions", "embedder"})
+UNTIL_DECIDED = "until_decided"
+"""In the header of a run that stops once it is decided: what it decides, so that its intervals stay what they are."""
+
+HEADER_KEYS = frozenset({"format", "version", "model", "decoding", "directions", "embedder", UNTIL_DECIDED})
 QUESTION_KEYS = frozenset(
     {"id", "question", "category", "answers", "incorrect_answers", "greedy", "samples", "label", "signals"}
 )
@@ -156,6 +159,12 @@ def read_header(value: Mapping[str, Any], is_first: bool) -> dict[str, Any]:
         _text_or_none(embedder, key)
     if type(embedder.get("calibrated_threshold", 1.0)) not in (float, type(None)):
         raise LineError("`calibrated_threshold` of the embedder is not a number", "it is a cosine, such as 0.85")
+    rule = _object_or_empty(value, UNTIL_DECIDED)
+    bound = rule.get("max_scr")
+    if bound is not None and not (type(bound) is float and 0 < bound < 1):
+        raise LineError(f"`max_scr` of `{UNTIL_DECIDED}` is {shown(bound)}", "it lies between 0 and 1, or is null")
+    if rule and type(rule.get("seed", 0)) is not int:
+        raise LineError(f"`seed` of `{UNTIL_DECIDED}` is {shown(rule['seed'])}, expected a whole number")
     _check_unknown({key: item for key, item in value.items() if key != "directions"})
     return {**value, "directions": directions, "embedder": embedder}
 
