@@ -122,6 +122,12 @@ def test_under_json_an_error_is_one_object(arguments: list[str], kind: str, caps
     assert captured.err == ""
 
 
+@pytest.mark.parametrize("arguments", [["run", "demo", "--max-scr", "10%"], ["report", "--max-missed=10%"]])
+def test_a_share_in_percent_is_told_how_to_be_written(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    assert run_app(arguments) == 2
+    assert "hint: a share is written as a number, 0.05 for 5%" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [["--debug", "report", "absent"], ["report", "absent", "--debug"]])
 def test_debug_raises_wherever_it_stands(arguments: list[str]):
     with pytest.raises(HomogauditError, match="no run `absent`"):

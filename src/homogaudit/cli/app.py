@@ -123,7 +123,10 @@ def _run(arguments: Sequence[str], *, as_json: bool, is_debugging: bool) -> int:
         if not (message := _one_line(error.format_message())):
             # A group without a command: the parser has printed its help.
             return 0
-        return show_error(UsageError(message, _where_help_is(error)), as_json=as_json)
+        hint = _where_help_is(error)
+        if "valid number" in message and any(argument.endswith("%") for argument in arguments):
+            hint = "a share is written as a number, 0.05 for 5%"
+        return show_error(UsageError(message, hint), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return show_error(InterruptedRunError("interrupted"), as_json=as_json)
     except typer.Exit as exit_:
