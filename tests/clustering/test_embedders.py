@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from homogaudit.clustering.embedders import SentenceTransformersEmbedder
+from homogaudit.clustering.embedders import SentenceTransformersEmbedder, batches_of_a_length
 from homogaudit.clustering.similarity import cosine_similarity
 from homogaudit.config import load_models, resolve_embedder
 from homogaudit.errors import EmbedderError, UsageError
@@ -57,3 +57,12 @@ def test_an_id_that_is_not_in_the_cache_is_not_downloaded(monkeypatch: pytest.Mo
     with pytest.raises(EmbedderError, match="cannot be loaded") as caught:
         SentenceTransformersEmbedder("mine", "nobody/no-such-embedder")
     assert "hf download nobody/no-such-embedder" in (caught.value.hint or "")
+
+
+def test_a_long_text_is_no_batch_of_short_ones_and_each_keeps_its_row(minilm: SentenceTransformersEmbedder) -> None:
+    assert batches_of_a_length([], 2) == []
+    # 100 and 50 share one, 49 is shorter than half of 100; a batch holds two at most.
+    assert batches_of_a_length([49, 100, 10, 50, 48, 47, 0], 2) == [[1, 3], [0, 4], [5], [2], [6]]
+    texts = ["Paris.", "The capital of France is Paris, as everybody knows. " * 20, "", "Lyon is a city.", "Seeds"]
+    alone = np.concatenate([minilm.embed([text]) for text in texts])
+    np.testing.assert_allclose(minilm.embed(texts), alone, atol=1e-5)

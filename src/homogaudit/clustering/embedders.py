@@ -17,6 +17,9 @@ Float32Array = NDArray[np.float32]
 
 _OWN_MODULES = "sentence_transformers."
 
+_SHORTEST = 0.5
+"""Of the longest text in a batch: all are computed as if they were as long as that one."""
+
 
 class Embedder(Protocol):
     """What turns texts into vectors whose cosine is their similarity."""
@@ -115,9 +118,23 @@ class SentenceTransformersEmbedder:
         Raises:
             EmbedderError: The model fails, or gives numbers that are not finite.
         """
+        if not texts:
+            # No rows, but of the model's width.
+            return self._encoded([""])[:0]
+        batches = batches_of_a_length([len(text) for text in texts], self._batch_size)
+        rows = np.concatenate([self._encoded([texts[place] for place in batch]) for batch in batches])
+        embeddings = np.empty_like(rows)
+        embeddings[np.concatenate(batches)] = rows
+        if not np.isfinite(embeddings).all():
+            raise EmbedderError(
+                f"embedder `{self._name}` gave numbers that are not finite", hint="try another device or precision"
+            )
+        return embeddings
+
+    def _encoded(self, batch: list[str]) -> Float32Array:
         try:
             encoded = self._model.encode(
-                list(texts) or [""],
+                batch,
                 batch_size=self._batch_size,
                 prompt=self._prompt,
                 show_progress_bar=False,
@@ -128,13 +145,22 @@ class SentenceTransformersEmbedder:
             raise EmbedderError(
                 f"embedder `{self._name}` failed: {_one_line(error)}", hint="a smaller batch or another device may do"
             ) from error
-        # No texts give no rows, but rows of the model's width.
-        embeddings = np.asarray(encoded, dtype=np.float32)[: len(texts)]
-        if not np.isfinite(embeddings).all():
-            raise EmbedderError(
-                f"embedder `{self._name}` gave numbers that are not finite", hint="try another device or precision"
-            )
-        return embeddings
+        return np.asarray(encoded, dtype=np.float32)
+
+
+def batches_of_a_length(lengths: Sequence[int], most: int) -> list[list[int]]:
+    """Return the places of texts in batches, the longest first: at most `most`, none shorter than half the longest.
+
+    A few long texts then do not make the others of their batch as long as they are.
+    """
+    batches: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+        batch = batches[-1] if batches else []
+        if not batch or len(batch) == most or lengths[place] < _SHORTEST * lengths[batch[0]]:
+            batches.append([place])
+        else:
+            batch.append(place)
+    return batches
 
 
 def unit_rows(rows: Sequence[NDArray[np.float64]], width: int, name: str) -> Float32Array:

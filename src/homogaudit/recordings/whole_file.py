@@ -1,6 +1,8 @@
 """What only the whole of a file shows: equal questions with other contexts, and prompts that the answers repeat."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,38 +13,89 @@ from homogaudit.store.recorded import Line
 from homogaudit.store.recorded_lines import ARRAY_KEYS, LineError
 
 
+@dataclass(slots=True)
+class _Read:
+    """A line that was read; packed until its turn comes, because a file is several times as large as objects.
+
+    Attributes:
+        again: Returns its values, or raises why there are none; `None` where they are packed.
+        question: Its text; empty where it has none.
+        beside: What was asked beside it.
+        id: As it came, and then as it is to be.
+        told: How many of its answers have a text.
+        repeat: Whether all of these begin with the question.
+        has_arrays: Whether one of them has figures of its tokens.
+    """
+
+    place: str
+    packed: bytes = b""
+    again: Callable[[], Mapping[str, Any]] | None = None
+    question: str = ""
+    beside: str = ""
+    id: Any = None
+    told: int = 0
+    repeat: bool = True
+    has_arrays: bool = False
+
+
 def settled(lines: Iterable[Line], notes: Notes) -> Iterator[Line]:
     """Yield the lines with ids as a run of the same questions has them, and without prompts before the answers."""
     read = [_read(line) for line in lines]
-    values = [value for _, value in read if value is not None and text_of(value.get("question"))]
-    _tell_apart(values)
-    _leave_out_prompts(values, notes)
+    asked = [x for x in read if x.question]
+    _tell_apart(asked)
+    leaves_out = _leaves_prompts_out(asked, notes)
     # Each is let go with its turn, so that a large file is not held twice.
-    del values
+    del asked
     read.reverse()
     while read:
-        line, value = read.pop()
-        yield line if value is None else Line(line.place, partial(dict, value))
+        found = read.pop()
+        yield Line(found.place, found.again or partial(_unpacked, found, leaves_out))
 
 
-def _read(line: Line) -> tuple[Line, dict[str, Any] | None]:
+def _read(line: Line) -> _Read:
     """Return a line with its values; one that cannot be read raises its error again when its turn comes."""
     try:
-        return line, dict(line.read())
+        values = dict(line.read())
     except LineError as error:
-        return Line(line.place, partial(_refuse, error)), None
+        return _Read(line.place, again=partial(_refuse, error))
+    try:
+        found = _Read(line.place, pickle.dumps(values, pickle.HIGHEST_PROTOCOL))
+    except RecursionError:
+        # It is refused for that, in its turn.
+        return _Read(line.place, again=partial(dict, values))
+    if question := text_of(values.get("question")):
+        found.question, found.beside, found.id = question, _beside(values), values.get("id")
+        told = [x for x in _draws(values) if str(x.get("text", "")).strip()]
+        found.told = len(told)
+        found.repeat = all((text_of(x.get("text")) or "").lstrip().startswith(question.strip()) for x in told)
+        found.has_arrays = any(key in x for x in told for key in ARRAY_KEYS)
+    return found
 
 
 def _refuse(error: LineError) -> Mapping[str, Any]:
     raise error
 
 
-def _tell_apart(values: list[dict[str, Any]]) -> None:
+def _unpacked(read: _Read, leaves_prompt_out: bool) -> Mapping[str, Any]:
+    values: dict[str, Any] = pickle.loads(read.packed)
+    if read.question:
+        if read.id is not None:
+            values["id"] = read.id
+        if leaves_prompt_out:
+            question = read.question.strip()
+            if values.get("greedy") is not None:
+                values["greedy"] = _without(question, values["greedy"])
+            if values.get("samples"):
+                values["samples"] = [_without(question, item) for item in values["samples"]]
+    return values
+
+
+def _tell_apart(asked: Sequence[_Read]) -> None:
     """Put what was asked beside a question into the ids that were made of its text, where another has that text."""
-    for value, name in zip(values, told_apart([(x["question"], _beside(x)) for x in values]), strict=True):
-        made = make_question_id(value["question"])
-        if value.get("id") in (None, made) and name != made:
-            value["id"] = name
+    for x, name in zip(asked, told_apart([(x.question, x.beside) for x in asked]), strict=True):
+        made = make_question_id(x.question)
+        if x.id in (None, made) and name != made:
+            x.id = name
 
 
 def _beside(value: Mapping[str, Any]) -> str:
@@ -50,24 +103,15 @@ def _beside(value: Mapping[str, Any]) -> str:
     return beside(text_of(value.get("context")), text_of(value.get("system")), choices)
 
 
-def _leave_out_prompts(values: list[dict[str, Any]], notes: Notes) -> None:
-    """Leave out of the answers the question that all of them begin with, as text completion returns it."""
-    asked = [(value["question"].strip(), draw) for value in values for draw in _draws(value)]
-    told = [(question, draw) for question, draw in asked if str(draw.get("text", "")).strip()]
-    if len(told) < 2 or not all(
-        (text_of(draw.get("text")) or "").lstrip().startswith(question) for question, draw in told
-    ):
-        return
-    if any(key in draw for _, draw in told for key in ARRAY_KEYS):
+def _leaves_prompts_out(asked: Sequence[_Read], notes: Notes) -> bool:
+    """Whether to leave out of the answers the question that all of them begin with, as text completion returns it."""
+    if sum(x.told for x in asked) < 2 or not all(x.repeat for x in asked):
+        return False
+    if any(x.has_arrays for x in asked):
         notes.say("every answer begins with its question, which is kept: its tokens cannot be told from the answer's")
-        return
+        return False
     notes.say("every answer begins with its question, which is left out of it")
-    for value in values:
-        question = value["question"].strip()
-        if value.get("greedy") is not None:
-            value["greedy"] = _without(question, value["greedy"])
-        if value.get("samples"):
-            value["samples"] = [_without(question, item) for item in value["samples"]]
+    return True
 
 
 def _draws(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

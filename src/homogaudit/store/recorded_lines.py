@@ -48,6 +48,8 @@ _ROUNDING = 1e-4
 """Half and single precision leave an entropy or log-probability of 0 at most this far on the wrong side of it."""
 
 
+_NO_STATISTICS = TokenStatistics()
+
 _LARGEST = 10**12
 """Tokens or seconds: far beyond any draw, far below what 64 bits hold."""
 
@@ -209,11 +211,12 @@ def read_question(value: Mapping[str, Any], parse_answer: AnswerParser | None) -
         raise LineError(f"`samples` is {kind_of(listed)}, expected a list", "one answer per line goes under `response`")
     generation_extra: dict[int, Mapping[str, Any]] = {}
     given_answers: list[int] = []
+    texts: dict[str, str] = {}
 
     def generation(item: object, index: int) -> Generation:
         name = "greedy" if index == GREEDY else f"samples[{index}]"
         try:
-            result = _generation(item, identifier, index, parse_answer)
+            result = _generation(item, identifier, index, parse_answer, texts)
         except LineError as error:
             raise LineError(f"`{name}`: {error.reason}", error.hint) from None
         if result.extra:
@@ -249,14 +252,18 @@ class _ReadGeneration:
     embedding: NDArray[np.float32] | None = None
 
 
-def _generation(item: object, question_id: str, index: int, parse_answer: AnswerParser | None) -> _ReadGeneration:
-    """Return one draw and the keys of it that the format does not know."""
+def _generation(
+    item: object, question_id: str, index: int, parse_answer: AnswerParser | None, texts: dict[str, str]
+) -> _ReadGeneration:
+    """Return one draw and the keys of it that the format does not know; `texts` are those of the question so far."""
     if not isinstance(item, str | dict):
         raise LineError(f"{kind_of(item)}, expected a text or an object", 'an answer is `"..."` or `{"text": "..."}`')
     extra: dict[str, Any] = {"text": item} if isinstance(item, str) else dict(cast("dict[str, Any]", item))
     if extra.get("text") is None:
         raise LineError("no `text`", "every answer needs its `text`; it may be empty")
     text = _text(extra, "text")
+    # Equal answers are one text: they are most of what a file takes in memory.
+    text = texts.setdefault(text, text)
     finish_reason = _text_or_none(extra, "finish_reason")
     if finish_reason not in (None, "stop", "length"):
         hint = "`length` says that the answer was cut, `stop` that it ended; leave it out where it is not known"
@@ -344,6 +351,8 @@ def _token_statistics(value: Mapping[str, Any]) -> TokenStatistics:
     if logprobs is not None and len(logprobs) and logprobs.max() > _ROUNDING:
         hint = "a log-probability is never positive; check its sign"
         raise LineError(f"`token_logprobs` holds `{logprobs.max():.6g}`", hint)
+    if mask is None and not lengths:
+        return _NO_STATISTICS
     return TokenStatistics(
         token_ids=None if ids is None else ids.astype(np.int32),
         entropies=None if entropies is None else np.maximum(entropies, 0).astype(np.float32),
