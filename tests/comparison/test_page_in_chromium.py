@@ -53,7 +53,7 @@ def page(make: Callable[..., RunData], chromium: Page, tmp_path: Path) -> Iterat
     paired = pair_runs(runs)
     found = compare_paired(paired, full=True, draws=100)
     path = tmp_path / "comparison.html"
-    path.write_text(comparison_page(found, paired), encoding="utf-8")
+    path.write_text("".join(comparison_page(found, paired)), encoding="utf-8")
     chromium.errors.clear()
     chromium.requests.clear()
     chromium.size(1280, 900)

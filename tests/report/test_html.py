@@ -16,7 +16,7 @@ import pytest
 from homogaudit.records import ClusteringMethod, Label, LabelValue, Question
 from homogaudit.report.build import build
 from homogaudit.report.glossary import lookup_all
-from homogaudit.report.html import to_html
+from homogaudit.report.html import report_page
 from homogaudit.report.html.plots import curves_svg, heat_map_svg, mark_svg, scale_svg
 from homogaudit.report.html.questions import question_data
 from homogaudit.report.json import to_json
@@ -68,6 +68,10 @@ class Parsed(HTMLParser):
     def embedded(self, name: str) -> Any:
         """Return the JSON of a data block."""
         return next(json.loads(text) for attributes, text in self.raw if attributes.get("id") == name)
+
+
+def to_html(report: Report, questions: Questions) -> str:
+    return "".join(report_page(report, questions))
 
 
 def questions_of(run: Any) -> Questions:
@@ -229,6 +233,17 @@ def test_of_too_many_questions_some_are_listed_spread_over_the_file(
     ]
     assert all(question == whole[question["number"] - 1] for question in listed)
     assert f"{len(listed)} of {len(whole)} questions are listed" in cut
+
+
+def test_a_page_comes_in_parts_none_of_which_holds_two_questions(small_run: Any, report: Report) -> None:
+    questions = questions_of(small_run)
+    # Ids that stand in no answer.
+    rows = [replace(row.sample_set.question, id=f"id-{row.position}-") for row in questions]
+    sets = [replace(row.sample_set, question=x) for row, x in zip(questions, rows, strict=True)]
+    named = tuple(replace(row, sample_set=x) for row, x in zip(questions, sets, strict=True))
+    parts = list(report_page(report, replace(questions, rows=named)))
+    held = [sum(f'"id-{row.position}-"' in part for row in named) for part in parts]
+    assert (max(held), sum(held)) == (1, len(questions))
 
 
 def test_the_whole_report_is_in_the_page_as_json(page: str, report: Report) -> None:

@@ -41,7 +41,7 @@ def report_page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     builder.signal("token_entropy_mean", {number: (number * 7 % 60) / 10 for number in range(60)})
     with builder.score() as run:
         report = build(run, draws=100)
-        (folder / "page.html").write_text(run_page(report, read_run(run)), encoding="utf-8")
+        (folder / "page.html").write_text("".join(run_page(report, read_run(run))), encoding="utf-8")
     return folder / "page.html", to_json(report)
 
 

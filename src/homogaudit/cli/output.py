@@ -1,6 +1,6 @@
 """Where a command writes: one thing at most to standard output, files whole, and over others only with `--force`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -63,23 +63,26 @@ def page_target(html: str | None, name: str, *, is_opened: bool) -> str | None:
     return str(Path(mkdtemp(prefix="homogaudit-")) / name) if is_opened and html is None else html
 
 
-def write_text(what: str, text: str, file: Path | None) -> None:
-    """Write a text, or print it where there is no file."""
+def write_text(what: str, text: str | Iterable[str], file: Path | None) -> None:
+    """Write a text or its parts, or print it where there is no file."""
     from homogaudit.store import output_file
 
     if file is None:
         # UTF-8 as it would be in a file, whatever the locale is.
-        typer.get_text_stream("stdout", encoding="utf-8").write(text)
+        typer.get_text_stream("stdout", encoding="utf-8").writelines([text] if isinstance(text, str) else text)
         return
     output_file.write_text(file, text)
     told(what, file)
 
 
-def write_page(what: str, page: str, file: Path | None, *, is_opened: bool) -> None:
-    """Write a page, or print it where there is no file."""
+def write_page(what: str, page: Iterable[str], file: Path | None, *, is_opened: bool) -> None:
+    """Write the parts of a page, or print them where there is no file."""
     import webbrowser
 
-    write_text(what, page, file)
+    from homogaudit.cli.report_progress import telling
+
+    with telling("writing the page"):
+        write_text(what, page, file)
     if file is not None and is_opened and not webbrowser.open(file.resolve().as_uri()):
         typer.echo("no browser to open it with", err=True)
 

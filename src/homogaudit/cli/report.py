@@ -159,9 +159,7 @@ def report(
         if built is not None and html is not None:
             from homogaudit.report.html import run_page
 
-            with telling("writing the page"):
-                page = run_page(built, data, judge)
-            write_page("the report", page, files.get("--html"), is_opened=open_page)
+            write_page("the report", run_page(built, data, judge), files.get("--html"), is_opened=open_page)
         if built is not None and model_card is not None:
             write_text("the model card", to_model_card(built), files.get("--model-card"))
         if built is not None and badge is not None:

@@ -4,7 +4,7 @@ The page itself is that of a report; here is what differs, the list of questions
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -27,8 +27,8 @@ _FILTERS: Mapping[str, tuple[str, Callable[[ComparedQuestion], bool]]] = Mapping
 )
 
 
-def comparison_page(found: Comparison, paired: PairedRuns) -> str:
-    """Return the page of a full comparison and of the questions that are compared.
+def comparison_page(found: Comparison, paired: PairedRuns) -> Iterator[str]:
+    """Return the parts of the page of a full comparison and of the questions that are compared.
 
     Args:
         found: Of the paired runs.

@@ -4,7 +4,7 @@ It knows nothing of what is written.
 """
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from uuid import uuid4
 
@@ -56,11 +56,12 @@ def replacing(path: Path) -> Generator[Path]:
                 draft.unlink()
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text as UTF-8, whole or not at all.
+def write_text(path: Path, text: str | Iterable[str]) -> None:
+    """Write a text or its parts as UTF-8, whole or not at all.
 
     Raises:
         StorageError: It cannot be written.
     """
     with replacing(path) as draft:
-        draft.write_text(text, encoding="utf-8", newline="\n")
+        with draft.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines([text] if isinstance(text, str) else text)

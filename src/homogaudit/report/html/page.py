@@ -8,9 +8,10 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import chain, islice
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -44,8 +45,8 @@ _MOST_EMBEDDED = 128 << 20
 """Characters of the questions: half a gigabyte is more than browsers hold in one text, and nobody sends such a page."""
 
 
-def run_page(report: Report, data: RunData, judge: str | None = None) -> str:
-    """Return the page of a full report, with the questions of its run and those to be judged as a whole.
+def run_page(report: Report, data: RunData, judge: str | None = None) -> Iterator[str]:
+    """Return the parts of the page of a full report, with the questions of its run and those to be judged as a whole.
 
     Args:
         report: Of the run.
@@ -57,11 +58,11 @@ def run_page(report: Report, data: RunData, judge: str | None = None) -> str:
     except UsageError:
         # There are too few to correct a rate by.
         sample = ()
-    return to_html(report, question_rows(data, judge), sample)
+    return report_page(report, question_rows(data, judge), sample)
 
 
-def to_html(report: Report, questions: Questions, sample: Sequence[SampledQuestion] = ()) -> str:
-    """Return the page of a full report and of the questions of its run; each filter that holds of some is a button.
+def report_page(report: Report, questions: Questions, sample: Sequence[SampledQuestion] = ()) -> Iterator[str]:
+    """Return the parts of the page of a full report and its questions; each filter that holds of some is a button.
 
     Args:
         report: A full one.
@@ -88,8 +89,8 @@ def page(
     record: object,
     form: str,
     sample: Sequence[SampledQuestion] = (),
-) -> str:
-    """Return a page of sections and questions.
+) -> Iterator[str]:
+    """Return a page of sections and questions in parts: with many questions it is larger than anything else in memory.
 
     Args:
         shown: The summary first.
@@ -112,7 +113,7 @@ def page(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return made.from_string(_resource("page.html")).render(
+    return made.from_string(_resource("page.html")).generate(
         plots=plots,
         coded=_coded,
         slug=_slug,
@@ -158,17 +159,19 @@ def _embedded(values: Any) -> Markup:
     return Markup(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
-def _embedded_questions(questions: Mapping[str, Any]) -> tuple[Markup, int, int]:
-    """Return the JSON of questions, how many there are in it, and how many are left out because it would be too large.
+def _embedded_questions(questions: Mapping[str, Any]) -> tuple[Iterator[Markup], int, int]:
+    """Return the JSON of questions in parts, how many it has, and how many are left out because it would be too large.
 
     Those that stay are spread evenly over the file.
     """
     texts = [_embedded(question) for question in questions["questions"]]
     size = sum(map(len, texts))
     number = len(texts) if size <= _MOST_EMBEDDED else len(texts) * _MOST_EMBEDDED // size
-    kept = Markup(",").join(texts[place * len(texts) // number] for place in range(number))
+    kept = (texts[place * len(texts) // number] for place in range(number))
     others = _embedded({name: value for name, value in questions.items() if name != "questions"})
-    return Markup(f'{others[:-1]},"questions":[{kept}]}}'), number, len(texts) - number
+    separated = (part for text in kept for part in (Markup(","), text))
+    parts = chain([others[:-1], Markup(',"questions":[')], islice(separated, 1, None), [Markup("]}")])
+    return parts, number, len(texts) - number
 
 
 def _coded(text: str) -> Markup:

@@ -127,4 +127,4 @@ def _page(path: Path, report: Report) -> str:
     from homogaudit.report.html import run_page
 
     with RunFile.open(path) as run:
-        return run_page(report, read_run(run))
+        return "".join(run_page(report, read_run(run)))
