@@ -3,10 +3,10 @@
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,6 +211,35 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LateSamples(Sequence[Generation]):
+    """The samples of one question, read whenever they are asked for.
+
+    Attributes:
+        size: How many there were; what is drawn later is left out.
+        valid_count: How many of them hold an answer.
+        read: Returns those of a position.
+    """
+
+    size: int
+    valid_count: int
+    position: int
+    read: Callable[[int], Sequence[Generation]]
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, index: int) -> Generation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Generation]: ...
+    def __getitem__(self, index: int | slice) -> Generation | Sequence[Generation]:
+        return self.read(self.position)[: self.size][index]
+
+    def __iter__(self) -> Iterator[Generation]:
+        return iter(self[:])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SampleSet:
     """All draws of one question, samples in the order of their index."""
 
@@ -222,6 +251,13 @@ class SampleSet:
     def valid_samples(self) -> list[Generation]:
         """The samples that hold an answer, in the order of their index."""
         return [sample for sample in self.samples if sample.is_valid]
+
+    @property
+    def valid_count(self) -> int:
+        """How many samples hold an answer."""
+        if isinstance(self.samples, LateSamples):
+            return self.samples.valid_count
+        return sum(sample.is_valid for sample in self.samples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def report(
         warn(line)
     with RunFile.open(path) as stored:
         with telling("reading the answers"):
-            data = read_run(stored)
+            data = read_run(stored, late=stored.status == "complete")
         check_signals(gates, stored.signal_names())
         check_earlier_run(gates, stored)
         # A JUnit file goes beside the report, the others stand in its place.
@@ -225,7 +225,7 @@ def report_done(
     from homogaudit.store import RunFile
 
     with telling("reading the answers", quiet=quiet) as tell, RunFile.open(path) as stored:
-        data = read_run(stored)
+        data = read_run(stored, late=stored.status == "complete")
         built = build(data, full=full, tell=tell)
         if gates is not None:
             built = judged(built, data, gates)

@@ -146,7 +146,7 @@ def _is_embedded(paired: PairedRuns, name: str, key: str) -> bool:
 def _answers(paired: PairedRuns, method: ClusteringMethod) -> Iterator[_Answers]:
     """Yield the answers to each question whose samples all hold one in every run."""
     runs = list(paired.runs.values())
-    whole = [x for x in paired.question_ids if all(len(run.sets[x].valid_samples) == paired.samples for run in runs)]
+    whole = [x for x in paired.question_ids if all(run.sets[x].valid_count == paired.samples for run in runs)]
     for part in chunks(whole, _CHUNK):
         vectors = [
             run.data.run.embeddings(

@@ -100,7 +100,7 @@ def _said(row: ComparedQuestion, name: str, run: PairedRun, labels: _Labels) -> 
 def _outside(run: PairedRun, question_id: str) -> str:
     """Return why a question enters no rate of a run."""
     drawn = run.sets[question_id]
-    without = len(drawn.samples) - len(drawn.valid_samples)
+    without = len(drawn.samples) - drawn.valid_count
     return (
         f"enters no rate: {share(without, len(drawn.samples))} samples hold no answer" if without else "not clustered"
     )

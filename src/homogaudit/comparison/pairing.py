@@ -70,7 +70,7 @@ class PairedRun:
     @cached_property
     def outcomes(self) -> Outcomes:
         """Whether each compared question has one cluster, as the rate of a report counts it."""
-        counted = [(x, own) for x, own in self.sets.items() if x in self.clusters or len(own.valid_samples) < 2]
+        counted = [(x, own) for x, own in self.sets.items() if x in self.clusters or own.valid_count < 2]
         sizes = [len(set(self.clusters[x].assignment)) if x in self.clusters else 1 for x, _ in counted]
         return Outcomes(
             np.array(sizes, dtype=np.intp),
@@ -305,4 +305,4 @@ def common_judge(
 
 
 def _is_whole(sample_set: SampleSet) -> bool:
-    return len(sample_set.valid_samples) == len(sample_set.samples)
+    return sample_set.valid_count == len(sample_set.samples)

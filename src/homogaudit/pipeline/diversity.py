@@ -38,8 +38,8 @@ def store_diversity(run: RunFile, scoring: str) -> None:
     """
     if run.diversity_of == scoring:
         return
-    data = read_run(run)
-    measures = {(name, ""): _of_texts(name, data) for name in _OF_TEXTS}
+    data = read_run(run, late=True)
+    measures = _of_texts(data)
     for method in run.scoring.methods if run.scoring else ():
         found = data.similarities(method)
         scores = vendi_scores(found.matrices)
@@ -51,13 +51,15 @@ def store_diversity(run: RunFile, scoring: str) -> None:
         run.diversity_of = scoring
 
 
-def _of_texts(name: str, data: RunData) -> dict[str, float]:
+def _of_texts(data: RunData) -> dict[tuple[str, str], dict[str, float]]:
     sets: Sequence[SampleSet] = data.fully_valid
-    if name == "self_bleu" and len(sets) > MOST_QUESTIONS:
-        places = np.random.default_rng(_SEED).choice(len(sets), MOST_QUESTIONS, replace=False)
-        sets = [sets[place] for place in places]
-    return _defined({x.question.id: _OF_TEXTS[name]([sample.answer for sample in x.samples]) for x in sets})
-
-
-def _defined(values: Mapping[str, float]) -> dict[str, float]:
-    return {question_id: value for question_id, value in values.items() if not math.isnan(value)}
+    bleu = range(len(sets))
+    if len(sets) > MOST_QUESTIONS:
+        bleu = set(np.random.default_rng(_SEED).choice(len(sets), MOST_QUESTIONS, replace=False).tolist())
+    found: dict[tuple[str, str], dict[str, float]] = {(name, ""): {} for name in _OF_TEXTS}
+    for place, x in enumerate(sets):
+        texts = [sample.answer for sample in x.samples]
+        for name, measure in _OF_TEXTS.items():
+            if (name != "self_bleu" or place in bleu) and not math.isnan(value := measure(texts)):
+                found[name, ""][x.question.id] = value
+    return found

@@ -224,7 +224,7 @@ class Scorer:
             # Everything is clustered by now, so that they are read once.
             self._clusterings = {method.name: self._run.clusterings(method) for method in self._methods}
         found = {name: x[question_id] for name, x in self._clusterings.items() if question_id in x}
-        return self._scored(question_id, found, len(sample_set.valid_samples), judgement.label)
+        return self._scored(question_id, found, sample_set.valid_count, judgement.label)
 
     def unjudged(self) -> list[str]:
         """Return the questions that the judging model has still to be asked about; none without one."""

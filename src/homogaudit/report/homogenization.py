@@ -135,13 +135,13 @@ def _short_outcomes(data: RunData, clusters: Mapping[str, int]) -> Outcomes:
     not known: were it left out, those that have stopped would weigh more.
     """
     audited = frozenset(data.finished_ids)
-    counted = [x for x in data.counted if clusters or len(x.valid_samples) < 2]
+    counted = [x for x in data.counted if clusters or x.valid_count < 2]
     ids = tuple(x.question.id for x in counted)
     return Outcomes(
         np.array([2 if x in data.stopped_ids else clusters.get(x, 1) for x in ids], dtype=np.intp),
         np.array(
             [
-                x in data.stopped_ids or (x in clusters and len(y.valid_samples) == len(y.samples))
+                x in data.stopped_ids or (x in clusters and y.valid_count == len(y.samples))
                 for x, y in zip(ids, counted, strict=True)
             ],
             dtype=np.bool_,
@@ -199,7 +199,7 @@ def method_figures(
         level=level_of(level_rate),
         is_sequential=data.rule is not None,
         is_two_phase=data.short is not None,
-        questions_missing=sum(len(x.valid_samples) >= 2 and x.question.id not in stored for x in data.finished),
+        questions_missing=sum(x.valid_count >= 2 and x.question.id not in stored for x in data.finished),
         level_rate=level_rate,
         scr=every.rate(reason),
         reversals=every.reversals(),

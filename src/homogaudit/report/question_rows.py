@@ -303,7 +303,7 @@ def question_rows(data: RunData, judge: str | None = None) -> Questions:
 
 def _outside(data: RunData, found: SampleSet, *, is_drawn: bool, is_clustered: bool) -> str:
     """Return why a question does not enter the single-cluster rate; empty where it does."""
-    drawn, valid = len(found.samples), len(found.valid_samples)
+    drawn, valid = len(found.samples), found.valid_count
     if is_clustered:
         return ""
     if not is_drawn:

@@ -99,7 +99,7 @@ _COLUMNS = (
     Column("answers", "texts", lambda row: list(row.question.answers)),
     Column("incorrect_answers", "texts", lambda row: list(row.question.incorrect_answers)),
     Column("samples", "whole", lambda row: len(row.samples)),
-    Column("samples_valid", "whole", lambda row: len(row.sample_set.valid_samples)),
+    Column("samples_valid", "whole", lambda row: row.sample_set.valid_count),
     Column("samples_cut", "whole", lambda row: row.cut_samples),
     Column("samples_empty", "whole", _samples_in(GenerationState.EMPTY)),
     Column("samples_unclosed", "whole", _samples_in(GenerationState.THINKING_UNCLOSED)),

@@ -19,7 +19,6 @@ from homogaudit.labels.refusals import is_refusal
 from homogaudit.records import (
     Clustering,
     ClusteringMethod,
-    Generation,
     Label,
     ModelCall,
     ResourceCost,
@@ -101,7 +100,7 @@ class RunData:
         """The counted questions all of whose samples hold an answer, as many as there are to be."""
         if self.counted_sets is None:
             return frozenset(x.question.id for x in self.fully_valid)
-        return frozenset(x.question.id for x in self.counted if len(x.valid_samples) == len(x.samples))
+        return frozenset(x.question.id for x in self.counted if x.valid_count == len(x.samples))
 
     @cached_property
     def ended(self) -> tuple[SampleSet, ...]:
@@ -117,11 +116,6 @@ class RunData:
     def is_stopped(self) -> bool:
         """Whether such a run has not drawn its whole file."""
         return self.rule is not None and len(self.finished) < len(self.sets)
-
-    def drawn(self) -> Iterator[Generation]:
-        """Yield every sample of the counted questions."""
-        for sample_set in self.counted:
-            yield from sample_set.samples
 
     def sampler(self, name: str) -> float | None:
         """Return a sampler's setting for the samples, `None` where it is not known.
@@ -139,12 +133,18 @@ class RunData:
     @cached_property
     def valid_counts(self) -> tuple[int, ...]:
         """How many samples of each finished question hold an answer."""
-        return tuple(len(x.valid_samples) for x in self.finished)
+        return tuple(x.valid_count for x in self.finished)
+
+    @cached_property
+    def refusals(self) -> tuple[int, ...]:
+        """How many valid samples of each counted question decline to answer."""
+        return tuple(sum(is_refusal(sample.answer) for sample in x.valid_samples) for x in self.counted)
 
     @cached_property
     def refused_ids(self) -> frozenset[str]:
         """The counted questions at least half of whose valid samples decline to answer."""
-        return frozenset(x.question.id for x in self.counted if _is_refused(x))
+        counted = zip(self.counted, self.refusals, strict=True)
+        return frozenset(x.question.id for x, refused in counted if refused and 2 * refused >= x.valid_count)
 
     @cached_property
     def sessions(self) -> Sequence[Session]:
@@ -212,7 +212,7 @@ class RunData:
             self._clusterings[method.key] = {
                 x.question.id: stored[x.question.id]
                 for x in self.counted
-                if x.question.id in stored and len(stored[x.question.id].assignment) == len(x.valid_samples)
+                if x.question.id in stored and len(stored[x.question.id].assignment) == x.valid_count
             }
         return self._clusterings[method.key]
 
@@ -243,7 +243,7 @@ class RunData:
         """Yield those of the valid samples of the other questions that have two, by how many are valid."""
         by_size: dict[int, list[SampleSet]] = {}
         for x in self.ended if ended else self.finished:
-            if 2 <= (valid := len(x.valid_samples)) < len(x.samples):
+            if 2 <= (valid := x.valid_count) < len(x.samples):
                 by_size.setdefault(valid, []).append(x)
         for size, sets in by_size.items():
             yield self._similarities_of(method, sets, size)
@@ -272,9 +272,15 @@ class RunData:
         }
 
 
-def read_run(run: RunFile) -> RunData:
-    """Read the draws of a run and keep the finished questions."""
-    sets = tuple(run.sample_sets(token_arrays=False))
+def read_run(run: RunFile, *, late: bool = False) -> RunData:
+    """Read the draws of a run and keep the finished questions.
+
+    Args:
+        run: Open for reading.
+        late: Whether samples, most of what a large run takes, are read whenever they are asked for instead of held. The
+            run must stay open then, and none be drawn.
+    """
+    sets = tuple(run.late_sample_sets() if late else run.sample_sets(token_arrays=False))
     states, samples = run.question_states(), run.expected_samples()
     # A label that came with the file was given to an answer, whether the file brings its text or not.
     labelled = run.labels(RECORDED).keys() if run.is_recorded and samples == 0 else frozenset[str]()
@@ -297,7 +303,7 @@ def read_run(run: RunFile) -> RunData:
     if counted is not None and short is not None:
         audited = short.audited(x.question.id for x in sets)
         finished = tuple(x for x in counted if x.question.id in audited)
-    fully_valid = tuple(x for x in finished if samples >= 2 and len(x.valid_samples) == len(x.samples))
+    fully_valid = tuple(x for x in finished if samples >= 2 and x.valid_count == len(x.samples))
     unscored = frozenset(x.question.id for x in counted or finished if states[x.question.id] is RunState.DRAWN)
     return RunData(
         run, sets, samples, finished, unscored, fully_valid, run.parameters, run.scoring, rule, short, looks, counted
@@ -320,12 +326,6 @@ def _of_rate_alone(
     reached = {name for name, look in looks.items() if look.stops or name in ended}
     counted = tuple(takewhile(lambda x: x.question.id in reached, sets))
     return short, looks, counted
-
-
-def _is_refused(sample_set: SampleSet) -> bool:
-    """Whether at least half of the valid samples of a question decline to answer."""
-    valid = sample_set.valid_samples
-    return bool(valid) and 2 * sum(is_refusal(sample.answer) for sample in valid) >= len(valid)
 
 
 def signal_directions(run: RunFile) -> dict[str, Direction]:

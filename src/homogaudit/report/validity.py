@@ -6,7 +6,7 @@ It does not know what the figures say; the warnings about labels and scores are 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from homogaudit.labels.refusals import is_refusal
@@ -42,15 +42,16 @@ def assess(data: RunData, labels: Labels) -> Validity:
         data: Of the run; the log-probabilities of equal draws are read too.
         labels: The counts of the chosen judge, for the warnings about them.
     """
-    samples = _counts(list(data.drawn()))
+    found = _look_at(data.counted)
+    samples = found.samples.counts(sum(data.refusals))
     greedy = [x.greedy for x in data.counted if x.greedy is not None]
-    unspaced = sum(has_no_word_spaces([x.answer for x in s.samples] or _greedy_text(s)) for s in data.counted)
+    refused = sum(is_refusal(draw.answer) for draw in greedy if draw.is_valid)
     validity = Validity(
         questions=len(data.sets),
         questions_scored=len(data.counted) - len(data.unscored_ids),
         questions_unfinished=len(data.sets) - len(data.counted),
         questions_fully_valid=len(data.fully_valid_ids),
-        questions_unclustered=sum(len(x.valid_samples) < 2 for x in data.counted),
+        questions_unclustered=sum(x.valid_count < 2 for x in data.counted),
         samples=samples.drawn,
         samples_valid=samples.valid,
         truncated=samples.truncated,
@@ -59,59 +60,112 @@ def assess(data: RunData, labels: Labels) -> Validity:
         refusals=samples.refusals,
         questions_refused=len(data.refused_ids),
         errors=samples.errors,
-        duplicated=_duplicated(data),
-        questions_without_word_spaces=unspaced,
-        greedy=_counts(greedy) if greedy else None,
+        duplicated=_duplicated(data, found),
+        questions_without_word_spaces=found.unspaced,
+        greedy=found.greedy.counts(refused) if greedy else None,
         warnings=(),
     )
-    return _with_warnings(validity, data, labels)
+    return _with_warnings(validity, data, labels, found.reasons)
 
 
 def _greedy_text(sample_set: SampleSet) -> list[str]:
     return [sample_set.greedy.answer] if sample_set.greedy else []
 
 
-def _counts(draws: Sequence[Generation]) -> DrawCounts:
-    """Count the states of some draws; `truncated` is unknown where no finish reason was recorded."""
-    states = [draw.state for draw in draws]
-    valid = [draw for draw in draws if draw.is_valid]
-    truncated: int | Undefined = sum(draw.is_truncated for draw in valid)
-    if valid and all(draw.finish_reason is None for draw in valid):
-        truncated = Undefined("no finish reason was recorded")
-    return DrawCounts(
-        drawn=len(draws),
-        valid=len(valid),
-        truncated=truncated,
-        thinking_unclosed=states.count(GenerationState.THINKING_UNCLOSED),
-        empty=states.count(GenerationState.EMPTY),
-        refusals=sum(is_refusal(draw.answer) for draw in valid),
-        errors=states.count(GenerationState.ERROR),
-    )
+@dataclass(slots=True)
+class _Tally:
+    """Some draws, counted one by one.
+
+    Attributes:
+        truncated: Valid ones that were cut.
+        ended: Valid ones whose finish reason was recorded.
+    """
+
+    states: Counter[GenerationState] = field(default_factory=Counter[GenerationState])
+    truncated: int = 0
+    ended: int = 0
+
+    def take(self, draw: Generation) -> None:
+        self.states[draw.state] += 1
+        if draw.is_valid:
+            self.truncated += draw.is_truncated
+            self.ended += draw.finish_reason is not None
+
+    def counts(self, refusals: int) -> DrawCounts:
+        """Return the counts; `truncated` is unknown where no finish reason was recorded."""
+        valid = self.states[GenerationState.VALID]
+        return DrawCounts(
+            drawn=self.states.total(),
+            valid=valid,
+            truncated=Undefined("no finish reason was recorded") if valid and not self.ended else self.truncated,
+            thinking_unclosed=self.states[GenerationState.THINKING_UNCLOSED],
+            empty=self.states[GenerationState.EMPTY],
+            refusals=refusals,
+            errors=self.states[GenerationState.ERROR],
+        )
 
 
-def _duplicated(data: RunData) -> int | Undefined:
+@dataclass(slots=True)
+class _Found:
+    """What the texts of some questions show, seen in one go: they may have to be read for it.
+
+    Attributes:
+        unspaced: Questions that are answered in a script without spaces between words.
+        repeating: Questions with samples of the same text.
+        frozen: How many samples those questions have whose samples are all of one long text.
+        reasons: Why draws failed.
+    """
+
+    samples: _Tally = field(default_factory=_Tally)
+    greedy: _Tally = field(default_factory=_Tally)
+    unspaced: int = 0
+    repeating: set[str] = field(default_factory=set[str])
+    frozen: list[int] = field(default_factory=list[int])
+    reasons: Counter[str] = field(default_factory=Counter[str])
+
+
+def _look_at(sets: Iterable[SampleSet]) -> _Found:
+    found = _Found()
+    for x in sets:
+        # Read once.
+        samples = list(x.samples)
+        for draw, tally in (*((draw, found.samples) for draw in samples), (x.greedy, found.greedy)):
+            if draw is None:
+                continue
+            tally.take(draw)
+            if draw.state is GenerationState.ERROR and draw.text:
+                found.reasons[draw.text.strip("`")] += 1
+        found.unspaced += has_no_word_spaces([sample.answer for sample in samples] or _greedy_text(x))
+        if any(len(same) > 1 for same in _equal(samples)):
+            found.repeating.add(x.question.id)
+        if _are_frozen(samples):
+            found.frozen.append(len(samples))
+    return found
+
+
+def _duplicated(data: RunData, found: _Found) -> int | Undefined:
     """Count the samples that repeat an earlier one of their question and cannot do so by chance.
 
     With log-probabilities of untempered, untruncated draws chance is known. Without them only a run counts in which
     nearly every question has equal samples throughout, warm and long.
     """
-    repeating = {x.question.id for x in data.counted if any(len(same) > 1 for same in _equal(x.samples))}
-    if not repeating:
+    if not found.repeating:
         return 0 if data.sample_count >= 2 else Undefined("equal draws need two samples a question")
     temperature = data.sampler("temperature")
     neutral = {"top_p": 1.0, "top_k": 0.0, "min_p": 0.0}
     if temperature == 1.0 and all(data.sampler(name) in (value, None) for name, value in neutral.items()):
         repeated = 0
-        for sample_set in data.run.sample_sets(repeating):
-            if (found := _improbable(sample_set.samples)) is None:
+        for sample_set in data.run.sample_sets(found.repeating):
+            if (improbable := _improbable(sample_set.samples)) is None:
                 break
-            repeated += found
+            repeated += improbable
         else:
             return repeated
     if temperature is not None and temperature < _WARM:
         return Undefined(f"equal draws can be chance at temperature {temperature:g}")
-    frozen = [x for x in data.counted if _is_frozen(x)]
-    return sum(len(x.samples) - 1 for x in frozen) if len(frozen) >= _NEARLY_EVERY * len(data.counted) else 0
+    if len(found.frozen) < _NEARLY_EVERY * len(data.counted):
+        return 0
+    return sum(found.frozen) - len(found.frozen)
 
 
 def _equal(samples: Iterable[Generation]) -> list[list[Generation]]:
@@ -145,17 +199,17 @@ def _improbable(samples: Sequence[Generation]) -> int | None:
     return repeated
 
 
-def _is_frozen(sample_set: SampleSet) -> bool:
-    texts = {sample.text for sample in sample_set.samples}
-    return len(sample_set.samples) > 1 and len(texts) == 1 and len(texts.pop().split()) > _LONG_ANSWER
+def _are_frozen(samples: Sequence[Generation]) -> bool:
+    texts = {sample.text for sample in samples}
+    return len(samples) > 1 and len(texts) == 1 and len(texts.pop().split()) > _LONG_ANSWER
 
 
-def _with_warnings(validity: Validity, data: RunData, labels: Labels) -> Validity:
+def _with_warnings(validity: Validity, data: RunData, labels: Labels, reasons: Counter[str]) -> Validity:
     warnings = [
         *data.run.recorded.warnings,
         *_server_warnings(data),
         *_draw_warnings(validity, data.sampler("max_tokens")),
-        *_failure_warnings(data),
+        *_failure_warnings(validity, reasons),
         *_question_warnings(validity, data),
     ]
     warnings += (data.run.thinking or ThinkingFacts()).warnings
@@ -208,15 +262,14 @@ def _draw_warnings(validity: Validity, limit: float | None) -> list[str]:
     return warnings
 
 
-def _failure_warnings(data: RunData) -> list[str]:
+def _failure_warnings(validity: Validity, reasons: Counter[str]) -> list[str]:
     """Return why most of the failed draws failed; such a draw holds its reason in place of a text."""
-    draws = [draw for x in data.counted for draw in (*x.samples, x.greedy) if draw is not None]
-    reasons = Counter(draw.text.strip("`") for draw in draws if draw.state is GenerationState.ERROR and draw.text)
     if not reasons:
         return []
     (reason, number), *others = reasons.most_common()
     also = f", and {count(len(others))} other reasons" if others else ""
-    return [f"{share(number, len(draws))} draws failed because of {quoted(reason, 200)}{also}"]
+    draws = validity.samples + (0 if validity.greedy is None else validity.greedy.drawn)
+    return [f"{share(number, draws)} draws failed because of {quoted(reason, 200)}{also}"]
 
 
 def _question_warnings(validity: Validity, data: RunData) -> list[str]:

@@ -136,7 +136,7 @@ def _no_importance(inputs: SignalInputs) -> str | None:
 
 
 def _too_few_samples(inputs: SignalInputs) -> str | None:
-    valid = len(inputs.sample_set.valid_samples)
+    valid = inputs.sample_set.valid_count
     if inputs.expected_samples < 2:
         return "no answers were sampled" if not valid else "one sample says nothing about the spread of answers"
     if valid < inputs.expected_samples:

@@ -6,7 +6,7 @@ A draw is stored once and never overwritten; only what is read of its text may c
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from homogaudit.records import (
     GREEDY,
     Generation,
     GenerationState,
+    LateSamples,
     Question,
     SampleSet,
     TokenStatistics,
@@ -236,6 +237,34 @@ class Draws(RunFacts):
                 greedy = generations[0] if generations and generations[0].sample_index == GREEDY else None
                 yield SampleSet(question, greedy, generations[1:] if greedy else generations)
 
+    def late_sample_sets(self) -> Iterator[SampleSet]:
+        """Yield what `sample_sets` yields without token arrays, but samples that are read whenever they are asked for.
+
+        It takes no memory to speak of to go through them, however many times; the run must stay open.
+        """
+        counted = self.stream(
+            "SELECT position, count(*) FILTER (WHERE sample_index >= 0), "
+            "count(*) FILTER (WHERE sample_index >= 0 AND state = ?) "
+            "FROM questions LEFT JOIN generations USING (position) GROUP BY position ORDER BY position",
+            (GenerationState.VALID.value,),
+        )
+        reader = _LateReader(self)
+        drawn = self.sample_sets(token_arrays=False, samples=False)
+        for x, (position, count, valid) in zip(drawn, counted, strict=True):
+            yield replace(x, samples=LateSamples(count, valid, position, reader.samples))
+
+    def samples_between(self, first: int, last: int) -> dict[int, list[Generation]]:
+        """Return the samples of the questions from one position to before another, without token arrays."""
+        ids = dict(self.rows("SELECT position, id FROM questions WHERE position >= ? AND position < ?", (first, last)))
+        found: dict[int, list[Generation]] = {}
+        for position, *row in self.rows(
+            f"SELECT position, {_GENERATION_COLUMNS} FROM generations WHERE position >= ? AND position < ? "
+            "AND sample_index >= 0 ORDER BY position, sample_index",
+            (first, last),
+        ):
+            found.setdefault(position, []).append(_generation(ids[position], row))
+        return found
+
     def add_first_look(self, question_id: str, look: FirstLook) -> None:
         """Store what became of the first samples of a question, once."""
         with self.transaction():
@@ -272,6 +301,23 @@ class Draws(RunFacts):
             "GROUP BY position)"
         )[0]
         return int(most or 0)
+
+
+class _LateReader:
+    """Reads samples of neighbouring questions by one query: they are asked for in the order of the file."""
+
+    def __init__(self, draws: Draws) -> None:
+        self._draws = draws
+        self._first = -1
+        self._found: dict[int, list[Generation]] = {}
+
+    def samples(self, position: int) -> Sequence[Generation]:
+        """Return those of the question at a position."""
+        first = position - position % _QUESTIONS_AT_ONCE
+        if first != self._first:
+            self._found = self._draws.samples_between(first, first + _QUESTIONS_AT_ONCE)
+            self._first = first
+        return self._found.get(position, ())
 
 
 def _question(row: Sequence[Any]) -> Question:

@@ -103,7 +103,7 @@ def first_samples(data: RunData, n: int) -> RunData:
     sets = tuple(replace(x, samples=x.samples[:n]) for x in data.sets)
     finished = {x.question.id for x in data.finished}
     cut = tuple(x for x in sets if x.question.id in finished)
-    whole = tuple(x for x in cut if len(x.valid_samples) == len(x.samples))
+    whole = tuple(x for x in cut if x.valid_count == len(x.samples))
     return RunData(data.run, sets, n, cut, data.unscored_ids, whole, data.parameters, data.scoring)
 
 
