@@ -43,6 +43,14 @@ def test_columns_are_read_by_place_and_a_row_of_no_question_is_left_out() -> Non
     np.testing.assert_array_equal(columns["perplexity"].numbers, [2.5, math.nan, math.inf])
     assert columns["sindex"].seconds[2] == 0.125
     assert [columns["sindex"].reason_at(place) for place in (0, 1, 2)] == ["no embeddings", None, "no samples"]
+    sindex = columns["sindex"]
+    # One each: the first of those asked for. Where nothing is stored counts as no reason.
+    assert [sindex.commonest_reason(np.array(x)) for x in ([2, 0], [0, 2], [0, 2, 2], [1, 1, 0])] == [
+        "no samples",
+        "no embeddings",
+        "no samples",
+        "",
+    ]
 
 
 def test_no_rows_are_no_columns() -> None:

@@ -4,7 +4,6 @@ It scores what is stored and computes no signal. Only questions labelled correct
 undefined for a question leaves that question out.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -126,8 +125,7 @@ def score_signals(
     for row, name in enumerate(scores.names):
         column, places = data.signals[name], data.finished_places
         missing = places[np.isnan(data.signal_matrix[row])]
-        reasons = Counter(column.reason_at(place) or "" for place in missing)
-        reason = (reasons.most_common(1)[0][0] or "not computed") if missing.size else ""
+        reason = (column.commonest_reason(missing) or "not computed") if missing.size else ""
         # What keeps a signal from every question says more than that no scores are left.
         undefined = Undefined(reason) if missing.size == places.size and places.size else None
         seconds = column.seconds[places[~np.isnan(column.numbers[places])]]

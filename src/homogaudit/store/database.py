@@ -7,8 +7,9 @@ import contextlib
 import hashlib
 import json
 import sqlite3
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -127,6 +128,19 @@ class Database:
             if not rows:
                 return
             yield from rows
+
+    @cached_property
+    def _ids(self) -> dict[int, str]:
+        return {position: question_id for question_id, position in self._positions.items()}
+
+    def named(self, rows: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+        """Yield rows that begin with a position with the id of the question in its place, the same object for all.
+
+        A row of no question is left out.
+        """
+        for position, *others in rows:
+            if (question_id := self._ids.get(position)) is not None:
+                yield question_id, *others
 
     def meta(self, key: str) -> Any:
         """Return one fact about the run (`id`, `created`, `status`, `model`, `parameters`, ...), `None` without it."""

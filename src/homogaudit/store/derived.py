@@ -4,6 +4,7 @@ Each is stored under everything that it depends on; a new one takes the place of
 """
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -51,11 +52,8 @@ class Derived(Database):
         found: dict[str, dict[str, ModelCall]] = {}
         if self._version < 2:
             return found
-        rows = self.rows(
-            "SELECT questions.id, kind, value, reason, calls.text, tokens, seconds FROM calls "
-            "JOIN questions USING (position) ORDER BY position"
-        )
-        for question_id, kind, *fields in rows:
+        rows = self.stream("SELECT position, kind, value, reason, text, tokens, seconds FROM calls ORDER BY position")
+        for question_id, kind, *fields in self.named(rows):
             found.setdefault(question_id, {})[kind] = ModelCall(question_id, kind, *fields)
         return found
 
@@ -67,11 +65,8 @@ class Derived(Database):
         """Return every stored cost in the order of the questions."""
         if self._version < 2:
             return []
-        rows = self.rows(
-            "SELECT questions.id, resource, seconds, tokens FROM costs JOIN questions USING (position) "
-            "ORDER BY position, resource"
-        )
-        return [ResourceCost(*row) for row in rows]
+        rows = self.stream("SELECT position, resource, seconds, tokens FROM costs ORDER BY position, resource")
+        return [ResourceCost(x, sys.intern(resource), *spent) for x, resource, *spent in self.named(rows)]
 
     def add_embeddings(self, embedder: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Store embeddings of unique texts as float16; a text that is there already is left alone."""
@@ -164,13 +159,16 @@ class Derived(Database):
     def clusterings(self, method: ClusteringMethod) -> dict[str, Clustering]:
         """Return the stored clusterings of one method by question id."""
         rows = self.stream(
-            "SELECT questions.id, assignment FROM clusterings JOIN questions USING (position) WHERE key = ?",
-            (method.key,),
+            "SELECT position, assignment FROM clusterings WHERE key = ? ORDER BY position", (method.key,)
         )
-        return {
-            question_id: Clustering(question_id, method, tuple(json.loads(assignment)))
-            for question_id, assignment in rows
-        }
+        # Most are one of a few.
+        read: dict[str, tuple[int, ...]] = {}
+        found: dict[str, Clustering] = {}
+        for question_id, stored in self.named(rows):
+            if stored not in read:
+                read[stored] = tuple(json.loads(stored))
+            found[question_id] = Clustering(question_id, method, read[stored])
+        return found
 
     def add_labels(self, labels: Iterable[Label]) -> None:
         """Store labels; a new label of the same draw and judge replaces the old one."""
@@ -188,15 +186,14 @@ class Derived(Database):
     def labels(self, judge: str) -> dict[str, Label]:
         """Return the stored labels of the greedy answers by one judge, by question id."""
         rows = self.stream(
-            "SELECT questions.id, value, reason FROM labels JOIN questions USING (position) "
-            f"WHERE judge = ? AND {self._is_greedy}",
+            f"SELECT position, value, reason FROM labels WHERE judge = ? AND {self._is_greedy} ORDER BY position",
             (judge,),
         )
         # Many share a reason.
         reasons: dict[str, str] = {}
         return {
             question_id: Label(question_id, judge, LabelValue(value), reasons.setdefault(reason, reason))
-            for question_id, value, reason in rows
+            for question_id, value, reason in self.named(rows)
         }
 
     def sample_labels(self, judge: str, question_id: str | None = None) -> dict[str, dict[int, Label]]:
@@ -209,14 +206,14 @@ class Derived(Database):
         if self._version < 4:
             return {}
         rows = self.stream(
-            "SELECT questions.id, sample_index, value, reason FROM labels JOIN questions USING (position) "
+            "SELECT position, sample_index, value, reason FROM labels "
             "WHERE judge = ? AND sample_index >= 0 AND position = coalesce(?, position) "
             "ORDER BY position, sample_index",
             (judge, None if question_id is None else self._positions[question_id]),
         )
         found: dict[str, dict[int, Label]] = {}
         reasons: dict[str, str] = {}
-        for name, index, value, reason in rows:
+        for name, index, value, reason in self.named(rows):
             shared = reasons.setdefault(reason, reason)
             found.setdefault(name, {})[index] = Label(name, judge, LabelValue(value), shared, index)
         return found
@@ -229,11 +226,10 @@ class Derived(Database):
         if self._version < 4:
             return
         rows = self.stream(
-            "SELECT questions.id, sample_index, value FROM labels JOIN questions USING (position) "
-            "WHERE judge = ? AND sample_index >= 0 ORDER BY position",
+            "SELECT position, sample_index, value FROM labels WHERE judge = ? AND sample_index >= 0 ORDER BY position",
             (judge,),
         )
-        for name, of_question in groupby(rows, key=itemgetter(0)):
+        for name, of_question in groupby(self.named(rows), key=itemgetter(0)):
             yield name, {index: LabelValue(value) for _, index, value in of_question}
 
     def add_signals(self, values: Iterable[SignalValue]) -> None:
@@ -271,11 +267,8 @@ class Derived(Database):
         found: dict[tuple[str, str], dict[str, float]] = {}
         if self._version < 5:
             return found
-        rows = self.rows(
-            "SELECT questions.id, measure, clustering, value FROM diversity JOIN questions USING (position) "
-            "ORDER BY position"
-        )
-        for question_id, measure, clustering, value in rows:
+        rows = self.stream("SELECT position, measure, clustering, value FROM diversity ORDER BY position")
+        for question_id, measure, clustering, value in self.named(rows):
             found.setdefault((measure, clustering), {})[question_id] = value
         return found
 

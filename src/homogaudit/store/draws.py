@@ -232,7 +232,7 @@ class Draws(RunFacts):
             ):
                 draws.setdefault(position, []).append(row)
             for position, *row in questions:
-                question = _question(row)
+                question = _question((self._ids[position], *row[1:]))
                 generations = [_generation(question.id, draw) for draw in draws.get(position, ())]
                 greedy = generations[0] if generations and generations[0].sample_index == GREEDY else None
                 yield SampleSet(question, greedy, generations[1:] if greedy else generations)
@@ -255,14 +255,13 @@ class Draws(RunFacts):
 
     def samples_between(self, first: int, last: int) -> dict[int, list[Generation]]:
         """Return the samples of the questions from one position to before another, without token arrays."""
-        ids = dict(self.rows("SELECT position, id FROM questions WHERE position >= ? AND position < ?", (first, last)))
         found: dict[int, list[Generation]] = {}
         for position, *row in self.rows(
             f"SELECT position, {_GENERATION_COLUMNS} FROM generations WHERE position >= ? AND position < ? "
             "AND sample_index >= 0 ORDER BY position, sample_index",
             (first, last),
         ):
-            found.setdefault(position, []).append(_generation(ids[position], row))
+            found.setdefault(position, []).append(_generation(self._ids[position], row))
         return found
 
     def add_first_look(self, question_id: str, look: FirstLook) -> None:

@@ -4,6 +4,7 @@ Knows nothing of the table that they are read from.
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,14 @@ class SignalColumn(Mapping[str, SignalValue]):
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self._codes != _ABSENT))
+
+    def commonest_reason(self, places: NDArray[np.intp]) -> str:
+        """Return the reason of most of some questions, of the first where it is a tie; empty where none is stored."""
+        counts: Counter[str] = Counter()
+        codes: list[int] = self._codes[places].tolist()
+        for code, times in Counter(codes).items():
+            counts["" if code == _ABSENT else self.reasons[code]] += times
+        return counts.most_common(1)[0][0]
 
     def reason_at(self, place: int) -> str | None:
         """Return the reason that is stored for one question, `None` where nothing is stored."""
