@@ -249,10 +249,13 @@ class RunData:
             yield self._similarities_of(method, sets, size)
 
     def _similarities_of(self, method: ClusteringMethod, sets: Sequence[SampleSet], size: int) -> Similarities:
-        found: dict[str, NDArray[np.float64]] = {}
+        ids: list[str] = []
+        matrices = np.empty((len(sets), size, size))
         for start in range(0, 0 if method.similarity == "entailment" else len(sets), _CHUNK):
-            found |= self._matrices(method, sets[start : start + _CHUNK])
-        return Similarities(tuple(found), np.array(list(found.values())).reshape(len(found), size, size))
+            for question_id, matrix in self._matrices(method, sets[start : start + _CHUNK]).items():
+                matrices[len(ids)] = matrix
+                ids.append(question_id)
+        return Similarities(tuple(ids), matrices[: len(ids)])
 
     def _matrices(self, method: ClusteringMethod, sets: Sequence[SampleSet]) -> dict[str, NDArray[np.float64]]:
         answers = {x.question.id: [sample.answer for sample in x.valid_samples] for x in sets}
