@@ -135,8 +135,12 @@ class _Progress:
     """Shows the runs of a sweep, one after the other."""
 
     def __init__(self, waiting: "Sequence[WaitingRun]", *, quiet: bool) -> None:
+        from homogaudit.launch.speeds import Drawn
+
         self._waiting = waiting
         self._quiet = quiet
+        # Read before the engine begins: it cannot fold the log of a run into its file while somebody reads there.
+        self._drawn = [Drawn.of_run(x.plan.job.run) for x in waiting]
         self._begin(0)
 
     def _begin(self, place: int) -> None:
@@ -152,7 +156,7 @@ class _Progress:
             left = _about(self._waiting[place:]) if place else ""
             typer.echo(plain(f"run {place + 1} of {len(self._waiting)}: {own.setting}{left}"), err=True)
         self._display = make_display(quiet=self._quiet)
-        self._forecast = Forecast(find_paces(own.plan.job))
+        self._forecast = Forecast(find_paces(own.plan.job, self._drawn[place]))
 
     def show(self, event: "Event") -> None:
         """Show one event; after the last one of a run the next run begins."""
@@ -162,7 +166,8 @@ class _Progress:
         self._forecast.apply(event)
         self._display.show(event, self._forecast.ahead())
         if isinstance(event, RunFinished):
-            store_paces(self._waiting[self._place].plan.job, self._forecast.measured, self._forecast.lengths)
+            job, drawn = self._waiting[self._place].plan.job, self._drawn[self._place]
+            store_paces(job, self._forecast.measured, self._forecast.lengths, drawn)
             if event.status == "complete" and self._place + 1 < len(self._waiting):
                 self._display.close()
                 self._begin(self._place + 1)

@@ -146,10 +146,13 @@ def find_comparison_pace(scoring: Scoring) -> float | None:
     return find_paces(Job("", scoring=scoring)).get("comparisons")
 
 
-def store_paces(job: Job, measured: Mapping[Step, float], lengths: AnswerLengths | None = None) -> None:
+def store_paces(
+    job: Job, measured: Mapping[Step, float], lengths: AnswerLengths | None = None, drawn: Drawn | None = None
+) -> None:
     """Keep the seconds a step of a run that has ended, and how long its answers became.
 
-    A folder that cannot be written is no error.
+    `drawn` is read from the job's run where it is not given: not while an engine closes that file, whose log would stay
+    beside it. A folder that cannot be written is no error.
     """
     with contextlib.suppress(HomogauditError, OSError, AttributeError, TypeError, ValueError):
         folder = load_settings(load_models()).runs
@@ -159,7 +162,7 @@ def store_paces(job: Job, measured: Mapping[Step, float], lengths: AnswerLengths
         if not _is_first(stored) and "loading" in taken:
             # What the first run after a start of the machine takes stays known.
             taken["loading again"] = taken.pop("loading")
-        drawn = _drawn_of(job)
+        drawn = drawn or _drawn_of(job)
         if drawn is not None and drawn.is_for_rate:
             # Nothing is asked, whatever the signals.
             taken.pop("asking", None)
