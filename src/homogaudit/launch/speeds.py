@@ -152,8 +152,10 @@ def store_paces(
     """Keep the seconds a step of a run that has ended, and how long its answers became.
 
     `drawn` is read from the job's run where it is not given: not while an engine closes that file, whose log would stay
-    beside it. A folder that cannot be written is no error.
+    beside it. A folder that cannot be written is no error. Of a run that came to nothing no file is left.
     """
+    if not measured and (lengths is None or not lengths.longest):
+        return
     with contextlib.suppress(HomogauditError, OSError, AttributeError, TypeError, ValueError):
         folder = load_settings(load_models()).runs
         stored = read_measurements(folder)
