@@ -1,4 +1,7 @@
 import asyncio
+import threading
+
+import anyio
 
 from homogaudit.generation.loop_thread import LoopThread
 
@@ -22,3 +25,29 @@ def test_what_runs_is_cancelled_before_the_last_is_done() -> None:
     assert told == ["cancelled", "first client closed", "second client closed"]
     assert future.cancelled()
     assert not loop.is_open
+
+
+def test_what_a_task_has_just_started_is_ended_by_that_task() -> None:
+    told: list[str] = []
+
+    async def child() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            told.append("cancelled")
+
+    async def work() -> None:
+        # Runs before the child begins, whose coroutine would never be awaited if it were cancelled itself.
+        ending = asyncio.ensure_future(loop._cancel_others())  # pyright: ignore[reportPrivateUsage]
+        ending.add_done_callback(lambda _: ended.set())
+        async with anyio.create_task_group() as group:
+            group.start_soon(child)
+            await asyncio.sleep(60)
+
+    loop = LoopThread()
+    ended = threading.Event()
+    future = loop.start(work())
+    assert ended.wait(60)
+    loop.close()
+    assert future.cancelled()
+    assert told == ["cancelled"]
