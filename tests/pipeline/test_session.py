@@ -814,6 +814,26 @@ def test_an_audit_touches_nothing_but_its_run(bench: Bench, tmp_path: Path):
 # Asking the model about its answers
 
 
+def test_a_session_is_told_as_it_drew_the_answers_not_as_it_asked_about_them(bench: Bench):
+    class Narrowing(ScriptedGenerator):
+        """Takes other slots for each drawing."""
+
+        def draw(
+            self, requests: Iterable[DrawRequest], decoding: Decoding, follow_ups: FollowUps | None = None
+        ) -> Drawing:
+            drawing = super().draw(requests, decoding, follow_ups)
+            self.slots -= 1
+            self.facts = replace(self.facts, slots=self.slots)
+            return drawing
+
+    bench.load_generator = lambda model, prompting, now: Narrowing(say, 5)  # type: ignore[method-assign]
+    events = bench.work()
+    assert of(Asking, events)[-1] == Asking(6, 6)
+    (session,) = bench.run.sessions()
+    assert session.provenance["slots"] == of(EngineReady, events)[0].slots == 4
+    assert session.provenance["tokens"] == sum(len(text.split()) for text in bench.texts().values())
+
+
 def test_the_model_is_asked_about_every_answer_and_what_it_says_becomes_signals(bench: Bench):
     events = bench.work()
     assert of(Asking, events)[-1] == Asking(6, 6)

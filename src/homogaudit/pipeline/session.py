@@ -330,7 +330,11 @@ class Audit:
             try:
                 yield from self._score_before_drawing()
                 if self._drawing is not None:
-                    yield from self._draw(generator, self._drawing, decoding)
+                    try:
+                        yield from self._draw(generator, self._drawing, decoding)
+                    finally:
+                        # As it drew the answers: what is asked next may take other slots and another context.
+                        self._session_facts = drawing_facts(generator, drawn)
                     self._keep_decided()
                 if self._is_decided:
                     # What is drawn no further leaves the forecast too, and its cache is free for the calls.
@@ -341,7 +345,8 @@ class Audit:
                     with self._clock(Phase.ASKING):
                         yield from self._ask(generator, decoding, is_server=model.kind == "server")
             finally:
-                self._session_facts = drawing_facts(generator, drawn)
+                if drawn is None:
+                    self._session_facts = drawing_facts(generator, None)
                 self._end_session()
         finally:
             self._drawing = None
