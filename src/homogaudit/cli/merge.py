@@ -51,7 +51,7 @@ def merge(
     paths = list(dict.fromkeys(find_run(run, folder) for run in runs))
     merged = merge_runs(paths, output, run_signals=[x.name for x in SIGNALS.values() if isinstance(x, RunSignal)])
     if not quiet:
-        typer.echo(f"merged {len(paths)} runs into {plain(str(output))}", err=True)
+        typer.echo(f"runs merged into {plain(str(output))}: {len(paths)}", err=True)
         for warning in merged.warnings:
             typer.echo(f"warning: {plain(warning)}", err=True)
         if merged.unfinished:

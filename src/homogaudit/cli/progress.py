@@ -101,7 +101,7 @@ class LineDisplay(Display):
             case QuestionScored():
                 self._rates.add(event)
                 self._scored += 1
-                self._every(f"scored {self._scored} questions  {self._rate_text()}{left_text(ahead)}")
+                self._every(f"questions scored: {self._scored}  {self._rate_text()}{left_text(ahead)}")
             case Deciding():
                 self._deciding = event
                 if event.is_decided:

@@ -49,7 +49,7 @@ class BarDisplay(Display):
                 self._rates.add(event)
                 self._scored += 1
                 if not self._is_drawing:
-                    self._update(f"scored {self._scored} questions  {self._rate_text()}", ahead)
+                    self._update(f"questions scored: {self._scored}  {self._rate_text()}", ahead)
             case events.Deciding():
                 was_hopeless = self._deciding is not None and is_hopeless(self._deciding)
                 self._deciding = event

@@ -56,6 +56,8 @@ def tui(
     seed: options.SeedOption = 0,
     context: options.ContextOption = "ask",
     with_choices: options.WithChoicesOption = False,
+    until_decided: options.UntilDecidedOption = None,
+    rate_only: options.RateOnlyOption = None,
     judge: options.JudgeOption = None,
     embedder: options.EmbedderOption = None,
     models_file: options.ModelsOption = None,

@@ -41,6 +41,12 @@ _STREAM_SLOTS = 128
 """Slots that have a stream of their own each. A step takes a constant and as much again for each slot, so that more are
 never slower, but take memory: up to 10% are left to gain at 32, 1% at 128. Nothing of that has to be measured."""
 
+_LARGE_STREAM_SLOTS = 48
+"""The same for a large model: who pauses or cancels waits for the end of a step, and 3% are left to gain."""
+
+_STEP_PARAMETERS = 64_000_000_000
+"""Parameters of the model times slots from which a step takes seconds."""
+
 _UNKNOWN_MEMORY = 4 << 30
 """Bytes to plan with where the system does not say what is free."""
 
@@ -226,7 +232,8 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         apart = self._most_slots(lengths.streams, limit, free) if self._can_stream else 0
         # A unified cache may hold more slots than there is room for streams, but is slow with more than a few.
         if apart >= max(1, min(limit, together, best)):
-            return min(apart, _STREAM_SLOTS)
+            patient = max(_LARGE_STREAM_SLOTS, _STEP_PARAMETERS // self._model.parameters)
+            return min(apart, _STREAM_SLOTS, patient)
         candidates = [slots for slots in widths if slots <= together]
         if self._model.is_recurrent:
             # What such a model holds of a sequence is no row of cells, and cannot be put together from two.

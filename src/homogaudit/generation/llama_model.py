@@ -171,13 +171,18 @@ class LlamaModel:
     def attention_share_per_cell(self) -> float:
         """Operations that attention over one more cell adds to a token, over those of its matrix products."""
         numbers = self._heads * self._head_length("key")
-        return 4 * self.layers * numbers / (2 * max(1, int(llama_cpp.llama_model_n_params(self.pointer))))
+        return 4 * self.layers * numbers / (2 * self.parameters)
+
+    @property
+    def parameters(self) -> int:
+        """How many weights it has."""
+        return max(1, int(llama_cpp.llama_model_n_params(self.pointer)))
 
     @property
     def logits_share(self) -> float:
         """Share of the products that compute logits, with the matrix of the embeddings or one of the same size."""
         width = int(llama_cpp.llama_model_n_embd(self.pointer))
-        return self.vocabulary * width / max(1, int(llama_cpp.llama_model_n_params(self.pointer)))
+        return self.vocabulary * width / self.parameters
 
     @property
     def _heads(self) -> int:
