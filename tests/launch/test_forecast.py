@@ -186,6 +186,18 @@ def test_while_the_engine_tells_no_time_left_that_of_earlier_runs_counts():
     assert found.ahead().seconds_left == pytest.approx(40 * 0.2)
 
 
+def test_what_the_tokens_so_far_took_corrects_the_pace_of_earlier_runs():
+    clock = Clock()
+    found = forecast(Planned(60), READY, earlier={"answers": 2.0, "tokens": 0.1}, clock=clock)
+    # 120 seconds were expected, for 1,200 tokens. A quarter of them took 60 seconds, which is 240 for all.
+    clock.now = 60.0
+    found.apply(replace(progress(1, None), tokens=300))
+    assert found.ahead().seconds_left == pytest.approx((120 + 240) / 2 - 60)
+    clock.now = 120.0
+    found.apply(replace(progress(1, None), tokens=600))
+    assert found.ahead().seconds_left == pytest.approx(240 - 120)
+
+
 def test_stored_answers_are_scored_at_the_speed_of_this_session():
     clock = Clock()
     found = forecast(Planned(scorings=40), clock=clock)

@@ -39,6 +39,7 @@ class StdinControl:
         self._running = threading.Event()
         self._running.set()
         self._snapshot = threading.Event()
+        self._is_ending = threading.Event()
         self._wake = threading.Condition()
 
     def start(self) -> None:
@@ -74,6 +75,10 @@ class StdinControl:
             self._cancelled.set()
             self._wake.notify_all()
 
+    def let_end(self) -> None:
+        """Let the engine close its run and end, whether or not anybody still listens."""
+        self._is_ending.set()
+
     def _listen(self) -> None:
         for line in self._stdin:
             try:
@@ -94,8 +99,10 @@ class StdinControl:
                     case _:
                         print(f"ignored the unknown command {command!r}", file=sys.stderr, flush=True)
                 self._wake.notify_all()
-        # The parent is gone. Every finished draw is committed, so there is nothing to save and nobody to tell.
-        os._exit(_ORPHANED)
+        # The parent is gone. Every finished draw is committed, so there is nothing to save and nobody to tell. An
+        # engine that is closing its run ends by itself.
+        if not self._is_ending.is_set():
+            os._exit(_ORPHANED)
 
 
 class EventWriter:
@@ -250,6 +257,8 @@ def _do(job: Job, following: Job | None, models: DrawingModels, control: StdinCo
             clock=clock,
         )
         for event in audit.events():
+            if isinstance(event, events.RunFinished) and (following is None or control.is_cancelled):
+                control.let_end()
             writer.put(event)
 
 

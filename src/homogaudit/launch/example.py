@@ -2,7 +2,6 @@
 
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
 from homogaudit import __version__
 from homogaudit.config import resource
@@ -41,15 +40,16 @@ def example_run(instead_of: str | None = None) -> Path:
     from homogaudit.questions.thinking import split_thinking
     from homogaudit.recordings import read_recording
     from homogaudit.records import Prompting
+    from homogaudit.store.drafts import draft_of, remove_run
     from homogaudit.store.recorded import write_run
 
     recorded = read_recording(file, parse_answer=lambda text: split_thinking(text, Prompting(), False)).file
     # Whoever asks for it meanwhile gets a whole one or makes another.
-    draft = path.with_name(f"{path.stem}-{uuid4().hex[:8]}{path.suffix}")
+    draft = draft_of(path)
     try:
         write_run(recorded, draft).close()
         work(plan_score(ScoreRequest(draft, judge="auto"), lambda _: None).job)
         draft.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
+        remove_run(draft)
     return path

@@ -198,10 +198,21 @@ class Forecast:
             self._measured["answers"] = event.seconds_left / left + beside
         elif left and (pace := self._earlier.get("answers")):
             # Of answers that are being written it is known how long they are at work.
-            all_of_them = pace * (left + self._drawn) - self._drawing_seconds
-            self._measured["answers"] = max(all_of_them / left, _LEAST * pace)
+            seconds_left = self._seconds_of_all(pace * (left + self._drawn)) - self._drawing_seconds
+            self._measured["answers"] = max(seconds_left / left, _LEAST * pace)
         elif not left and self._drawn > 0:
             self._measured["answers"] = self._drawing_seconds / self._drawn
+
+    def _seconds_of_all(self, expected: float) -> float:
+        """Correct what all answers were expected to take by what the tokens so far took.
+
+        When half of them are drawn, this session alone tells.
+        """
+        drawn = self._tokens * self._earlier.get("tokens", 0.0) / expected
+        if not drawn:
+            return expected
+        weight = min(1.0, 2 * drawn)
+        return (1 - weight) * expected + weight * self._drawing_seconds / min(1.0, drawn)
 
     def _divide(self, phases: Mapping[str, float]) -> None:
         """Measure what the answers that were drawn consist of, when the time of each phase is known."""

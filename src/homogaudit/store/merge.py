@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from homogaudit.errors import ParametersDifferError, RunFileError
 from homogaudit.phases import added
 from homogaudit.records import Question, questions_digest
+from homogaudit.store.drafts import draft_of, remove_run
 from homogaudit.store.journals import missing_journal
 from homogaudit.store.progress import RunState
 from homogaudit.store.run_facts import differences
-from homogaudit.store.run_file import RunFile, put_in_place, remove_run
+from homogaudit.store.run_file import RunFile, put_in_place
 from homogaudit.store.run_lock import lock_owner
 from homogaudit.store.run_schema import reading_mode, storage_errors
 from homogaudit.store.shards import Shards
@@ -71,7 +71,7 @@ def merge_runs(paths: Sequence[Path], output: Path, *, run_signals: Iterable[str
         each = [Shards.of_parameters(run.parameters) for run in runs]
         shards = Shards(tuple(sorted({number for part in each for number in part.held})), each[0].of)
         warnings = notes + _warnings(runs)
-        draft = output.with_name(f".{output.name}.{uuid4().hex[:8]}")
+        draft = draft_of(output)
         try:
             _create(draft, runs, shards)
             with storage_errors(draft):

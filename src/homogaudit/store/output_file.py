@@ -6,9 +6,9 @@ It knows nothing of what is written.
 import contextlib
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from uuid import uuid4
 
 from homogaudit.errors import StorageError, UsageError, storage_error
+from homogaudit.store.drafts import draft_of
 from homogaudit.store.run_schema import schema_version
 
 
@@ -43,7 +43,7 @@ def replacing(path: Path) -> Generator[Path]:
         StorageError: It cannot be written.
     """
     is_special = path.exists() and not path.is_file()
-    draft = path if is_special else path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    draft = path if is_special else draft_of(path)
     try:
         yield draft
         if draft != path:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from homogaudit.errors import RecordedFileError
 from homogaudit.records import ClusteringMethod, Generation, Label, ModelCall, SignalValue
 from homogaudit.store.derived import square
+from homogaudit.store.drafts import remove_run
 from homogaudit.store.facts import EmbedderUsed, RecordedFacts
 from homogaudit.store.provenance import provenance, public_name
 from homogaudit.store.recorded_lines import (
@@ -40,7 +41,7 @@ from homogaudit.store.recorded_lines import (
     shown,
 )
 from homogaudit.store.redaction import prompting_without_texts, without_texts
-from homogaudit.store.run_file import RunFile, remove_run
+from homogaudit.store.run_file import RunFile
 from homogaudit.store.run_lock import RunLock
 from homogaudit.store.until_decided import UntilDecided
 

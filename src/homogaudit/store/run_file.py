@@ -4,7 +4,6 @@ It knows rows and blobs; it does not know how an answer is drawn, clustered or j
 transaction, so a kill at any moment loses only what was still being drawn.
 """
 
-import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from homogaudit.records import Question
 from homogaudit.store.damage import told_as_damage
 from homogaudit.store.database import now
 from homogaudit.store.derived import Derived
+from homogaudit.store.drafts import draft_of, remove_run
 from homogaudit.store.draws import COLUMNS_SINCE_3, QUESTION_COLUMNS
 from homogaudit.store.file_system import refuse_network_file_system
 from homogaudit.store.journals import check_journal, set_aside_leftovers
@@ -64,13 +64,6 @@ def put_in_place(draft: Path, path: Path, warn: Callable[[str], None] = lambda _
         raise storage_error(f"cannot write `{path}`", error, "choose another file with `-o`") from error
 
 
-def remove_run(path: Path) -> None:
-    """Remove a run file that is not to stay, with what SQLite has left beside it."""
-    for suffix in ("", "-journal", "-wal", "-shm"):
-        with contextlib.suppress(OSError):
-            path.with_name(path.name + suffix).unlink()
-
-
 class RunFile(Overviews, Derived, Sessions):
     """A run file: its facts, its draws, what is derived from them, and the processes that worked on it."""
 
@@ -100,7 +93,7 @@ class RunFile(Overviews, Derived, Sessions):
             raise RunFileError(f"`{path}` exists", "choose another file with `-o`")
         refuse_network_file_system(path)
         # Written under a passing name and linked into place, so that a run file never exists half made.
-        draft = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+        draft = draft_of(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with storage_errors(path):

@@ -4,7 +4,6 @@ The lock is a BSD `flock` on a file beside the run, never on the run itself: clo
 file drops the POSIX locks that SQLite holds on it.
 """
 
-import contextlib
 import os
 import stat
 from pathlib import Path
@@ -22,6 +21,19 @@ _FLAGS = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK",
 """A lock is a regular file: behind a link lies a file of somebody else, and opening a pipe would wait for a writer."""
 
 
+def is_gone(pid: int) -> bool:
+    """Whether no process of this machine has this pid; on Windows, where asking would end it, never."""
+    if fcntl is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
 def lock_owner(run_path: Path) -> int | None:
     """Return the pid of the process that holds the lock on `run_path`, `None` where nobody does."""
     if fcntl is None:
@@ -34,10 +46,10 @@ def lock_owner(run_path: Path) -> int | None:
     try:
         pid = int(os.read(descriptor, 32))
         # A dead owner is told apart first: trying the lock could be in the way of a process that takes it just now.
-        with contextlib.suppress(PermissionError):
-            os.kill(pid, 0)
+        if is_gone(pid):
+            return None
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (ValueError, ProcessLookupError, OverflowError):
+    except ValueError:
         return None
     except OSError:
         return pid

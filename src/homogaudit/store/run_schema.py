@@ -159,10 +159,13 @@ def reading_mode(path: Path) -> str:
     """Return the SQLite URI parameter for reading `path`.
 
     A run that was killed stays in the mode of the write-ahead log, where even a reader writes a file beside it. In a
-    folder that cannot be written, and without a log to read, nothing changes under a reader that does not.
+    folder that cannot be written, and without a log to read, nothing changes under a reader that does not. One that
+    was killed while it closed has a journal, which only who may write takes back.
     """
     effective = os.access in os.supports_effective_ids
     writable_folder = os.access(path.resolve().parent, os.W_OK, effective_ids=effective)
+    if writable_folder and beside(path, "-journal").exists() and os.access(path, os.W_OK, effective_ids=effective):
+        return "mode=rw"
     has_log = beside(path, "-wal").exists()
     return "mode=ro" if writable_folder or has_log else "immutable=1"
 

@@ -13,9 +13,17 @@ from typing import Any
 
 from homogaudit.errors import RunFileError
 from homogaudit.store.damage import conditions, missing_fact
+from homogaudit.store.drafts import draft_of, remove_run
 from homogaudit.store.journals import JOURNAL
-from homogaudit.store.run_file import put_in_place, remove_run
-from homogaudit.store.run_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, refuse_programs, storage_errors
+from homogaudit.store.run_file import put_in_place
+from homogaudit.store.run_schema import (
+    APPLICATION_ID,
+    SCHEMA,
+    SCHEMA_VERSION,
+    reading_mode,
+    refuse_programs,
+    storage_errors,
+)
 
 _KEPT = (
     "meta",
@@ -56,8 +64,7 @@ def salvage(path: Path, out: Path) -> Salvaged:
     """
     if not path.is_file():
         raise RunFileError(f"no run file at `{path}`", "`homogaudit runs` lists the runs")
-    draft = out.with_name(f".{out.name}.salvage")
-    remove_run(draft)
+    draft = draft_of(out)
     try:
         with contextlib.closing(_opened(path)) as old, storage_errors(out):
             # A damaged list of tables may name none.
@@ -75,7 +82,7 @@ def salvage(path: Path, out: Path) -> Salvaged:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?{reading_mode(path)}", uri=True)
     connection.text_factory = _text
     # Otherwise SQLite reads nothing at all of a file that is shorter than its first page says, as one cut off is.
     connection.execute("PRAGMA writable_schema = ON")
