@@ -289,8 +289,8 @@ def test_little_memory_means_few_streams_or_a_unified_cache_where_that_is_better
 
     monkeypatch.setattr("homogaudit.generation.llama_cpp.machine_memory", memory)
     with opened(demo_model) as generator:
-        decoding = Decoding(samples=70, max_tokens=40, greedy_max_tokens=40)
-        generator.draw(requests(generator, {"hamlet": range(70)}), decoding)
+        decoding = Decoding(samples=60, max_tokens=40, greedy_max_tokens=40)
+        generator.draw(requests(generator, {"hamlet": range(60)}), decoding)
         facts = generator.facts
     assert facts.slots == slots
     assert facts.context == cells if cells else facts.context < slots * 256

@@ -37,15 +37,10 @@ _GPU_STEP_COST = 100.0
 """What a step costs whatever its width (reading the weights, starting kernels), in tokens of matrix products: on two
 CPU cores a step of one sequence takes as long as four more sequences add; a GPU is idle below about a hundred."""
 
-_STREAM_SLOTS = 128
-"""Slots that have a stream of their own each. A step takes a constant and as much again for each slot, so that more are
-never slower, but take memory: up to 10% are left to gain at 32, 1% at 128. Nothing of that has to be measured."""
-
-_LARGE_STREAM_SLOTS = 48
-"""The same for a large model: who pauses or cancels waits for the end of a step, and 3% are left to gain."""
-
-_STEP_PARAMETERS = 64_000_000_000
-"""Parameters of the model times slots from which a step takes seconds."""
+_STREAM_SLOTS = 64
+"""Slots that have a stream of their own each, at most. A step takes a constant and as much again for each slot, so that
+more are never slower: up to 10% are left to gain at 32, 3% at 64. But what is being written is lost in a kill, and the
+first question is whole only when as many answers are. Nothing of that has to be measured."""
 
 _UNKNOWN_MEMORY = 4 << 30
 """Bytes to plan with where the system does not say what is free."""
@@ -143,7 +138,8 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         # What the last drawing took is free for this one.
         self._free_cache()
         free = self._free_memory()
-        slots = self._choose_slots(lengths, total, prompts, free) if can_fork else 1
+        whole = max(total, len(requests) * (decoding.samples + 1))
+        slots = self._choose_slots(lengths, total, whole, prompts, free) if can_fork else 1
         wanted = slots
         warnings: list[str] = []
         if not can_fork:
@@ -222,7 +218,13 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         """Return how many slots memory holds, `limit` at most; 0 where it holds none."""
         return next((slots for slots in range(limit, 0, -1) if self._fits(slots, cache(slots), free)), 0)
 
-    def _choose_slots(self, lengths: _Lengths, total: int, prompts: Sequence[Sequence[int]], free: int) -> int:
+    def _choose_slots(
+        self, lengths: _Lengths, total: int, whole: int, prompts: Sequence[Sequence[int]], free: int
+    ) -> int:
+        """Return how many answers are drawn at the same time, of `total` that are left of a run of about `whole`.
+
+        With streams what is left counts as a limit alone, so that a resumed run draws as it did before.
+        """
         limit = min(MAX_SEQUENCES - SPARE_SEQUENCES, max(1, total))
         if self._slots:
             return min(self._slots, limit)
@@ -232,8 +234,9 @@ class LlamaCppGenerator(LocalGenerator[LlamaModel]):
         apart = self._most_slots(lengths.streams, limit, free) if self._can_stream else 0
         # A unified cache may hold more slots than there is room for streams, but is slow with more than a few.
         if apart >= max(1, min(limit, together, best)):
-            patient = max(_LARGE_STREAM_SLOTS, _STEP_PARAMETERS // self._model.parameters)
-            return min(apart, _STREAM_SLOTS, patient)
+            # Rounds that are alike: a last one of a few answers takes nearly as long as the others.
+            rounds = -(-whole // _STREAM_SLOTS)
+            return min(apart, -(-whole // rounds))
         candidates = [slots for slots in widths if slots <= together]
         if self._model.is_recurrent:
             # What such a model holds of a sequence is no row of cells, and cannot be put together from two.
