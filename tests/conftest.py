@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from homogaudit.records import Question
 from homogaudit.store import RunFile
@@ -19,8 +19,11 @@ _ROOT = Path(__file__).parent.parent
 _NLI_WORDS = "the answer is not paris rome london four five and it was in a city of france yes no they are".split()
 
 
-# The same examples every time: nobody's change fails by chance. `--hypothesis-profile=default` looks for new ones.
-settings.register_profile("steady", derandomize=True, database=None)
+# The same examples every time, and as much time for each as a loaded machine takes: nobody's change fails by chance.
+# `--hypothesis-profile=default` looks for new ones.
+settings.register_profile(
+    "steady", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("steady")
 
 # Hundreds of tests start a process: the modules are compiled for the first one only.

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit import events
@@ -96,7 +96,6 @@ def test_every_event_is_drawn_here():
     assert {event.__name__ for event in EVENTS} == {event.__name__ for event in Event.__subclasses__()}
 
 
-@settings(deadline=None)
 @given(st.one_of(*EVENTS.values()), counts)
 def test_an_event_crosses_the_border_unchanged_on_one_line(event: Event, sequence: int):
     line = encode(event, sequence)

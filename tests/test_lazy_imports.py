@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .patience import PATIENCE
+
 HEAVY = ["llama_cpp", "numpy", "scipy", "sentence_transformers", "sklearn", "textual", "torch", "transformers"]
 
 SCRIPT = """
@@ -21,7 +23,7 @@ def imported(statement: str, folder: Path, heavy: list[str] = HEAVY) -> list[str
     """Return the heavy modules that a fresh interpreter holds after `statement`."""
     script = SCRIPT.format(statement=statement, heavy=heavy)
     result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=folder, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=folder, check=True, timeout=PATIENCE
     )
     return json.loads(result.stdout)
 

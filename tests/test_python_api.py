@@ -18,6 +18,8 @@ from homogaudit.records import Clustering, ClusteringMethod, Generation, Generat
 from homogaudit.report.records import Report
 from homogaudit.store import RunFile
 
+from .patience import PATIENCE
+
 LINES = "What do bees make?\nWhere is Rome?\nWhat is ice made of?\n"
 
 
@@ -145,4 +147,4 @@ def test_the_root_is_light_until_a_name_is_asked_for():
     script = (
         "import sys, homogaudit; assert 'numpy' not in sys.modules; homogaudit.open_run; assert 'numpy' in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE)

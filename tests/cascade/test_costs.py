@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.cascade.boundaries import Measured, stage_of
@@ -61,7 +61,6 @@ def test_nothing_is_saved_where_every_stage_is_free():
         saving(0.0, 0.0)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_expected_cost_is_the_mean_over_questions(data: st.DataObject):
     # Each question pays for the stages up to the one that decides it: their mean is C of the observed rates.

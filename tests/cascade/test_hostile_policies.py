@@ -113,7 +113,7 @@ def test_the_policy_that_is_changed_is_a_good_one() -> None:
     _use(json.dumps(_signed(_POLICY)))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(text=_policy_text())
 @example(text="{" + '"a":{' * 5000)
 @example(text="{" + " " * (LARGEST + 1))

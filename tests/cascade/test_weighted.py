@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from homogaudit.cascade.weighted import fit_logistic, weighted_aurocs, weighted_quantiles
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 10_000), st.integers(2, 40), st.integers(1, 6))
 def test_weighted_aurocs_agree_with_scikit_learn(seed: int, n: int, levels: int):
     generator = np.random.default_rng(seed)

@@ -18,6 +18,8 @@ from homogaudit.errors import GateFailedError, HomogauditError, UsageError
 from homogaudit.records import GREEDY, Generation, GenerationState
 from homogaudit.store import RunFile
 
+from ..patience import PATIENCE
+
 COMMANDS = [
     "run",
     "tui",
@@ -46,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def homogaudit(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "homogaudit", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **options)  # type: ignore[call-overload]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE, **options)  # type: ignore[call-overload]
 
 
 def assert_is_error(text: str, starts: str) -> None:
@@ -284,7 +286,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(arguments: list[str], run_path
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
     assert (result.returncode, result.stderr) == (0, "")
 

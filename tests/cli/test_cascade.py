@@ -15,6 +15,8 @@ import homogaudit
 from homogaudit.cascade.policy import Policy
 from homogaudit.cli.app import run_app
 
+from ..patience import PATIENCE
+
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -308,7 +310,9 @@ def test_the_cascade_is_imported_when_it_is_asked_for() -> None:
         "import sys, homogaudit; before = 'homogaudit.cascade' in sys.modules or 'numpy' in sys.modules; "
         "homogaudit.Cascade; print(before, 'homogaudit.cascade' in sys.modules, 'sklearn' in sys.modules)"
     )
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
     assert result.stdout.split() == ["False", "True", "False"]
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = homogaudit.Nothing  # type: ignore[attr-defined]

@@ -12,6 +12,8 @@ import pytest
 from homogaudit.cli.app import run_app
 from homogaudit.store import RunFile
 
+from ..patience import PATIENCE
+
 PROGRAM = "import sys; from homogaudit.cli import main; sys.argv[0] = 'homogaudit'; main()"
 
 
@@ -29,7 +31,7 @@ def complete(*words: str, folder: Path) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
         env=environment,
         cwd=folder,
     )

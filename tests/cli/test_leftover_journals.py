@@ -17,6 +17,8 @@ from homogaudit.records import Question
 from homogaudit.store import RunFile
 from homogaudit.tui.session import read_session
 
+from ..patience import PATIENCE
+
 _WRITER = """
 import os, signal, sys
 from pathlib import Path
@@ -54,7 +56,7 @@ def leave_log(name: str) -> Path:
     path = Path(name).absolute()
     questions = [Question("old", "Where is Oslo?")]
     RunFile.create(path, model="m", question_source="q.txt", questions=questions, parameters={}).close()
-    done = subprocess.run([sys.executable, "-c", _WRITER, str(path)], timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", _WRITER, str(path)], timeout=PATIENCE, check=False)
     assert done.returncode == -signal.SIGKILL
     path.unlink()
     return path

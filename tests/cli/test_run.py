@@ -16,7 +16,8 @@ from homogaudit.records import GREEDY
 from homogaudit.store import RunFile, RunLock
 from homogaudit.store.run_lock import lock_owner
 
-_DEADLINE = 120.0
+from ..patience import PATIENCE
+
 # One thread: llama.cpp's threads wait for each other in a loop, which is slow where other tests keep the cores busy.
 SHORT = ["-n", "2", "--max-tokens", "4", "--no-embedder", "--slots", "2", "--threads", "1"]
 SLOW = ["-n", "9", "--max-tokens", "4", "--no-embedder", "--slots", "1", "--threads", "1"]
@@ -213,7 +214,7 @@ def test_other_parameters_are_refused_and_named(run: Run, finished: Path, questi
 
 def test_questions_come_from_stdin_and_quiet_is_silent(questions: Path, runs: Path, demo_model: Path):
     command = [sys.executable, "-m", "homogaudit", "run", str(demo_model), "-", "--json", "-q", *SHORT]
-    result = subprocess.run(command, input=questions.read_bytes(), capture_output=True, check=False, timeout=_DEADLINE)
+    result = subprocess.run(command, input=questions.read_bytes(), capture_output=True, check=False, timeout=PATIENCE)
     assert (result.returncode, result.stderr) == (0, b"")
     facts = json.loads(result.stdout)["run"]
     assert (facts["question_source"], facts["status"]) == ("stdin", "complete")
@@ -573,7 +574,7 @@ def test_a_full_disk_keeps_what_was_drawn(run: Run, questions: Path, tmp_path: P
     )
     arguments = ["run", str(demo_model), str(questions), "-o", str(target), *SLOW]
     result = subprocess.run(
-        [sys.executable, "-c", limited, *arguments], capture_output=True, text=True, check=False, timeout=_DEADLINE
+        [sys.executable, "-c", limited, *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert result.returncode == 3
     assert Result(3, result.stdout, result.stderr).error.startswith(("cannot use", "no space left"))

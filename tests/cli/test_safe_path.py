@@ -19,8 +19,9 @@ import pytest
 from homogaudit.config.python_child import child_environment, python_command
 from homogaudit.signals.plugins import ENTRY_POINT_GROUP
 
+from ..patience import PATIENCE
+
 _SCRIPT = shutil.which("homogaudit", path=str(Path(sys.executable).parent))
-_PATIENCE = 300.0
 _MARK = "executed"
 _TRAP = "open({mark!r}, 'a').write(__name__ + '\\n')\nraise SystemExit('executed')\n"
 _NAMES = {
@@ -75,7 +76,7 @@ def _assert_nothing_executed(folder: Path) -> None:
 
 
 def _call(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
@@ -92,7 +93,7 @@ def _show(*command: str) -> None:
     """Open a screen on a terminal of its own, and quit once it is drawn."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + PATIENCE
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
         drawn = b""
         # The line of keys, which every screen has.
@@ -144,7 +145,7 @@ def test_no_process_of_this_project_takes_its_code_from_the_working_folder(trapp
         input="",
         capture_output=True,
         text=True,
-        timeout=_PATIENCE,
+        timeout=PATIENCE,
         check=False,
     )
     _assert_nothing_executed(trapped)

@@ -1,7 +1,6 @@
 """`homogaudit sweep` with the packaged model: drawn, killed, gone on with, reported."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,8 @@ import pytest
 from homogaudit.cli.app import run_app
 from homogaudit.store import RunFile
 
-_DEADLINE = 120.0
+from ..patience import PATIENCE
+
 SHORT = ["-n", "2", "--max-tokens", "3", "--no-embedder", "--slots", "1", "--threads", "1", "--limit", "2"]
 
 
@@ -107,15 +107,15 @@ def test_a_killed_sweep_goes_on_and_ends_as_one_that_was_not(
         start_new_session=True,
     )
     second = killed / "temperature-2.audit"
-    deadline = time.monotonic() + _DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if second.exists():
             with RunFile.open(second) as run:
                 if run.generation_keys():
                     break
-        os.sched_yield()
+        time.sleep(0.005)
     process.kill()
-    process.wait(_DEADLINE)
+    process.wait(PATIENCE)
     assert process.returncode == -signal.SIGKILL
     left = sweep(killed)
     assert left.code == 4

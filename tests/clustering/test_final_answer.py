@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.clustering.final_answer import final_number, is_number
@@ -63,13 +63,11 @@ def test_a_text_with_more_than_a_number_is_not_a_number(text: str) -> None:
     assert not is_number(text)
 
 
-@settings(deadline=None)
 @given(st.decimals(-(10**9), 10**9, places=2))
 def test_a_number_written_with_separators_is_read_back(number: Decimal) -> None:
     assert final_number(f"So the total is ${number:,}.") == number
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_no_text_breaks_it(text: str) -> None:
     number = final_number(text)

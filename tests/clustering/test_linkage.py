@@ -32,7 +32,7 @@ def by_first_appearance(labels: list[int]) -> tuple[int, ...]:
     return tuple(numbers.setdefault(label, len(numbers)) for label in labels)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(2, 14), st.sampled_from(THRESHOLDS))
 def test_average_makes_the_partition_of_scikit_learn(seed: int, n: int, threshold: float) -> None:
     similarity = random_similarity(seed, n)
@@ -42,7 +42,7 @@ def test_average_makes_the_partition_of_scikit_learn(seed: int, n: int, threshol
     assert link(similarity, threshold, "average") == by_first_appearance(other.tolist())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 14), st.sampled_from(THRESHOLDS))
 def test_single_makes_the_connected_components_of_scipy(seed: int, n: int, threshold: float) -> None:
     similarity = random_similarity(seed, n)
@@ -92,7 +92,7 @@ def test_an_unknown_linkage_is_refused_with_the_known_ones() -> None:
     assert "single" in (caught.value.hint or "")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(2, 10), st.sampled_from(["single", "average"]))
 def test_the_partition_does_not_depend_on_the_order_of_the_samples(seed: int, n: int, linkage: str) -> None:
     similarity = random_similarity(seed, n)
@@ -125,7 +125,7 @@ def test_pairs_that_tie_join_at_once() -> None:
     assert link(similarity, 0.51, "average") == (0, 1, 2)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(1, 10), st.sampled_from(LINKAGES))
 def test_counts_by_threshold_are_those_of_linking_at_each(seed: int, n: int, linkage: str) -> None:
     similarities = np.stack([random_similarity(seed + number, n) for number in range(3)])
@@ -133,7 +133,7 @@ def test_counts_by_threshold_are_those_of_linking_at_each(seed: int, n: int, lin
     assert counts.tolist() == [[len(set(link(x, level, linkage))) for level in THRESHOLDS] for x in similarities]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(1, 10), st.sampled_from(LINKAGES), st.sampled_from(THRESHOLDS))
 def test_many_questions_at_once_are_linked_as_one_by_one(seed: int, n: int, linkage: str, threshold: float) -> None:
     similarities = np.stack([random_similarity(seed + number, n) for number in range(3)])
@@ -141,7 +141,7 @@ def test_many_questions_at_once_are_linked_as_one_by_one(seed: int, n: int, link
     assert partitions(similarities[:0], threshold, linkage) == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from([3, 5, 7]), st.sampled_from(LINKAGES), st.sampled_from(THRESHOLDS))
 def test_subsets_at_once_are_decided_as_one_by_one(seed: int, k: int, linkage: str, threshold: float) -> None:
     similarity = random_similarity(seed, 8)

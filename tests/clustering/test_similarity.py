@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity as sklearn_cosine
 
@@ -35,7 +35,6 @@ def test_two_of_five_bigrams_are_the_float_of_the_threshold() -> None:
     assert jaccard_similarity(["a b c d", "a b c x y"])[0, 1] == 0.4
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=6))
 def test_jaccard_agrees_with_sets_pair_by_pair(texts: list[str]) -> None:
     def bigrams(text: str) -> set[tuple[str, ...]]:

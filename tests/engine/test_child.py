@@ -39,7 +39,8 @@ from homogaudit.records import GREEDY, Decoding, Prompting
 from homogaudit.store import RunFile, RunLock
 from homogaudit.store.run_lock import lock_owner
 
-_DEADLINE = 60.0
+from ..patience import PATIENCE
+
 _PIPE_BYTES = 4096
 """The smallest pipe that Linux gives: a reader that does not read is felt at once."""
 
@@ -90,7 +91,7 @@ def start() -> Iterator[Start]:
                     stream.close()
                 except BrokenPipeError:
                     continue
-        process.wait(_DEADLINE)
+        process.wait(PATIENCE)
 
 
 def tell(process: subprocess.Popen[bytes], *lines: str) -> None:
@@ -133,7 +134,7 @@ def test_the_end_of_stdin_ends_the_engine(start: Start, long_run_path: Path, dem
     assert lock_owner(long_run_path) == process.pid
     assert process.stdin is not None
     process.stdin.close()
-    assert process.wait(_DEADLINE) == 130
+    assert process.wait(PATIENCE) == 130
     assert lock_owner(long_run_path) is None
 
 
@@ -150,7 +151,7 @@ def test_one_process_does_several_runs_one_after_the_other(
     tell(process, replace(first, then=(second,)).encode())
     events = read(process)
     assert [x.status for x in events if isinstance(x, RunFinished)] == ["complete", "complete"]
-    assert process.wait(_DEADLINE) == 0
+    assert process.wait(PATIENCE) == 0
     assert [len(stored(path)) for path in paths] == [6, 6]
 
 
@@ -205,7 +206,7 @@ def test_a_model_that_two_runs_share_is_loaded_once_and_draws_as_if_it_were_load
 def test_a_reader_that_does_not_read_loses_nothing_and_slows_nothing(start: Start, run_path: Path, demo_model: Path):
     process = start()
     tell(process, Job(str(run_path), JobModel(str(demo_model)), JobMachine(slots=2, threads=1)).encode())
-    deadline = time.monotonic() + _DEADLINE
+    deadline = time.monotonic() + PATIENCE
     # Nobody reads: the engine still draws all there is to draw.
     while len(stored(run_path)) < 6 and time.monotonic() < deadline:
         try:
@@ -214,7 +215,7 @@ def test_a_reader_that_does_not_read_loses_nothing_and_slows_nothing(start: Star
             continue
     assert len(stored(run_path)) == 6
     events = read(process)
-    assert process.wait(_DEADLINE) == 0
+    assert process.wait(PATIENCE) == 0
     assert drawn(events) == stored(run_path)
     assert isinstance(events[-1], RunFinished)
     texts: dict[tuple[str, int], str] = {}
@@ -236,7 +237,7 @@ def test_a_terminate_is_a_cancel(start: Start, long_run_path: Path, demo_model: 
     events = read(process, EngineReady)
     process.send_signal(signal.SIGTERM)
     events += read(process)
-    assert process.wait(_DEADLINE) == 0
+    assert process.wait(PATIENCE) == 0
     assert isinstance(events[-1], RunFinished)
     assert events[-1].status == "started"
     assert drawn(events) == stored(long_run_path)
@@ -255,7 +256,7 @@ def test_a_model_file_that_is_none_is_told_as_an_event(start: Start, run_path: P
     assert loading == Loading("model", "test")
     assert isinstance(failed, EngineFailed)
     assert (failed.kind, failed.message) == ("model", f"`{model}` is not a GGUF file")
-    assert process.wait(_DEADLINE) == 3
+    assert process.wait(PATIENCE) == 3
 
 
 def test_a_run_in_use_is_refused(start: Start, run_path: Path):
@@ -266,7 +267,7 @@ def test_a_run_in_use_is_refused(start: Start, run_path: Path):
         assert isinstance(failed, EngineFailed)
         assert failed.kind == "run_file"
         assert f"process {os.getpid()}" in failed.message
-        assert process.wait(_DEADLINE) == 2
+        assert process.wait(PATIENCE) == 2
 
 
 def test_a_missing_run_is_refused(start: Start, tmp_path: Path):
@@ -275,7 +276,7 @@ def test_a_missing_run_is_refused(start: Start, tmp_path: Path):
     (failed,) = read(process)
     assert isinstance(failed, EngineFailed)
     assert failed.kind == "run_file"
-    assert process.wait(_DEADLINE) == 2
+    assert process.wait(PATIENCE) == 2
 
 
 # The process with a job of its own
@@ -306,7 +307,7 @@ def test_what_native_code_prints_goes_to_the_log(start: Start):
     assert read(process) == [Loading("model", "one"), RunFinished("complete", 0, 0.0)]
     assert process.stderr is not None
     assert set(process.stderr.read().split(b"\n")) == {b"written to fd 1", b"written by C", b"printed", b""}
-    assert process.wait(_DEADLINE) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 FAILING = """
@@ -336,7 +337,7 @@ def test_an_error_that_nobody_foresaw_is_one_line(start: Start, error: str, mess
     (failed,) = read(process)
     assert isinstance(failed, EngineFailed)
     assert (failed.kind, failed.message) == ("engine", message)
-    assert process.wait(_DEADLINE) == 3
+    assert process.wait(PATIENCE) == 3
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, the disk without space")
@@ -347,7 +348,7 @@ def test_an_error_is_told_even_where_the_log_cannot_be_written(start: Start):
     (failed,) = read(process)
     assert isinstance(failed, EngineFailed)
     assert failed.message == "internal error in the engine: OSError: no space"
-    assert process.wait(_DEADLINE) == 3
+    assert process.wait(PATIENCE) == 3
 
 
 # Its parts
@@ -363,13 +364,13 @@ def test_waiting_progress_is_merged_and_nothing_else_is():
 
         def write(self, text: str) -> int:
             self.reached.set()
-            assert self.gate.wait(_DEADLINE)
+            assert self.gate.wait(PATIENCE)
             return super().write(text)
 
     stream = GatedStream()
     writer = EventWriter(stream)
     writer.put(Loading("model", "x"))
-    assert stream.reached.wait(_DEADLINE)
+    assert stream.reached.wait(PATIENCE)
     # The writer stands in its first event; none of these waits for it.
     for number in range(100):
         writer.put(progress(number))
@@ -437,9 +438,9 @@ def test_waiting_ends_with_the_next_command(monkeypatch: pytest.MonkeyPatch):
         control.start()
         for name, seen in (("pause", "is_paused"), ("cancel", "is_cancelled")):
             stdout.write(commands(name))
-            deadline = time.monotonic() + _DEADLINE
+            deadline = time.monotonic() + PATIENCE
             while not getattr(control, seen) and time.monotonic() < deadline:
-                os.sched_yield()
+                time.sleep(0.005)
             assert getattr(control, seen)
         # A cancel ends a pause, and so there is nothing to wait for.
         control.wait_while_paused()
@@ -451,7 +452,7 @@ def test_a_control_can_be_cancelled_by_a_signal_while_it_waits():
     waiter = threading.Thread(target=control.wait_while_paused)
     waiter.start()
     control.cancel(signal.SIGTERM, None)
-    waiter.join(_DEADLINE)
+    waiter.join(PATIENCE)
     assert not waiter.is_alive()
 
 
@@ -461,6 +462,6 @@ def test_no_job_is_no_work():
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
-        timeout=_DEADLINE,
+        timeout=PATIENCE,
     )
     assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")

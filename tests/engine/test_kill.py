@@ -16,10 +16,11 @@ import pytest
 from homogaudit.store import RunFile
 from homogaudit.store.run_lock import lock_owner
 
+from ..patience import PATIENCE
+
 _QUESTIONS = 4
 _SAMPLES = 4
 _DRAWS = _QUESTIONS * (_SAMPLES + 1)
-_DEADLINE = 120.0
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -73,7 +74,7 @@ def stored(run: Path) -> dict[tuple[str, int], str]:
 
 
 def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + _DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             os.kill(pid, 0)
@@ -82,7 +83,7 @@ def wait_until_gone(pid: int) -> None:
                 return
         except (ProcessLookupError, FileNotFoundError):
             return
-        os.sched_yield()
+        time.sleep(0.005)
     pytest.fail(f"process {pid} is an orphan that goes on")
 
 
@@ -97,7 +98,7 @@ def kill(kind: str, parent: subprocess.Popen[bytes], engine: int) -> None:
 
 def kill_at(run: Path, process: subprocess.Popen[bytes], kind: str, table: str, rows: int) -> bool:
     """Kill as soon as `table` holds `rows` rows; return whether the process was still at work then."""
-    deadline = time.monotonic() + _DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if process.poll() is not None:
             process.communicate()
@@ -118,7 +119,7 @@ def test_a_run_killed_at_ten_moments_loses_and_repeats_nothing(
 ) -> None:
     whole, killed = tmp_path / "whole.audit", tmp_path / "killed.audit"
     uninterrupted = start(demo_model, questions, whole, subprocess.PIPE)
-    output, _ = uninterrupted.communicate(timeout=_DEADLINE)
+    output, _ = uninterrupted.communicate(timeout=PATIENCE)
     assert uninterrupted.returncode == 0
     assert json.loads(output)["run"]["status"] == "complete"
 
@@ -139,7 +140,7 @@ def test_a_run_killed_at_ten_moments_loses_and_repeats_nothing(
     assert hits >= 7
 
     last = start(demo_model, questions, killed)
-    assert last.wait(_DEADLINE) == 0
+    assert last.wait(PATIENCE) == 0
     last.communicate()
     assert stored(killed) == stored(whole)
     assert len(stored(killed)) == _DRAWS
@@ -158,18 +159,18 @@ def test_ctrl_c_stops_the_engine_and_the_same_command_goes_on(
 ) -> None:
     run = tmp_path / "run.audit"
     process = start(demo_model, questions, run, subprocess.PIPE)
-    deadline = time.monotonic() + _DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while count(run, "generations") < 2 and time.monotonic() < deadline:
-        os.sched_yield()
+        time.sleep(0.005)
     engine = lock_owner(run)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=_DEADLINE)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert json.loads(output)["error"]["kind"] == "interrupted"
     assert engine is not None
     wait_until_gone(engine)
     assert 2 <= len(stored(run)) < _DRAWS
     again = start(demo_model, questions, run)
-    again.communicate(timeout=_DEADLINE)
+    again.communicate(timeout=PATIENCE)
     assert again.returncode == 0
     assert len(stored(run)) == _DRAWS

@@ -16,11 +16,12 @@ import pytest
 
 from homogaudit.store import RunFile
 
+from ..patience import PATIENCE
+
 _SAMPLES = 2
 _TEXTS = ["What do bees make?", "Where is Rome?", "Who wrote Hamlet?", "What is ice made of?"]
 _ANSWERS = ["honey", "Italy", "Shakespeare", "water"]
 _DRAWS = len(_TEXTS) * (_SAMPLES + 1)
-_DEADLINE = 600.0
 _AT_WORK = ("generations", "calls", "embeddings", "scorings")
 """Tables in the order in which they are filled."""
 
@@ -60,7 +61,7 @@ class Killing:
                 arguments = ("score", run, "-q")
         begun = time.monotonic()
         with _started(*arguments) as process:
-            assert process.wait(_DEADLINE) == 0
+            assert process.wait(PATIENCE) == 0
         self.seconds[name] = time.monotonic() - begun
 
 
@@ -77,10 +78,10 @@ def _kill_with_children(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
-    end = time.monotonic() + _DEADLINE
+    end = time.monotonic() + PATIENCE
     while any(_is_alive(pid) for pid in listed):
         assert time.monotonic() < end, "an engine goes on"
-        os.sched_yield()
+        time.sleep(0.005)
 
 
 def _is_alive(pid: str) -> bool:

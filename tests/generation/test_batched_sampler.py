@@ -313,7 +313,7 @@ def test_answers_do_not_depend_on_the_schedule(slots: int, share_prefixes: bool,
     spread=st.sampled_from([0.5, 3.0, 10.0]),
     spare=st.integers(0, 40),
 )
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 def test_answers_do_not_depend_on_slots_sharing_or_room(
     slots: int,
     samples: int,
@@ -842,7 +842,7 @@ def test_what_is_asked_about_an_answer_is_replied_to_as_in_a_fresh_context(
 
 
 @given(slots=st.integers(1, 9), cells=st.none() | st.integers(40, 90))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_asking_changes_no_answer_whatever_room_there_is(slots: int, cells: int | None) -> None:
     found, replies, _, _ = _ask(slots, cells=cells)
     expected = draw(questions(_QUESTIONS, 3), prompts(_QUESTIONS, (7, 7)), slots=4)

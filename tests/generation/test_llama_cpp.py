@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
@@ -423,7 +423,6 @@ def test_a_question_too_long_for_the_model_is_named(serial: LlamaCppGenerator) -
     prefix=st.lists(st.integers(0, 3), max_size=6),
     rests=st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=4), min_size=1, max_size=5),
 )
-@settings(deadline=None)
 def test_the_common_prefix_is_shared_by_all_and_leaves_each_a_token(prefix: list[int], rests: list[list[int]]) -> None:
     prompts = [prefix + rest for rest in rests]
     shared = common_prefix(prompts)

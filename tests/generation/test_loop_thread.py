@@ -5,6 +5,8 @@ import anyio
 
 from homogaudit.generation.loop_thread import LoopThread
 
+from ..patience import PATIENCE
+
 
 async def until_cancelled(told: list[str]) -> None:
     try:
@@ -42,7 +44,7 @@ def test_what_a_task_has_just_started_is_ended_by_that_task() -> None:
     loop = LoopThread()
     ended = threading.Event()
     future = loop.start(work())
-    assert ended.wait(60)
+    assert ended.wait(PATIENCE)
     loop.close()
     assert future.cancelled()
     assert told == ["cancelled"]

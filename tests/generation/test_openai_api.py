@@ -21,8 +21,14 @@ from homogaudit.pipeline.calls import greedy_replies
 from homogaudit.pipeline.judging import Judgement, ask_judge
 from homogaudit.records import GREEDY, Decoding, Generation, GenerationState, Prompting, Question, SampleSet
 
-QUICK = RetryPolicy(attempts=4, first_seconds=0.001, most_seconds=0.05, timeout_seconds=0.5, connect_seconds=0.5)
-PATIENT = RetryPolicy(attempts=8, first_seconds=0.001, most_seconds=0.05, timeout_seconds=30.0)
+from ..patience import PATIENCE
+
+PATIENT = RetryPolicy(
+    attempts=8, first_seconds=0.001, most_seconds=0.05, timeout_seconds=PATIENCE, connect_seconds=PATIENCE
+)
+SOON_GONE = replace(PATIENT, attempts=4)
+HANGS = replace(PATIENT, attempts=20, timeout_seconds=1.0)
+"""For servers that leave a request without an answer: a good one may be late as often as a loaded machine likes."""
 DECODING = Decoding(samples=4, max_tokens=6, greedy_max_tokens=6)
 QUESTIONS = 6
 
@@ -106,7 +112,7 @@ def test_samples_that_are_left_for_later_are_asked_for_where_they_are_wanted(
 
 def test_a_server_that_hangs_is_asked_again(faults: ModuleType, make: Callable[..., OpenAIGenerator]) -> None:
     with faults.FaultServer(lambda number, _: "hang" if number in (1, 2) else None) as server:
-        generator = make(server, policy=QUICK)
+        generator = make(server, policy=HANGS)
         found = _drawn(generator)
         assert _keys(found) == _each_once()
         assert any("does not answer in time" in warning for warning in generator.facts.warnings)
@@ -125,7 +131,7 @@ def test_the_same_draws_come_out_with_and_without_faults(
 
 def test_a_server_that_is_gone_is_one_clear_error(faults: ModuleType, make: Callable[..., OpenAIGenerator]) -> None:
     with faults.FaultServer(lambda number, _: "cut" if number > 3 else None) as server:
-        generator = make(server, policy=QUICK)
+        generator = make(server, policy=SOON_GONE)
         with pytest.raises(EngineError, match="cut the connection") as raised:
             _drawn(generator)
     assert raised.value.hint is not None and "same command again" in raised.value.hint
@@ -208,7 +214,7 @@ def test_no_server_at_all_is_told_before_anything_is_drawn(make: Callable[..., O
         url = "http://127.0.0.1:9/v1"
 
     with pytest.raises(ModelError, match="cannot be reached") as raised:
-        make(Nowhere(), policy=QUICK)
+        make(Nowhere(), policy=SOON_GONE)
     assert raised.value.hint is not None and "start it first" in raised.value.hint
 
 
@@ -284,7 +290,7 @@ def test_many_quick_refusals_before_the_first_slow_answer_end_no_run(
         return "refuse" if "Question" in text else None
 
     with faults.FaultServer(slow) as server:
-        generator = make(server, concurrency=80, policy=QUICK)
+        generator = make(server, concurrency=80, policy=HANGS)
         requests = [DrawRequest(f"q{i}", generator.prompt(f"Question {i}?"), (GREEDY,)) for i in range(40)]
         drawing = generator.draw(requests, DECODING)
         found: list[Generation] = []
@@ -453,7 +459,7 @@ def test_the_faster_of_two_servers_does_more(faults: ModuleType, make: Callable[
 
     def slow(number: int, _: dict[str, Any]) -> None:
         if number == 0:
-            release.wait(20)
+            release.wait(PATIENCE)
 
     with faults.FaultServer() as fast, faults.FaultServer(slow) as slower:
         generator = make(fast, slower, concurrency=1)
@@ -476,7 +482,7 @@ def test_a_server_that_dies_leaves_its_work_to_the_other(
     faults: ModuleType, make: Callable[..., OpenAIGenerator]
 ) -> None:
     with faults.FaultServer() as healthy, faults.FaultServer(lambda number, _: "cut") as dying:
-        generator = make(healthy, dying, policy=QUICK)
+        generator = make(healthy, dying, policy=SOON_GONE)
         found = _drawn(generator)
         warnings = generator.facts.warnings
         assert any("the other servers continue until it is back" in warning for warning in warnings)
@@ -490,11 +496,11 @@ def test_a_server_that_is_gone_at_the_start_is_left_out_where_another_answers(
         url = "http://127.0.0.1:9/v1"
 
     with faults.FaultServer() as server:
-        generator = make(Nowhere(), server, policy=QUICK)
+        generator = make(Nowhere(), server, policy=SOON_GONE)
         assert _keys(_drawn(generator)) == _each_once()
         gone = next(text for text in generator.facts.warnings if "the other servers continue" in text)
         assert "127.0.0.1:9/v1` cannot be reached" in gone
-        assert server_model(f"{Nowhere.url},{server.url}", policy=QUICK).name == "toy"
+        assert server_model(f"{Nowhere.url},{server.url}", policy=SOON_GONE).name == "toy"
 
 
 def test_a_server_that_comes_back_with_another_model_is_not_asked(
@@ -502,7 +508,7 @@ def test_a_server_that_comes_back_with_another_model_is_not_asked(
 ) -> None:
     ignores = frozenset({"n"})
     with faults.FaultServer(ignores=ignores) as server:
-        generator = make(server, policy=QUICK, concurrency=1)
+        generator = make(server, policy=SOON_GONE, concurrency=1)
         drawing = generator.draw(_requests(generator), DECODING)
         found = drawing.step()
         port = int(server.url.split(":")[2].split("/")[0])

@@ -36,10 +36,12 @@ from homogaudit.report.records import EntropyBounds
 from homogaudit.store import RunFile, RunState
 from homogaudit.store.rate_only import RateOnly
 
+from ..patience import PATIENCE
+
 SAMPLES = 3
 JACCARD = ClusteringMethod("jaccard", "single", 0.1)
 QUESTIONS = [Question(f"q{number}", f"Question {number}?") for number in range(4)]
-POLICY = RetryPolicy(attempts=3, first_seconds=0.001, most_seconds=0.01, timeout_seconds=20.0)
+POLICY = RetryPolicy(attempts=3, first_seconds=0.001, most_seconds=0.01, timeout_seconds=PATIENCE)
 
 
 class Running:

@@ -23,11 +23,13 @@ from homogaudit.pipeline import Audit
 from homogaudit.records import GREEDY, Decoding, Prompting, Question
 from homogaudit.store import RunFile
 
+from ..patience import PATIENCE
+
 SAMPLES = 3
 QUESTIONS = [Question(f"q{number}", f"Question {number}?") for number in range(30)]
 ALL = sorted((question.id, index) for question in QUESTIONS for index in (GREEDY, *range(SAMPLES)))
 CONCURRENCY = 4
-POLICY = RetryPolicy(attempts=3, first_seconds=0.001, most_seconds=0.01, timeout_seconds=20.0)
+POLICY = RetryPolicy(attempts=3, first_seconds=0.001, most_seconds=0.01, timeout_seconds=PATIENCE)
 
 
 @dataclass
@@ -188,7 +190,7 @@ def test_one_of_two_servers_is_set_aside_and_used_again_when_it_answers(
     def hold(number: int, _: dict[str, Any]) -> None:
         # Half of the work is left for the one that was killed.
         if number > len(ALL) // 2:
-            is_back.wait(60)
+            is_back.wait(PATIENCE)
 
     warnings: list[str] = []
     before = killed = 0

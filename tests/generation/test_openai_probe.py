@@ -13,7 +13,9 @@ from homogaudit.generation.server_keys import KEY_VARIABLES, api_key
 from homogaudit.generation.server_models import ServerModel, find_model
 from homogaudit.generation.server_probe import ServerFacts, ServerProbe, same_head
 
-QUICK = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.05, timeout_seconds=5.0)
+from ..patience import PATIENCE
+
+QUICK = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.05, timeout_seconds=PATIENCE)
 
 
 @pytest.fixture

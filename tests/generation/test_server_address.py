@@ -15,8 +15,10 @@ from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.generation.server_models import listed_models, server_model
 from homogaudit.store import RunFile
 
+from ..patience import PATIENCE
+
 KEY = "sk-of-this-test"
-QUICK = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.01, timeout_seconds=5.0)
+QUICK = RetryPolicy(attempts=2, first_seconds=0.001, most_seconds=0.01, timeout_seconds=PATIENCE)
 SHORT = ["-n", "2", "--max-tokens", "8", "--no-embedder", "--signals", "response_length", "--json"]
 
 

@@ -21,9 +21,10 @@ from homogaudit.generation.server_keys import KEY_VARIABLES
 from homogaudit.records import GREEDY, Decoding, Generation, Prompting
 from homogaudit.store import RunFile
 
+from ..patience import PATIENCE
 from .server_behaviours import BEHAVIOURS
 
-POLICY = RetryPolicy(attempts=4, first_seconds=0.001, most_seconds=0.05, timeout_seconds=20.0)
+POLICY = RetryPolicy(attempts=4, first_seconds=0.001, most_seconds=0.05, timeout_seconds=PATIENCE)
 VALID = ("valid", "stop")
 ANSWER = re.compile(r"w\d\d( w\d\d){3,}")
 

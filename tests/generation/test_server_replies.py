@@ -90,7 +90,7 @@ def mutated(draw: st.DrawFn) -> Any:
     return reply
 
 
-@settings(max_examples=500, deadline=2000, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(mutated(), st.sampled_from([200, 200, 200, 400, 404, 422, 429, 500]))
 def test_any_reply_is_read_or_one_clear_error(reply: Any, status: int) -> None:
     body = _dumped(reply).encode("utf-8", "surrogatepass")

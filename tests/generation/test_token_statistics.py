@@ -209,7 +209,7 @@ def test_top_k_beyond_the_vocabulary_keeps_every_token() -> None:
     seed=st.integers(0, 2**32 - 1),
     decoding=st.sampled_from(DECODINGS),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_no_token_of_weight_zero_is_ever_drawn(
     vocabulary: int, possible: set[int], spread: float, seed: int, decoding: Decoding
 ) -> None:

@@ -15,7 +15,7 @@ from homogaudit.generation.top_k_entropy import is_truncated, top_k_entropy
 
 
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(2, 400), sharpness=st.floats(0.1, 12.0), k=st.integers(1, 60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_bounds_hold_the_entropy_of_any_distribution(seed: int, size: int, sharpness: float, k: int) -> None:
     random = np.random.default_rng(seed)
     logits = sharpness * random.normal(size=size)

@@ -29,7 +29,7 @@ def test_entropy_logprob_and_logit_are_those_of_scipy() -> None:
     assert found.greedy_tokens(ROWS).tolist() == logits.argmax(axis=1).tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 999),
     vocabulary=st.sampled_from([2, 511, 512, 513, 1100]),

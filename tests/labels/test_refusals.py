@@ -58,7 +58,6 @@ def test_answers_and_not_knowing_are_no_refusals(text: str) -> None:
     assert not is_refusal(text)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_case_and_spacing_do_not_matter(text: str) -> None:
     refusal = "I cannot answer that. " + text

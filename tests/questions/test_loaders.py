@@ -160,7 +160,7 @@ def test_recorded_answers_in_a_question_file_are_not_kept(tmp_path: Path):
 # Invariants
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.binary(max_size=200), st.sampled_from(["a.jsonl", "a.json", "a.csv", "a.tsv", "a.txt", "a"]))
 def test_any_bytes_give_questions_or_one_error_line(tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str):
     path = tmp_path_factory.getbasetemp() / name
@@ -180,7 +180,7 @@ question_texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_siz
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(question_texts, min_size=1, max_size=6))
 def test_json_lines_and_json_give_the_same_questions(values: list[str]):
     lines = "\n".join(json.dumps({"question": value}) for value in values)
@@ -190,7 +190,7 @@ def test_json_lines_and_json_give_the_same_questions(values: list[str]):
     assert of_lines.questions == of_list.questions
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(), st.permutations(range(8)))
 def test_the_shuffled_order_does_not_depend_on_the_order_of_the_file(seed: int, order: list[int]):
     straight = "\n".join(f"Question {n}?" for n in range(8)).encode()

@@ -208,7 +208,7 @@ def test_a_question_that_steers_the_template_stands_where_the_others_stand():
     assert given_template(template).render("!x").text == "Q: !x A:"
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(max_size=60), st.sampled_from([GEMMA_LIKE, QWEN_LIKE, DROPS_SYSTEM, None]))
 def test_joined_segments_are_the_text_and_hold_the_question(question: str, template: str | None):
     prompt = renderer(template).render(question)

@@ -18,6 +18,8 @@ from homogaudit.questions.prompts import PromptRenderer
 from homogaudit.questions.thinking import split_thinking
 from homogaudit.records import GenerationState, Prompting
 
+from ..patience import PATIENCE
+
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HM = "Which sea? hm."
 
@@ -86,7 +88,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     wanted = f"llama-cpp-python=={version('llama-cpp-python')}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "llama-cpp-python"]
     try:
-        subprocess.run([*command, "--dest", str(folder), wanted], check=True, capture_output=True, timeout=300)
+        subprocess.run([*command, "--dest", str(folder), wanted], check=True, capture_output=True, timeout=PATIENCE)
     except (subprocess.SubprocessError, OSError) as error:
         pytest.skip(f"pip does not fetch the source of {wanted}: {error}")
     found: dict[str, str] = {}

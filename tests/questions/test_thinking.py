@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.questions.thinking import leaves_thinking, locate_answer, split_thinking
@@ -395,7 +395,6 @@ def test_without_markers_all_text_is_the_answer():
     assert split_thinking("<think>b", prompting, False).answer == "<think>b"
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["<think>", "</think>", " ", "a", "\n"]), max_size=8).map("".join), st.booleans())
 def test_the_answer_is_the_stripped_rest_of_the_text(text: str, inside: bool):
     parsed = split_thinking(text, Prompting(), inside)

@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.errors import RecordedFileError
@@ -59,7 +59,6 @@ def test_it_is_named_and_never_opened(refused: Refused, name: str, content: byte
     assert error.hint
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["a.jsonl", "a.json", "a.csv", "a.eval", "a"]))
 def test_no_bytes_raise_anything_but_our_error(tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str):
     path = tmp_path_factory.mktemp("bytes") / name

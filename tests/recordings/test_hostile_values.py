@@ -222,7 +222,7 @@ def test_the_files_that_are_changed_are_good_ones(tmp_path: Path, layout: str) -
     _read_all(path, tmp_path)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(file=_hostile_file())
 def test_a_file_with_any_value_is_stored_or_is_one_clear_error(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[str, str]

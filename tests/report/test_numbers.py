@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.report import numbers
@@ -25,7 +25,6 @@ def test_a_share_is_written_as_per_cent(value: float | None, text: str) -> None:
 
 
 @given(st.floats(min_value=0, max_value=1))
-@settings(deadline=None)
 def test_only_nothing_is_zero_per_cent_and_only_everything_is_a_hundred(value: float) -> None:
     text = numbers.percent(value)
     assert (text == "0%") == (value == 0)

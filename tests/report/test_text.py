@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.report.text import plain, shorten
@@ -29,13 +29,11 @@ def test_text_of_others_is_one_harmless_line(text: str, shown: str) -> None:
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_no_control_character_survives(text: str) -> None:
     assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in plain(text))
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_plain_text_stays_as_it_is(text: str) -> None:
     assert plain(plain(text)) == plain(text)
 

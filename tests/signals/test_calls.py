@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.errors import UndefinedStatisticError
@@ -38,7 +38,6 @@ def test_small_masses_do_not_vanish() -> None:
     assert p_true_from_logprobs(["True", "False"], [-2000.0, -math.inf]) == 1.0
 
 
-@settings(deadline=None)
 @given(st.floats(-700, 0), st.floats(-700, 0))
 def test_p_true_and_p_false_sum_to_one(true: float, false: float) -> None:
     there = p_true_from_logprobs(["True", "False"], [true, false])
@@ -96,7 +95,6 @@ def test_a_reply_without_a_confidence_states_none(reply: str) -> None:
     assert parse_confidence(reply) is None
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_reply_reads_outside_zero_and_one(reply: str) -> None:
     confidence = parse_confidence(reply)

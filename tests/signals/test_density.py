@@ -23,7 +23,7 @@ def values(inputs: RunInputs) -> list[float | None]:
     return [value.value for value in compute_run_signals(inputs, ["density"])]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(11, 60), st.integers(0, 1000))
 def test_density_is_minus_the_mean_cosine_of_the_neighbours_of_scikit_learn(n: int, seed: int) -> None:
     embeddings = rows(n, seed=seed)

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.signals.entities import entities
@@ -41,7 +41,6 @@ def test_entities_of_a_question(text: str, expected: tuple[str, ...]) -> None:
     assert entities(text) == expected
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_entities_are_distinct_and_never_empty(text: str) -> None:
     found = entities(text)

@@ -2,7 +2,7 @@ import math
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.records import Question
@@ -75,7 +75,6 @@ def test_questions_without_a_known_day_or_cutoff_have_a_reason() -> None:
     assert {(x.value, x.reason) for x in values} == {(None, "the model's training cutoff is not known")}
 
 
-@settings(deadline=None)
 @given(st.dates(date(1990, 1, 1), date(2090, 1, 1)), st.dates(date(1990, 1, 1), date(2090, 1, 1)))
 def test_freshness_grows_with_the_day_and_stays_in_zero_to_one(cutoff: date, asked: date) -> None:
     earlier, later = one("Who is mayor now?", cutoff, asked), one("Who wins next year?", cutoff, asked)

@@ -100,7 +100,7 @@ def test_semantic_sets_join_from_a_cosine_of_0_85(draws: Callable[..., SampleSet
         assert of_embeddings(draws, rows)["num_semantic_sets"] == sets
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(2, 8), st.integers(0, 10_000), st.randoms())
 def test_graph_signals_do_not_depend_on_the_order_of_the_samples(n: int, seed: int, random: Random) -> None:
     rng = np.random.default_rng(seed)

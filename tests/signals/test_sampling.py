@@ -3,7 +3,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import entropy
@@ -51,14 +51,12 @@ def one(given_inputs: SignalInputs, name: str) -> SignalValue:
     return compute_signals(given_inputs, [name])[0]
 
 
-@settings(deadline=None)
 @given(ASSIGNMENTS)
 def test_semantic_entropy_is_the_entropy_of_scipy_over_cluster_sizes(assignment: list[int]) -> None:
     sizes = np.unique(assignment, return_counts=True)[1]
     assert semantic_entropy(assignment) == pytest.approx(entropy(sizes), abs=1e-12)
 
 
-@settings(deadline=None)
 @given(ASSIGNMENTS, st.permutations(range(6)), st.randoms())
 def test_semantic_entropy_is_bitwise_the_same_for_relabelled_and_permuted_samples(
     assignment: list[int], names: list[int], random: Random

@@ -3,7 +3,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from homogaudit.signals.time_expressions import time_expressions
@@ -143,7 +143,6 @@ def test_the_time_sensitive_samples_are_found_and_their_controls_are_not() -> No
     assert wrong == []
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="01249 -/'.,:smaygodecfirtl", max_size=40), st.dates())
 def test_no_text_and_no_day_break_it(text: str, asked: date) -> None:
     for expression in time_expressions(text, asked):

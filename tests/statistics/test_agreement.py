@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
@@ -87,7 +87,6 @@ def test_raters_of_one_category_have_no_kappa(ratings: list[str]):
         cohens_kappa(ratings, ratings)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=30))
 def test_kappa_does_not_change_when_categories_are_renamed(pairs: list[tuple[int, int]]):
     a, b = map(list, zip(*pairs, strict=True))

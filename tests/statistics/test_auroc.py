@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from scipy.stats import norm
@@ -70,7 +70,6 @@ def test_wrong_shapes_are_refused():
         p_works([0.1, 0.2], [True, False])
 
 
-@settings(deadline=None)
 @given(scored_questions())
 def test_a_monotone_transform_leaves_auroc_and_delong_unchanged(questions: tuple[np.ndarray, np.ndarray]):
     scores, positive = questions
@@ -79,7 +78,6 @@ def test_a_monotone_transform_leaves_auroc_and_delong_unchanged(questions: tuple
     assert delong(transformed, positive) == delong(scores, positive)
 
 
-@settings(deadline=None)
 @given(scored_questions())
 def test_flipping_labels_or_scores_gives_the_complement(questions: tuple[np.ndarray, np.ndarray]):
     scores, positive = questions
@@ -88,7 +86,6 @@ def test_flipping_labels_or_scores_gives_the_complement(questions: tuple[np.ndar
     assert delong(scores, ~positive).se == pytest.approx(delong(scores, positive).se, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(scored_questions(), st.randoms(use_true_random=False))
 def test_the_order_of_questions_does_not_matter(questions: tuple[np.ndarray, np.ndarray], random):
     scores, positive = questions

@@ -129,7 +129,7 @@ def test_one_seed_gives_one_interval_whatever_other_signals_there_are():
     assert bootstrap_auroc(scores, positive, draws=100, seed=10) != together
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_a_monotone_transform_leaves_the_interval_unchanged(seed: int):
     scores, positive = questions(seed, n=30)
@@ -138,7 +138,7 @@ def test_a_monotone_transform_leaves_the_interval_unchanged(seed: int):
     assert bootstrap_auroc(transformed, positive, draws=40) == bootstrap_auroc(scores, positive, draws=40)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_flipping_labels_mirrors_the_interval(seed: int):
     scores, positive = questions(seed, n=30)

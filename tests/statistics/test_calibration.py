@@ -164,7 +164,7 @@ def test_an_ece_lies_where_chance_puts_it_where_the_probabilities_hold_and_above
     assert inside[0.15] <= 40
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=10, max_size=60), st.randoms())
 def test_the_order_of_the_file_does_not_change_the_ece(questions, random):
     p, positive = np.array([x / 10 for x, _ in questions]), np.array([y for _, y in questions])

@@ -127,7 +127,7 @@ def test_outliers_and_a_tied_middle_half_have_bins():
     assert found.hsic.value == pytest.approx(textbook_hsic(a, b), rel=1e-4)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=4, max_size=40), st.floats(0.01, 100))
 def test_the_unit_of_a_signal_does_not_matter(points: list[tuple[int, int]], scale: float):
     a, b = (np.array(v, dtype=float) for v in zip(*points, strict=True))

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
@@ -58,7 +58,6 @@ def test_the_one_sided_p_is_that_of_the_likelihood_searched_by_number(only_first
     assert found == pytest.approx(norm.cdf(score_by_search(only_first, only_second, n, bound)), rel=1e-4, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 60))
 def test_the_interval_holds_zero_where_the_uncorrected_mcnemar_test_finds_nothing(only_first, only_second, others):
     n = only_first + only_second + others
@@ -71,7 +70,6 @@ def test_the_interval_holds_zero_where_the_uncorrected_mcnemar_test_finds_nothin
         assert (found.low <= 0 <= found.high) == (p >= 0.05)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(1, 200), st.floats(0.01, 0.3))
 def test_the_tests_agree_with_the_intervals(only_first, only_second, others, margin):
     first, second = outcomes(only_first, only_second, only_first + only_second + others)
@@ -80,7 +78,6 @@ def test_the_tests_agree_with_the_intervals(only_first, only_second, others, mar
     assert (p_below(found, margin) <= 0.025) == (found.high <= margin)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(1, 100))
 def test_runs_that_change_places_mirror_the_interval(only_first, only_second, others):
     n = only_first + only_second + others

@@ -8,7 +8,7 @@ from homogaudit.errors import UndefinedStatisticError
 from homogaudit.statistics import clopper_pearson, grouped_interval, questions_needed, wilson
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(n=st.integers(1, 5000), share=st.floats(0, 1), confidence=st.sampled_from([0.8, 0.95, 0.99]))
 def test_wilson_interval_is_that_of_scipy(n: int, share: float, confidence: float):
     k = round(share * n)
@@ -37,7 +37,7 @@ def test_impossible_counts_are_refused(k: int, n: int):
         wilson(k, n)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(n=st.integers(1, 5000), share=st.floats(0, 1), confidence=st.sampled_from([0.8, 0.95, 0.99]))
 def test_clopper_pearson_interval_is_that_of_scipy(n: int, share: float, confidence: float):
     k = round(share * n)

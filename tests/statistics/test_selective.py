@@ -48,7 +48,7 @@ def polygraph_prr(scores: np.ndarray, positive: np.ndarray) -> float:
     return (area(scores) - random) / (area(positive.astype(float)) - random)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), min_size=1, max_size=6))
 def test_risk_is_the_mean_over_all_orders_of_tied_questions(questions: list[tuple[int, bool]]):
     scores, positive = np.array([x for x, _ in questions], dtype=float), np.array([y for _, y in questions])
@@ -85,7 +85,6 @@ def test_prr_is_one_for_the_oracle_and_zero_for_a_constant():
     assert aurc(np.full(5, 0.3), positive) == pytest.approx(0.4)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-9, 9), st.booleans()), min_size=2, max_size=40), st.randoms())
 def test_the_order_of_the_file_and_the_scale_of_the_scores_do_not_matter(questions, random):
     scores, positive = np.array([x for x, _ in questions], dtype=float), np.array([y for _, y in questions])

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 from scipy.stats import wilcoxon as scipy_wilcoxon
@@ -37,7 +37,6 @@ def test_holm_refuses_a_matrix():
         holm([[0.1, 0.2]])
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.randoms(use_true_random=False))
 def test_holm_rejects_what_the_step_down_procedure_rejects(p_values: list[float], random):
     p = np.array(p_values)
@@ -90,7 +89,6 @@ def test_mcnemar_needs_questions_and_pairs():
         mcnemar([True, False], [True])
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80))
 def test_mcnemar_does_not_care_which_comes_first(pairs: list[tuple[bool, bool]]):
     first, second = zip(*pairs, strict=True)

@@ -18,6 +18,8 @@ from homogaudit.store import RunFile
 from homogaudit.store.journals import check_journal, missing_journal
 from homogaudit.store.run_lock import RunLock
 
+from ..patience import PATIENCE
+
 _WRITER = """
 import os, signal, sys
 from pathlib import Path
@@ -52,7 +54,7 @@ def killed(tmp_path: Path) -> Make:
         path = tmp_path / name
         question = Question(f"id of {name}", text)
         RunFile.create(path, model="m", question_source="q.txt", questions=[question], parameters={}).close()
-        done = subprocess.run([sys.executable, "-c", _WRITER, str(path), str(many)], timeout=60, check=False)
+        done = subprocess.run([sys.executable, "-c", _WRITER, str(path), str(many)], timeout=PATIENCE, check=False)
         assert done.returncode == -signal.SIGKILL
         assert wal(path).stat().st_size > 32
         return path
@@ -225,7 +227,7 @@ def test_the_log_of_a_run_is_refused_beside_an_older_copy_of_it(killed: Make, tm
     assert drawn(path) == many
     shutil.copy(path, copy)
     for first in (100, 200):
-        subprocess.run([sys.executable, "-c", _MORE, str(path), str(first)], timeout=60, check=False)
+        subprocess.run([sys.executable, "-c", _MORE, str(path), str(first)], timeout=PATIENCE, check=False)
         assert drawn(path) == many + first // 100 * 40
         if first == 100:
             RunFile.open(path, writable=True).close()
@@ -249,7 +251,7 @@ def test_a_log_that_a_reader_kept_from_being_folded_in_still_belongs_to_its_run(
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM generations").fetchone() == (3,)
         for first in (100, 200):
-            subprocess.run([sys.executable, "-c", _MORE, str(path), str(first)], timeout=60, check=False)
+            subprocess.run([sys.executable, "-c", _MORE, str(path), str(first)], timeout=PATIENCE, check=False)
     assert drawn(path) == 83
     with RunFile.open(path, writable=True) as run:
         assert len(run.generation_keys()) == 83

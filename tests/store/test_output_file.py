@@ -11,6 +11,8 @@ from homogaudit.errors import StorageError, UsageError
 from homogaudit.store import RunFile
 from homogaudit.store.output_file import check_output, replacing, write_text
 
+from ..patience import PATIENCE
+
 
 def test_a_file_that_is_there_goes_only_when_asked(tmp_path: Path):
     file = tmp_path / "mine.txt"
@@ -56,5 +58,5 @@ def test_a_pipe_is_written_itself(tmp_path: Path):
     reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
     reader.start()
     write_text(pipe, "through")
-    reader.join(10)
+    reader.join(PATIENCE)
     assert (read, pipe.is_fifo()) == (["through"], True)

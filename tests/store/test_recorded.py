@@ -305,7 +305,6 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path):
         read_recorded(tmp_path, parse_answer=parse)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_our_error(tmp_path_factory: pytest.TempPathFactory, content: bytes):
     path = tmp_path_factory.mktemp("bytes") / "x"
@@ -482,7 +481,7 @@ def lines(draw: st.DrawFn) -> dict[str, Any]:
     return value
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(records=st.lists(lines(), min_size=1, max_size=3), keep_thinking=st.booleans())
 @example(records=[{"question": "?", "greedy": {"text": "x", "token_logits": [FLOAT32_MAX]}}], keep_thinking=False)
 def test_what_is_exported_and_read_again_is_the_same_run(

@@ -35,6 +35,7 @@ from homogaudit.tui.screens.start import StartScreen
 from homogaudit.tui.widgets.choice_line import ChoiceLine
 
 from .conftest import ReplayEngine, half_a_run, progress, question_events
+from .waiting import until
 
 MakeJob = Callable[..., Job]
 
@@ -59,16 +60,6 @@ class Live:
     async def begin(self, pilot: Pilot[None]) -> None:
         await self.app._begin(self.job)  # pyright: ignore[reportPrivateUsage]
         await until(pilot, lambda: bool(self.app.live_state.rows) and self.app.live_state.status != "starting")
-
-
-async def until(pilot: Pilot[None], holds: Callable[[], Any], tries: int = 1500) -> None:
-    """Let the app work until something holds."""
-    for _ in range(tries):
-        await pilot.pause()
-        if holds():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError("it never came to hold")
 
 
 async def test_number_keys_go_to_the_four_screens_and_none_needs_a_run(runs: Path):

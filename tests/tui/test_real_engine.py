@@ -2,11 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from homogaudit.launch.requests import RunRequest
@@ -20,14 +17,7 @@ from homogaudit.tui.screens.question import QuestionScreen
 from homogaudit.tui.screens.report import ReportScreen
 from homogaudit.tui.widgets.heat_map import HeatMap
 
-
-async def until(pilot: Pilot[None], holds: Callable[[], Any]) -> None:
-    """Let the app work until something holds; a loaded machine may take its time to load a model."""
-    for _ in range(6000):
-        await pilot.pause(0.02)
-        if holds():
-            return
-    raise AssertionError("it never came to hold")
+from .waiting import until
 
 
 def is_alive(pid: int) -> bool:

@@ -13,7 +13,8 @@ from homogaudit.tui.screens.confirm import ConfirmScreen
 from homogaudit.tui.screens.start import StartScreen
 
 from .small_run import make_small_run
-from .test_app import MakeJob, until
+from .test_app import MakeJob
+from .waiting import until
 
 
 @pytest.fixture(scope="module")

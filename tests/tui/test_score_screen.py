@@ -12,7 +12,7 @@ from homogaudit.tui.screens.score import ScoreScreen
 
 from .conftest import ReplayEngine, question_events
 from .small_run import make_small_run
-from .test_app import until
+from .waiting import until
 
 
 class Scored:

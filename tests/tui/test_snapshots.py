@@ -35,6 +35,7 @@ from homogaudit.tui.widgets.signal_table import SignalTable
 
 from .conftest import ReplayEngine, half_a_run
 from .small_run import make_small_run
+from .waiting import until
 
 FOLDER = Path(__file__).parent / "snapshots"
 SIZES = [(80, 24), (120, 36)]
@@ -61,13 +62,7 @@ def check(app: HomogauditApp, name: str) -> None:
 
 
 async def settle(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    for _ in range(300):
-        await pilot.pause()
-        if holds():
-            break
-        await pilot.pause(0.02)
-    else:
-        raise AssertionError("it never came to hold")
+    await until(pilot, holds)
     await pilot.pause()
     await pilot.pause()
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
+from ..patience import PATIENCE
+
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
 
-PATIENCE = 120.0
-"""Seconds until a wait fails: long enough for a model to load on a busy machine."""
 
 ALTERNATE_SCREEN_OFF, CURSOR_ON = b"\x1b[?1049l", b"\x1b[?25h"
 

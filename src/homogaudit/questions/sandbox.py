@@ -7,6 +7,7 @@ a single operation; the process does that, whatever the operation is. Knows noth
 import atexit
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -20,13 +21,18 @@ from typing import Any
 from homogaudit.config.python_child import child_environment, script_command
 
 MAX_SECONDS = 1.5
-"""Time of one rendering; real templates need about a millisecond."""
+"""CPU time of one rendering; real templates need about a millisecond."""
+
+_PATIENCE = 10.0 if hasattr(signal, "setitimer") else 1.0
+"""Seconds of a clock for one of CPU time: a machine at work is slow, not the template. Windows has the clock alone."""
 
 MAX_SOURCE = 1_000_000
 """Characters of a template; the longest in use have some 20,000."""
 
 _MOST_MEMORY = 150_000_000
 """Bytes that a template may take beside the interpreter's own 25 MB."""
+
+_TOO_LONG = "it ran for more than {:g} s"
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.02
@@ -79,9 +85,10 @@ class CompiledTemplate:
         return self._ask(variables, is_trial=is_trial)
 
     def _ask(self, variables: Mapping[str, Any] | None, *, is_trial: bool) -> str:
-        request = json.dumps([self._source, self._now, variables]).encode() + b"\n"
-        reply, seconds = _RENDERER.ask(request, MAX_SECONDS - (self._trial_seconds if is_trial else 0.0))
-        self._trial_seconds += seconds if is_trial else 0.0
+        seconds = max(MAX_SECONDS - (self._trial_seconds if is_trial else 0.0), 0.001)
+        request = json.dumps([self._source, self._now, variables, seconds]).encode() + b"\n"
+        reply = _RENDERER.ask(request, _PATIENCE * seconds)
+        self._trial_seconds += reply["seconds"] if is_trial else 0.0
         if "text" in reply:
             return reply["text"]
         raise TemplateFailure(reply["reason"], reply["line"], reply["went_too_far"])
@@ -94,8 +101,8 @@ class _Renderer:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def ask(self, request: bytes, seconds: float) -> tuple[dict[str, Any], float]:
-        """Return the reply to a request, and after how many seconds it came.
+    def ask(self, request: bytes, seconds: float) -> dict[str, Any]:
+        """Return the reply to a request, which has these seconds of a clock.
 
         Raises:
             TemplateFailure: There is none.
@@ -103,12 +110,11 @@ class _Renderer:
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 self._start()
-            begin = time.monotonic()
             reply = self._exchange(request, seconds)
             if reply.get("went_too_far"):
                 # What it took may not have come back.
                 self.close()
-            return reply, time.monotonic() - begin
+            return reply
 
     def _start(self) -> None:
         self.close()
@@ -144,7 +150,9 @@ class _Renderer:
         if line.endswith(b"\n") and not watch.reason:
             return json.loads(line)
         self.close()
-        raise TemplateFailure(watch.reason or "it brought down the process that renders it", went_too_far=True)
+        took_too_long = _PATIENCE > 1 and process.returncode == -signal.SIGPROF
+        reason = _TOO_LONG.format(MAX_SECONDS) if took_too_long else watch.reason
+        raise TemplateFailure(reason or "it brought down the process that renders it", went_too_far=True)
 
     def close(self) -> None:
         process, self._process = self._process, None
@@ -176,7 +184,7 @@ class _Watch:
         longest = self._seconds if _CAN_LIMIT_MEMORY else _POLL_SECONDS
         while not self._done.wait(min(longest, max(0.0, end - time.monotonic()))):
             if time.monotonic() >= end:
-                self.reason = f"it ran for more than {MAX_SECONDS:g} s"
+                self.reason = _TOO_LONG.format(MAX_SECONDS)
             elif not _CAN_LIMIT_MEMORY and _resident(self._process.pid) > _MOST_MEMORY:
                 self.reason = "it needs too much memory"
             if self.reason:

@@ -1,8 +1,9 @@
 """Renders chat templates of somebody else, in a process of its own that holds nothing but Jinja and one template.
 
 Started as a script, by its path, so that it imports no module of this project. A request is a line of JSON, `[source,
-date, variables]`; the reply is one, `{"text": ...}` or `{"reason": ..., "line": ...}`. Jinja's sandbox keeps a template
-from Python's objects, the system keeps it from memory and time: `sandbox` ends this process where it takes too much.
+date, variables, seconds]`; the reply is one, `{"text": ...}` or `{"reason": ..., "line": ...}`, and the CPU `seconds`
+that it took. Jinja's sandbox keeps a template from Python's objects, the system keeps it from memory and time: it ends
+this process where it takes more CPU time than it may, and `sandbox` does where the system does not.
 """
 
 import functools
@@ -10,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -24,9 +26,6 @@ _MOST_OUTPUT = 10_000_000
 
 _MOST_REASON = 2_000
 """Characters of a template's own message."""
-
-_ORPHAN_SECONDS = 10.0
-"""CPU time after which a request ends even where nobody is left to end it."""
 
 _KEPT = 8
 """Compiled templates that are kept: that of a model, that of a judge, and some."""
@@ -126,10 +125,12 @@ def main() -> None:
         _limit_memory(memory)
     print(json.dumps({}), flush=True)
     for line in sys.stdin.buffer:
+        begin = time.process_time()
+        *request, seconds = json.loads(line)
         if hasattr(signal, "setitimer"):
             # Its default action ends the process, whatever it computes.
-            signal.setitimer(signal.ITIMER_PROF, _ORPHAN_SECONDS)
-        print(json.dumps(_answer(*json.loads(line))), flush=True)
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+        print(json.dumps({**_answer(*request), "seconds": time.process_time() - begin}), flush=True)
 
 
 if __name__ == "__main__":
