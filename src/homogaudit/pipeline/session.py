@@ -1,7 +1,6 @@
 """One session of work on a run file: what is still to draw, to ask and to score, in that order, as events."""
 
 import contextlib
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,6 +46,7 @@ from homogaudit.pipeline.judging import JUDGE_PROMPTING, ask_judge
 from homogaudit.pipeline.provenance import drawing_facts, judging_facts, machine_facts
 from homogaudit.pipeline.scoring import Scorer
 from homogaudit.pipeline.thinking_states import Settlement, ThinkingStates
+from homogaudit.pipeline.time_left import TimeLeft
 from homogaudit.questions.thinking_families import ThinkingChoice
 from homogaudit.records import (
     GREEDY,
@@ -61,7 +61,6 @@ from homogaudit.records import (
 from homogaudit.report.deciding import DecisionCounter
 from homogaudit.signals.calls import P_TRUE_FOLLOW_UP
 from homogaudit.signals.registry import calls_for
-from homogaudit.statistics.answer_lengths import AnswerLengths
 from homogaudit.store import RunFile, RunState
 from homogaudit.store.database import chunks
 from homogaudit.store.facts import ThinkingFacts
@@ -71,10 +70,6 @@ _PROGRESS_SECONDS = 0.1
 
 _NOTE_SECONDS = 1.0
 """How much of what an engine learns about itself while it draws may be lost in a kill."""
-
-_SEEN_ENDS, _SEEN_SHARE = 10, 0.5
-"""Answers that have ended (of a small run a quarter of its own), unless one has reached the limit, and share of their
-mean length that has been seen, before it is told how long the rest takes: a mean of ten is known to a third."""
 
 _ASKING_CHUNK = 1024
 """Questions whose prompts about their answers are made at once for a server; a local engine sizes its cache by all."""
@@ -176,8 +171,7 @@ class Audit:
         self._drawing: Drawing | None = None
         self._texts: dict[tuple[str, int], str] = {}
         self._known_tokens: set[int] = set(run.token_pieces())
-        self._drawn = self._started = self._replied = self._to_reply = 0
-        self._lengths = AnswerLengths()
+        self._drawn = 0
         self._warned = 0
         self._noted = 0.0
         self._session: int | None = None
@@ -302,6 +296,7 @@ class Audit:
         self._stored = self._draws - self._to_draw(missing)
         yield Loading("model", self._run.model)
         created = datetime.fromisoformat(self._run.created)
+        replies = 0
         with self._clock(Phase.LOADING):
             generator = self._load_generator(model, Prompting(**parameters["prompting"]), created)
         try:
@@ -320,7 +315,7 @@ class Audit:
                     asked = self._follow_ups(generator, decoding)
                     self._drawing = generator.draw(requests, decoding, asked)
                 if asked is not None:
-                    self._to_reply = len(self._run.wanted_calls) * sum(GREEDY in x for x in missing.values())
+                    replies = len(self._run.wanted_calls) * sum(GREEDY in x for x in missing.values())
                 self._run.chat_template = getattr(generator, "chat_template", None)
             self._begin_session("generate", drawing_facts(generator, self._drawing))
             yield self._ready(generator, decoding, missing)
@@ -331,7 +326,7 @@ class Audit:
                 yield from self._score_before_drawing()
                 if self._drawing is not None:
                     try:
-                        yield from self._draw(generator, self._drawing, decoding)
+                        yield from self._draw(generator, self._drawing, TimeLeft(decoding, len(missing), replies))
                     finally:
                         # As it drew the answers: what is asked next may take other slots and another context.
                         self._session_facts = drawing_facts(generator, drawn)
@@ -405,7 +400,7 @@ class Audit:
             serial_tokens_per_second=1 / facts.seconds_per_single_step if facts.seconds_per_single_step else None,
         )
 
-    def _draw(self, generator: Generator, drawing: Drawing, decoding: Decoding) -> Iterator[Event]:
+    def _draw(self, generator: Generator, drawing: Drawing, time_left: TimeLeft) -> Iterator[Event]:
         by_id = {question.id: question for question in self._questions}
         begun = self._worked()
         last_progress = 0.0
@@ -416,12 +411,13 @@ class Audit:
             finished = self._step(drawing)
             yield from self._new_warnings(generator)
             for question_id in drawing.take_started():
-                self._started += 1
+                time_left.started += 1
                 yield QuestionStarted(question_id, by_id[question_id].text)
             for generation in finished:
+                time_left.add(generation)
                 yield from self._store(generator, drawing, generation)
             for reply in drawing.take_replies():
-                self._replied += 1
+                time_left.replies += 1
                 call = follow_up_call(reply)
                 if call is not None:
                     (sample_set,) = self._run.sample_sets([call.question_id], token_arrays=False, samples=False)
@@ -429,7 +425,7 @@ class Audit:
             now = time.perf_counter()
             if now - last_progress >= _PROGRESS_SECONDS or drawing.is_done:
                 last_progress = now
-                self._progress = self._measure(generator.facts, drawing, decoding, self._worked() - begun)
+                self._progress = self._measure(generator.facts, drawing, time_left, self._worked() - begun)
                 yield self._progress
 
     def _step(self, drawing: Drawing) -> list[Generation]:
@@ -453,8 +449,6 @@ class Audit:
             self._run.add_generation(generation, self._session, self._session_seconds(), pieces)
             self._known_tokens |= new
         self._drawn += 1
-        if generation.tokens is not None:
-            self._lengths.add(generation.tokens, is_ended=generation.finish_reason == "stop")
         if self._looks is not None and self._looks.is_due(generation.question_id):
             self._look_at_audited(self._looks, generation.question_id)
         if generation.state is GenerationState.ERROR:
@@ -601,55 +595,27 @@ class Audit:
         """Return the seconds of this session so far, without pauses."""
         return sum(self._clock.seconds().values())
 
-    def _measure(self, facts: GeneratorFacts, drawing: Drawing, decoding: Decoding, spent: float) -> Progress:
+    def _measure(self, facts: GeneratorFacts, drawing: Drawing, time_left: TimeLeft, spent: float) -> Progress:
         """Return how far the drawing is; `spent` are its seconds with what is done beside it, such as scoring."""
         counts = drawing.counts
         waiting = sum(1 for count in self._remaining.values() if count)
+        done, draws = self._stored + self._drawn, self._draws
         return Progress(
             questions_done=len(self._questions) - waiting,
             questions=len(self._questions),
-            draws_done=self._stored + self._drawn,
-            draws=self._draws,
+            draws_done=done,
+            draws=draws,
             tokens=counts.tokens,
             passes=counts.passes,
             tokens_per_second=counts.tokens / counts.seconds if counts.seconds else 0.0,
             seconds=time.perf_counter() - self._begun,
-            seconds_left=self._seconds_left(facts, drawing, decoding, waiting, spent),
+            seconds_left=time_left.seconds(
+                facts, drawing, draws=draws, left=draws - done, waiting=waiting, spent=spent
+            ),
             slots_in_use=drawing.live,
             questions_stopped=0 if self._looks is None else len(self._looks.stopped),
             deltas=_deltas(drawing, self._texts),
         )
-
-    def _seconds_left(
-        self, facts: GeneratorFacts, drawing: Drawing, decoding: Decoding, waiting: int, spent: float
-    ) -> float | None:
-        """Return about how long the questions that wait for answers take; `None` while too little was drawn to tell."""
-        counts, left = drawing.counts, self._draws - self._stored - self._drawn
-        if drawing.is_done:
-            return 0.0
-        if not counts.tokens:
-            # Some servers do not count them.
-            return spent / self._drawn * left if self._drawn else None
-        written = drawing.live_tokens()
-        lengths = self._lengths.with_open(written)
-        mean = lengths.mean_of(decoding)
-        is_known = lengths.ends >= min(_SEEN_ENDS, self._draws / 4) or lengths.longest >= decoding.max_tokens
-        if left and not (is_known and lengths.mean_of(decoding, most=lengths.longest) >= _SEEN_SHARE * mean):
-            return None
-        tokens = max(0, left - len(written)) * mean + sum(lengths.mean_of(decoding, x) for x in written)
-        # The last answers are written in steps of a few, as many as the longest of n needs: about 1 + ln n means.
-        slots = max(1, min(left, facts.slots))
-        youngest = min(written, default=0) if left == len(written) else 0
-        longest = max(decoding.max_tokens, decoding.greedy_max_tokens) - youngest
-        last = min(longest, lengths.mean_of(decoding, youngest) * (1 + math.log(slots)))
-        steps = max(tokens / slots, last) if left else 0.0
-        in_step, an_answer = _step_costs(facts)
-        drawn = counts.seconds - counts.prompt_seconds - counts.asking_seconds
-        drawn *= (in_step * steps + an_answer * tokens) / (in_step * max(1, counts.steps) + an_answer * counts.tokens)
-        prompts = counts.prompt_seconds * (len(self._remaining) / max(1, self._started) - 1)
-        beside = max(0.0, spent - counts.seconds) / max(1, len(self._remaining) - waiting)
-        asking = counts.asking_seconds * (self._to_reply / self._replied - 1) if self._replied else 0.0
-        return drawn + prompts + asking + waiting * beside
 
     def _obey(self, drawing: Drawing | None = None) -> Iterator[Event]:
         """Answer a snapshot request, stand still while paused, and say that a cancel was heard."""
@@ -891,15 +857,6 @@ class Audit:
 
     def _session_seconds(self) -> float:
         return time.perf_counter() - self._session_begun
-
-
-def _step_costs(facts: GeneratorFacts) -> tuple[float, float]:
-    """Return what a step takes however many answers it advances, and what each of them adds; in any one unit."""
-    full, single = facts.seconds_per_step, facts.seconds_per_single_step
-    if full is None or single is None or facts.slots < 2:
-        return 0.0, 1.0
-    an_answer = max(0.0, full - single) / (facts.slots - 1)
-    return max(0.0, single - an_answer), an_answer
 
 
 def _deltas(drawing: Drawing, known: dict[tuple[str, int], str]) -> tuple[TextDelta, ...]:
