@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from homogaudit.store import RunFile
+
 from ..patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
@@ -175,6 +177,20 @@ def test_quitting_the_report_leaves_the_verdict_in_the_scrollback(
     assert "verdict: not judged" in terminal._words()
     (run,) = tmp_path.glob("*.audit")
     assert str(run) in terminal._words().replace("\r\n", "")
+
+
+@pytest.mark.parametrize("flag", ["--until-decided", "--rate-only"])
+def test_a_flag_says_how_far_the_run_is_to_be_drawn(
+    terminals: list[Terminal], tmp_path: Path, demo_model: Path, flag: str
+):
+    terminal = open_demo(terminals, tmp_path, "--max-tokens", "300", flag)
+    terminal.wait_for("drawing answers")
+    terminal.press(b"qy")
+    assert terminal.wait_for_end() == 0
+    (path,) = tmp_path.glob("*.audit")
+    with RunFile.open(path) as run:
+        rules = {"--until-decided": run.stopping_rule, "--rate-only": run.rate_rule}
+    assert [name for name, rule in rules.items() if rule is not None] == [flag]
 
 
 def test_a_hangup_of_the_terminal_ends_the_engine(terminals: list[Terminal], tmp_path: Path, demo_model: Path):
