@@ -95,7 +95,9 @@ def test_a_sweep_draws_a_run_a_setting_and_the_same_command_only_reports(sweep: 
 def test_a_killed_sweep_goes_on_and_ends_as_one_that_was_not(
     sweep: Sweep, runs: Path, tmp_path: Path, demo_model: Path
 ):
-    command = [str(demo_model), "factual", "--over", "temperature=0.2,2.0", *SHORT]
+    # Answers long enough that the second setting is still being drawn when it is seen to have begun.
+    longer = [*SHORT, "--max-tokens", "24"]
+    command = [str(demo_model), "factual", "--over", "temperature=0.2,2.0", *longer]
     whole = tmp_path / "whole"
     assert sweep(*command, "-o", whole).code == 0
     killed = tmp_path / "killed"
