@@ -74,8 +74,9 @@ async def test_all_screens_show_a_run_from_its_start_to_its_report(runs: Path, d
         for field, value in (("samples", "3"), ("max_tokens", "12"), ("limit", "4"), ("judge", "overlap")):
             app.screen.query_one(f"#{field}", Input).value = value
         await pilot.press("ctrl+s")
+        # From when the model is loaded; a screen that is late may find all of it drawn.
+        await until(pilot, lambda: isinstance(app.screen, LiveScreen))
         await until(pilot, lambda: any(row.draws for row in app.live_state.rows))
-        assert isinstance(app.screen, LiveScreen)
         await until(pilot, lambda: isinstance(app.screen, ReportScreen))
         await until(pilot, lambda: app.screen.query_one("#report").display)
         await pilot.press("3")
