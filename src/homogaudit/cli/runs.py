@@ -202,8 +202,8 @@ def _print_list(paths: Sequence[Path]) -> None:
         if summary.state in ("decided early", "rate only") and level:
             state = f"{summary.status_words}: {level}"
         facts = (
-            f"  {shorten(summary.model or '-', 16):<16}  {_done(summary) + samples:<12}  {state:<20}"
-            f" {_time(summary.created)} {_size(summary.bytes):>7}"
+            f"  {shorten(summary.model or '-', 16):<16}  {_done(summary) + samples:<12}"
+            f"  {_time(summary.created)} {_size(summary.bytes):>7}  {state}"
         )
         console.print(Text(facts), soft_wrap=True)
 
