@@ -203,6 +203,14 @@ def test_other_parameters_are_refused_and_each_difference_is_named(path: Path):
     assert "seed" not in error.value.message
 
 
+def test_other_questions_and_another_model_file_are_refused_in_words(path: Path):
+    stored = {"questions": {"count": 2, "sha256": "ab"}, "model": {"kind": "gguf", "fingerprint": "0-1"}}
+    other = {"questions": {"count": 2, "sha256": "cd"}, "model": {"kind": "gguf", "fingerprint": "0-2"}}
+    with create(path, **stored) as run, pytest.raises(ParametersDifferError) as error:
+        run.require_parameters(other)
+    assert error.value.message.endswith("other parameters: its model file was another; its questions were others")
+
+
 def test_a_run_is_never_created_over_another(path: Path):
     create(path).close()
     before = path.read_bytes()

@@ -25,6 +25,9 @@ from homogaudit.store.until_decided import UntilDecided
 _LATER_PARAMETERS = frozenset({"prompting.all_switches"})
 """Parameters that version 0.1.0 did not store: a run without one goes on as it was begun."""
 
+_DIGESTS = {"questions.sha256": "its questions were others", "model.fingerprint": "its model file was another"}
+"""What is said of parameters that tell nobody anything."""
+
 _IN_PARAMETERS = ("name", "kind", "fingerprint", "server_model")
 """What of a model is compared when its run is resumed."""
 
@@ -128,7 +131,7 @@ class RunFacts(Database):
             ParametersDifferError: They are not; the message names each difference.
         """
         changed = [
-            f"`{name}` was {json.dumps(was)}, is {json.dumps(now)}"
+            _DIGESTS.get(name) or f"`{name}` was {json.dumps(was)}, is {json.dumps(now)}"
             for name, was, now in differences(self.parameters, json.loads(json.dumps(parameters)))
         ]
         if changed:
