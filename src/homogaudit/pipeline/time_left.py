@@ -23,7 +23,7 @@ class TimeLeft:
     """
 
     def __init__(self, decoding: Decoding, questions: int, replies: int) -> None:
-        self._decoding, self._questions, self._replies = decoding, questions, replies
+        self._decoding, self._questions, self._replies_wanted = decoding, questions, replies
         self._lengths = AnswerLengths()
         self._drawn = self.started = self.replies = 0
 
@@ -73,7 +73,7 @@ class TimeLeft:
         drawn *= (in_step * steps + an_answer * tokens) / (in_step * max(1, counts.steps) + an_answer * counts.tokens)
         prompts = counts.prompt_seconds * (self._questions / max(1, self.started) - 1)
         beside = max(0.0, spent - counts.seconds) / max(1, self._questions - waiting)
-        asking = counts.asking_seconds * (self._replies / self.replies - 1) if self.replies else 0.0
+        asking = counts.asking_seconds * (self._replies_wanted / self.replies - 1) if self.replies else 0.0
         return drawn + prompts + asking + waiting * beside
 
 
