@@ -119,6 +119,13 @@ def _limit_memory(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (now + size, now + size))
 
 
+def _limit_time(seconds: float) -> None:
+    """Have the process end after so much CPU time, whatever it computes; 0 for never."""
+    if hasattr(signal, "setitimer"):
+        # The default action of its signal.
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
 def main() -> None:
     """Answer requests until standard input ends."""
     if memory := int(sys.argv[1]):
@@ -127,10 +134,11 @@ def main() -> None:
     for line in sys.stdin.buffer:
         begin = time.process_time()
         *request, seconds = json.loads(line)
-        if hasattr(signal, "setitimer"):
-            # Its default action ends the process, whatever it computes.
-            signal.setitimer(signal.ITIMER_PROF, seconds)
-        print(json.dumps({**_answer(*request), "seconds": time.process_time() - begin}), flush=True)
+        _limit_time(seconds)
+        answer = _answer(*request)
+        # The next request is not read in what this one has left.
+        _limit_time(0)
+        print(json.dumps({**answer, "seconds": time.process_time() - begin}), flush=True)
 
 
 if __name__ == "__main__":
