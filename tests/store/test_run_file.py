@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from homogaudit.errors import ParametersDifferError, RunFileError, StorageError
+from homogaudit.generation.fingerprint import model_fingerprint
 from homogaudit.launch.run_summary import summarize
 from homogaudit.records import (
     GREEDY,
@@ -28,6 +29,7 @@ from homogaudit.records import (
     ResourceCost,
     SignalValue,
     TokenStatistics,
+    questions_digest,
 )
 from homogaudit.store.draws import DrawCount
 from homogaudit.store.file_system import refuse_network_file_system
@@ -203,11 +205,18 @@ def test_other_parameters_are_refused_and_each_difference_is_named(path: Path):
     assert "seed" not in error.value.message
 
 
-def test_other_questions_and_another_model_file_are_refused_in_words(path: Path):
-    stored = {"questions": {"count": 2, "sha256": "ab"}, "model": {"kind": "gguf", "fingerprint": "0-1"}}
-    other = {"questions": {"count": 2, "sha256": "cd"}, "model": {"kind": "gguf", "fingerprint": "0-2"}}
-    with create(path, **stored) as run, pytest.raises(ParametersDifferError) as error:
-        run.require_parameters(other)
+def test_other_questions_and_another_model_file_are_refused_in_words(path: Path, tmp_path: Path):
+    def parameters(text: str) -> dict[str, Any]:
+        model = tmp_path / "m.gguf"
+        model.write_text(text)
+        digest = questions_digest([Question("q", text)])
+        return {
+            "questions": {"count": 1, "sha256": digest},
+            "model": {"kind": "gguf", "fingerprint": model_fingerprint(model)},
+        }
+
+    with create(path, **parameters("Who?")) as run, pytest.raises(ParametersDifferError) as error:
+        run.require_parameters(parameters("Where?"))
     assert error.value.message.endswith("other parameters: its model file was another; its questions were others")
 
 

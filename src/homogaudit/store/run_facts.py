@@ -26,7 +26,7 @@ _LATER_PARAMETERS = frozenset({"prompting.all_switches"})
 """Parameters that version 0.1.0 did not store: a run without one goes on as it was begun."""
 
 _DIGESTS = {"questions.sha256": "its questions were others", "model.fingerprint": "its model file was another"}
-"""What is said of parameters that tell nobody anything."""
+"""What is said of parameters whose values tell nobody anything, and of all that is in them."""
 
 _IN_PARAMETERS = ("name", "kind", "fingerprint", "server_model")
 """What of a model is compared when its run is resumed."""
@@ -130,10 +130,11 @@ class RunFacts(Database):
         Raises:
             ParametersDifferError: They are not; the message names each difference.
         """
-        changed = [
-            _DIGESTS.get(name) or f"`{name}` was {json.dumps(was)}, is {json.dumps(now)}"
+        changed = dict.fromkeys(
+            next((words for digest, words in _DIGESTS.items() if f"{name}.".startswith(f"{digest}.")), None)
+            or f"`{name}` was {json.dumps(was)}, is {json.dumps(now)}"
             for name, was, now in differences(self.parameters, json.loads(json.dumps(parameters)))
-        ]
+        )
         if changed:
             message = f"`{self.path}` was started with other parameters: {'; '.join(changed)}"
             raise ParametersDifferError(message, "choose another file with `-o`, or give the same parameters")
