@@ -72,7 +72,7 @@ def test_a_broken_configuration_does_not_end_up_in_the_command_line(tmp_path: Pa
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_the_script_for_bash_is_one_that_bash_reads(tmp_path: Path):
     # The shell is recognised by the process that asks.
-    script = 'set -e; eval "$("$0" -c "$1" --show-completion)"; complete -p homogaudit'
+    script = 'set -e; shown="$("$0" -c "$1" --show-completion)"; eval "$shown"; complete -p homogaudit'
     command = ["bash", "--norc", "-c", script, sys.executable, PROGRAM]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE, cwd=tmp_path)
     assert "homogaudit" in shown.stdout
